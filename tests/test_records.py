@@ -1,0 +1,154 @@
+"""Result files: what is read equals what was written; damage and mismatches are named, never joined in silence."""
+
+import json
+import shutil
+
+import pytest
+
+from seal_eval.compare import by_depth, compare, difference, percent
+from seal_eval.errors import SealError
+from seal_eval.records import by_method, load_runs, pair
+from seal_eval.types import Record
+
+from conftest import seal_eval
+
+MODEL = "tiny-llama"
+
+
+@pytest.fixture
+def copy(results, tmp_path):
+    return shutil.copytree(results, tmp_path / "copy")
+
+
+def samples_file(folder, method="seal", task="seal_lines"):
+    (file,) = (folder / f"{MODEL}__{method}").glob(f"samples_{task}_*.jsonl")
+    return file
+
+
+def edit(file, change):
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    file.write_text("".join(json.dumps(row) + "\n" for row in change(rows)))
+
+
+def test_reads_what_lm_eval_wrote(results):
+    runs = load_runs(results)
+    assert [(r.model, r.method, len(r.records)) for r in runs] == [(MODEL, "plain", 20), (MODEL, "seal", 20)]
+    file = next((results / f"{MODEL}__seal").glob("results_*.json"))
+    reported = json.loads(file.read_text())["results"]
+    for task in ("seal_lines", "seal_needle"):
+        scores = [r.score for r in runs[1].records if r.task == task]
+        assert sum(scores) / len(scores) == pytest.approx(reported[task]["acc,none"])
+
+
+def damaged(name, change, message):
+    return pytest.param(change, message, id=name)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        damaged("cut line", lambda f: f.write_text(f.read_text()[:-200]), "line 10: not a sample of seal_lines"),
+        damaged("empty", lambda f: f.write_text(""), "is empty"),
+        damaged("gone", lambda f: f.unlink(), "is missing"),
+        damaged("fewer", lambda f: edit(f, lambda rows: rows[:-1]), "holds 9 samples, results_.* reports 10"),
+        damaged("doubled", lambda f: edit(f, lambda rows: [*rows[:-1], rows[0]]), "line 10: sample .*-400-0-0 stands on line 1 too"),
+        damaged("no depth", lambda f: edit(f, lambda rows: [r["doc"].pop("depth") and r for r in rows]), "line 1: .*no 'depth'"),
+        damaged("wrong score", lambda f: edit(f, lambda rows: [{**r, "acc": 1 - r["acc"]} for r in rows]), "line 1: acc is 1"),
+        damaged("no text", lambda f: edit(f, lambda rows: [{**r, "filtered_resps": [5]} for r in rows]), "line 1: the reply is int"),
+    ],
+)  # fmt: skip
+def test_damage_is_named(copy, change, message):
+    file = samples_file(copy)
+    change(file)
+    with pytest.raises(SealError, match=message) as error:
+        load_runs(copy)
+    assert file.name in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("", "is empty"), ('{"a": ', "line 1, column 7: not JSON"), ("[1]", "not an lm-eval results file")]
+)
+def test_damaged_results_file(copy, text, message):
+    file = next((copy / f"{MODEL}__plain").glob("results_*.json"))
+    file.write_text(text)
+    before = sorted(copy.rglob("*"))
+    done = seal_eval("compare", copy, code=1)
+    assert message in done.stderr and file.name in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert sorted(copy.rglob("*")) == before and file.read_text() == text
+
+
+def test_unpaired_samples_are_refused(copy):
+    file = samples_file(copy)
+    edit(file, lambda rows: rows[1:])
+    results = next(file.parent.glob("results_*.json"))
+    data = json.loads(results.read_text())
+    data["n-samples"]["seal_lines"]["effective"] = 9
+    results.write_text(json.dumps(data))
+    with pytest.raises(SealError, match="seal lacks 1 samples that plain has, first seal_lines-eval-400-0-0"):
+        compare(load_runs(copy), MODEL)
+
+
+def test_other_prompts_are_refused(copy):
+    edit(samples_file(copy), lambda rows: [{**r, "prompt_hash": "f00"} for r in rows])
+    with pytest.raises(SealError, match="sample seal_lines-eval-400-0-0 has another prompt or target in seal than in plain"):
+        compare(load_runs(copy), MODEL)
+
+
+def test_doubled_run_is_refused(copy):
+    folder = copy / f"{MODEL}__seal"
+    for file in list(folder.glob("*_2*")):
+        shutil.copy(file, file.with_name(file.name.replace("_20", "_19")))
+    file = next(folder.glob("results_19*"))
+    file.write_text(file.read_text() + "\n")
+    with pytest.raises(SealError, match="sample seal_lines-eval-400-0-0 stands in two runs"):
+        compare(load_runs(copy), MODEL)
+
+
+def test_absent_baseline(results):
+    done = seal_eval("compare", results, "--baseline", "plane", code=1)
+    assert "baseline 'plane' was not run on tiny-llama; did you mean 'plain'?" in done.stderr
+
+
+def test_no_results(tmp_path):
+    assert "holds no results_*.json" in seal_eval("compare", tmp_path, code=1).stderr
+    assert "does not exist" in seal_eval("compare", tmp_path / "x", code=1).stderr
+
+
+def test_compare_by_counting(results):
+    """Every row against counts made here."""
+    runs = load_runs(results)
+    table = by_method(runs, MODEL)
+    rows = compare(runs, MODEL)
+    assert [(r.task, r.length, r.method) for r in rows] == [
+        (t, n, m) for t in ("seal_lines", "seal_needle") for n in (400, 700) for m in ("plain", "seal")
+    ]  # fmt: skip
+    for row in rows:
+        mine = {k: r for k, r in table[row.method].items() if (r.task, r.length) == (row.task, row.length)}
+        assert row.accuracy.n == 5 and row.accuracy.value == sum(r.score for r in mine.values()) / 5
+        if row.difference:
+            gains = [r.score - table["plain"][k].score for k, r in mine.items()]
+            assert row.difference.value == pytest.approx(sum(gains) / 5)
+            assert row.difference.n_discordant == sum(g != 0 for g in gains)
+
+
+def record(i, score, depth=0.5):
+    return Record("r", f"s{i}", "seal_lines", 400, 390, depth, f"d{i}", ("1",), "", None, score, "", "h")
+
+
+def test_missing_is_counted_not_scored():
+    estimate = difference([(record(0, 1.0), record(0, None)), (record(1, 0.0), record(1, 1.0)), (record(2, None), record(2, 1.0))])
+    assert (estimate.n, estimate.n_missing, estimate.value) == (1, 2, 1.0)
+    with pytest.raises(SealError, match="b lacks 1 samples that a has"):
+        pair({"s0": record(0, 1.0)}, {}, ("a", "b"))
+
+
+def test_depth_fifths():
+    cells = by_depth([record(0, 1.0, 0.0), record(1, 0.0, 0.19), record(2, 1.0, 0.2), record(3, 1.0, 1.0), record(4, None, 0.5)])
+    assert [c and (c.value, c.n) for c in cells] == [(0.5, 2), (1.0, 1), None, None, (1.0, 1)]
+
+
+def test_table_shows_interval_and_p(results):
+    out = seal_eval("compare", results, env={"COLUMNS": "160"}).stdout
+    assert "plain" in out and "seal" in out and "Tango" in out and "mid-p McNemar" in out
+    row = compare(load_runs(results), MODEL)[0]
+    assert percent(row.accuracy) in out

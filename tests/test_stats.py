@@ -1,0 +1,110 @@
+"""Against published tables, R's output and brute force."""
+
+from itertools import product
+
+import pytest
+
+from seal_eval.stats import mcnemar, tango, wilson
+
+
+@pytest.mark.parametrize(
+    ("table", "exact", "midp", "asymptotic"),
+    [  # Fagerland, Lydersen, Laake 2014, Statist. Med. 33:2850 (Bentur); Tango 1998, table VII; Agresti and Min 2005
+        ((1, 1, 7, 12), 0.0703, 0.0391, 0.0339),
+        ((4, 9, 3, 16), 0.1460, 0.0923, 0.0833),
+        ((53, 16, 8, 9), 0.1516, 0.1078, 0.1025),
+    ],
+)
+def test_mcnemar_published(table, exact, midp, asymptotic):
+    test = mcnemar(*table)
+    assert (round(test.p_exact, 4), round(test.p_midp, 4), round(test.p_chi2, 4)) == (exact, midp, asymptotic)
+
+
+def test_mcnemar_r():
+    # R: mcnemar.test(matrix(c(101,59,121,33),2), correct=FALSE)
+    test = mcnemar(101, 121, 59, 33)
+    assert test.chi2 == pytest.approx(21.35556, abs=1e-5)
+    assert test.p_chi2 == pytest.approx(3.815136e-6, rel=1e-6)
+
+
+def test_mcnemar_brute_force():
+    """Every way the discordant pairs can fall, one by one."""
+    for b, c in [(0, 1), (0, 5), (2, 2), (3, 1), (4, 6), (5, 5)]:
+        n = b + c
+        counts = [sum(flips) for flips in product((0, 1), repeat=n)]
+        extreme = sum(abs(k - n / 2) >= abs(b - n / 2) for k in counts) / 2**n
+        equal = sum(abs(k - n / 2) == abs(b - n / 2) for k in counts) / 2**n
+        test = mcnemar(7, b, c, 1)
+        assert test.p_exact == pytest.approx(extreme)
+        assert test.p_midp == pytest.approx(extreme - equal / 2)
+
+
+def test_mcnemar_properties():
+    assert mcnemar(0, 3, 9, 0).p_midp == mcnemar(500, 9, 3, 70).p_midp  # concordant pairs and order do not matter
+    nothing = mcnemar(10, 0, 0, 10)
+    assert (nothing.p_exact, nothing.p_midp, nothing.chi2, nothing.p_chi2) == (1.0, 1.0, None, None)
+    with pytest.raises(ValueError, match="only_b=-1"):
+        mcnemar(1, 2, -1, 4)
+
+
+@pytest.mark.parametrize(
+    ("table", "level", "low", "high"),
+    [
+        ((1, 1, 7, 12), 0.95, -0.517, -0.026),
+        ((4, 9, 3, 16), 0.95, -0.027, 0.390),
+        ((53, 16, 8, 9), 0.95, -0.020, 0.207),
+        ((43, 0, 1, 0), 0.90, -0.096, 0.037),  # Tango 1998, table V
+    ],
+)
+def test_tango_published(table, level, low, high):
+    estimate = tango(*table, level=level)
+    assert (round(estimate.low, 3), round(estimate.high, 3)) == (low, high)
+
+
+def test_tango_solves_its_equation_by_grid():
+    """The interval is where the score statistic, maximised on a grid, stays within z."""
+    import numpy as np
+    from scipy.optimize import minimize_scalar
+
+    b, c, n = 9, 3, 32
+
+    def statistic(delta):
+        def minus_log_likelihood(p):  # p = P(only B), p + delta = P(only A)
+            if p <= 0 or p + delta <= 0 or 2 * p + delta >= 1:
+                return 1e9
+            return -(c * np.log(p) + b * np.log(p + delta) + (n - b - c) * np.log(1 - 2 * p - delta))
+
+        p = minimize_scalar(
+            minus_log_likelihood, bounds=(max(0, -delta) + 1e-9, (1 - delta) / 2 - 1e-9), method="bounded", options={"xatol": 1e-12}
+        ).x
+        return (b - c - n * delta) / np.sqrt(n * (2 * p + delta - delta**2))
+
+    estimate = tango(4, b, c, 16)
+    assert statistic(estimate.low) == pytest.approx(1.959964, abs=1e-4)
+    assert statistic(estimate.high) == pytest.approx(-1.959964, abs=1e-4)
+
+
+def test_tango_degenerate():
+    for table in ((50, 0, 0, 0), (0, 0, 0, 50)):
+        same = tango(*table)
+        assert (round(same.low, 4), round(same.high, 4)) == (-0.0713, 0.0713)  # never ±0
+    all_a, all_b = tango(0, 50, 0, 0), tango(0, 0, 50, 0)
+    assert all_a.high == 1.0 and all_b.low == -1.0 and all_a.low == pytest.approx(-all_b.high)
+    with pytest.raises(ValueError, match="no pairs"):
+        tango(0, 0, 0, 0)
+    with pytest.raises(ValueError, match=r"level=1\.5"):
+        tango(1, 2, 3, 4, level=1.5)
+
+
+def test_tango_swap_flips_signs():
+    for both, a, b, neither in [(3, 4, 1, 2), (0, 7, 0, 9), (10, 1, 1, 0)]:
+        one, two = tango(both, a, b, neither), tango(both, b, a, neither)
+        assert (one.value, one.low, one.high) == pytest.approx((-two.value, -two.high, -two.low), abs=1e-9)
+
+
+def test_wilson_published():
+    # Newcombe 1998, Statist. Med. 17:857, table I
+    assert (round(wilson(15, 148).low, 4), round(wilson(15, 148).high, 4)) == (0.0624, 0.1605)
+    assert (wilson(0, 20).low, round(wilson(0, 20).high, 4)) == (0.0, 0.1611)
+    with pytest.raises(ValueError, match="n > 0"):
+        wilson(0, 0)
