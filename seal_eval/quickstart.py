@@ -8,6 +8,7 @@ from seal_eval.compare import accuracy, compare, difference, p_text, percent, pr
 from seal_eval.errors import SealError
 from seal_eval.files import only_writer, read_json, write_json
 from seal_eval.models import resolve
+from seal_eval.names import safe
 from seal_eval.records import by_method, load_runs, pair
 from seal_eval.run import run
 from seal_eval.tuning import TuneSpec, cost_line, tune
@@ -21,9 +22,9 @@ class Plan:
     headline_length: int = 600
     # (task, lengths, samples per length)
     evaluations: tuple[tuple[str, tuple[int, ...], int], ...] = (
-        ("seal_lines", (600,), 40), ("seal_lines", (1200,), 15), ("seal_needle", (600,), 10),
+        ("seal_lines", (600,), 40), ("seal_lines", (1200,), 12), ("seal_needle", (600,), 8),
     )  # fmt: skip
-    tuning: TuneSpec = field(default_factory=lambda: TuneSpec(length=600, samples=40))
+    tuning: TuneSpec = field(default_factory=lambda: TuneSpec(length=600, samples=50))
     seed: int = 0
 
 
@@ -52,7 +53,7 @@ def quickstart(out: Path, plan: Plan | None = None) -> dict[str, Any]:
         _evaluate(plan, results, f"pretrained={plan.model},method=seal,adapter={adapter}")
         _say(5, "compare")
         runs = load_runs(results)
-        print_table(compare(runs, plan.model), "plain")
+        print_table(compare(runs, safe(plan.model)), "plain")
         _say(6, "site")
         page = build(results, out / "site")
     return _headline(runs, plan, card, page)
@@ -60,7 +61,7 @@ def quickstart(out: Path, plan: Plan | None = None) -> dict[str, Any]:
 
 def _evaluate(plan: Plan, results: Path, model_args: str) -> None:
     method = model_args.split("method=")[1].split(",")[0]
-    have = by_method(load_runs(results), plan.model).get(method, {}) if any(results.rglob("results_*.json")) else {}
+    have = by_method(load_runs(results), safe(plan.model)).get(method, {}) if any(results.rglob("results_*.json")) else {}
     done = {(r.task, r.length) for r in have.values()}
     for task, lengths, n in plan.evaluations:
         if all((task, length) in done for length in lengths):
@@ -71,7 +72,7 @@ def _evaluate(plan: Plan, results: Path, model_args: str) -> None:
 
 
 def _headline(runs: list[Any], plan: Plan, card: dict[str, Any], page: Path) -> dict[str, Any]:
-    table = by_method(runs, plan.model)
+    table = by_method(runs, safe(plan.model))
     pairs = [
         (b, m) for b, m in pair(table["plain"], table["seal"], ("plain", "seal"))
         if (b.task, b.length) == (plan.tuning.task, plan.headline_length)

@@ -74,12 +74,3 @@ def token_index(tokenizer: Any, text: str, character: int) -> int:
     """How many tokens of `text` start before `character` (fast tokenizers only)."""
     offsets = tokenizer(text, return_offsets_mapping=True)["offset_mapping"]
     return sum(1 for start, end in offsets if end > start and start < character)
-
-
-def read_integer(reply: str) -> str | None:
-    """The first whole number in a reply, thousands separators removed; None when there is none.
-
-    Digits of any script count ('１２' is 12); '2,416' is 2416.
-    """
-    found = re.search(r"\d{1,3}(?:,\d{3})+(?!\d)|\d+", reply)
-    return str(int(found.group().replace(",", ""))) if found else None

@@ -8,8 +8,9 @@ import random
 from typing import Any
 
 from seal_eval.errors import SealError
+from seal_eval.scores import first_integer
 from seal_eval.tasks.dataset import documents
-from seal_eval.text import Document, Part, count_tokens, draw_keys, part_of, prose, read_integer, token_index
+from seal_eval.text import Document, Part, count_tokens, draw_keys, part_of, prose, token_index
 from seal_eval.types import Sample, Score
 
 NAME = "seal_needle"
@@ -41,10 +42,7 @@ def dataset(**metadata: Any) -> dict[str, Any]:
 
 def score(reply: str, targets: tuple[str, ...]) -> Score:
     """1 when the first number of the reply is the needle's."""
-    answer = read_integer(reply)
-    if answer is None:
-        return Score(0.0, None, "no number")
-    return Score(1.0, answer, "exact") if answer in targets else Score(0.0, answer, "other number")
+    return first_integer(reply, targets)
 
 
 def _sample(tokenizer: Any, length: int, i: int, seed: int, part: Part, texts: list[Document]) -> Sample:

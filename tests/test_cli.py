@@ -37,9 +37,8 @@ def test_wrong_usage(args, message):
 
 def test_tune_refuses_before_it_loads(tmp_path):
     done = seal_eval("tune", "--model", "smollm2-135m", "--out", tmp_path / "a", code=1)
-    assert done.stderr.strip() == (
-        "seal-eval: model 'smollm2-135m' is no folder here, no short name, and no hub id 'owner/name'; did you mean 'smollm2-135m-instruct'?"
-    )
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("seal-eval: model 'smollm2-135m' is no folder here") and "did you mean 'smollm2-135m-instruct'?" in line
     assert (
         "task 'seal_lins' not found" in seal_eval("tune", "--model", "x/y", "--task", "seal_lins", "--out", tmp_path / "b", code=1).stderr
     )
