@@ -20,10 +20,13 @@ MARKS = ("o", "s", "D", "^", "v", "P", "X")
 def curves(rows: list[Row], baseline: str, theme: str) -> str:
     """Accuracy against length, one line per method with its interval as a band."""
     figure, axes = _canvas(theme, (6.4, 3.4))
+    lengths = sorted({row.length for row in rows})
     methods = list(dict.fromkeys(row.method for row in rows))
     for i, method in enumerate(methods):
         mine = [row for row in rows if row.method == method]
         x = [row.length for row in mine]
+        if len(lengths) == 1:  # side by side, or one method hides the other
+            x = [lengths[0] * 1.04 ** (i - (len(methods) - 1) / 2)]
         colour = BASELINE[theme] if method == baseline else COLOURS[(i - 1) % len(COLOURS)]
         axes.plot(x, [r.accuracy.value for r in mine], color=colour, marker=MARKS[i % len(MARKS)], label=method, linewidth=2, clip_on=False)
         if len(mine) > 1:
@@ -31,10 +34,11 @@ def curves(rows: list[Row], baseline: str, theme: str) -> str:
         else:
             e = mine[0].accuracy
             axes.errorbar(x, [e.value], yerr=[[e.value - e.low], [e.high - e.value]], color=colour, capsize=4)
-    lengths = sorted({row.length for row in rows})
     axes.set_xscale("log", base=2)
     axes.set_xticks(lengths, [f"{n:,}" for n in lengths])
     axes.minorticks_off()
+    if len(lengths) == 1:
+        axes.set_xlim(lengths[0] / 1.5, lengths[0] * 1.5)
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:.0f} %")
     axes.set_xlabel("length (tokens)")

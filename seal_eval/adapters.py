@@ -21,8 +21,8 @@ CARD = "seal_eval.json"
 Scales = dict[str, torch.Tensor]  # projection's name → [n_heads * head_dim], fp32
 
 
-def save_adapter(model: Any, scales: Scales, out: Path, card: dict[str, Any]) -> None:
-    """Write a PEFT IA3 adapter folder and its card (settings, costs, log). `out` must not exist yet."""
+def save_adapter(model: Any, scales: Scales, folder: Path, card: dict[str, Any]) -> None:
+    """Write a PEFT IA3 adapter and its card (settings, costs, log) into an existing folder."""
     from peft import IA3Config
     from safetensors.torch import save_file
 
@@ -38,10 +38,9 @@ def save_adapter(model: Any, scales: Scales, out: Path, card: dict[str, Any]) ->
     tensors = {}
     for name, module in projections:
         tensors[f"base_model.model.{name}.ia3_l"] = scales[name].detach().float().cpu().reshape(1, in_features(module)).contiguous()
-    with new_folder(out) as scratch:
-        config.save_pretrained(str(scratch))
-        save_file(tensors, scratch / WEIGHTS, metadata={"format": "pt"})
-        write_json(scratch / CARD, card)
+    config.save_pretrained(str(folder))
+    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    write_json(folder / CARD, card)
 
 
 def load_scales(adapter: str, model: Any) -> Scales:
@@ -114,10 +113,10 @@ def fold(model: Any, scales: Scales) -> None:
 
 def merge(model_name: str, adapter: str, out: Path) -> None:
     """Write a plain checkpoint of the model with the adapter folded in (transformers, vLLM, llama.cpp load it)."""
-    model, tokenizer = load_model(model_name)
-    fold(model, load_scales(adapter, model))
     card = Path(adapter) / CARD
     with new_folder(out) as scratch:
+        model, tokenizer = load_model(model_name)
+        fold(model, load_scales(adapter, model))
         model.save_pretrained(scratch)
         tokenizer.save_pretrained(scratch)
         write_json(scratch / CARD, {"folded": read_json(card) if card.is_file() else {"adapter": adapter}})

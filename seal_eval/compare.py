@@ -85,7 +85,7 @@ def difference(cell: list[tuple[Record, Record]], level: float = 0.95) -> Estima
 def percent(estimate: Estimate, sign: bool = False) -> str:
     """'87.5 % (73.9–94.5)'; a difference carries its sign: '+72.5 (+53.4 to +83.7)'."""
     value, low, high = (100 * x for x in (estimate.value, estimate.low, estimate.high))
-    return f"{value:+.1f} ({low:+.1f} to {high:+.1f})" if sign else f"{value:.1f} % ({low:.1f}–{high:.1f})"
+    return f"{value:+.1f} ({low:+.1f} to {high:+.1f})".replace("-", "−") if sign else f"{value:.1f} % ({low:.1f}–{high:.1f})"
 
 
 def p_text(p: float | None) -> str:

@@ -4,13 +4,14 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from seal_eval.errors import SealError
+
+LOCK = ".lock"
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -47,32 +48,40 @@ def sha256(path: Path) -> str:
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """Yield a scratch folder that becomes `out` when the block succeeds and vanishes when it does not."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise SealError(f"{out} already exists; name a new folder, nothing is overwritten")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
-    try:
-        yield scratch
-        scratch.chmod(0o755)
-        if out.exists():
-            out.rmdir()
-        scratch.replace(out)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    """Yield a scratch folder that becomes `out` when the block succeeds and vanishes when it does not.
+
+    What a killed process left is cleared away. Raises SealError when `out` exists or another process is making it.
+    """
+    scratch = out.parent / f".{out.name}.part"
+    with only_writer(scratch, out):
+        try:
+            if out.exists() and (not out.is_dir() or any(out.iterdir())):
+                raise SealError(f"{out} already exists; name a new folder, nothing is overwritten")
+            for remains in scratch.iterdir():
+                if remains.is_dir():
+                    shutil.rmtree(remains)
+                elif remains.name != LOCK:
+                    remains.unlink()
+            yield scratch
+            (scratch / LOCK).unlink()
+            if out.exists():
+                out.rmdir()
+            scratch.replace(out)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 @contextmanager
-def only_writer(folder: Path) -> Iterator[None]:
+def only_writer(folder: Path, name: Path | None = None) -> Iterator[None]:
     """Hold the folder's lock; a second process is refused at once. The lock dies with its process."""
     from filelock import FileLock, Timeout
 
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", timeout=0)
+    lock = FileLock(folder / LOCK, timeout=0)
     try:
         lock.acquire()
     except Timeout as error:
-        raise SealError(f"another process is writing to {folder}; wait for it or name another folder") from error
+        raise SealError(f"another process is writing to {name or folder}; wait for it or name another folder") from error
     try:
         yield
     finally:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -62,8 +61,6 @@ def pull(name: str, sources: tuple[str, ...] = SOURCES) -> Path:
     with FileLock(folder.parent / f".{key}.lock"):  # a second pull waits, then finds it in the cache
         if (folder / "config.json").is_file():
             return folder
-        for remains in folder.parent.glob(f".{key}.*.part"):  # of a pull that was killed
-            shutil.rmtree(remains, ignore_errors=True)
         failures = []
         for source in sources:
             try:

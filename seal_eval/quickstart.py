@@ -22,7 +22,7 @@ class Plan:
     headline_length: int = 600
     # (task, lengths, samples per length)
     evaluations: tuple[tuple[str, tuple[int, ...], int], ...] = (
-        ("seal_lines", (600,), 40), ("seal_lines", (1200,), 12), ("seal_needle", (600,), 8),
+        ("seal_lines", (600,), 32), ("seal_lines", (1200,), 10), ("seal_needle", (600,), 8),
     )  # fmt: skip
     tuning: TuneSpec = field(default_factory=lambda: TuneSpec(length=600, samples=50))
     seed: int = 0

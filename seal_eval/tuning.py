@@ -17,6 +17,7 @@ from seal_eval import __version__
 from seal_eval.adapters import Scales, save_adapter, scaled
 from seal_eval.cost import perplexity
 from seal_eval.errors import SealError
+from seal_eval.files import new_folder
 from seal_eval.models import load_model, resolve, source
 from seal_eval.seams import head_projections, in_features, n_heads, weight
 from seal_eval.tasks import get_task
@@ -188,35 +189,34 @@ def prose_pieces(tokenizer: Any, n: int, n_tokens: int, seed: int) -> list[torch
 
 def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True) -> dict[str, Any]:
     """Learn, measure the cost elsewhere, save a PEFT adapter with its card in the new folder `out`. Returns the card."""
-    if out.exists() and any(out.iterdir()):
-        raise SealError(f"{out} already exists; name a new folder, nothing is overwritten")
     get_task(spec.task)
-    model, tokenizer = load_model(model_name)
-    start = time.perf_counter()
-    learned = learn(model, tokenizer, spec, progress)
-    seconds = time.perf_counter() - start
-    before = perplexity(model, tokenizer, progress="perplexity of prose before" if progress else "")
-    with scaled(model, learned.scales):
-        after = perplexity(model, tokenizer, progress="perplexity of prose after" if progress else "")
-    values = torch.cat(list(learned.scales.values()))
-    card = {
-        "method": "seal",
-        "seal_eval": __version__,
-        "torch": torch.__version__,
-        "model": model_name,
-        "model_source": source(resolve(model_name)),
-        **asdict(spec),
-        "optimizer": "AdamW, no weight decay, linear decay to 0, gradient clip 1.0, batch 1",
-        "trained_parameters": learned.n_parameters,
-        "tuning_seconds": round(seconds, 1),
-        "scale_min": values.min().item(),
-        "scale_max": values.max().item(),
-        "prose_perplexity_before": before,
-        "prose_perplexity_after": after,
-        "prose_perplexity_ratio": after / before,
-        "log": learned.log,
-    }
-    save_adapter(model, learned.scales, out, card)
+    with new_folder(out) as folder:
+        model, tokenizer = load_model(model_name)
+        start = time.perf_counter()
+        learned = learn(model, tokenizer, spec, progress)
+        seconds = time.perf_counter() - start
+        before = perplexity(model, tokenizer, progress="perplexity of prose before" if progress else "")
+        with scaled(model, learned.scales):
+            after = perplexity(model, tokenizer, progress="perplexity of prose after" if progress else "")
+        values = torch.cat(list(learned.scales.values()))
+        card = {
+            "method": "seal",
+            "seal_eval": __version__,
+            "torch": torch.__version__,
+            "model": model_name,
+            "model_source": source(resolve(model_name)),
+            **asdict(spec),
+            "optimizer": "AdamW, no weight decay, linear decay to 0, gradient clip 1.0, batch 1",
+            "trained_parameters": learned.n_parameters,
+            "tuning_seconds": round(seconds, 1),
+            "scale_min": values.min().item(),
+            "scale_max": values.max().item(),
+            "prose_perplexity_before": before,
+            "prose_perplexity_after": after,
+            "prose_perplexity_ratio": after / before,
+            "log": learned.log,
+        }
+        save_adapter(model, learned.scales, folder, card)
     return card
 
 

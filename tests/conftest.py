@@ -90,6 +90,7 @@ def adapter(tmp_path_factory, tiny_folder):
     generator = torch.Generator().manual_seed(3)
     scales = {n: 0.2 + 2 * torch.rand(in_features(m), generator=generator) for n, m in head_projections(model)}
     out = tmp_path_factory.mktemp("adapters") / "random"
+    out.mkdir()
     save_adapter(model, scales, out, {"method": "seal", "trained_parameters": 192})
     return out
 

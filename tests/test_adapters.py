@@ -65,6 +65,7 @@ def test_stock_peft_runs_the_adapter(kind, tmp_path):
 
     model = tiny_model(kind)
     scales = random_scales(model)
+    (tmp_path / "a").mkdir()
     save_adapter(model, scales, tmp_path / "a", {"model": kind})
     assert all(torch.equal(t, scales[n]) for n, t in load_scales(str(tmp_path / "a"), model).items())
     with scaled(model, scales):

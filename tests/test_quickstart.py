@@ -1,12 +1,17 @@
 """The whole way: on a random model for its mechanics, on the real model for its effect."""
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from seal_eval.errors import SealError
+from seal_eval.models import resolve
 from seal_eval.quickstart import Plan, quickstart
+from seal_eval.records import load_runs
 from seal_eval.tuning import TuneSpec
 
 from conftest import seal_eval
@@ -47,13 +52,47 @@ def test_foreign_folder_is_left_alone(tmp_path):
     assert (tmp_path / "thesis.txt").read_text() == "mine"
 
 
-@pytest.mark.model
-def test_the_effect_on_the_real_model(tmp_path):
-    """SEAL's accuracy above plain's with p < .01, at almost no cost in perplexity: 25 samples of 400 tokens learned from."""
-    os.environ.pop("HF_HUB_OFFLINE", None)  # a fresh machine may pull the model here
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    """The quick start's path on the real model at small size: 24 samples of 400 tokens learned from, 14 asked."""
     plan = Plan(headline_length=400, evaluations=(("seal_lines", (400,), 14),), tuning=TuneSpec(length=400, samples=24))
-    found = quickstart(tmp_path / "q", plan)
+    out = tmp_path_factory.mktemp("real") / "q"
+    os.environ.pop("HF_HUB_OFFLINE", None)  # a fresh machine may pull the model here
+    try:
+        return out, quickstart(out, plan)
+    finally:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.mark.model
+def test_the_effect_on_the_real_model(real):
+    """SEAL's accuracy above plain's with p < .01, at almost no cost in perplexity."""
+    _, found = real
     assert found["plain"]["value"] < 0.5
     assert found["difference"]["low"] > 0 and found["difference"]["p_value"] < 0.01
     assert found["seal"]["value"] > found["plain"]["value"] + 0.4
     assert found["perplexity_ratio"] < 1.05
+
+
+@pytest.mark.model
+def test_peft_and_folded_reply_the_same_on_the_real_model(real, tmp_path):
+    """Stock lm_eval with `peft=`, and the folded checkpoint, word for word."""
+    out, _ = real
+    place = resolve("smollm2-135m-instruct")
+    seal_eval("merge", "--model", place, "--adapter", out / "adapter", "--out", tmp_path / "folded")
+    asked = ("--tasks", "seal_lines", "--metadata", '{"lengths": [400], "num_samples": 14, "seed": 0}', "--log_samples", "--device", "cpu")
+    for name, model_args in (("peft", f"pretrained={place},peft={out / 'adapter'}"), ("folded", f"pretrained={tmp_path / 'folded'}")):
+        command = [
+            Path(sys.executable).parent / "lm_eval",
+            "--model",
+            "hf",
+            "--model_args",
+            model_args,
+            *asked,
+            "--output_path",
+            tmp_path / name,
+        ]
+        subprocess.run(command, check=True, capture_output=True)
+        theirs = {r.sample_id: r.reply for run in load_runs(tmp_path / name) for r in run.records}
+        ours = {r.sample_id: r.reply for run in load_runs(out / "results") if run.method == "seal" for r in run.records}
+        assert theirs == ours, name

@@ -8,7 +8,7 @@ import torch
 from seal_eval.adapters import load_scales, scaled
 from seal_eval.cost import perplexity
 from seal_eval.errors import SealError
-from seal_eval.files import read_json
+from seal_eval.files import new_folder, read_json
 from seal_eval.tasks import get_task
 from seal_eval.tuning import Gains, TuneSpec, answer_loss, learn, prose_kl, prose_pieces, tune
 
@@ -88,6 +88,9 @@ def test_tune_writes_adapter_and_card(tiny_folder, tmp_path):
     assert len(load_scales(str(tmp_path / "a"), tiny_model("llama"))) == 3
     with pytest.raises(SealError, match="already exists"):
         tune(str(tiny_folder), SPEC, tmp_path / "a")
+    with new_folder(tmp_path / "b"), pytest.raises(SealError, match=r"another process is writing to .*b;"):
+        tune(str(tiny_folder), SPEC, tmp_path / "b")  # refused before it learns
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b"]
 
 
 def test_perplexity_of_a_uniform_model(tokenizer):
