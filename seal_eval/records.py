@@ -3,7 +3,7 @@
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from seal_eval.names import method_label, safe
 from seal_eval.tasks import get_task, task_names
 from seal_eval.types import Record, Run
 
-FIELDS = ("sample_id", "length", "n_tokens", "depth", "document", "targets")
+# what a document must carry, and as what it is read
+_KIND: dict[str, Callable[[Any], Any]] = {"sample_id": str, "length": int, "n_tokens": int, "depth": float, "document": str}
 
 
 def load_runs(folder: Path) -> list[Run]:
@@ -77,21 +78,20 @@ def _read_run(file: Path) -> Run:
 def _read_samples(file: Path, task: str, run_id: str) -> Iterator[Record]:
     seen: dict[str, int] = {}
     score = get_task(task).score
-    with file.open(encoding="utf-8") as lines:
+    with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             try:
                 row = json.loads(line)
                 doc = row["doc"]
-                found = {key: doc[key] for key in FIELDS}
-                reply = row["filtered_resps"][0]
-                logged = row["acc"]
+                found = {key: _KIND[key](doc[key]) for key in _KIND}
+                targets = tuple(map(str, doc["targets"]))
+                reply, logged = row["filtered_resps"][0], row["acc"]
                 prompt_hash = row["prompt_hash"] + row["target_hash"]
-            except (json.JSONDecodeError, KeyError, TypeError, IndexError) as error:
+            except (ValueError, KeyError, TypeError, IndexError) as error:  # not UTF-8 and not JSON are ValueErrors
                 what = f"no {error}" if isinstance(error, KeyError) else str(error)
                 raise SealError(f"{file}, line {number}: not a sample of {task} ({what}); the file is damaged") from error
             if not isinstance(reply, str):
                 raise SealError(f"{file}, line {number}: the reply is {type(reply).__name__}, not text")
-            targets = tuple(str(t) for t in found.pop("targets"))
             mark = score(reply, targets)
             if mark.value is not None and mark.value != logged:
                 raise SealError(

@@ -48,6 +48,8 @@ def damaged(name, change, message):
     ("change", "message"),
     [
         damaged("cut line", lambda f: f.write_text(f.read_text()[:-200]), "line 10: not a sample of seal_lines"),
+        damaged("not UTF-8", lambda f: f.write_bytes(b"\xff\xfe" + f.read_bytes()), "line 1: not a sample"),
+        damaged("depth is text", lambda f: edit(f, lambda rows: [r["doc"].update(depth="deep") or r for r in rows]), "line 1: .*'deep'"),
         damaged("empty", lambda f: f.write_text(""), "is empty"),
         damaged("gone", lambda f: f.unlink(), "is missing"),
         damaged("fewer", lambda f: edit(f, lambda rows: rows[:-1]), "holds 9 samples, results_.* reports 10"),
