@@ -51,7 +51,7 @@ def load_scales(adapter: str, model: Any) -> Scales:
     folder = Path(adapter)
     file = folder / WEIGHTS
     if not file.is_file():
-        raise SealError(f"adapter folder {folder} has no {WEIGHTS}; write one with seal-eval tune --out {folder}")
+        raise SealError(f"adapter folder {folder} has no {WEIGHTS}; name a folder that seal-eval tune wrote")
     config = read_json(folder / "adapter_config.json")
     if config.get("peft_type") != "IA3" or sorted(config.get("feedforward_modules") or []) != sorted(config.get("target_modules") or []):
         raise SealError(f"{folder} is a {config.get('peft_type')} adapter, not SEAL scales (IA3 on the head-output projection's input)")

@@ -39,7 +39,7 @@ def run(argv: list[str]) -> Path:
     model_args = dict(args.model_args or {})
     if args.model == ENGINE or args.model in ("hf", "vllm"):
         _check_model(args.model, model_args)
-    _check_tasks(args)
+    _check_tasks(args, model_args)
     method = method_label(args.model, model_args)
     folder = Path(args.output_path or "results") / f"{safe(model_args.get('pretrained') or args.model)}__{safe(method)}"
     if args.model == "hf":
@@ -81,19 +81,21 @@ def _check_model(engine: str, model_args: dict[str, Any]) -> None:
         take_method(model_args)
 
 
-def _check_tasks(args: Any) -> None:
+def _check_tasks(args: Any, model_args: dict[str, Any]) -> None:
     from lm_eval.tasks.manager import TaskManager
 
     from seal_eval.tasks import task_names
+    from seal_eval.tasks.dataset import read_spec
 
     if not args.tasks:
         if args.config:
             return
         raise SealError("no task: pass --tasks, for example --tasks seal_lines")
     args.include_path = args.include_path or _own_tasks()
-    foreign = [
-        t for t in args.tasks if not fnmatch.filter(["seal_eval", *task_names()], t) and not t.endswith(".yaml") and not Path(t).is_dir()
-    ]
+    own = {name for pattern in args.tasks for name in fnmatch.filter(["seal_eval", *task_names()], pattern)}
+    for name in task_names() if "seal_eval" in own else sorted(own):
+        read_spec(name, model_args | (args.metadata or {}))  # bad lengths are told before a model is loaded
+    foreign = [t for t in args.tasks if not fnmatch.filter([*own], t) and not t.endswith(".yaml") and not Path(t).is_dir()]
     if not foreign:  # lm-eval reads thousands of files to build its index; once is enough
         return
     manager = TaskManager(include_path=args.include_path)
