@@ -13,6 +13,8 @@ app = typer.Typer(
 )  # fmt: skip
 models_app = typer.Typer(no_args_is_help=True, help="Models that come with the project.")
 app.add_typer(models_app, name="models")
+score_app = typer.Typer(no_args_is_help=True, help="Score existing response files again.")
+app.add_typer(score_app, name="score")
 
 Model = Annotated[str, typer.Option("--model", help="Short name (seal-eval models list), folder, or hub id.")]
 
@@ -108,6 +110,30 @@ def site(
     from seal_eval.leaderboard.build import build
 
     print(build(results, out, baseline))
+
+
+@app.command()
+def tasks() -> None:
+    """Every task: what it asks, its source, an example."""
+    from seal_eval.tasks import get_task, task_names
+
+    for name in task_names():
+        task = get_task(name)
+        example = f"seal-eval run --model_args pretrained=M --tasks {name} --metadata 'lengths=[1024]'"
+        print("\n  ".join((name, task.SUMMARY, task.CITATION, example)))
+
+
+@score_app.command("longeval-lines")
+def score_longeval_lines(files: Annotated[list[Path], typer.Argument(help="Files of 'Label: …, Predict: …, Parsed: …' lines.")]) -> None:
+    """LongEval line responses by LongEval's own rule (last digits of the reply) and by ours (first number)."""
+    from seal_eval.compare import percent
+    from seal_eval.responses import rescore
+
+    for found in map(rescore, files):
+        said = "" if found.published is None else f"; the file says {100 * found.published:.1f} %"
+        print(f"{found.file}: n = {found.official.n}, official {percent(found.official)}, ours {percent(found.ours)}{said}")
+        if found.disagree:
+            print(f"  the rules differ on lines {', '.join(map(str, found.disagree))}")
 
 
 @models_app.command("pull")
