@@ -2,6 +2,7 @@
 
 import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -74,3 +75,22 @@ def token_index(tokenizer: Any, text: str, character: int) -> int:
     """How many tokens of `text` start before `character` (fast tokenizers only)."""
     offsets = tokenizer(text, return_offsets_mapping=True)["offset_mapping"]
     return sum(1 for start, end in offsets if end > start and start < character)
+
+
+def tokens_each(tokenizer: Any, texts: Sequence[str]) -> list[int]:
+    """Token counts of pieces on their own, without special tokens; joined pieces may count a token more or less."""
+    return [len(ids) for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]] if texts else []
+
+
+def best_fit(costs: Sequence[int], room: int) -> list[int]:
+    """Indices, ascending, of items whose costs add up to as much of `room` as possible, never more (subset sum)."""
+    reached = {0: -1}  # sum → the item that first completed it
+    for i, cost in enumerate(costs):
+        for total in [t for t in reached if t + cost <= room]:
+            reached.setdefault(total + cost, i)
+    total = max(reached)
+    chosen = []
+    while total:
+        chosen.append(reached[total])
+        total -= costs[reached[total]]
+    return chosen[::-1]

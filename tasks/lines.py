@@ -10,7 +10,7 @@ from typing import Any
 from seal_eval.errors import SealError
 from seal_eval.scores import first_integer
 from seal_eval.tasks.dataset import documents
-from seal_eval.text import Part, count_tokens, draw_keys, numbers, token_index
+from seal_eval.text import Part, best_fit, count_tokens, draw_keys, numbers, token_index, tokens_each
 from seal_eval.types import Sample, Score
 
 NAME = "seal_lines"
@@ -26,13 +26,14 @@ HEADER = (
 LINE = "line {key}: REGISTER_CONTENT is <{value}>\n"
 QUESTION = "\nNow the record is over. Tell me what is the <REGISTER_CONTENT> in line {key}? I need the number.\n"
 PREFIX = "The <REGISTER_CONTENT> in line {key} is <"
+CLOSE, SPARE = 8, 200  # about so many of the last lines are chosen for their lengths, out of so many
 FIFTHS = (0, 3, 1, 4, 2)  # every five samples ask once in each fifth of the record
 
 
 def build(tokenizer: Any, length: int, n: int, seed: int, part: Part = "eval") -> list[Sample]:
-    """`n` samples whose prompt and answer budget fill `length` tokens up to less than one line.
+    """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above.
 
-    Raises SealError when not even one line fits.
+    Raises SealError when `length` cannot be filled so, naming the smallest that can.
     """
     return [_sample(tokenizer, length, i, seed, part) for i in range(n)]
 
@@ -49,37 +50,40 @@ def score(reply: str, targets: tuple[str, ...]) -> Score:
 
 def _sample(tokenizer: Any, length: int, i: int, seed: int, part: Part) -> Sample:
     rng = random.Random(f"{seed}:{NAME}:{part}:{length}:{i}")
-    most = max(length // 10, 2)  # a line has more than ten tokens
+    most = length // 10 + SPARE + 1  # a line has more than ten tokens
     keys = draw_keys(rng, most, part)
     values = rng.sample(numbers(1, 50000, part), min(most, len(numbers(1, 50000, part))))
-    lines = [LINE.format(key=k, value=v) for k, v in zip(keys, values, strict=False)]
+    asked, *others = [LINE.format(key=k, value=v) for k, v in zip(keys, values, strict=False)]
     where = (FIFTHS[i % 5] + rng.random()) / 5
+    question, prefix = QUESTION.format(key=keys[0]), PREFIX.format(key=keys[0])
 
-    n_lines = _lines_that_fit(tokenizer, lines, length)
-    while n_lines:
-        asked = int(where * n_lines)
-        text = HEADER + "".join(lines[:n_lines]) + QUESTION.format(key=keys[asked])
-        prefix = PREFIX.format(key=keys[asked])
-        n_tokens = count_tokens(tokenizer, text + prefix)
-        if n_tokens + ANSWER_TOKENS <= length:
+    frame = count_tokens(tokenizer, HEADER + asked + question + prefix) + ANSWER_TOKENS
+    costs = tokens_each(tokenizer, others)
+    room = length - frame
+    for _ in range(8):  # joined lines may count a token more or less than alone
+        chosen = _fill(others, costs, room)
+        before = int(where * (len(chosen) + 1))
+        record = "".join(chosen[:before]) + asked + "".join(chosen[before:])
+        n_tokens = count_tokens(tokenizer, HEADER + record + question + prefix)
+        over = n_tokens + ANSWER_TOKENS - length
+        if -0.01 * length < over <= 0:
             break
-        n_lines -= 1
+        room -= over  # too much or, where joining saved tokens, too little
     else:
-        least = count_tokens(tokenizer, HEADER + lines[0] + QUESTION.format(key=keys[0]) + PREFIX.format(key=keys[0]))
-        raise SealError(f"{NAME}: length {length} is too short; the smallest with this tokenizer is about {least + ANSWER_TOKENS}")
-    start = len(HEADER) + sum(map(len, lines[:asked]))
+        raise SealError(f"{NAME}: length {length} cannot be filled; the smallest with this tokenizer is about {frame + 4 * costs[0]}")
+    start = len(HEADER) + sum(map(len, chosen[:before]))
+    text = HEADER + record + question
     return Sample(
-        sample_id=f"{NAME}-{part}-{length}-{seed}-{i}", task=NAME, input=text, prefix=prefix, answer=f"{values[asked]}>",
-        targets=(str(values[asked]),), length=length, n_tokens=n_tokens, depth=token_index(tokenizer, text, start) / n_tokens,
+        sample_id=f"{NAME}-{part}-{length}-{seed}-{i}", task=NAME, input=text, prefix=prefix, answer=f"{values[0]}>",
+        targets=(str(values[0]),), length=length, n_tokens=n_tokens, depth=token_index(tokenizer, text, start) / n_tokens,
         document=f"{NAME}-{part}-{length}-{seed}-{i}", seed=seed,
     )  # fmt: skip
 
 
-def _lines_that_fit(tokenizer: Any, lines: list[str], length: int) -> int:
-    """Upper estimate of the number of lines, from the lines' own token counts."""
-    room = length - ANSWER_TOKENS - count_tokens(tokenizer, HEADER + QUESTION + PREFIX)
-    for n, ids in enumerate(tokenizer(lines, add_special_tokens=False)["input_ids"]):
-        room -= len(ids)
-        if room < 0:
-            return min(n + 2, len(lines))
-    return len(lines)
+def _fill(lines: list[str], costs: list[int], room: int) -> list[str]:
+    """Lines in order while there is much room; then those of the next ones whose tokens add up to the rest."""
+    n = 0
+    while n < len(lines) - SPARE and room > CLOSE * costs[n]:
+        room -= costs[n]
+        n += 1
+    return lines[:n] + [lines[n + i] for i in best_fit(costs[n : n + SPARE], room)]

@@ -10,7 +10,7 @@ from typing import Any
 from seal_eval.errors import SealError
 from seal_eval.scores import first_integer
 from seal_eval.tasks.dataset import documents
-from seal_eval.text import Document, Part, count_tokens, draw_keys, part_of, prose, token_index
+from seal_eval.text import Document, Part, best_fit, count_tokens, draw_keys, part_of, prose, token_index, tokens_each
 from seal_eval.types import Sample, Score
 
 NAME = "seal_needle"
@@ -22,13 +22,15 @@ HEADER = "Read the following text. A registration number is hidden in it; I will
 NEEDLE = "The registration number of the {key} is {value}."
 QUESTION = "\n\nWhat is the registration number of the {key}? Answer with the number.\n"
 PREFIX = "The registration number of the {key} is"
+SPARE = 60  # sentences to choose the last ones from
+CLOSE = 120  # tokens of room at which the choosing starts
 DEPTHS = (0.0, 0.5, 1.0, 0.25, 0.75, 0.125, 0.625, 0.375, 0.875)  # any prefix is spread out
 
 
 def build(tokenizer: Any, length: int, n: int, seed: int, part: Part = "eval") -> list[Sample]:
-    """`n` samples whose prompt and answer budget fill `length` tokens up to less than one sentence.
+    """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above.
 
-    Each sample has an address of its own as long as there are enough. Raises SealError when nothing fits.
+    Each sample has an address of its own as long as there are enough. Raises SealError when `length` cannot be filled so.
     """
     texts = list(prose(part))
     random.Random(f"{seed}:{NAME}:{part}:documents").shuffle(texts)
@@ -52,21 +54,23 @@ def _sample(tokenizer: Any, length: int, i: int, seed: int, part: Part, texts: l
     while part_of(str(value)) != part:
         value = rng.randint(1_000_000, 9_999_999)
     needle = NEEDLE.format(key=key, value=value)
-    frame = HEADER + QUESTION.format(key=key) + PREFIX.format(key=key) + needle
-    room = length - ANSWER_TOKENS - count_tokens(tokenizer, frame)
-    sentences = _haystack(tokenizer, texts, i, room, rng)
+    prefix, question = PREFIX.format(key=key), QUESTION.format(key=key)
+    frame = count_tokens(tokenizer, HEADER + needle + question + prefix) + ANSWER_TOKENS
+    pool = _sentences(texts, i, rng)
+    room = length - frame
+    for _ in range(8):  # joined sentences may count a token more or less than alone
+        sentences = _fill(tokenizer, pool, room)
+        before = _boundary(sentences, DEPTHS[i % len(DEPTHS)])
+        text = HEADER + " ".join([*sentences[:before], needle, *sentences[before:]]) + question
+        n_tokens = count_tokens(tokenizer, text + prefix)
+        over = n_tokens + ANSWER_TOKENS - length
+        if -0.01 * length < over <= 0:
+            break
+        room -= over  # too much or, where joining saved tokens, too little
+    else:
+        raise SealError(f"{NAME}: length {length} cannot be filled; the smallest with this tokenizer is about {frame + 64}")
     if str(value) in " ".join(sentences) or key in " ".join(sentences):
         raise SealError(f"{NAME}: the needle {needle!r} stands in the haystack already; use another seed than {seed}")
-    while sentences:
-        before = _boundary(sentences, DEPTHS[i % len(DEPTHS)])
-        text = HEADER + " ".join([*sentences[:before], needle, *sentences[before:]]) + QUESTION.format(key=key)
-        prefix = PREFIX.format(key=key)
-        n_tokens = count_tokens(tokenizer, text + prefix)
-        if n_tokens + ANSWER_TOKENS <= length:
-            break
-        sentences = sentences[:-1]
-    else:
-        raise SealError(f"{NAME}: length {length} is too short; the smallest is about {length - room + 64} tokens")
     start = text.index(needle)
     return Sample(
         sample_id=f"{NAME}-{part}-{length}-{seed}-{i}", task=NAME, input=text, prefix=prefix, answer=f" {value}.",
@@ -75,25 +79,32 @@ def _sample(tokenizer: Any, length: int, i: int, seed: int, part: Part, texts: l
     )  # fmt: skip
 
 
-def _haystack(tokenizer: Any, texts: list[Document], i: int, room: int, rng: random.Random) -> list[str]:
-    """Whole sentences of about `room` tokens: the i-th address from a random place on, then the addresses after it."""
-    chosen: list[str] = []
+def _sentences(texts: list[Document], i: int, rng: random.Random) -> list[str]:
+    """The i-th address from a random place on, then all the addresses after it."""
     first = texts[i % len(texts)].sentences
-    queue = list(first[rng.randrange(max(len(first) // 2, 1)) :])
-    turn = i
-    while room > 0:
-        if not queue:
-            turn += 1
-            if turn - i >= len(texts):
-                raise SealError(f"{NAME}: the prose is too short for this length")
-            queue = list(texts[turn % len(texts)].sentences)
-        batch, queue = queue[:64], queue[64:]
-        for sentence, ids in zip(batch, tokenizer(batch, add_special_tokens=False)["input_ids"], strict=True):
-            room -= len(ids)
-            if room < 0:
-                break
-            chosen.append(sentence)
-    return chosen
+    pool = list(first[rng.randrange(max(len(first) // 2, 1)) :])
+    for turn in range(1, len(texts)):
+        pool += texts[(i + turn) % len(texts)].sentences
+    return pool
+
+
+def _fill(tokenizer: Any, pool: list[str], room: int) -> list[str]:
+    """Sentences in order while there is much room, then those of the next ones whose tokens add up to the rest."""
+    n = 0
+    while room > CLOSE:
+        batch = pool[n : n + 64]
+        if not batch:
+            raise SealError(f"{NAME}: the prose ends {room} tokens before the length is reached; choose a shorter length")
+        for cost in tokens_each(tokenizer, [" " + s for s in batch]):
+            if room - cost < CLOSE // 2:
+                return pool[:n] + _rest(tokenizer, pool[n : n + SPARE], room)
+            room -= cost
+            n += 1
+    return pool[:n] + _rest(tokenizer, pool[n : n + SPARE], room)
+
+
+def _rest(tokenizer: Any, candidates: list[str], room: int) -> list[str]:
+    return [candidates[i] for i in best_fit(tokens_each(tokenizer, [" " + s for s in candidates]), room)]
 
 
 def _boundary(sentences: list[str], depth: float) -> int:

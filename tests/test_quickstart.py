@@ -20,7 +20,7 @@ from conftest import seal_eval
 def small(model, **other):
     return Plan(
         model=str(model), headline_length=400, evaluations=(("seal_lines", (400, 500), 4), ("seal_needle", (400,), 2)),
-        tuning=TuneSpec(length=300, samples=3), **other,
+        tuning=TuneSpec(length=400, samples=3), **other,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from seal_eval.tuning import Gains, TuneSpec, answer_loss, learn, prose_kl, pros
 
 from conftest import tiny_model
 
-SPEC = TuneSpec(length=300, samples=12, lr=0.1, kl=0.0)
+SPEC = TuneSpec(length=400, samples=12, lr=0.1, kl=0.0)
 
 
 @pytest.mark.parametrize(("granularity", "per_layer"), [("head", 4), ("channel", 64)])
@@ -27,7 +27,7 @@ def test_learns_and_leaves_the_model_alone(tokenizer, granularity, per_layer):
     assert learned.n_parameters == 3 * per_layer
     assert all(torch.equal(p, before[n]) and p.requires_grad and p.grad is None for n, p in model.named_parameters())
     assert all(len(s.unique()) <= per_layer for s in scales.values())
-    samples = get_task("seal_lines").build(tokenizer, 300, 12, 0, part="tune")
+    samples = get_task("seal_lines").build(tokenizer, 400, 12, 0, part="tune")
     with torch.no_grad():
         plain = sum(answer_loss(model, tokenizer, s).item() for s in samples)
         with scaled(model, scales):
@@ -41,7 +41,7 @@ def test_learns_and_leaves_the_model_alone(tokenizer, granularity, per_layer):
 def test_answer_loss_is_the_mean_over_the_answer(tokenizer):
     """Against full logits and a loop."""
     model = tiny_model("llama")
-    sample = get_task("seal_lines").build(tokenizer, 300, 1, 0, part="tune")[0]
+    sample = get_task("seal_lines").build(tokenizer, 400, 1, 0, part="tune")[0]
     prompt = tokenizer(sample.input + sample.prefix)["input_ids"]
     answer = tokenizer(sample.answer)["input_ids"]
     with torch.no_grad():
@@ -70,7 +70,7 @@ def test_kl_term_holds_the_model(tokenizer):
     pieces = prose_pieces(tokenizer, 4, 128, 7)
 
     def drift(kl):
-        scales = learn(model, tokenizer, TuneSpec(length=300, samples=12, lr=0.05, kl=kl)).scales
+        scales = learn(model, tokenizer, TuneSpec(length=400, samples=12, lr=0.05, kl=kl)).scales
         gains = Gains(model, "channel")
         with torch.no_grad():
             for delta, scale in zip(gains.delta, scales.values(), strict=True):
@@ -81,7 +81,7 @@ def test_kl_term_holds_the_model(tokenizer):
 
 
 def test_tune_writes_adapter_and_card(tiny_folder, tmp_path):
-    card = tune(str(tiny_folder), TuneSpec(length=300, samples=3, granularity="head"), tmp_path / "a", progress=False)
+    card = tune(str(tiny_folder), TuneSpec(length=400, samples=3, granularity="head"), tmp_path / "a", progress=False)
     assert card == read_json(tmp_path / "a" / "seal_eval.json")
     assert card["trained_parameters"] == 3 * 4
     assert card["prose_perplexity_ratio"] == pytest.approx(card["prose_perplexity_after"] / card["prose_perplexity_before"])
@@ -117,4 +117,4 @@ def test_divergence_is_an_error(tokenizer):
     with torch.no_grad():
         model.lm_head.weight[5, 5] = torch.nan
     with pytest.raises(SealError, match=r"tuning diverged at step 1 of 8 .* lower --lr from 0\.02"):
-        learn(model, tokenizer, TuneSpec(length=300, samples=8, kl=0.0))
+        learn(model, tokenizer, TuneSpec(length=400, samples=8, kl=0.0))
