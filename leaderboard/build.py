@@ -1,7 +1,6 @@
 """Read runs, render pages, write files. Same results in, same bytes out."""
 
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from seal_eval import __version__
 from seal_eval.compare import DEPTH_EDGES, NOTE, Row, by_depth, compare, p_text, percent
 from seal_eval.errors import SealError
-from seal_eval.files import only_writer, write_text
+from seal_eval.files import LOCK, only_writer, write_text
 from seal_eval.leaderboard.figures import THEMES, curves, heatmap
 from seal_eval.records import by_method, load_runs, models
 from seal_eval.tasks import get_task
@@ -38,7 +37,7 @@ def build(results: Path, out: Path, baseline: str = "plain") -> Path:
     """
     runs = load_runs(results)
     pages = render(runs, baseline)
-    if out.exists() and any(p.name != ".lock" for p in out.iterdir()) and not (out / MARKER).is_file():
+    if out.exists() and any(p.name != LOCK for p in out.iterdir()) and not (out / MARKER).is_file():
         raise SealError(f"{out} is not empty and not a site; name a new folder, nothing is overwritten")
     with only_writer(out):
         write_text(out / MARKER, f"built by seal-eval {__version__}\n")
@@ -112,8 +111,3 @@ def _ratio(value: float) -> str:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}"
-
-
-def written(out: Path) -> Iterable[str]:
-    """Files of a site, relative, sorted: for tests and uploads."""
-    return sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file() and p.name != ".lock")

@@ -12,12 +12,11 @@ from typing import Any
 import torch
 
 from seal_eval.errors import SealError
-from seal_eval.files import new_folder, read_json, sha256, write_json
+from seal_eval.files import CARD, new_folder, read_json, sha256, write_json
 from seal_eval.models import load_model
 from seal_eval.seams import head_projections, in_features, weight
 
 WEIGHTS = "adapter_model.safetensors"
-CARD = "seal_eval.json"
 Scales = dict[str, torch.Tensor]  # projection's name → [n_heads * head_dim], fp32
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from seal_eval.errors import SealError
 
 LOCK = ".lock"
+CARD = "seal_eval.json"  # what a folder of ours says of itself: a pulled model, an adapter, a folded checkpoint
 
 
 def write_json(path: Path, value: Any) -> None:

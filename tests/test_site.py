@@ -10,7 +10,7 @@ import pytest
 
 from seal_eval.compare import compare, percent
 from seal_eval.errors import SealError
-from seal_eval.leaderboard.build import build, written
+from seal_eval.leaderboard.build import build
 from seal_eval.records import load_runs
 
 from conftest import seal_eval
@@ -22,6 +22,11 @@ def site(results, tmp_path_factory):
     done = seal_eval("site", results, "--out", out)
     assert done.stdout.strip() == str(out / "index.html")
     return out
+
+
+def written(out):
+    """Files of a site, relative, sorted."""
+    return sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file() and p.name != ".lock")
 
 
 def test_same_bytes(results, site, tmp_path):
