@@ -68,7 +68,7 @@ def render(runs: list[Run], baseline: str) -> dict[str, str]:
                 for method in dict.fromkeys(row.method for row in mine)
             }
             module = get_task(task)
-            block = TaskBlock(task, module.SUMMARY, module.CITATION, mine, cells, f"{number}-{task}")
+            block = TaskBlock(task, module.summary, module.citation, mine, cells, f"{number}-{task}")
             for theme in THEMES:
                 pages[f"figures/{block.slug}-length-{theme}.svg"] = curves(mine, baseline, theme)
                 pages[f"figures/{block.slug}-depth-{theme}.svg"] = heatmap(cells, theme)

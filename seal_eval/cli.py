@@ -114,13 +114,16 @@ def site(
 
 @app.command()
 def tasks() -> None:
-    """Every task: what it asks, its source, an example."""
-    from seal_eval.tasks import get_task, task_names
+    """Every task: what it asks, its source, its settings, an example."""
+    from seal_eval.spec import SIZE_KEYS
+    from seal_eval.tasks import get_task, settings_of, task_names
 
     for name in task_names():
         task = get_task(name)
-        example = f"seal-eval run --model_args pretrained=M --tasks {name} --metadata 'lengths=[1024]'"
-        print("\n  ".join((name, task.SUMMARY, task.CITATION, example)))
+        key, size = SIZE_KEYS[task.unit], (task.sizes or (1024,))[0]
+        example = f"seal-eval run --model_args pretrained=M --tasks {name} --metadata {key}=[{size}]"
+        settings = ", ".join((key, *settings_of(task)))
+        print("\n  ".join((name, task.summary, f"source: {task.citation}", f"settings: {settings}", f"example: {example}")))
 
 
 @score_app.command("longeval-lines")

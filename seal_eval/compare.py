@@ -60,6 +60,8 @@ def by_depth(records: list[Record], level: float = 0.95) -> list[Estimate | None
     """Accuracy in each fifth of the prompt, by where the needed fact starts; None where nothing was asked."""
     cells: list[list[Record]] = [[] for _ in DEPTH_EDGES[1:]]
     for record in records:
+        if record.depth is None:
+            continue
         cells[min(int(record.depth * len(cells)), len(cells) - 1)].append(record)
     return [accuracy(cell, level) if any(r.score is not None for r in cell) else None for cell in cells]
 

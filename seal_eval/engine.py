@@ -57,7 +57,11 @@ class SealLM(HFLM):
         }
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
-        """lm-eval's, after every prompt has been seen to fit."""
+        """lm-eval's, with each document's own answer budget, after every prompt has been seen to fit."""
+        for request in requests:
+            prompt, options = request.args
+            if budget := (request.doc or {}).get("answer_tokens"):
+                request.arguments = (prompt, {**options, "max_gen_toks": budget})
         self._check_lengths(requests)
         return super().generate_until(requests, disable_tqdm)
 

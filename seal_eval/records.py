@@ -11,11 +11,13 @@ from typing import Any
 from seal_eval.errors import SealError, nearest
 from seal_eval.files import read_json, sha256
 from seal_eval.names import method_label, safe
-from seal_eval.tasks import get_task, task_names
+from seal_eval.tasks import base_task, get_task
 from seal_eval.types import Record, Run
 
 # what a document must carry, and as what it is read
-_KIND: dict[str, Callable[[Any], Any]] = {"sample_id": str, "length": int, "n_tokens": int, "depth": float, "document": str}
+_KIND: dict[str, Callable[[Any], Any]] = {
+    "sample_id": str, "length": int, "n_tokens": int, "depth": lambda x: None if x is None else float(x), "document": str,
+}  # fmt: skip
 
 
 def load_runs(folder: Path) -> list[Run]:
@@ -44,17 +46,17 @@ def _read_run(file: Path) -> Run:
     records: list[Record] = []
     hashes = {file.name: digest}
     for task in sorted(data["results"]):
-        if task not in task_names():
+        if not (base := base_task(task)):
             continue
         samples = file.with_name(f"samples_{task}_{stamp}.jsonl")
         if not samples.is_file():
             raise SealError(f"{samples} is missing: {file.name} reports {task}; run again with --log_samples")
         hashes[samples.name] = sha256(samples)
-        records += _read_samples(samples, task, run_id)
+        rows = list(_read_samples(samples, base, run_id))
+        records += rows
         reported = (data.get("n-samples") or {}).get(task, {}).get("effective")
-        n_read = sum(r.task == task for r in records)
-        if reported is not None and reported != n_read:
-            raise SealError(f"{samples} holds {n_read} samples, {file.name} reports {reported}; the file is cut or was edited")
+        if reported is not None and reported != len(rows):
+            raise SealError(f"{samples} holds {len(rows)} samples, {file.name} reports {reported}; the file is cut or was edited")
     if not records:
         raise SealError(f"{file}: no seal_* task in it ({', '.join(data['results']) or 'no task at all'})")
     sidecar = file.with_name(f"command_{stamp}.txt")
@@ -85,6 +87,7 @@ def _read_samples(file: Path, task: str, run_id: str) -> Iterator[Record]:
                 doc = row["doc"]
                 found = {key: _KIND[key](doc[key]) for key in _KIND}
                 targets = tuple(map(str, doc["targets"]))
+                doc["input"], doc["answer_tokens"]  # the scorer reads them
                 reply, logged = row["filtered_resps"][0], row["acc"]
                 prompt_hash = row["prompt_hash"] + row["target_hash"]
             except (ValueError, KeyError, TypeError, IndexError) as error:  # not UTF-8 and not JSON are ValueErrors
@@ -92,7 +95,7 @@ def _read_samples(file: Path, task: str, run_id: str) -> Iterator[Record]:
                 raise SealError(f"{file}, line {number}: not a sample of {task} ({what}); the file is damaged") from error
             if not isinstance(reply, str):
                 raise SealError(f"{file}, line {number}: the reply is {type(reply).__name__}, not text")
-            mark = score(reply, targets)
+            mark = score(reply, doc)
             if mark.value is not None and mark.value != logged:
                 raise SealError(
                     f"{file}, line {number}: acc is {logged}, but the reply scores {mark.value} ({mark.reason}); the file was edited"

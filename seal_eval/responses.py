@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seal_eval.errors import SealError
-from seal_eval.scores import first_integer, last_digits
+from seal_eval.scores import last_digits, read
 from seal_eval.stats import wilson
 from seal_eval.types import Estimate
 
@@ -51,12 +51,14 @@ def rescore(file: Path) -> Rescored:
         if not found:
             raise SealError(f"{file}, line {number}: not 'Label: N, Predict: …, Parsed: N, prompt length: N' but {line[:60]!r}")
         target, reply, parsed, _ = found.groups()
-        theirs, mine = last_digits(reply, (str(int(target)),)), first_integer(reply, (str(int(target)),))
-        if parsed is not None and int(parsed) != int(theirs.answer or -1):
-            raise SealError(f"{file}, line {number}: the file reads {parsed} from the reply, the official rule {theirs.answer or -1}")
-        official.append(theirs.value or 0.0)
-        ours.append(mine.value or 0.0)
-        if theirs.value != mine.value:
+        number_asked = str(int(target))
+        theirs, digits = last_digits(reply, (number_asked,))
+        mine = float(read(reply, "number")[:1] == [number_asked])
+        if parsed is not None and int(parsed) != int(digits or -1):
+            raise SealError(f"{file}, line {number}: the file reads {parsed} from the reply, the official rule {digits or -1}")
+        official.append(theirs)
+        ours.append(mine)
+        if theirs != mine:
             disagree.append(number)
     if not official:
         raise SealError(f"{file} holds no response")

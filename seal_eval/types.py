@@ -1,6 +1,6 @@
 """The nouns, no logic. Lengths are in tokens, times in seconds, fractions in 0..1; missing is None."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 class Sample:
     """One question on one long text.
 
-    The model is shown `input + prefix`; `answer` is the continuation a perfect model gives and tuning learns.
+    The model is shown `input + prefix`, through its chat template when the frame says so; `answer` is the continuation a
+    perfect model gives and tuning learns.
     """
 
     sample_id: str
@@ -18,21 +19,27 @@ class Sample:
     input: str
     prefix: str
     answer: str
-    targets: tuple[str, ...]
-    length: int  # nominal: prompt and answer budget fit into this many tokens
-    n_tokens: int  # measured: tokens of input + prefix
-    depth: float  # measured: where the needed fact starts, as a fraction of n_tokens
+    targets: tuple[str, ...]  # every one is expected
+    keys: tuple[str, ...]  # what is asked for
+    length: int  # nominal, in the task's unit; tokens: prompt and answer budget fit into so many
+    n_tokens: int  # measured: what the model sees before its answer, template and special tokens included
+    depth: float | None  # measured: where the needed fact starts, as a fraction of n_tokens; None when it is everywhere
     document: str  # cluster id: samples that share a text share it
     seed: int
+    answer_tokens: int  # the budget for the reply
 
 
 @dataclass(frozen=True)
 class Score:
-    """value in 0..1, or None when unscored; `answer` is what was read from the reply, `reason` why it scored so."""
+    """value 0 or 1, None when unscored; `answer` is what was read from the reply, `reason` why it scored so.
+
+    `metrics` are the other numbers of the task's table, 0..1 each: the share of targets found, an official rule.
+    """
 
     value: float | None
     answer: str | None
     reason: str
+    metrics: dict[str, float] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -48,15 +55,31 @@ class Method(Protocol):
     def apply(self, model: Any) -> AbstractContextManager[Any]: ...
 
 
-class TaskModule(Protocol):
-    """What a file in tasks/ offers."""
+class Task(Protocol):
+    """A frozen dataclass whose fields after `name` and `summary` are its settings, the keys of lm-eval's --metadata.
 
-    NAME: str
-    SUMMARY: str
-    CITATION: str
-    ANSWER_TOKENS: int
-    build: Callable[..., list[Sample]]
-    score: Callable[[str, tuple[str, ...]], Score]
+    A file in tasks/ lists its tasks in TASKS; nothing else registers them.
+    """
+
+    name: str
+    summary: str
+    unit: ClassVar[str]  # of a length: tokens, lines or topics
+    sizes: ClassVar[tuple[int, ...]]  # default lengths, those that fit the model's window
+    num_samples: ClassVar[int]  # default per length
+    metrics: ClassVar[tuple[str, ...]]  # besides acc
+
+    @property
+    def citation(self) -> str: ...
+
+    @property
+    def answer_tokens(self) -> int: ...  # budget of a reply
+
+    @property
+    def until(self) -> tuple[str, ...]: ...  # a reply ends before these
+
+    def build(self, frame: Any, length: int, n: int, seed: int, part: Any = "eval") -> list[Sample]: ...
+
+    def score(self, reply: str, doc: Mapping[str, Any]) -> Score: ...
 
 
 @dataclass(frozen=True)
@@ -68,7 +91,7 @@ class Record:
     task: str
     length: int
     n_tokens: int
-    depth: float
+    depth: float | None
     document: str
     targets: tuple[str, ...]
     reply: str

@@ -5,85 +5,114 @@ question is theirs, the wording of the header is ours. Values are unique in a re
 """
 
 import random
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 from seal_eval.errors import SealError
-from seal_eval.scores import first_integer
-from seal_eval.tasks.dataset import documents
-from seal_eval.text import Part, best_fit, count_tokens, draw_keys, numbers, token_index, tokens_each
+from seal_eval.filling import Filler, Pool, TooShort, build_all
+from seal_eval.prompts import Frame
+from seal_eval.scores import judge, read
+from seal_eval.text import Part, draw_keys, numbers
 from seal_eval.types import Sample, Score
 
-NAME = "seal_lines"
-SUMMARY = "line retrieval: the number on one named line of a long record"
-CITATION = "Li et al. 2023, LongEval (LMSYS)"
-ANSWER_TOKENS = 16
-
 HEADER = (
-    "Below is a record of lines to remember. Every line starts with 'line <line index>' and ends with a "
-    "'<REGISTER_CONTENT>', which is a number. Memorize the <REGISTER_CONTENT> of each line index: at the end of the "
-    "record I will ask you for one of them. The record begins here.\n\n"
+    "Below is a record of lines to remember. Every line starts with 'line <line index>' and ends with a '<REGISTER_CONTENT>', "
+    "which is a number. Memorize the number of each line: I will ask you for one of them at the end.\n\n"
 )
 LINE = "line {key}: REGISTER_CONTENT is <{value}>\n"
 QUESTION = "\nNow the record is over. Tell me what is the <REGISTER_CONTENT> in line {key}? I need the number.\n"
 PREFIX = "The <REGISTER_CONTENT> in line {key} is <"
-CLOSE, SPARE = 8, 200  # about so many of the last lines are chosen for their lengths, out of so many
-FIFTHS = (0, 3, 1, 4, 2)  # every five samples ask once in each fifth of the record
+FIFTHS = (0, 3, 1, 4, 2)  # every five questions ask once in each fifth of the record
+ALIKE = 8  # keys drawn per question, of which those whose question costs the same are asked
 
 
-def build(tokenizer: Any, length: int, n: int, seed: int, part: Part = "eval") -> list[Sample]:
-    """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above.
+@dataclass(frozen=True)
+class Lines:
+    """questions_per_record: 1 is LongEval's protocol; more ask that many lines of one record, which is then the cluster."""
 
-    Raises SealError when `length` cannot be filled so, naming the smallest that can.
-    """
-    return [_sample(tokenizer, length, i, seed, part) for i in range(n)]
+    name: str
+    summary: str
+    questions_per_record: int = 1
+
+    citation: ClassVar[str] = "Li et al. 2023, LongEval (LMSYS)"
+    unit: ClassVar[str] = "tokens"
+    sizes: ClassVar[tuple[int, ...]] = ()
+    num_samples: ClassVar[int] = 100
+    until: ClassVar[tuple[str, ...]] = (">.", ">,", ">;", ">\n")
+    metrics: ClassVar[tuple[str, ...]] = ()
+    answer_tokens: ClassVar[int] = 32
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.questions_per_record, int) or not 1 <= self.questions_per_record <= 1000:
+            raise SealError(f"{self.name}: questions_per_record is {self.questions_per_record!r}, must be a whole number from 1 to 1000")
+
+    def build(self, frame: Frame, length: int, n: int, seed: int, part: Part = "eval") -> list[Sample]:
+        """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above.
+
+        Raises SealError when `length` cannot be filled so, naming the smallest that can.
+        """
+
+        def start(tokens: int) -> Callable[[int], list[Sample]]:
+            filler = Filler(frame, "", self.answer_tokens, tokens)
+            lines = pool(filler, f"{seed}:{self.name}:{part}:{tokens}", part)
+            return lambda r: self._record(filler, lines, r, seed, part)
+
+        return build_all(start, self.name, length, -(-n // self.questions_per_record))[:n]
+
+    def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
+        """1 when the first number of the reply is the line's number. What follows it does not count."""
+        score = judge(reply, doc, read(reply, "number"), lambda value: f"<{value}>" in doc["input"], "wrong line")
+        return replace(score, metrics={})
+
+    def _record(self, filler: Filler, lines: Pool, r: int, seed: int, part: Part) -> list[Sample]:
+        frame, length, q = filler.frame, filler.length, self.questions_per_record
+        rng = random.Random(f"{seed}:{self.name}:{part}:{length}:{r}")
+        candidates = [(r * ALIKE * q + j) % len(lines.keys) for j in range(ALIKE * q)]
+        asked, costs = alike(frame, [lines.keys[c] for c in candidates], q)
+        asked = [candidates[a] for a in asked]
+        keys, values = lines.keys, lines.values
+        others, other_costs = lines.draw(rng, length, but=asked)
+        where = [(FIFTHS[(r * q + j) % 5] + rng.random()) / 5 for j in range(q)]
+        longest = max(range(q), key=lambda j: costs[j])
+        question, prefix = QUESTION.format(key=keys[asked[longest]]), frame.begun(PREFIX.format(key=keys[asked[longest]]))
+        facts = [(lines.texts[a], w) for a, w in zip(asked, where, strict=True)]
+        filled = filler.fill(HEADER, question, prefix, others, other_costs, facts)
+        record = filled.text.removesuffix(question)
+        samples = []
+        for j, a in enumerate(asked):
+            i = r * q + j
+            n_tokens = filled.n_tokens - costs[longest] + costs[j]
+            if n_tokens + self.answer_tokens <= 0.99 * length:
+                raise TooShort(f"{self.name}: the questions of one record differ by {costs[longest] - costs[j]} tokens")
+            samples.append(Sample(
+                sample_id=f"{self.name}-{part}-{length}-{seed}-{i}", task=self.name, input=record + QUESTION.format(key=keys[a]),
+                prefix=frame.begun(PREFIX.format(key=keys[a])), answer=f"{values[a]}>", targets=(values[a],), keys=(keys[a],),
+                length=length, n_tokens=n_tokens, depth=filled.depths[j] * filled.n_tokens / n_tokens,
+                document=f"{self.name}-{part}-{length}-{seed}-record{r}", seed=seed, answer_tokens=self.answer_tokens,
+            ))  # fmt: skip
+        return samples
 
 
-def dataset(**metadata: Any) -> dict[str, Any]:
-    """For lm-eval's YAML."""
-    return documents(NAME, **metadata)
+def pool(filler: Filler, seed: str, part: Part) -> Pool:
+    """Lines with unique keys and values."""
+    rng = random.Random(seed)
+    known = numbers(1, 50000, part)
+    cost = filler.costs([LINE.format(key="old-tower", value=known[-1])])[0]
+    n = min(Pool.size(filler.length, cost), len(known))
+    keys, values = draw_keys(rng, n, part), [str(v) for v in rng.sample(known, n)]
+    texts = [LINE.format(key=k, value=v) for k, v in zip(keys, values, strict=True)]
+    return Pool(keys, values, texts, filler.costs(texts))
 
 
-def score(reply: str, targets: tuple[str, ...]) -> Score:
-    """1 when the first number of the reply is the line's number. What follows it does not count."""
-    return first_integer(reply, targets)
+def alike(frame: Frame, keys: list[str], q: int) -> tuple[list[int], list[int]]:
+    """(`q` of the keys whose questions cost most nearly the same, those costs in tokens)."""
+    if q == 1:
+        return [0], [0]
+    cost = [frame.count(HEADER + QUESTION.format(key=k), frame.begun(PREFIX.format(key=k))) for k in keys]
+    order = sorted(range(len(keys)), key=lambda k: cost[k])
+    first = min(range(len(order) - q + 1), key=lambda i: cost[order[i + q - 1]] - cost[order[i]])
+    return order[first : first + q], [cost[k] for k in order[first : first + q]]
 
 
-def _sample(tokenizer: Any, length: int, i: int, seed: int, part: Part) -> Sample:
-    rng = random.Random(f"{seed}:{NAME}:{part}:{length}:{i}")
-    most = length // 10 + SPARE + 1  # a line has more than ten tokens
-    keys = draw_keys(rng, most, part)
-    values = rng.sample(numbers(1, 50000, part), min(most, len(numbers(1, 50000, part))))
-    asked, *others = [LINE.format(key=k, value=v) for k, v in zip(keys, values, strict=False)]
-    where = (FIFTHS[i % 5] + rng.random()) / 5
-    question, prefix = QUESTION.format(key=keys[0]), PREFIX.format(key=keys[0])
-
-    frame = count_tokens(tokenizer, HEADER + asked + question + prefix) + ANSWER_TOKENS
-    costs = tokens_each(tokenizer, others)
-    room = length - frame
-    for _ in range(8):  # joined lines may count a token more or less than alone
-        chosen = _fill(others, costs, room)
-        before = int(where * (len(chosen) + 1))
-        record = "".join(chosen[:before]) + asked + "".join(chosen[before:])
-        n_tokens = count_tokens(tokenizer, HEADER + record + question + prefix)
-        over = n_tokens + ANSWER_TOKENS - length
-        if -0.01 * length < over <= 0:
-            break
-        room -= over  # too much or, where joining saved tokens, too little
-    else:
-        raise SealError(f"{NAME}: length {length} cannot be filled; the smallest with this tokenizer is about {frame + 4 * costs[0]}")
-    start = len(HEADER) + sum(map(len, chosen[:before]))
-    text = HEADER + record + question
-    return Sample(
-        sample_id=f"{NAME}-{part}-{length}-{seed}-{i}", task=NAME, input=text, prefix=prefix, answer=f"{values[0]}>",
-        targets=(str(values[0]),), length=length, n_tokens=n_tokens, depth=token_index(tokenizer, text, start) / n_tokens,
-        document=f"{NAME}-{part}-{length}-{seed}-{i}", seed=seed,
-    )  # fmt: skip
-
-
-def _fill(lines: list[str], costs: list[int], room: int) -> list[str]:
-    """Lines in order while there is much room; then those of the next ones whose tokens add up to the rest."""
-    n = 0
-    while n < len(lines) - SPARE and room > CLOSE * costs[n]:
-        room -= costs[n]
-        n += 1
-    return lines[:n] + [lines[n + i] for i in best_fit(costs[n : n + SPARE], room)]
+TASKS = (Lines("seal_lines", "line retrieval: the number on one named line of a long record"),)

@@ -1,115 +1,227 @@
-"""Needle in a haystack: one made-up sentence in natural prose is asked for.
+"""Needles in a haystack: made-up facts among sentences of prose, noise, or other needles.
 
-Kamradt 2023, "Needle In A Haystack: pressure testing LLMs". Keys and values are drawn afresh for every sample and checked
-to be absent from the prose; the needle stands at a sentence boundary and the depth it reached is measured.
+Kamradt 2023, "Needle In A Haystack: pressure testing LLMs" (depth × length grid); the variants are those of Hsieh et al. 2024,
+"RULER" (multi-key, multi-value, multi-query), the pass key is that of Mohtashami & Jaggi 2023. Keys and values are drawn afresh
+for every sample and checked to be absent from the haystack; the depth that a needle reached is measured.
 """
 
+import math
 import random
-from typing import Any
+import re
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
-from seal_eval.errors import SealError
-from seal_eval.scores import first_integer
-from seal_eval.tasks.dataset import documents
-from seal_eval.text import Document, Part, best_fit, count_tokens, draw_keys, part_of, prose, token_index, tokens_each
+from seal_eval.errors import SealError, nearest
+from seal_eval.filling import Filler, Pool, build_all
+from seal_eval.haystack import haystack, noise
+from seal_eval.prompts import Frame
+from seal_eval.scores import judge, read
+from seal_eval.text import Part, draw_keys, part_of
 from seal_eval.types import Sample, Score
 
-NAME = "seal_needle"
-SUMMARY = "needle in a haystack: one made-up number in presidential addresses"
-CITATION = "Kamradt 2023, Needle In A Haystack"
-ANSWER_TOKENS = 16
 
-HEADER = "Read the following text. A registration number is hidden in it; I will ask you for it afterwards.\n\n"
-NEEDLE = "The registration number of the {key} is {value}."
-QUESTION = "\n\nWhat is the registration number of the {key}? Answer with the number.\n"
-PREFIX = "The registration number of the {key} is"
-SPARE = 60  # sentences to choose the last ones from
-CLOSE = 120  # tokens of room at which the choosing starts
-DEPTHS = (0.0, 0.5, 1.0, 0.25, 0.75, 0.125, 0.625, 0.375, 0.875)  # any prefix is spread out
+class Phrasing(NamedTuple):
+    """One way to state a fact, to ask for it, and to begin the answer.
 
-
-def build(tokenizer: Any, length: int, n: int, seed: int, part: Part = "eval") -> list[Sample]:
-    """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above.
-
-    Each sample has an address of its own as long as there are enough. Raises SealError when `length` cannot be filled so.
+    {is} and {belong} agree with the values expected, {are} with the keys asked for.
     """
-    texts = list(prose(part))
-    random.Random(f"{seed}:{NAME}:{part}:documents").shuffle(texts)
-    return [_sample(tokenizer, length, i, seed, part, texts) for i in range(n)]
+
+    needle: str
+    question: str
+    prefix: str
 
 
-def dataset(**metadata: Any) -> dict[str, Any]:
-    """For lm-eval's YAML."""
-    return documents(NAME, **metadata)
+PHRASINGS = (
+    Phrasing("The special {one} of the {key} is {value}.", "What {is} the special {what} of {keys}?", "The special {what} of {keys} {is}"),
+    Phrasing(
+        "In the archive the {key} is filed under the {one} {value}.", "Under which {what} {are} {keys} filed in the archive?",
+        "In the archive {keys} {are} filed under the {what}",
+    ),
+    Phrasing(
+        "Remember that the {one} {value} belongs to the {key}.", "Which {what} {belong} to {keys}?",
+        "The {what} that {belong} to {keys} {is}",
+    ),
+)  # fmt: skip
+PASS_KEY = Phrasing("The pass key is {value}. Remember it. {value} is the pass key.", "What is the pass key?", "The pass key is")
+HEADER = "Some special {what} are hidden in the following text. Memorize them: I will ask you about them afterwards.\n\nThe text:"
+TAIL = " (End of the text.)\n\n{question} Answer with the {what} only.\n"
+PLURAL = {"number": "numbers", "word": "words", "uuid": "codes"}
+SINGULAR = {"number": "number", "word": "word", "uuid": "code"}
+TOKENS = {"number": 12, "word": 12, "uuid": 40}  # budget of one value
 
 
-def score(reply: str, targets: tuple[str, ...]) -> Score:
-    """1 when the first number of the reply is the needle's."""
-    return first_integer(reply, targets)
+@dataclass(frozen=True)
+class Needle:
+    """Settings: `keys` needles of the same form, each with its own key, `queries` of which are asked for; `values` per key;
+    `value`: number (7 digits), word or uuid; `haystack`: prose, noise, needles, a folder of .txt files or datasets:ID;
+    `depths` places of the first asked needle, spaced linearly or by a sigmoid (denser at both ends); `phrasing`: 0, 1, 2,
+    or -1 for all in turn.
+    """
+
+    name: str
+    summary: str
+    keys: int = 1
+    values: int = 1
+    queries: int = 1
+    value: str = "number"
+    haystack: str = "prose"
+    depths: int = 11
+    spacing: str = "linear"
+    phrasing: int = -1
+    pass_key: bool = False
+
+    unit: ClassVar[str] = "tokens"
+    sizes: ClassVar[tuple[int, ...]] = ()
+    num_samples: ClassVar[int] = 100
+    metrics: ClassVar[tuple[str, ...]] = ("recall",)
+
+    def __post_init__(self) -> None:
+        for setting, low, high in (
+            ("keys", self.queries, 10_000), ("values", 1, 50), ("queries", 1, 50), ("depths", 1, 1000), ("phrasing", -1, len(PHRASINGS) - 1)
+        ):  # fmt: skip
+            value = getattr(self, setting)
+            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+                raise SealError(f"{self.name}: {setting} is {value!r}, must be a whole number from {low} to {high}")
+        if not isinstance(self.haystack, str):
+            raise SealError(f"{self.name}: haystack is {self.haystack!r}, must be prose, noise, needles, a folder or datasets:ID")
+        for setting, known in (("value", TOKENS), ("spacing", ("linear", "sigmoid"))):
+            if getattr(self, setting) not in known:
+                raise SealError(
+                    f"{self.name}: {setting} '{getattr(self, setting)}' is not known{nearest(str(getattr(self, setting)), known)}"
+                )
+
+    @property
+    def citation(self) -> str:
+        """Where the form comes from."""
+        if self.pass_key:
+            return "Mohtashami & Jaggi 2023, Landmark Attention"
+        return "Kamradt 2023, Needle In A Haystack" + ("; Hsieh et al. 2024, RULER" if self.name != "seal_needle" else "")
+
+    @property
+    def answer_tokens(self) -> int:
+        """Room for the values and for a sentence around them."""
+        return 20 + TOKENS[self.value] * self.values * self.queries
+
+    @property
+    def until(self) -> tuple[str, ...]:
+        """One value ends with its sentence; several may come as a list."""
+        return (".",) if self.values * self.queries == 1 else ("\n\n",)
+
+    def build(self, frame: Frame, length: int, n: int, seed: int, part: Part = "eval") -> list[Sample]:
+        """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above.
+
+        Raises SealError when `length` cannot be filled so, naming the smallest that can, and for a haystack too small.
+        """
+        depths = spread(spaced(self.depths, self.spacing))
+
+        def start(tokens: int) -> Callable[[int], list[Sample]]:
+            filler = Filler(frame, " ", self.answer_tokens, tokens)
+            pools: dict[Phrasing, Pool] = {}
+            return lambda i: [self._sample(filler, pools, i, depths[i % len(depths)], seed, part)]
+
+        return build_all(start, self.name, length, n)
+
+    def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
+        """1 when the first values of the reply, as many as are expected, are the expected ones, in any order."""
+        unlisted = re.sub(r"(?:^|(?<=\s))\d{1,2}[.)]\s", " ", reply)  # "1. 4187321": the number of a list's line is no value
+        found = read(unlisted, kind_of(doc["targets"][0]), skip=doc["keys"])
+        return judge(reply, doc, found, lambda value: value in doc["input"], "wrong needle")
+
+    def _sample(self, filler: Filler, pools: dict[Phrasing, Pool], i: int, depth: float, seed: int, part: Part) -> Sample:
+        frame, length = filler.frame, filler.length
+        rng = random.Random(f"{seed}:{self.name}:{part}:{length}:{i}")
+        many = self.values * self.queries > 1
+        one, what = SINGULAR[self.value], (PLURAL if many else SINGULAR)[self.value]
+        turn = i + i // self.depths  # every depth meets every phrasing
+        phrasing = PASS_KEY if self.pass_key else PHRASINGS[turn % len(PHRASINGS) if self.phrasing < 0 else self.phrasing]
+        if self.haystack == "needles" and phrasing not in pools:
+            pools[phrasing] = self._pool(filler, phrasing, seed, part)
+        pieces, costs, document, keys, values = self._haystack(filler, pools.get(phrasing), i, rng, part)
+        needles = [phrasing.needle.format(one=one, key=keys[j // self.values], value=v) for j, v in enumerate(values)]
+        facts = [(text, rng.random() if j else depth) for j, text in enumerate(needles)]
+        asked, targets = keys[: self.queries], values[: self.queries * self.values]
+        words = {
+            "what": what, "keys": _listed([f"the {k}" for k in asked]), "is": "are" if many else "is",
+            "belong": "belong" if many else "belongs", "are": "are" if self.queries > 1 else "is",
+        }  # fmt: skip
+        prefix = frame.begun(phrasing.prefix.format(**words))
+        tail = TAIL.format(question=phrasing.question.format(**words), what=what)
+        filled = filler.fill(HEADER.format(what=what if self.pass_key else PLURAL[self.value]), tail, prefix, pieces, costs, facts)
+        around = " ".join(filled.pieces)
+        if present := [text for text in (*values, *keys) if text in around]:
+            raise SealError(f"{self.name}: {present[0]!r} of the needle stands in the haystack already; use another seed than {seed}")
+        sample_id = f"{self.name}-{part}-{length}-{seed}-{i}"
+        return Sample(
+            sample_id=sample_id, task=self.name, input=filled.text, prefix=prefix, answer=f" {_listed(targets)}.", targets=tuple(targets),
+            keys=() if self.pass_key else tuple(asked),
+            length=length, n_tokens=filled.n_tokens, depth=filled.depths[0], document=document or sample_id,
+            seed=seed, answer_tokens=self.answer_tokens,
+        )  # fmt: skip
+
+    def _haystack(self, filler: Filler, others: Pool | None, i: int, rng: random.Random, part: Part) -> tuple[Any, ...]:
+        """(sentences, their costs, id of their text or None, keys, values); values[j] belongs to keys[j // self.values]."""
+        frame, own = filler.frame, self.keys * self.values
+        if others:
+            mine = [(i * own + j) % len(others.keys) for j in range(own)]
+            keys = [others.keys[m] for m in mine[: self.keys]]
+            return *others.draw(rng, filler.length, but=mine), None, keys, [others.values[m] for m in mine]
+        words = draw(rng, self.keys + (own if self.value == "word" else 0), "word", part)
+        keys, values = words[: self.keys], words[self.keys :] or draw(rng, own, self.value, part)
+        if self.haystack == "noise":
+            return *noise(frame, filler.length), None, keys, values
+        name, sentences, costs = haystack(self.haystack, part, frame).from_text(i, rng, filler.length)
+        return sentences, costs, name, keys, values
+
+    def _pool(self, filler: Filler, phrasing: Phrasing, seed: int, part: Part) -> Pool:
+        rng = random.Random(f"{seed}:{self.name}:{part}:{filler.length}")
+        form = phrasing.needle.replace("{one}", SINGULAR[self.value])
+        n = Pool.size(filler.length, filler.costs([form.format(key="old-tower", value=draw(rng, 1, self.value, part)[0])])[0])
+        words = draw(rng, 2 * n if self.value == "word" else n, "word", part)
+        keys, values = words[:n], words[n:] or draw(rng, n, self.value, part)
+        texts = [form.format(key=k, value=v) for k, v in zip(keys, values, strict=True)]
+        return Pool(keys, values, texts, filler.costs(texts))
 
 
-def _sample(tokenizer: Any, length: int, i: int, seed: int, part: Part, texts: list[Document]) -> Sample:
-    rng = random.Random(f"{seed}:{NAME}:{part}:{length}:{i}")
-    (key,) = draw_keys(rng, 1, part)
-    value = rng.randint(1_000_000, 9_999_999)
-    while part_of(str(value)) != part:
-        value = rng.randint(1_000_000, 9_999_999)
-    needle = NEEDLE.format(key=key, value=value)
-    prefix, question = PREFIX.format(key=key), QUESTION.format(key=key)
-    frame = count_tokens(tokenizer, HEADER + needle + question + prefix) + ANSWER_TOKENS
-    pool = _sentences(texts, i, rng)
-    room = length - frame
-    for _ in range(8):  # joined sentences may count a token more or less than alone
-        sentences = _fill(tokenizer, pool, room)
-        before = _boundary(sentences, DEPTHS[i % len(DEPTHS)])
-        text = HEADER + " ".join([*sentences[:before], needle, *sentences[before:]]) + question
-        n_tokens = count_tokens(tokenizer, text + prefix)
-        over = n_tokens + ANSWER_TOKENS - length
-        if -0.01 * length < over <= 0:
-            break
-        room -= over  # too much or, where joining saved tokens, too little
-    else:
-        raise SealError(f"{NAME}: length {length} cannot be filled; the smallest with this tokenizer is about {frame + 64}")
-    if str(value) in " ".join(sentences) or key in " ".join(sentences):
-        raise SealError(f"{NAME}: the needle {needle!r} stands in the haystack already; use another seed than {seed}")
-    start = text.index(needle)
-    return Sample(
-        sample_id=f"{NAME}-{part}-{length}-{seed}-{i}", task=NAME, input=text, prefix=prefix, answer=f" {value}.",
-        targets=(str(value),), length=length, n_tokens=n_tokens, depth=token_index(tokenizer, text, start) / n_tokens,
-        document=texts[i % len(texts)].id, seed=seed,
-    )  # fmt: skip
+def draw(rng: random.Random, n: int, kind: str, part: Part) -> list[str]:
+    """`n` distinct values of a kind that belong to `part`."""
+    if kind == "word":
+        return draw_keys(rng, n, part)
+    found: dict[str, None] = {}
+    while len(found) < n:
+        value = str(rng.randint(1_000_000, 9_999_999)) if kind == "number" else str(uuid.UUID(int=rng.getrandbits(128), version=4))
+        if part_of(value) == part:
+            found[value] = None
+    return list(found)
 
 
-def _sentences(texts: list[Document], i: int, rng: random.Random) -> list[str]:
-    """The i-th address from a random place on, then all the addresses after it."""
-    first = texts[i % len(texts)].sentences
-    pool = list(first[rng.randrange(max(len(first) // 2, 1)) :])
-    for turn in range(1, len(texts)):
-        pool += texts[(i + turn) % len(texts)].sentences
-    return pool
+def kind_of(value: str) -> str:
+    """Which kind of value this is."""
+    return "number" if value.isdecimal() else "uuid" if len(value) == 36 and value.count("-") == 4 else "word"
 
 
-def _fill(tokenizer: Any, pool: list[str], room: int) -> list[str]:
-    """Sentences in order while there is much room, then those of the next ones whose tokens add up to the rest."""
-    n = 0
-    while room > CLOSE:
-        batch = pool[n : n + 64]
-        if not batch:
-            raise SealError(f"{NAME}: the prose ends {room} tokens before the length is reached; choose a shorter length")
-        for cost in tokens_each(tokenizer, [" " + s for s in batch]):
-            if room - cost < CLOSE // 2:
-                return pool[:n] + _rest(tokenizer, pool[n : n + SPARE], room)
-            room -= cost
-            n += 1
-    return pool[:n] + _rest(tokenizer, pool[n : n + SPARE], room)
+def spaced(n: int, spacing: str) -> list[float]:
+    """`n` depths from 0 to 1. Sigmoid (Kamradt 2023): 1 / (1 + exp(-10 (x - 0.5))) between the two ends."""
+    if n == 1:
+        return [0.5]
+    even = [j / (n - 1) for j in range(n)]
+    return even if spacing == "linear" else [x if x in (0, 1) else 1 / (1 + math.exp(-10 * (x - 0.5))) for x in even]
 
 
-def _rest(tokenizer: Any, candidates: list[str], room: int) -> list[str]:
-    return [candidates[i] for i in best_fit(tokens_each(tokenizer, [" " + s for s in candidates]), room)]
+def spread(values: Sequence[float]) -> list[float]:
+    """The values in an order of which any beginning is spread out (van der Corput's)."""
+    return [values[j] for j in sorted(range(len(values)), key=lambda j: int(f"{j:020b}"[::-1], 2))]
 
 
-def _boundary(sentences: list[str], depth: float) -> int:
-    """The sentence boundary nearest to a fraction of the text, by characters."""
-    ends = [0]
-    for sentence in sentences:
-        ends.append(ends[-1] + len(sentence) + 1)
-    return min(range(len(ends)), key=lambda b: abs(ends[b] - depth * ends[-1]))
+def _listed(items: Sequence[str]) -> str:
+    return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1]
+
+
+TASKS = (
+    Needle("seal_needle", "classic needle: one made-up number in presidential addresses"),
+    Needle("seal_needle_multikey", "needle among needles of the same form with other keys", haystack="needles"),
+    Needle("seal_needle_multivalue", "four numbers of one key, all asked for", values=4),
+    Needle("seal_needle_multiquery", "the numbers of four keys out of eight", keys=8, queries=4),
+    Needle("seal_passkey", "pass key in repeated noise", haystack="noise", pass_key=True),
+)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tokenizers_made import CHATML
+
 # tests never reach the hub; the real model's test lifts this for its own process
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -37,7 +39,9 @@ def tokenizer_file(tmp_path_factory):
 def tokenizer(tokenizer_file):
     from transformers import PreTrainedTokenizerFast
 
-    return PreTrainedTokenizerFast(tokenizer_file=str(tokenizer_file), bos_token="<s>", eos_token="</s>", pad_token="</s>")
+    made = PreTrainedTokenizerFast(tokenizer_file=str(tokenizer_file), bos_token="<s>", eos_token="</s>", pad_token="</s>")
+    made.chat_template = CHATML
+    return made
 
 
 def tiny_config(kind="llama", **other):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from seal_eval.records import load_runs
+from seal_eval.tasks import task_names
 
 from conftest import seal_eval
 
@@ -61,10 +62,10 @@ def test_stock_glob(tmp_path, tiny_folder, quoted):
     """'seal_*' quoted, and unquoted in the repository's root where the shell makes it seal_eval."""
     root = Path(__file__).parent.parent
     glob = "'seal_*'" if quoted else "seal_*"
-    metadata = '\'{"lengths": [400], "num_samples": 4}\''
+    metadata = '\'{"lengths": [900], "num_samples": 4}\''
     args = ("--model", "hf", "--model_args", f"pretrained={tiny_folder}", "--tasks", glob, "--limit", "4", "--metadata", metadata)
     stock(tmp_path, *args, cwd=root, shell=True)
-    assert {r.task for run in load_runs(tmp_path) for r in run.records} == {"seal_lines", "seal_needle"}
+    assert {r.task for run in load_runs(tmp_path) for r in run.records} == set(task_names())
 
 
 def test_never_cuts_a_prompt(tmp_path, tiny_folder):
@@ -73,7 +74,7 @@ def test_never_cuts_a_prompt(tmp_path, tiny_folder):
         "run", "--model_args", f"pretrained={tiny_folder},max_length=500", "--tasks", "seal_lines", "--output_path", tmp_path,
         "--metadata", '{"lengths": [700], "num_samples": 2, "max_length": 1000}', "--device", "cpu", code=1,
     )  # fmt: skip
-    assert "do not fit the window of 500" in done.stderr and "16 for the answer" in done.stderr
+    assert "do not fit the window of 500" in done.stderr and "32 for the answer" in done.stderr
     assert not list(tmp_path.rglob("results_*.json"))
 
 

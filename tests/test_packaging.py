@@ -69,4 +69,14 @@ def test_lm_eval_finds_every_task():
     from seal_eval.tasks import task_names
 
     manager = TaskManager()
-    assert manager.match_tasks(["seal_*"]) == ["seal_eval", *task_names()]
+    assert set(manager.match_tasks(["seal_*"])) == {"seal_eval", *task_names()}
+    assert len(manager.match_tasks(["seal4096_*"])) == 8 and manager.match_tasks(["longeval_topics_5"]) == ["longeval_topics_5"]
+    assert {"seal4096", "longeval_lines"} <= set(manager.all_groups)
+
+
+def test_lm_eval_validates_the_tasks(tmp_path):
+    from seal_eval.tasks import task_names
+
+    command = [Path(sys.executable).parent / "lm_eval", "validate", "--tasks", ",".join([*task_names(), "seal1024_lines"])]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -9,6 +9,7 @@ from seal_eval.adapters import load_scales, scaled
 from seal_eval.cost import perplexity
 from seal_eval.errors import SealError
 from seal_eval.files import new_folder, read_json
+from seal_eval.prompts import Frame
 from seal_eval.tasks import get_task
 from seal_eval.tuning import Gains, TuneSpec, answer_loss, learn, prose_kl, prose_pieces, tune
 
@@ -27,7 +28,7 @@ def test_learns_and_leaves_the_model_alone(tokenizer, granularity, per_layer):
     assert learned.n_parameters == 3 * per_layer
     assert all(torch.equal(p, before[n]) and p.requires_grad and p.grad is None for n, p in model.named_parameters())
     assert all(len(s.unique()) <= per_layer for s in scales.values())
-    samples = get_task("seal_lines").build(tokenizer, 400, 12, 0, part="tune")
+    samples = get_task("seal_lines").build(Frame(tokenizer), 400, 12, 0, part="tune")
     with torch.no_grad():
         plain = sum(answer_loss(model, tokenizer, s).item() for s in samples)
         with scaled(model, scales):
@@ -41,7 +42,7 @@ def test_learns_and_leaves_the_model_alone(tokenizer, granularity, per_layer):
 def test_answer_loss_is_the_mean_over_the_answer(tokenizer):
     """Against full logits and a loop."""
     model = tiny_model("llama")
-    sample = get_task("seal_lines").build(tokenizer, 400, 1, 0, part="tune")[0]
+    sample = get_task("seal_lines").build(Frame(tokenizer), 400, 1, 0, part="tune")[0]
     prompt = tokenizer(sample.input + sample.prefix)["input_ids"]
     answer = tokenizer(sample.answer)["input_ids"]
     with torch.no_grad():

@@ -1,0 +1,169 @@
+"""Common words: the ten words that appear most often in a long numbered list.
+
+Hsieh et al. 2024, "RULER: What's the Real Context Size of Your Long-Context Language Models?", section 3 (aggregation); counts of
+repetition as in its code: 30 against 3 from 4,096 tokens on, 6 against 1 below.
+"""
+
+import random
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate
+from typing import Any, ClassVar
+
+from seal_eval.errors import SealError
+from seal_eval.filling import TOLERANCE, Filler, TooShort, build_all
+from seal_eval.prompts import Frame
+from seal_eval.scores import judge
+from seal_eval.text import Part, part_of, words
+from seal_eval.types import Sample, Score
+
+HEADER = (
+    "Below is a numbered list of words. Some words appear much more often than the others. Memorize those that appear most often."
+    "\n\nThe list:"
+)
+TAIL = " (End of the list.)\n\nWhat are the {n} most common words in the list? Answer with the words only.\n"
+PREFIX = "The {n} words that appear most often in the list are:"
+
+
+@dataclass(frozen=True)
+class CommonWords:
+    """Settings: `common` words that are asked for; `often` and `rarely`, how many times those and the others appear (0: RULER's)."""
+
+    name: str
+    summary: str
+    common: int = 10
+    often: int = 0
+    rarely: int = 0
+
+    citation: ClassVar[str] = "Hsieh et al. 2024, RULER"
+    unit: ClassVar[str] = "tokens"
+    sizes: ClassVar[tuple[int, ...]] = ()
+    num_samples: ClassVar[int] = 100
+    until: ClassVar[tuple[str, ...]] = ("\n\n",)
+    metrics: ClassVar[tuple[str, ...]] = ("recall",)
+
+    def __post_init__(self) -> None:
+        for setting, low in (("common", 1), ("often", 0), ("rarely", 0)):
+            value = getattr(self, setting)
+            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= 1000:
+                raise SealError(f"{self.name}: {setting} is {value!r}, must be a whole number from {low} to 1000")
+        if self.often and self.often <= self.rarely:
+            raise SealError(f"{self.name}: often is {self.often}, must be above rarely, {self.rarely}")
+
+    @property
+    def answer_tokens(self) -> int:
+        """Room for the words, their commas and numbers; RULER's 120 for ten."""
+        return 12 * self.common
+
+    def build(self, frame: Frame, length: int, n: int, seed: int, part: Part = "eval") -> list[Sample]:
+        """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above.
+
+        Where the words do not suffice for the length, all appear so many times more often.
+        """
+
+        def start(tokens: int) -> Callable[[int], list[Sample]]:
+            filler = Filler(frame, " ", self.answer_tokens, tokens)
+            known = vocabulary(part)
+            table = Table(
+                known, filler.costs(known), list(accumulate(filler.costs([f"{i}." for i in range(1, max(tokens // 3, 2000))]), initial=0))
+            )
+            return lambda i: [self._sample(filler, table, i, seed, part)]
+
+        return build_all(start, self.name, length, n)
+
+    def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
+        """acc: the first listed words that the reply names, as many as are expected, are the expected ones; recall as in RULER."""
+        listed = set(re.findall(r"\d+\. (\w+)", doc["input"])) - (set(_words(TAIL + PREFIX)) - set(doc["targets"]))
+        found = dict.fromkeys(word for word in _words(reply) if word in listed)
+        return judge(reply, doc, list(found), lambda word: True, "wrong word")
+
+    def _sample(self, filler: Filler, table: "Table", i: int, seed: int, part: Part) -> Sample:
+        frame, length = filler.frame, filler.length
+        rng = random.Random(f"{seed}:{self.name}:{part}:{length}:{i}")
+        prefix, tail = frame.begun(PREFIX.format(n=self.common)), TAIL.format(n=self.common)
+        base = frame.count(HEADER + tail, prefix)
+        room = length - self.answer_tokens - base
+        often, rarely = self._repeats(length, room, table)
+        order = rng.sample(range(len(table.words)), len(table.words))
+        common, others = order[: self.common], order[self.common :]
+        entries = common * often
+        room -= table.cost(entries)
+        if room < 0:
+            raise TooShort(f"{self.name}: no room for {len(entries)} words")
+        spare = others[-SPARE:]
+        for word in others[:-SPARE]:
+            more = table.words_cost([word] * rarely) + table.numbers[len(entries) + rarely] - table.numbers[len(entries)]
+            if more > room - CLOSE:
+                break
+            entries += [word] * rarely
+            room -= more
+        entries += table.last(spare, len(entries), room)
+        rng.shuffle(entries)
+        text = HEADER + "".join(f" {k}. {table.words[w]}" for k, w in enumerate(entries, 1)) + tail
+        n_tokens = filler.count(base + table.cost(entries), text, prefix)
+        if not -TOLERANCE * length < n_tokens + self.answer_tokens - length <= 0:
+            raise TooShort(f"{self.name}: length {length} cannot be filled")
+        targets = [table.words[w] for w in common]
+        sample_id = f"{self.name}-{part}-{length}-{seed}-{i}"
+        return Sample(
+            sample_id=sample_id, task=self.name, input=text, prefix=prefix, answer=" " + ", ".join(targets) + ".", targets=tuple(targets),
+            keys=(), length=length, n_tokens=n_tokens, depth=None, document=sample_id, seed=seed, answer_tokens=self.answer_tokens,
+        )  # fmt: skip
+
+    def _repeats(self, length: int, room: int, table: "Table") -> tuple[int, int]:
+        often, rarely = (self.often or 30, self.rarely or 3) if length >= 4096 else (self.often or 6, self.rarely or 1)
+        entry = sum(table.costs) / len(table.costs) + table.numbers[-1] / len(table.numbers)
+        times = 1
+        while room / entry > (len(table.words) - SPARE - self.common) * rarely * times + self.common * often * times:
+            times += 1
+        return often * times, rarely * times
+
+
+SPARE, CLOSE = 100, 60  # words kept for the last entries; tokens of room left for those
+
+
+@dataclass(frozen=True)
+class Table:
+    """Words, tokens of each, and tokens of the first k numbers "1." … "k." for every k."""
+
+    words: Sequence[str]
+    costs: Sequence[int]
+    numbers: Sequence[int]
+
+    def words_cost(self, entries: Sequence[int]) -> int:
+        return sum(self.costs[w] for w in entries)
+
+    def cost(self, entries: Sequence[int]) -> int:
+        return self.words_cost(entries) + self.numbers[len(entries)]
+
+    def last(self, spare: Sequence[int], n: int, room: int) -> list[int]:
+        """Words from `spare`, each once, that fill `room` tokens best as entries after the n-th, never more."""
+        order = sorted(spare, key=lambda w: self.costs[w])
+        best: tuple[int, list[int]] = (0, [])
+        for k in range(1, min(len(order), room // 2) + 1):
+            left = room - (self.numbers[n + k] - self.numbers[n])
+            for j in range(len(order) - k + 1):
+                used = self.words_cost(order[j : j + k])
+                if used > left:
+                    break
+                if room - left + used > best[0]:
+                    best = room - left + used, order[j : j + k]
+            if best[0] == room:
+                break
+        return best[1]
+
+
+@cache
+def vocabulary(part: Part) -> tuple[str, ...]:
+    """Nouns and adjectives that belong to `part`."""
+    adjectives, nouns = words(part)
+    return tuple(sorted({*nouns, *(a for a in adjectives if part_of(a) == part)}))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W\d_]+", text.lower())
+
+
+TASKS = (CommonWords("seal_common_words", "the ten most common words of a long numbered list"),)

@@ -1,0 +1,178 @@
+"""LongEval: a fixed number of lines or of conversation topics, as its authors ask them.
+
+Li et al. 2023, "How Long Can Open-Source LLMs Truly Promise on Context Length?" (DachengLi1/LongChat, folder longeval, commit
+4b5faa5). Sizes, line and question form are official; header wording and conversations are ours, unless `longeval_data` names a
+folder with the official case files, whose prompts are then used byte for byte (see official.py).
+"""
+
+import json
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+from seal_eval.errors import SealError
+from seal_eval.longeval_files import Case, read_cases
+from seal_eval.prompts import Frame
+from seal_eval.scores import judge, last_digits, read, silence
+from seal_eval.tasks.lines import HEADER, LINE, PREFIX, QUESTION
+from seal_eval.text import Part, draw_keys, numbers, part_of
+from seal_eval.types import Sample, Score
+
+CITATION = "Li et al. 2023, LongEval (LMSYS)"
+TOPICS_HEADER = (
+    "Below is a record of earlier conversations on {n} different topics. You are the ASSISTANT, I am the USER. Each topic begins with "
+    "the USER saying 'I would like to discuss the topic of <TOPIC>'. Memorize each <TOPIC>: at the end of the record I will ask you for "
+    "the first one. The record begins here. "
+)
+TOPICS_QUESTION = " Now the record ends. What is the first topic that we discussed? Give me the name of the topic only.\n"
+TOPICS_PREFIX = "The first topic that we discussed was"
+
+
+@dataclass(frozen=True)
+class _LongEval:
+    """longeval_data: folder with the official case files; empty for prompts of our own."""
+
+    name: str
+    summary: str
+    longeval_data: str = ""
+
+    citation: ClassVar[str] = CITATION
+    num_samples: ClassVar[int] = 50
+    until: ClassVar[tuple[str, ...]] = ()  # as LongEval: the whole budget
+
+    def __post_init__(self) -> None:
+        if self.longeval_data and not Path(self.longeval_data).is_dir():
+            raise SealError(f"{self.name}: longeval_data {self.longeval_data} is no folder; name the one with the official case files")
+
+    def _official(self, frame: Frame, kind: str, size: int, n: int) -> list[Sample]:
+        """The first `n` cases of an official file."""
+        cases = read_cases(Path(self.longeval_data), kind, size)
+        if n > len(cases):
+            raise SealError(f"{self.name}: num_samples is {n}, the official file for {size} {kind} holds {len(cases)} cases")
+        return [self._sample(frame, case, size, f"{self.name}-official-{size}-{i}", 0) for i, case in enumerate(cases[:n])]
+
+    def _sample(self, frame: Frame, case: Case, size: int, sample_id: str, seed: int) -> Sample:
+        n_tokens, (before,) = frame.locate(case.prompt, case.prefix, [case.fact])
+        return Sample(
+            sample_id=sample_id, task=self.name, input=case.prompt, prefix=case.prefix, answer=case.answer, targets=(case.target,),
+            keys=case.keys, length=size, n_tokens=n_tokens, depth=before / n_tokens, document=sample_id, seed=seed,
+            answer_tokens=self.answer_tokens,  # type: ignore[attr-defined]
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LongEvalLines(_LongEval):
+    """acc: our rule, the first number of the reply; acc_official: LongEval's, the last digits of its 100 tokens."""
+
+    unit: ClassVar[str] = "lines"
+    sizes: ClassVar[tuple[int, ...]] = (200, 300, 400, 500, 600, 680, 700, 800, 900, 1000, 1100, 1200, 1350)
+    small: ClassVar[tuple[int, ...]] = (10, 20, 50, 100)  # not LongEval's, for windows below its smallest
+    answer_tokens: ClassVar[int] = 100
+    metrics: ClassVar[tuple[str, ...]] = ("acc_official",)
+
+    def build(self, frame: Frame, length: int, n: int, seed: int, part: Part = "eval") -> list[Sample]:
+        """`n` records of `length` lines; the line asked for is uniform, as in LongEval."""
+        if self.longeval_data:
+            return self._official(frame, "lines", length, n)
+        samples = []
+        for i in range(n):
+            rng = random.Random(f"{seed}:{self.name}:{part}:{length}:{i}")
+            keys = draw_keys(rng, length, part)
+            known = numbers(1, 50000, part)
+            if length > len(known):
+                raise SealError(f"{self.name}: {length} lines need as many distinct numbers, {len(known)} exist")
+            lines = [LINE.format(key=k, value=v) for k, v in zip(keys, rng.sample(known, length), strict=True)]
+            at = rng.randrange(length)
+            key, value = keys[at], lines[at].split("<")[1].split(">")[0]
+            case = Case(
+                HEADER + "".join(lines) + QUESTION.format(key=key),
+                frame.begun(PREFIX.format(key=key)),
+                f"{value}>",
+                value,
+                (key,),
+                lines[at],
+            )
+            samples.append(self._sample(frame, case, length, f"{self.name}-{part}-{length}-{seed}-{i}", seed))
+        return samples
+
+    def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
+        """Both rules; acc_official exactly as LongEval scores it."""
+        ours = judge(reply, doc, read(reply, "number"), lambda value: f"<{value}>" in doc["input"], "wrong line")
+        return Score(ours.value, ours.answer, ours.reason, {"acc_official": last_digits(reply, doc["targets"])[0]})
+
+
+@dataclass(frozen=True)
+class LongEvalTopics(_LongEval):
+    """acc: the first topic named in the reply is the first discussed; acc_named: the reply names it anywhere.
+
+    LongEval's own judge is a language model; the rules here read the reply without one.
+    """
+
+    unit: ClassVar[str] = "topics"
+    sizes: ClassVar[tuple[int, ...]] = (5, 10, 15, 20, 25)
+    small: ClassVar[tuple[int, ...]] = (1, 2, 3)
+    answer_tokens: ClassVar[int] = 50
+    metrics: ClassVar[tuple[str, ...]] = ("acc_named",)
+
+    def build(self, frame: Frame, length: int, n: int, seed: int, part: Part = "eval") -> list[Sample]:
+        """`n` records of `length` conversations in random order."""
+        if self.longeval_data:
+            return self._official(frame, "topics", length, n)
+        known = [c for c in conversations() if part_of(c["topic"]) == part]
+        if length > len(known):
+            raise SealError(f"{self.name}: {length} topics are asked for, {len(known)} belong to {part}")
+        samples = []
+        for i in range(n):
+            rng = random.Random(f"{seed}:{self.name}:{part}:{length}:{i}")
+            chosen = rng.sample(known, length)
+            topic = chosen[0]["topic"]
+            prompt = TOPICS_HEADER.format(n=length) + "".join(map(_told, chosen)) + TOPICS_QUESTION
+            case = Case(prompt, frame.begun(TOPICS_PREFIX), f" {topic}.", topic, (), f"discuss the topic of {topic}")
+            samples.append(self._sample(frame, case, length, f"{self.name}-{part}-{length}-{seed}-{i}", seed))
+        return samples
+
+    def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
+        """The topics of the record that the reply names, in its order; the first must be the target."""
+        (target,) = doc["targets"]
+        said = _plain(reply)
+        found = sorted((said.find(_plain(t)), t) for t in topics_of(doc["input"]) if _plain(t) in said)
+        named = [t for _, t in found]
+        metrics = {"acc_named": float(_plain(target) in said)}
+        if not named:
+            reason = silence(reply, int(doc["answer_tokens"]))
+            return Score(0.0, None, "not found" if reason == "unparsable" and reply.strip() else reason, metrics)
+        right = _plain(named[0]) == _plain(target)
+        return Score(float(right), "; ".join(named), "exact" if right else "wrong topic", metrics)
+
+
+@cache
+def conversations() -> tuple[dict[str, Any], ...]:
+    """The project's own conversations: {"topic", "turns"}, the user's turn first."""
+    files = sorted((Path(__file__).parent / "conversations").glob("*.jsonl"))
+    return tuple(json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines())
+
+
+def topics_of(prompt: str) -> list[str]:
+    """The topics that a record opens, in order."""
+    return re.findall(r"USER: [^\n]*?I would like to discuss the topic of ([^.\n]+)\.", prompt)
+
+
+def _told(conversation: Mapping[str, Any]) -> str:
+    turns: Sequence[str] = conversation["turns"]
+    lines = [f"{'USER' if i % 2 == 0 else 'ASSISTANT'}: {turn} \n " for i, turn in enumerate(turns)]
+    return "".join(lines) + f"USER: That is the end of our discussion of {conversation['topic']}; let us turn to the next topic.\n"
+
+
+def _plain(text: str) -> str:
+    """Lower case, letters and digits only, single spaces, no leading article."""
+    return re.sub(r"^(the|a|an) ", "", " ".join(re.findall(r"[^\W_]+", text.casefold())))
+
+
+TASKS = (
+    LongEvalLines("seal_longeval_lines", "LongEval's line retrieval at its sizes of 200 to 1,350 lines"),
+    LongEvalTopics("seal_longeval_topics", "LongEval's topics: which of 5 to 25 topics was discussed first"),
+)

@@ -1,0 +1,110 @@
+"""Variable tracking: which variables hold a value, through chains of assignments scattered over a text.
+
+Hsieh et al. 2024, "RULER: What's the Real Context Size of Your Long-Context Language Models?", section 3 (multi-hop tracing).
+Chains and hops as there; the wording is ours.
+"""
+
+import random
+import string
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, ClassVar
+
+from seal_eval.errors import SealError
+from seal_eval.filling import Filler, build_all
+from seal_eval.haystack import haystack, noise
+from seal_eval.prompts import Frame
+from seal_eval.scores import judge, read
+from seal_eval.tasks.needle import spaced, spread
+from seal_eval.text import Part, numbers, part_of
+from seal_eval.types import Sample, Score
+
+HEADER = (
+    "Chains of variable assignments are hidden in the following text. Track them: a variable that is assigned another variable holds "
+    "the same value. For example, after VAR AAAAA = 12345 and VAR BBBBB = VAR AAAAA, the variables with the value 12345 are: "
+    "AAAAA, BBBBB.\n\nThe text:"
+)
+TAIL = " (End of the text.)\n\nFind all variables that hold the value {value}. Answer with their names only.\n"
+PREFIX = "The {n} variables with the value {value} are:"
+
+
+@dataclass(frozen=True)
+class VariableTracking:
+    """Settings: `chains` of assignments, the first of which is asked for; `hops` from variable to variable in each;
+    `haystack` as in seal_needle, without needles.
+    """
+
+    name: str
+    summary: str
+    chains: int = 1
+    hops: int = 4
+    haystack: str = "noise"
+
+    citation: ClassVar[str] = "Hsieh et al. 2024, RULER"
+    unit: ClassVar[str] = "tokens"
+    sizes: ClassVar[tuple[int, ...]] = ()
+    num_samples: ClassVar[int] = 100
+    until: ClassVar[tuple[str, ...]] = ("\n\n",)
+    metrics: ClassVar[tuple[str, ...]] = ("recall",)
+
+    def __post_init__(self) -> None:
+        for setting, high in (("chains", 100), ("hops", 30)):
+            value = getattr(self, setting)
+            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= high:
+                raise SealError(f"{self.name}: {setting} is {value!r}, must be a whole number from 1 to {high}")
+        if self.haystack == "needles":
+            raise SealError(
+                f"{self.name}: haystack 'needles' is for seal_needle; choose noise, prose, a folder of .txt files or datasets:ID"
+            )
+
+    @property
+    def answer_tokens(self) -> int:
+        """Room for the names, five capitals each, and their commas."""
+        return 16 + 8 * (self.hops + 1)
+
+    def build(self, frame: Frame, length: int, n: int, seed: int, part: Part = "eval") -> list[Sample]:
+        """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above."""
+        starts = spread(spaced(5, "linear"))  # where the asked chain begins, over the first half
+
+        def start(tokens: int) -> Callable[[int], list[Sample]]:
+            filler = Filler(frame, " ", self.answer_tokens, tokens)
+            return lambda i: [self._sample(filler, i, starts[i % 5] / 2, seed, part)]
+
+        return build_all(start, self.name, length, n)
+
+    def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
+        """acc: the first names, as many as are expected, are the expected ones; recall as in RULER, capped at so many names."""
+        return judge(reply, doc, read(reply, "variable"), lambda name: f"VAR {name} " in doc["input"], "wrong variable")
+
+    def _sample(self, filler: Filler, i: int, first: float, seed: int, part: Part) -> Sample:
+        rng = random.Random(f"{seed}:{self.name}:{part}:{filler.length}:{i}")
+        names: dict[str, None] = {}
+        while len(names) < self.chains * (self.hops + 1):
+            name = "".join(rng.choices(string.ascii_uppercase, k=5))
+            if part_of(name) == part:
+                names[name] = None
+        variables, values = list(names), rng.sample(numbers(10000, 99999, part), self.chains)
+        facts = []
+        for c in range(self.chains):
+            chain = variables[c * (self.hops + 1) : (c + 1) * (self.hops + 1)]
+            begin = rng.random() / 2 if c else first
+            depths = [begin, *sorted(rng.uniform(begin, 1) for _ in chain[1:])]
+            told = [f"VAR {chain[0]} = {values[c]}.", *(f"VAR {b} = VAR {a}." for a, b in pairwise(chain))]
+            facts += list(zip(told, depths, strict=True))
+        targets = variables[: self.hops + 1]
+        if self.haystack == "noise":
+            document, (pieces, costs) = None, noise(filler.frame, filler.length)
+        else:
+            document, pieces, costs = haystack(self.haystack, part, filler.frame).from_text(i, rng, filler.length)
+        prefix = filler.frame.begun(PREFIX.format(n=len(targets), value=values[0]))
+        filled = filler.fill(HEADER, TAIL.format(value=values[0]), prefix, pieces, costs, facts)
+        sample_id = f"{self.name}-{part}-{filler.length}-{seed}-{i}"
+        return Sample(
+            sample_id=sample_id, task=self.name, input=filled.text, prefix=prefix, answer=" " + ", ".join(targets) + ".",
+            targets=tuple(targets), keys=(str(values[0]),), length=filler.length, n_tokens=filled.n_tokens, depth=filled.depths[0],
+            document=document or sample_id, seed=seed, answer_tokens=self.answer_tokens,
+        )  # fmt: skip
+
+
+TASKS = (VariableTracking("seal_variable_tracking", "all variables that hold a value, through four hops of assignments"),)
