@@ -25,9 +25,15 @@ class TaskBlock:
     name: str
     summary: str
     citation: str
+    unit: str  # of a length
     rows: list[Row]
     cells: dict[str, dict[int, list[Estimate | None]]]  # method → length → one estimate per fifth of depth
     slug: str
+
+    @property
+    def has_depths(self) -> bool:
+        """False for a task whose fact stands in no one place."""
+        return any(cell for lengths in self.cells.values() for row in lengths.values() for cell in row)
 
 
 def build(results: Path, out: Path, baseline: str = "plain") -> Path:
@@ -68,10 +74,11 @@ def render(runs: list[Run], baseline: str) -> dict[str, str]:
                 for method in dict.fromkeys(row.method for row in mine)
             }
             module = get_task(task)
-            block = TaskBlock(task, module.summary, module.citation, mine, cells, f"{number}-{task}")
+            block = TaskBlock(task, module.summary, module.citation, module.unit, mine, cells, f"{number}-{task}")
             for theme in THEMES:
-                pages[f"figures/{block.slug}-length-{theme}.svg"] = curves(mine, baseline, theme)
-                pages[f"figures/{block.slug}-depth-{theme}.svg"] = heatmap(cells, theme)
+                pages[f"figures/{block.slug}-length-{theme}.svg"] = curves(mine, baseline, theme, module.unit)
+                if block.has_depths:
+                    pages[f"figures/{block.slug}-depth-{theme}.svg"] = heatmap(cells, theme, module.unit)
             blocks[model].append(block)
     environment = _environment()
     shared = {"version": __version__, "baseline": baseline, "note": NOTE.format(baseline=baseline)}

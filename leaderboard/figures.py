@@ -17,7 +17,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKS = ("o", "s", "D", "^", "v", "P", "X")
 
 
-def curves(rows: list[Row], baseline: str, theme: str) -> str:
+def curves(rows: list[Row], baseline: str, theme: str, unit: str) -> str:
     """Accuracy against length, one line per method with its interval as a band."""
     figure, axes = _canvas(theme, (6.4, 3.4))
     lengths = sorted({row.length for row in rows})
@@ -41,13 +41,13 @@ def curves(rows: list[Row], baseline: str, theme: str) -> str:
         axes.set_xlim(lengths[0] / 1.5, lengths[0] * 1.5)
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:.0f} %")
-    axes.set_xlabel("length (tokens)")
+    axes.set_xlabel(f"length ({unit})")
     axes.grid(axis="y", color=THEMES[theme]["grid"], linewidth=0.8)
     axes.legend(frameon=False, loc="best", labelcolor=THEMES[theme]["ink"])
     return _svg(figure)
 
 
-def heatmap(cells: dict[str, dict[int, list[Estimate | None]]], theme: str) -> str:
+def heatmap(cells: dict[str, dict[int, list[Estimate | None]]], theme: str, unit: str) -> str:
     """Accuracy by depth (down) and length (across), one panel per method: {method: {length: one estimate per fifth}}."""
     import matplotlib as mpl
     from matplotlib.colors import Normalize
@@ -69,7 +69,7 @@ def heatmap(cells: dict[str, dict[int, list[Estimate | None]]], theme: str) -> s
         panel.set_xticks(range(len(lengths)), [f"{n:,}" for n in lengths])
         panel.set_yticks(range(n_depths), [f"{a:.0%}–{b:.0%}" for a, b in itertools.pairwise(DEPTH_EDGES)])
         panel.set_title(method, fontsize=10, color=THEMES[theme]["ink"])
-        panel.set_xlabel("length (tokens)")
+        panel.set_xlabel(f"length ({unit})")
         panel.tick_params(length=0)
         for spine in panel.spines.values():
             spine.set_visible(False)

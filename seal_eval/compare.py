@@ -5,7 +5,8 @@ from typing import Any
 
 from seal_eval.errors import SealError
 from seal_eval.records import by_method, check_baseline, pair
-from seal_eval.stats import tango, wilson
+from seal_eval.stats import effective_length, tango, weighted_average, wilson
+from seal_eval.tasks import get_task
 from seal_eval.types import Estimate, Record, Run
 
 
@@ -113,7 +114,7 @@ def print_table(rows: list[Row], baseline: str) -> None:
         d = row.difference
         table.add_row(
             row.task,
-            f"{row.length:,}",
+            _size(row.length, row.task),
             row.method,
             n,
             percent(row.accuracy),
@@ -126,8 +127,60 @@ def print_table(rows: list[Row], baseline: str) -> None:
     console.print(NOTE.format(baseline=baseline), style="dim", highlight=False)
     if any(row.repeated_documents for row in rows):
         console.print("Samples that share a document are treated as independent here: their p-values are too small.", style="yellow")
+    if lengths := over_lengths(rows):
+        _print_over_lengths(lengths, console)
 
 
+@dataclass(frozen=True)
+class OverLengths:
+    """One method on one task at several lengths."""
+
+    task: str
+    method: str
+    effective_length: Estimate  # in the task's unit
+    rising: float  # average accuracy, weights rising with length
+    falling: float
+
+
+def over_lengths(rows: list[Row]) -> list[OverLengths]:
+    """Effective length and weighted averages of every method and task that was run at two lengths or more."""
+    found = []
+    for task, method in dict.fromkeys((row.task, row.method) for row in rows):
+        mine = [row for row in rows if (row.task, row.method) == (task, method)]
+        if len(mine) > 1:
+            cells = {row.length: (round(row.accuracy.value * row.accuracy.n), row.accuracy.n) for row in mine}
+            level = mine[0].accuracy.level
+            averages = weighted_average(cells, "rising"), weighted_average(cells, "falling")
+            found.append(OverLengths(task, method, effective_length(cells, level=level), *averages))
+    return found
+
+
+def _print_over_lengths(lengths: list[OverLengths], console: Any) -> None:
+    from rich.table import Table
+
+    table: Any = Table(title="over lengths", title_justify="left")
+    table.add_column("task")
+    table.add_column("method")
+    for name in ("effective length", "weights rising", "weights falling"):
+        table.add_column(name, justify="right")
+    for row in lengths:
+        e = row.effective_length
+        span = f"{_size(e.value, row.task)} ({e.low:,.0f} to {e.high:,.0f})"
+        table.add_row(row.task, row.method, span, f"{100 * row.rising:.1f} %", f"{100 * row.falling:.1f} %")
+    console.print(table)
+    console.print(LENGTHS_NOTE, style="dim", highlight=False)
+
+
+def _size(length: float, task: str) -> str:
+    """'1,024', or with its unit when that is not tokens: '200 lines'."""
+    unit = get_task(task).unit
+    return f"{length:,.0f}" if unit == "tokens" else f"{length:,.0f} {unit}"
+
+
+LENGTHS_NOTE = (
+    "effective length: the longest length tested whose accuracy reaches 85.6 % (RULER), 0 when none does; from and to the lengths that "
+    "the lower and upper Wilson bounds reach. Averages: accuracy over lengths weighted 1, 2, … upwards or downwards."
+)
 NOTE = (
     "accuracy: Wilson interval. Difference: pairs of replies to the same prompt, Tango's score interval; p: two-sided mid-p McNemar, "
     "not adjusted for the number of rows."

@@ -13,7 +13,7 @@ from seal_eval.errors import SealError
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A tokenizer and what surrounds a prompt: chat template, system prompt, begun answer, special tokens."""
+    """A (fast) tokenizer and what surrounds a prompt: chat template, system prompt, begun answer, special tokens."""
 
     tokenizer: Any
     chat: bool | str = False  # through the tokenizer's chat template; a string names one of several
@@ -62,7 +62,7 @@ class Frame:
         bos = self.tokenizer.bos_token
         special = False if bos and prompt.startswith(bos) else self.add_bos
         options = {} if special is None else {"add_special_tokens": special}
-        return prompt, self.tokenizer(prompt, return_offsets_mapping=self.tokenizer.is_fast, **options)
+        return prompt, self.tokenizer(prompt, return_offsets_mapping=True, **options)
 
     def count(self, text: str, prefix: str = "") -> int:
         """Tokens the model sees."""
@@ -76,11 +76,7 @@ class Frame:
             at = prompt.index(fact, at)
             starts.append(at)
             at += len(fact)
-        if "offset_mapping" in encoding:
-            offsets = encoding["offset_mapping"]
-            before = [sum(1 for first, _ in offsets if first < start) for start in starts]
-        else:  # a tokenizer that tells no offsets
-            before = [len(self.tokenizer(prompt[:start])["input_ids"]) for start in starts]
+        before = [sum(1 for first, _ in encoding["offset_mapping"] if first < start) for start in starts]
         return len(encoding["input_ids"]), before
 
     def costs(self, pieces: Sequence[str], gap: str) -> list[int]:
@@ -89,12 +85,9 @@ class Frame:
             return []
         left, right = ("text.", " The") if gap else ("text\n", "line")
         texts = [left + gap + piece + right for piece in pieces]
-        fast = getattr(self.tokenizer, "backend_tokenizer", None)
-        if fast is None:
-            counts = [len(ids) for ids in self.tokenizer([left + right, *texts], add_special_tokens=False)["input_ids"]]
-        else:
-            fast.no_truncation()
-            counts = [len(encoding) for encoding in fast.encode_batch_fast([left + right, *texts], add_special_tokens=False)]
+        fast = self.tokenizer.backend_tokenizer
+        fast.no_truncation()
+        counts = [len(encoding) for encoding in fast.encode_batch_fast([left + right, *texts], add_special_tokens=False)]
         return [count - counts[0] for count in counts[1:]]
 
     def apart(self, gap: str) -> bool:
@@ -121,8 +114,7 @@ class Frame:
     @cached_property
     def fingerprint(self) -> str:
         """sha256 of everything the counting depends on."""
-        fast = getattr(self.tokenizer, "backend_tokenizer", None)
-        rules = fast.to_str() if fast is not None else json.dumps(sorted(self.tokenizer.get_vocab().items()))
+        rules = self.tokenizer.backend_tokenizer.to_str()
         rest = [self.tokenizer.chat_template, self.tokenizer.bos_token, self.chat, self.system, self.begin_answer, self.add_bos]
         return hashlib.sha256((rules + json.dumps([*rest, self.template_args], sort_keys=True, default=str)).encode()).hexdigest()
 

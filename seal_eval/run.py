@@ -106,23 +106,26 @@ def _check_tasks(args: Any, model_args: dict[str, Any]) -> None:
     from lm_eval.tasks.manager import TaskManager
 
     from seal_eval.documents import documents
-    from seal_eval.tasks import base_task, task_names
+    from seal_eval.spec import SIZE_KEYS, leaves
+    from seal_eval.tasks import get_task, task_names
 
     if not args.tasks:
         raise SealError("no task: pass --tasks, for example --tasks seal_lines")
     args.include_path = args.include_path or _own_tasks()
-    own = {name for pattern in args.tasks for name in fnmatch.filter(["seal_eval", *task_names()], pattern)}
+    known = {"seal_eval": ("", 0), **{name: (name, 0) for name in task_names()}, **leaves()}
+    own = {name for pattern in args.tasks for name in fnmatch.filter(known, pattern)}
     for name in task_names() if "seal_eval" in own else sorted(own):
-        documents(name, **(model_args | args.metadata))  # what is wrong with them is told before a model is loaded
-    own |= {name for name in args.tasks if base_task(name)}  # leaves: lm-eval knows their lengths
+        task, size = known[name]
+        sizes = {SIZE_KEYS[get_task(task).unit]: [size]} if size else {}
+        documents(task, **(sizes | model_args | args.metadata))  # what is wrong with them is told before a model is loaded
     foreign = [t for t in args.tasks if not fnmatch.filter([*own], t) and not t.endswith(".yaml") and not Path(t).is_dir()]
     if not foreign:  # lm-eval reads thousands of files to build its index; once is enough
         return
     manager = TaskManager(include_path=args.include_path)
     for name in foreign:
         if not manager.match_tasks([name]):
-            known = task_names() if name.startswith("seal") else manager.all_tasks
-            hint = nearest(name, known)
+            names = task_names() if name.startswith("seal") else manager.all_tasks
+            hint = nearest(name, names)
             raise SealError(
                 f"task '{name}' not found among lm-eval's tasks{hint if len(hint) < 200 else '; list them with: lm_eval ls tasks'}"
             )

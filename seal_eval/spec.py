@@ -10,7 +10,7 @@ from typing import Any
 from seal_eval.errors import SealError, nearest
 from seal_eval.longeval_files import official_sizes
 from seal_eval.models import resolve
-from seal_eval.tasks import get_task, settings_of, tasks
+from seal_eval.tasks import get_task, leaf_name, settings_of, tasks
 from seal_eval.types import Task
 
 DEFAULT_LENGTHS = tuple(1024 * 2**k for k in range(8))  # 1K … 128K, those that fit the window
@@ -37,6 +37,11 @@ class Spec:
     system: str
     add_bos: bool | None
     template_args: str  # JSON: what else the chat template is given
+
+
+def leaves() -> dict[str, tuple[str, int]]:
+    """lm-eval's names of tasks at one size, outside of 'seal_*' → (task, size)."""
+    return {leaf_name(task, size): (name, size) for name, task in tasks().items() for size in task.sizes or DEFAULT_LENGTHS}
 
 
 def known_keys() -> list[str]:

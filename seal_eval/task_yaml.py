@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval.metrics import SUMMARIES
-from seal_eval.spec import DEFAULT_LENGTHS, SIZE_KEYS
-from seal_eval.tasks import leaf_name, tasks
+from seal_eval.spec import SIZE_KEYS, leaves
+from seal_eval.tasks import tasks
 from seal_eval.types import Task
 
 VERSION = 2.0  # of the prompts: raise it when they change
@@ -19,14 +19,14 @@ def files() -> dict[str, str]:
     groups: dict[str, list[str]] = {}
     for name, task in tasks().items():
         found[f"{name}.yaml"] = _text(_task(task))
-        for size in task.sizes or DEFAULT_LENGTHS:
-            leaf = leaf_name(task, size)
-            config = {"include": f"{name}.yaml", "task": leaf, "tag": [], "metadata": {"version": VERSION, SIZE_KEYS[task.unit]: [size]}}
-            found[f"{leaf}.yaml"] = _text(config)
-            groups.setdefault(f"seal{size}" if task.unit == "tokens" else name.removeprefix("seal_"), []).append(leaf)
-    for group, leaves in groups.items():
+    for leaf, (name, size) in leaves().items():
+        task = tasks()[name]
+        config = {"include": f"{name}.yaml", "task": leaf, "tag": [], "metadata": {"version": VERSION, SIZE_KEYS[task.unit]: [size]}}
+        found[f"{leaf}.yaml"] = _text(config)
+        groups.setdefault(f"seal{size}" if task.unit == "tokens" else name.removeprefix("seal_"), []).append(leaf)
+    for group, members in groups.items():
         mean = [{"metric": "acc", "aggregation": "mean", "weight_by_size": False}]
-        found[f"{group}.yaml"] = _text({"group": group, "task": leaves, "aggregate_metric_list": mean, "metadata": {"version": VERSION}})
+        found[f"{group}.yaml"] = _text({"group": group, "task": members, "aggregate_metric_list": mean, "metadata": {"version": VERSION}})
     return found
 
 

@@ -124,3 +124,34 @@ def test_results_tell_how_they_were_made(results, tiny_folder, adapter):
     config = json.loads(next((results / "tiny-llama__seal").glob("results_*.json")).read_text())["config"]["seal_eval"]
     assert config["max_length"] == 2048 and config["device"] == "cpu"
     assert os.environ["HF_HUB_OFFLINE"] == "1"
+
+
+def test_leaf_of_one_length(tmp_path, tiny_folder):
+    """Names outside 'seal_*' run one length; their records are the base task's. A length above the window is told before loading."""
+    args = ("--model_args", f"pretrained={tiny_folder}", "--metadata", "num_samples=2", "--output_path", tmp_path, "--device", "cpu")
+    seal_eval("run", "--tasks", "seal1024_passkey", *args)
+    (run,) = load_runs(tmp_path)
+    assert {(r.task, r.length) for r in run.records} == {("seal_passkey", 1024)}
+    done = seal_eval("run", "--tasks", "seal4096_p*", *args, code=1)
+    assert done.stderr.strip().splitlines()[-1].startswith("seal-eval: seal_passkey: length 4096 is above the model's window")
+
+
+@pytest.mark.parametrize("flags", [("--apply_chat_template",), ("--apply_chat_template", "--system_instruction", "Be brief."), ()])
+@pytest.mark.parametrize("engine", ["seal", "hf"])
+def test_prompts_hold_what_the_samples_promise(tmp_path, tiny_folder, tokenizer, flags, engine):
+    """Token ids of the prompts in the sample files, under our command and under stock lm-eval."""
+    metadata = '{"lengths": [500], "num_samples": 3, "answer_prefix": %s}' % ("true" if len(flags) < 3 else "false")  # noqa: UP031
+    args = ("--model", engine, "--model_args", f"pretrained={tiny_folder}", "--tasks", "seal_needle", "--metadata", metadata, *flags)
+    if engine == "hf":
+        stock(tmp_path, *args)
+    else:
+        seal_eval("run", *args, "--output_path", tmp_path, "--device", "cpu")
+    rows = [json.loads(line) for line in next(tmp_path.rglob("samples_*.jsonl")).read_text().splitlines()]
+    for row in rows:
+        prompt = row["arguments"]["gen_args_0"]["arg_0"]
+        assert ("<|user|>" in prompt) == bool(flags) and prompt.endswith(row["doc"]["prefix"])
+        assert ("Be brief." in prompt) == (len(flags) == 3)
+        ids = tokenizer(prompt, add_special_tokens=not prompt.startswith("<s>"))["input_ids"]
+        assert len(ids) == row["doc"]["n_tokens"]
+        assert row["arguments"]["gen_args_0"]["arg_1"]["max_gen_toks"] == row["doc"]["answer_tokens"]
+    assert len(rows) == 3
