@@ -21,10 +21,11 @@ PAIRS = (
 def run(task: str, metadata: dict[str, object], limit: int) -> tuple[list[float], list[int], str]:
     """(each document's share of right answers, tokens of its prompt, lm-eval's table cell) from a run with stock `--model hf`."""
     import lm_eval
+    import torch
     from lm_eval.models.huggingface import HFLM
 
     folder = resolve(MODEL)
-    model = HFLM(pretrained=folder)
+    model = HFLM(pretrained=folder, device="cuda" if torch.cuda.is_available() else "cpu")
     done = lm_eval.simple_evaluate(
         model=model, tasks=[task], limit=limit, log_samples=True, metadata={"pretrained": folder, **metadata}, bootstrap_iters=0
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 from seal_eval import __version__
 from seal_eval.errors import SealError
+from seal_eval.filling import TooShort
 from seal_eval.models import cache, load_tokenizer
 from seal_eval.prompts import Frame
 from seal_eval.spec import Spec, read_spec
@@ -44,7 +45,13 @@ def build_rows(spec: Spec, frame: Frame) -> list[dict[str, Any]]:
     """Every document, the sizes in turn: a size's own samples are in stratified depth order, so any --limit is balanced."""
     per_size: list[list[Sample]] = []
     for size in spec.sizes:
-        samples = spec.task.build(frame, size, spec.num_samples, spec.seed)
+        try:
+            samples = spec.task.build(frame, size, spec.num_samples, spec.seed)
+        except TooShort as error:
+            if spec.explicit or (size == spec.sizes[-1] and not per_size):
+                raise
+            print(f"{error}; left out", file=sys.stderr)
+            continue
         frame.check_writes([target for s in samples for target in s.targets])
         if too_long := [s for s in samples if spec.window is not None and s.n_tokens + s.answer_tokens > spec.window]:
             if spec.explicit or not per_size:

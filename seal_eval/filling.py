@@ -153,7 +153,7 @@ def build_all(start: Callable[[int], Callable[[int], list[Sample]]], task: str, 
                 build(longer)
             except TooShort:
                 continue
-            raise SealError(
+            raise TooShort(
                 f"{task}: length {length} cannot be filled with this tokenizer; the smallest that can is about {longer}"
             ) from error
         raise

@@ -56,6 +56,10 @@ def tiny_config(kind="llama", **other):
         size = {"vocab_size": 1000, "n_embd": 64, "n_layer": 3, "n_head": 4, "n_positions": 2048, "bos_token_id": 0, "eos_token_id": 1}
     if kind in ("qwen3", "mistral"):
         size["head_dim"] = 32
+    if kind == "mistral":
+        size["sliding_window"] = None  # as version 0.2 and later
+    if kind == "gemma3_text":  # three layers would all have sliding windows
+        size |= {"layer_types": ["sliding_attention", "full_attention", "full_attention"], "sliding_window": 64}
     return AutoConfig.for_model(kind, **(size | other))
 
 

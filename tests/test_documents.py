@@ -15,6 +15,7 @@ from seal_eval.task_yaml import files
 from seal_eval.tasks import tasks
 
 from conftest import seal_eval
+from tokenizers_made import made
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +51,17 @@ def test_small_windows(tiny_folder):
     with pytest.raises(SealError, match="window of 100 tokens is below 256"):
         rows(tiny_folder, max_length=100)
     assert set(rows(tiny_folder, "seal_longeval_lines", max_length=32768, num_samples=2)["length"]) >= {200, 300}  # the official ones
+
+
+def test_default_lengths_that_cannot_be_built_are_left_out(tmp_path, capsys):
+    """One token a byte: 1,024 has no room for sixty words, 2,048 has; asked for by name it is an error."""
+    made("bytes").save_pretrained(tmp_path / "t")
+    common = {"tokenizer": str(tmp_path / "t"), "max_length": 2048, "num_samples": 2}
+    (tmp_path / "t" / "config.json").write_text("{}")
+    assert documents("seal_common_words", **common)["test"]["length"] == [2048] * 2
+    assert "length 1024 cannot be filled" in capsys.readouterr().err
+    with pytest.raises(SealError, match="length 1024 cannot be filled"):
+        documents("seal_common_words", **common, lengths=[1024, 2048])
 
 
 def test_settings_reach_the_task(tiny_folder):

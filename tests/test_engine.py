@@ -140,7 +140,7 @@ def test_leaf_of_one_length(tmp_path, tiny_folder):
 @pytest.mark.parametrize("engine", ["seal", "hf"])
 def test_prompts_hold_what_the_samples_promise(tmp_path, tiny_folder, tokenizer, flags, engine):
     """Token ids of the prompts in the sample files, under our command and under stock lm-eval."""
-    metadata = '{"lengths": [500], "num_samples": 3, "answer_prefix": %s}' % ("true" if len(flags) < 3 else "false")  # noqa: UP031
+    metadata = '{"lengths": [500], "num_samples": 3, "answer_prefix": %s}' % ("true" if len(flags) < 3 else "false")
     args = ("--model", engine, "--model_args", f"pretrained={tiny_folder}", "--tasks", "seal_needle", "--metadata", metadata, *flags)
     if engine == "hf":
         stock(tmp_path, *args)

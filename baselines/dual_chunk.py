@@ -1,0 +1,58 @@
+"""Dual chunk attention: An et al. 2024, "Training-Free Long-Context Scaling of Large Language Models", ICML 2024."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from seal_eval.attention import Part, attention_in_parts
+from seal_eval.errors import SealError
+from seal_eval.rope import trained_window
+
+
+@dataclass(frozen=True)
+class DualChunk:
+    """Text in chunks of s = C - local tokens; keys are at j mod s. A query is at i mod s for its own chunk, at min(i mod s + s, C) for
+    the one before, at C for earlier ones (section 3; its code, commit-free: the paper writes C - 1 for the last).
+
+    chunk: C, 0 for three quarters of the trained window; local: 0 for an eighth of it (the authors' choice for Llama-2).
+    """
+
+    summary: ClassVar[str] = "dual chunk attention: positions within, between and beyond chunks"
+    citation: ClassVar[str] = "An et al. 2024, Dual Chunk Attention (ICML 2024), arXiv 2402.17463"
+    changes: ClassVar[str] = "attention"
+
+    chunk: int = 0
+    local: int = 0
+
+    def __post_init__(self) -> None:
+        for setting in ("chunk", "local"):
+            value = getattr(self, setting)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise SealError(f"method 'dual_chunk': {setting} is {value!r}, must be a whole number of tokens, or 0 for the default")
+        if self.chunk and self.local >= self.chunk:
+            raise SealError(f"method 'dual_chunk': local, {self.local}, must be below chunk, {self.chunk}")
+
+    def window(self, trained: int) -> int:
+        """Distances never exceed C, so any length can be read; a bound for lm-eval's sake."""
+        return max(trained, 1 << 20)
+
+    @contextmanager
+    def apply(self, model: Any) -> Iterator[Any]:
+        trained = trained_window(model, 0)
+        c = self.chunk or trained * 3 // 4
+        s = c - (self.local or (c // 6 if self.chunk else trained // 8))
+
+        def at_key(j: Any) -> Any:
+            return j % s - j
+
+        parts = (
+            Part(lambda i, j: i // s == j // s, lambda first, last: (first // s * s, last + 1), lambda i: i % s - i, at_key),
+            Part(
+                lambda i, j: i // s - 1 == j // s, lambda first, last: ((first // s - 1) * s, last // s * s),
+                lambda i: (i % s + s).clamp(max=c) - i, at_key,
+            ),
+            Part(lambda i, j: i // s - 1 > j // s, lambda first, last: (0, (last // s - 1) * s), lambda i: c - i, at_key),
+        )  # fmt: skip
+        with attention_in_parts(model, parts, plain_up_to=s):
+            yield model

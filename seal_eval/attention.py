@@ -1,0 +1,186 @@
+"""Attention whose rotary distances are other than the tokens': the seam for Self-Extend, StreamingLLM, dual chunks.
+
+Queries and keys come rotated by their positions, and rotations compose: turning a query by a and a key by b more gives the score of the
+distance i + a - (j + b). So a part of the attention is two shifts and a rule which pairs it holds, and the cache keeps ordinary
+keys. All parts share one softmax. Queries are taken in blocks: memory grows linearly with length.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import torch
+
+from seal_eval.errors import SealError
+from seal_eval.rope import rotary_modules
+
+BLOCK = 256  # queries at a time
+_names = count()
+
+
+@dataclass(frozen=True)
+class Part:
+    """Pairs of query position i and key position j (int64 tensors that broadcast) and the distance they are scored at.
+
+    `holds(i, j)`: which pairs belong to the part; `keys(first, last)`: a range [low, high) outside of which no key pairs with queries
+    of those positions; `shift_query(i)`, `shift_key(j)`: added to the positions, None for nothing.
+    """
+
+    holds: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+    keys: Callable[[int, int], tuple[int, int]]
+    shift_query: Callable[[torch.Tensor], torch.Tensor] | None = None
+    shift_key: Callable[[torch.Tensor], torch.Tensor] | None = None
+
+
+@contextmanager
+def attention_in_parts(model: Any, parts: Sequence[Part], plain_up_to: int) -> Iterator[Any]:
+    """Inside the block every layer with full attention attends by `parts`; layers with a sliding window as before.
+
+    Texts of at most `plain_up_to` tokens are left to the model's own attention. Raises SealError for a model without rotary
+    embeddings, with interleaved ones, or whose attention cannot be exchanged.
+    """
+    frequencies = _frequencies(model)
+    check_attends_fully(model)
+
+    def attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[torch.Tensor, None]:
+        if slides(module, kwargs) or key.shape[2] <= plain_up_to:
+            return plain_attention(module, query, key, value, attention_mask, **kwargs), None
+        if kwargs.get("s_aux") is not None:
+            raise SealError(f"{type(model).__name__} has attention sinks of its own; this method cannot attend for it")
+        scaling = kwargs.get("scaling") or query.shape[-1] ** -0.5
+        out = _in_parts(query, key, value, attention_mask, parts, frequencies, scaling, kwargs.get("softcap"))
+        return out.transpose(1, 2).contiguous(), None
+
+    with attention_function(model, attend):
+        yield model
+
+
+@contextmanager
+def attention_function(model: Any, function: Callable[..., Any]) -> Iterator[Any]:
+    """Inside the block the model's attention is `function`, in transformers' form; masks are those of sdpa (boolean or None)."""
+    from transformers import AttentionInterface
+    from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
+
+    config = model.config.get_text_config()
+    if not getattr(type(model), "_supports_attention_backend", getattr(model, "_supports_attention_backend", False)):
+        raise SealError(f"{type(model).__name__} does not let its attention be exchanged; choose a method that does not change it")
+    name, before = f"seal_eval_{next(_names)}", config._attn_implementation
+    AttentionInterface.register(name, function)
+    AttentionMaskInterface.register(name, ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
+    try:
+        config._attn_implementation = name
+        yield model
+    finally:
+        config._attn_implementation = before
+        AttentionInterface._global_mapping.pop(name, None)
+        AttentionMaskInterface._global_mapping.pop(name, None)
+
+
+def plain_attention(module: Any, query: Any, key: Any, value: Any, mask: Any, **kwargs: Any) -> torch.Tensor:
+    """Plain attention: sdpa, or eager where scores are capped."""
+    from transformers import AttentionInterface
+
+    if kwargs.get("softcap") is not None:
+        modeling = sys.modules[type(module).__module__]
+        if mask is None:
+            n, m = query.shape[2], key.shape[2]
+            mask = torch.ones(n, m, dtype=torch.bool, device=query.device).tril(m - n)[None, None]
+        floor = torch.zeros((), dtype=query.dtype, device=query.device)
+        mask = floor.masked_fill(~mask, torch.finfo(query.dtype).min) if mask.dtype == torch.bool else mask
+        return modeling.eager_attention_forward(module, query, key, value, mask, **kwargs)[0]
+    return AttentionInterface()["sdpa"](module, query, key, value, mask, **kwargs)[0]
+
+
+def _in_parts(
+    query: torch.Tensor,  # [batch, n_heads, n_queries, head_dim], rotated by position
+    key: torch.Tensor,  # [batch, n_kv_heads, n_keys, head_dim], rotated by position
+    value: torch.Tensor,  # [batch, n_kv_heads, n_keys, value_dim]
+    mask: torch.Tensor | None,  # [batch, 1, n_queries, n_keys], True where allowed
+    parts: Sequence[Part],
+    frequencies: torch.Tensor,  # [rotary_dim / 2], radians per position
+    scaling: float,
+    softcap: float | None,
+) -> torch.Tensor:
+    """[batch, n_heads, n_queries, value_dim]"""
+    batch, n_heads, n_queries, _ = query.shape
+    n_keys, n_kv = key.shape[2], key.shape[1]
+    pad = padding(key, mask)
+    shared = bool((pad == pad[0]).all())
+    rows = [(slice(None), int(pad[0]))] if shared else [(slice(b, b + 1), int(pad[b])) for b in range(batch)]
+    out = query.new_zeros(batch, n_heads, n_queries, value.shape[-1])
+    for row, skip in rows:
+        k, v = key[row, :, skip:], value[row, :, skip:]
+        j = torch.arange(n_keys - skip, device=key.device)
+        turned = [turn(k, part.shift_key(j), frequencies) if part.shift_key else k for part in parts]
+        for start in range(max(n_queries - (n_keys - skip), 0), n_queries, BLOCK):
+            stop = min(start + BLOCK, n_queries)
+            i = torch.arange(start, stop, device=key.device) + (n_keys - skip - n_queries)
+            q = query[row, :, start:stop]
+            scores, values = [], []
+            for part, kk in zip(parts, turned, strict=True):
+                low, high = part.keys(int(i[0]), int(i[-1]))
+                low, high = max(low, 0), min(high, int(i[-1]) + 1)
+                if low >= high:
+                    continue
+                qq = turn(q, part.shift_query(i), frequencies) if part.shift_query else q
+                grouped = qq.reshape(qq.shape[0], n_kv, n_heads // n_kv, stop - start, -1)
+                score = grouped @ kk[:, :, None, low:high].transpose(-1, -2) * scaling
+                if softcap is not None:
+                    score = torch.tanh(score / softcap) * softcap
+                holds = part.holds(i[:, None], j[None, low:high]) & (j[None, low:high] <= i[:, None])
+                scores.append(score.masked_fill(~holds, float("-inf")))
+                values.append(v[:, :, None, low:high])
+            weights = torch.cat(scores, -1).float().softmax(-1).to(v.dtype)
+            mixed = weights @ torch.cat(values, -2)
+            out[row, :, start:stop] = mixed.reshape(mixed.shape[0], n_heads, stop - start, -1)
+    return out
+
+
+def slides(module: Any, kwargs: dict[str, Any]) -> bool:
+    """True for a layer that attends within a sliding window; its cache holds no more."""
+    return bool(kwargs.get("sliding_window") or getattr(module, "sliding_window", None))
+
+
+def check_attends_fully(model: Any) -> None:
+    """Raise for a model all of whose layers attend within a sliding window: there is nothing a method could change."""
+    config = model.config.get_text_config()
+    window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
+    kinds = getattr(config, "layer_types", None) or (["sliding_attention"] if window else ["full_attention"])
+    if all(kind == "sliding_attention" for kind in kinds):
+        raise SealError(f"{type(model).__name__}: every layer attends within a window of {window} tokens; this method needs full attention")
+
+
+def padding(key: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """[batch] tokens of left padding: positions start where the last query's row of the mask does."""
+    if mask is None:
+        return torch.zeros(key.shape[0], dtype=torch.int64, device=key.device)
+    return (~mask[:, 0, -1]).long().cumprod(-1).sum(-1)
+
+
+def query_positions(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """[batch, n_queries] positions, 0 for the first token after the padding (and for padding)."""
+    at = torch.arange(query.shape[2], device=key.device) + key.shape[2] - query.shape[2]
+    return (at[None] - padding(key, mask)[:, None]).clamp(min=0)
+
+
+def turn(x: torch.Tensor, by: torch.Tensor, frequencies: torch.Tensor) -> torch.Tensor:
+    """Rotate the first rotary_dim channels of x [..., n, head_dim] by `by` [n] positions more; computed in fp32."""
+    angle = by.float()[:, None] * frequencies  # [n, rotary_dim / 2]
+    cos, sin = angle.cos().repeat(1, 2), angle.sin().repeat(1, 2)
+    d = cos.shape[-1]
+    rotated = x[..., :d].float()
+    half = torch.cat((-rotated[..., d // 2 :], rotated[..., : d // 2]), -1)
+    return torch.cat(((rotated * cos + half * sin).to(x.dtype), x[..., d:]), -1)
+
+
+def _frequencies(model: Any) -> torch.Tensor:
+    (_, _, module), *_ = rotary_modules(model)
+    for kind in {type(m).__module__ for m in model.modules()}:
+        rotate = getattr(sys.modules.get(kind), "rotate_half", None)
+        if rotate is not None and rotate(torch.arange(4.0)).tolist() != [-2.0, -3.0, 0.0, 1.0]:
+            raise SealError(f"{type(model).__name__} interleaves its rotary channels; this method knows only halves")
+    buffers = {n: b for n, b in module.named_buffers(recurse=False) if "inv_freq" in n and "original" not in n and "sliding" not in n}
+    return next(iter(buffers.values())).float()

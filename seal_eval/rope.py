@@ -1,0 +1,86 @@
+"""Rotary position embeddings of a loaded model, rebuilt with other parameters and put back."""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import nn
+
+from seal_eval.errors import SealError
+from seal_eval.seams import text_config
+
+Parameters = dict[str, Any]  # transformers' rope_parameters of one kind of layer
+
+
+@contextmanager
+def rotary_rebuilt(model: Any, change: Callable[[Parameters], Parameters]) -> Iterator[list[nn.Module]]:
+    """Inside the block the model's rotary embeddings are built from `change(parameters)`; yields them.
+
+    Layers with a sliding window keep theirs (Gemma 3 has parameters per layer type). Raises SealError for a model without
+    rotary embeddings.
+    """
+    found = rotary_modules(model)
+    made: list[nn.Module] = []
+    for _, _, old in found:
+        config: Any = copy.deepcopy(old.config)
+        config.rope_parameters = _changed(model, config, change)
+        if getattr(config, "head_dim", 0) is None:  # transformers reads it for YaRN
+            config.head_dim = config.hidden_size // config.num_attention_heads
+        new = type(old)(config=config).to(
+            next(old.buffers()).device
+        )  # not validated by transformers: some models allow themselves fewer types
+        new.train(old.training)
+        made.append(new)
+    try:
+        for (parent, name, _), new in zip(found, made, strict=True):
+            setattr(parent, name, new)
+        yield made
+    finally:
+        for parent, name, old in found:
+            setattr(parent, name, old)
+
+
+def rotary_modules(model: Any) -> list[tuple[nn.Module, str, Any]]:
+    """(parent, attribute, module) of every rotary embedding of the text decoder."""
+    modules = dict(model.named_modules())
+    found = []
+    for name, module in modules.items():
+        if hasattr(module, "config") and any("inv_freq" in b for b, _ in module.named_buffers(recurse=False)):
+            parent, _, leaf = name.rpartition(".")
+            found.append((modules[parent], leaf, module))
+    if not found:
+        raise SealError(f"{type(model).__name__} has no rotary position embedding; choose a method that does not change it")
+    return found
+
+
+def trained_window(model: Any, original: int) -> int:
+    """Tokens the model was trained on: `original` when it is given, else what its rope parameters or its configuration say."""
+    config = text_config(model)
+    parameters = getattr(config, "rope_parameters", None) or {}
+    return int(original or parameters.get("original_max_position_embeddings") or config.max_position_embeddings)
+
+
+def rotary_dim(parameters: Parameters, config: Any) -> int:
+    """Channels of a head that are rotated."""
+    head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return int(head_dim * (parameters.get("partial_rotary_factor") or getattr(config, "partial_rotary_factor", None) or 1.0))
+
+
+def check_factor(name: str, factor: Any, original: Any) -> None:
+    """Raise for a factor below 1 or an original window that is no whole number."""
+    if isinstance(factor, bool) or not isinstance(factor, int | float) or not 1 <= factor < float("inf"):
+        raise SealError(f"method '{name}': factor is {factor!r}, must be a number of at least 1 (window / trained window)")
+    if isinstance(original, bool) or not isinstance(original, int) or original < 0:
+        raise SealError(f"method '{name}': original is {original!r}, must be a number of tokens, or 0 for the model's own window")
+
+
+def _changed(model: Any, config: Any, change: Callable[[Parameters], Parameters]) -> Any:
+    parameters = config.rope_parameters
+    nested = bool(parameters) and all(isinstance(value, dict) for value in parameters.values())
+    own = parameters.get("full_attention") if nested else parameters
+    if not own or (nested and "full_attention" not in (getattr(config, "layer_types", None) or ["full_attention"])):
+        raise SealError(f"{type(model).__name__} has no layer with full attention whose rotary embedding could change")
+    if (kind := own.get("rope_type", "default")) != "default":
+        raise SealError(f"{type(model).__name__}: its rotary embedding is of type '{kind}' already, which this method would undo")
+    return {**parameters, "full_attention": change(dict(own))} if nested else change(dict(own))
