@@ -13,7 +13,9 @@ from seal_eval.rope import trained_window
 @dataclass(frozen=True)
 class DualChunk:
     """Text in chunks of s = C - local tokens; keys are at j mod s. A query is at i mod s for its own chunk, at min(i mod s + s, C) for
-    the one before, at C for earlier ones (section 3; its code, commit-free: the paper writes C - 1 for the last).
+    the one before, at C for earlier ones (section 3; as its code has it; the paper writes C - 1 for the last).
+
+    Distances never exceed C, so any length can be read: pass max_length.
 
     chunk: C, 0 for three quarters of the trained window; local: 0 for an eighth of it (the authors' choice for Llama-2).
     """
@@ -32,10 +34,6 @@ class DualChunk:
                 raise SealError(f"method 'dual_chunk': {setting} is {value!r}, must be a whole number of tokens, or 0 for the default")
         if self.chunk and self.local >= self.chunk:
             raise SealError(f"method 'dual_chunk': local, {self.local}, must be below chunk, {self.chunk}")
-
-    def window(self, trained: int) -> int:
-        """Distances never exceed C, so any length can be read; a bound for lm-eval's sake."""
-        return max(trained, 1 << 20)
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:

@@ -42,7 +42,7 @@ class DynamicNtk:
             config = text_config(model)
 
             def before(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-                positions = kwargs.get("position_ids", args[1] if len(args) > 1 else None)
+                positions = kwargs["position_ids"] if "position_ids" in kwargs else args[1]
                 n = -(-(int(positions.max()) + 1) // block) * block
                 parameters = module.config.rope_parameters
                 parameters = parameters.get("full_attention", parameters)

@@ -13,7 +13,8 @@ from seal_eval.errors import SealError
 class Streaming:
     """Each token attends to the first `sinks` tokens and to the last `recent`, at their places in such a cache (section 3.2).
 
-    What lies between is not seen: the method keeps a model fluent without end, it does not retrieve. The paper uses 4 sinks.
+    What lies between is not seen: the method keeps a model fluent without end, it does not retrieve. The paper uses 4 sinks. Any length
+    can be read: pass max_length.
     """
 
     summary: ClassVar[str] = "attention sinks and a window of recent tokens"
@@ -28,10 +29,6 @@ class Streaming:
             value = getattr(self, setting)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise SealError(f"method 'streaming': {setting} is {value!r}, must be a whole number of at least {least}")
-
-    def window(self, trained: int) -> int:
-        """Any length can be read, most of it unseen; a bound for lm-eval's sake."""
-        return max(trained, 1 << 20)
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:

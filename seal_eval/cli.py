@@ -113,6 +113,20 @@ def site(
 
 
 @app.command()
+def baselines() -> None:
+    """Every method: what it does, its settings with their defaults, its source, the package it comes from."""
+    import dataclasses
+
+    from seal_eval.methods import get_method, method_names, settings_of, source_package
+
+    for name in method_names():
+        method, fields = get_method(name), settings_of(name)
+        own = ", ".join(f.name + ("" if f.default is dataclasses.MISSING else f"={f.default}") for f in fields) or "none"
+        lines = (name, method.summary, f"source: {method.citation or '-'}", f"settings: {own}", f"from: {source_package(name)}")
+        print("\n  ".join(lines))
+
+
+@app.command()
 def tasks() -> None:
     """Every task: what it asks, its source, its settings, an example."""
     from seal_eval.spec import SIZE_KEYS

@@ -8,8 +8,8 @@ from typing import Any
 from lm_eval.models.huggingface import HFLM
 
 from seal_eval.errors import SealError
-from seal_eval.methods import take_method
-from seal_eval.models import resolve, source
+from seal_eval.methods import extended, settings, take_method
+from seal_eval.models import resolve, source, window_of
 
 
 class SealLM(HFLM):
@@ -23,6 +23,9 @@ class SealLM(HFLM):
         self.method_name, self.method, kwargs = take_method({"method": method, **kwargs})
         self.model_label = pretrained
         place = resolve(pretrained)
+        trained = window_of(place)
+        if trained and not kwargs.get("max_length") and (window := extended(self.method, trained)) != trained:
+            kwargs["max_length"] = window
         kwargs.setdefault("use_safetensors", True)  # never a pickle
         try:
             super().__init__(pretrained=place, **kwargs)
@@ -45,7 +48,7 @@ class SealLM(HFLM):
                 "model": self.model_label,
                 "model_source": self.model_source,
                 "method": self.method_name,
-                "settings": vars(self.method),
+                "settings": settings(self.method),
                 "about": getattr(self.method, "about", dict)(),
                 "attention": attention,
                 "max_length": self.max_length,

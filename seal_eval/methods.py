@@ -25,7 +25,7 @@ def method_names() -> list[str]:
 
 def source_package(name: str) -> str:
     """The distribution that a method comes from."""
-    return "seal-eval" if name in _built_in() else next(iter(_plugins()[name])).dist.name
+    return "seal-eval" if name in _built_in() else _owner(_plugins()[name][0])
 
 
 def get_method(name: str) -> type[Method]:
@@ -37,7 +37,7 @@ def get_method(name: str) -> type[Method]:
         return _checked(name, _from_file(name))
     built_in, plugins = _built_in(), _plugins()
     if name in plugins:
-        owners = [point.dist.name if point.dist else point.value for point in plugins[name]]
+        owners = [_owner(point) for point in plugins[name]]
         if name in built_in or len(owners) > 1:
             raise SealError(
                 f"method '{name}' is claimed by {', '.join((['seal-eval'] if name in built_in else []) + owners)}; rename the plugin's"
@@ -79,7 +79,7 @@ class Composed:
     def window(self, trained: int) -> int:
         """Tokens the model can read with all of them."""
         for _, part in self.parts:
-            trained = getattr(part, "window", lambda n: n)(trained)
+            trained = extended(part, trained)
         return trained
 
     @contextmanager
@@ -88,6 +88,11 @@ class Composed:
             for _, part in self.parts:
                 stack.enter_context(part.apply(model))
             yield model
+
+
+def extended(method: Method, trained: int) -> int:
+    """Tokens that a model of a trained window can read with the method: what its `window(trained)` says, if it has one."""
+    return int(getattr(method, "window", lambda n: n)(trained))
 
 
 def settings(method: Method) -> dict[str, Any]:
@@ -158,6 +163,10 @@ def _plugins() -> dict[str, list[metadata.EntryPoint]]:
     for point in metadata.entry_points(group=GROUP):
         found.setdefault(point.name, []).append(point)
     return found
+
+
+def _owner(point: metadata.EntryPoint) -> str:
+    return point.dist.name if point.dist else point.value
 
 
 def _from_file(name: str) -> Any:

@@ -86,6 +86,18 @@ def load_tokenizer(name: str) -> Any:
     return tokenizer
 
 
+def window_of(name: str) -> int | None:
+    """Tokens that a model's configuration says it is made for; None when it has none to be looked at (an API's model)."""
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(resolve(name))
+    except (OSError, ValueError, SealError):
+        return None
+    window = getattr(config.get_text_config(), "max_position_embeddings", None)
+    return int(window) if window else None
+
+
 def load_model(name: str, dtype: str = "auto") -> tuple[Any, Any]:
     """(model, fast tokenizer), on the GPU when there is one. `name`: short name, folder or hub id."""
     import torch

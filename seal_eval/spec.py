@@ -9,7 +9,8 @@ from typing import Any
 
 from seal_eval.errors import SealError, nearest
 from seal_eval.longeval_files import official_sizes
-from seal_eval.models import resolve
+from seal_eval.methods import extended, take_method
+from seal_eval.models import resolve, window_of
 from seal_eval.tasks import get_task, leaf_name, settings_of, tasks
 from seal_eval.types import Task
 
@@ -154,15 +155,10 @@ def _told_to_lm_eval(flag: str) -> Any:
 
 
 def _window(metadata: Mapping[str, Any], pretrained: Any) -> int | None:
-    """Tokens the model is made for: max_length of the model_args, else its config's; None when neither is known."""
+    """Tokens the model can read: max_length of the model_args, else its own window as its method extends it; None when unknown."""
     if metadata.get("max_length"):
         return int(metadata["max_length"])
-    if not isinstance(pretrained, str):
-        return None
-    from transformers import AutoConfig
-
-    try:
-        config = AutoConfig.from_pretrained(resolve(pretrained))
-    except (OSError, ValueError, SealError):  # an API model's name: nothing to look up
-        return None
-    return getattr(config.get_text_config(), "max_position_embeddings", None)
+    window = window_of(pretrained) if isinstance(pretrained, str) else None
+    if window and metadata.get("method"):
+        window = extended(take_method(dict(metadata))[1], window)
+    return window
