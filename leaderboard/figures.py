@@ -80,6 +80,29 @@ def heatmap(cells: dict[str, dict[int, list[Estimate | None]]], theme: str, unit
     return _svg(figure)
 
 
+def head_picture(effect: list[list[float]], theme: str) -> str:
+    """A layer (down) × head (across) map: blue where removing the head hurts, red where it helps. effect: [n_layers][n_heads], nats."""
+    import matplotlib as mpl
+    from matplotlib.colors import SymLogNorm
+
+    figure, axes = _canvas(theme, (1.8 + 0.28 * len(effect[0]), 1.2 + 0.2 * len(effect)))
+    most = max(abs(v) for row in effect for v in row) or 1.0
+    norm = SymLogNorm(linthresh=most / 100, vmin=-most, vmax=most)
+    axes.pcolormesh(effect, cmap="RdBu", norm=norm, edgecolors="face", linewidth=0.2)
+    axes.invert_yaxis()
+    for axis, n in ((axes.xaxis, len(effect[0])), (axes.yaxis, len(effect))):
+        step = max(1, n // 12)
+        axis.set_ticks([k + 0.5 for k in range(0, n, step)], [str(k) for k in range(0, n, step)])
+    axes.set_xlabel("head")
+    axes.set_ylabel("layer")
+    axes.tick_params(length=0)
+    bar = figure.colorbar(mpl.cm.ScalarMappable(norm, "RdBu"), ax=axes, shrink=0.9)
+    bar.set_label("rise of the answer's loss without the head (nats)", color=THEMES[theme]["soft"], fontsize=8)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(colors=THEMES[theme]["soft"], labelsize=8)
+    return _svg(figure)
+
+
 def _canvas(theme: str, size: tuple[float, float], panels: int = 1) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 

@@ -72,6 +72,26 @@ def tune(
 
 
 @app.command()
+def heads(
+    model: Model,
+    out: Annotated[Path, typer.Option(help="New folder for heads.json and the pictures.")],
+    task: Annotated[str, typer.Option(help="Task whose generated samples are asked.")] = "seal_lines",
+    length: Annotated[int, typer.Option(help="Size of a sample, in the task's unit.")] = 600,
+    samples: Annotated[int, typer.Option(help="Samples; the effects are averaged.")] = 4,
+    seed: Annotated[int, typer.Option(help="Of the samples; they share nothing with evaluation's.")] = 0,
+    sweep: Annotated[bool, typer.Option(help="Also remove each head in turn: exact, a forward pass per layer and sample.")] = True,
+) -> None:
+    """Which heads matter: the answer's loss without each head, exactly and by one backward pass; a layer × head map."""
+    from seal_eval.heads import HeadsSpec, head_map
+
+    found = head_map(model, HeadsSpec(task, length, samples, seed, sweep), out)
+    print(f"{out}: {len(found['gradient'])} layers of {len(found['gradient'][0])} heads, {samples} samples of {task} at {length}")
+    if sweep:
+        same = f"{100 * found['sign_agreement']:.0f} %"
+        print(f"prediction against exact effect: Spearman {found['spearman']:.3f}, same sign for {same} of heads")
+
+
+@app.command()
 def merge(
     model: Model,
     adapter: Annotated[Path, typer.Option(help="Folder written by tune.")],

@@ -4,7 +4,7 @@ import dataclasses
 import difflib
 import importlib.util
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module, metadata
@@ -102,11 +102,12 @@ def settings(method: Method) -> dict[str, Any]:
     return {f.name: getattr(method, f.name) for f in dataclasses.fields(method)}  # type: ignore[arg-type]
 
 
-def take_method(model_args: dict[str, Any]) -> tuple[str, Method, dict[str, Any]]:
+def take_method(model_args: Mapping[str, Any], others: Collection[str] = ()) -> tuple[str, Method, dict[str, Any]]:
     """(name, method, what is left) from lm-eval's model_args: `method` and the keys that are its settings are taken out.
 
-    'a+b' applies both; a setting that both have is written 'a.setting'. Raises SealError for an unknown method, a missing
-    setting, a key that looks like a misspelt one, and a composition that makes no sense.
+    `others` are keys of somebody else's, never misspelt ones. 'a+b' applies both; a setting that both have is written
+    'a.setting'. Raises SealError for an unknown method, a missing setting, a key that looks like a misspelt one, and a
+    composition that makes no sense.
     """
     name = str(model_args.get("method", "plain"))
     names = name.split("+")
@@ -118,7 +119,7 @@ def take_method(model_args: dict[str, Any]) -> tuple[str, Method, dict[str, Any]
     if several := [key for key in model_args if count.get(key, 0) > 1]:
         raise SealError(f"setting '{several[0]}' belongs to several parts of '{name}'; write {names[0]}.{several[0]}=… and so on")
     rest = {key: value for key, value in model_args.items() if key not in keys and key != "method"}
-    for key in rest:
+    for key in rest.keys() - set(others):
         if close := difflib.get_close_matches(key, [*keys, "method"], n=1, cutoff=0.8):
             raise SealError(f"unknown model argument '{key}' with method '{name}'; did you mean '{close[0]}'?")
     given: dict[str, dict[str, Any]] = {part: {} for part in names}

@@ -12,7 +12,7 @@ from seal_eval.longeval_files import official_sizes
 from seal_eval.methods import extended, take_method
 from seal_eval.models import resolve, window_of
 from seal_eval.tasks import get_task, leaf_name, settings_of, tasks
-from seal_eval.types import Task
+from seal_eval.types import Method, Task
 
 DEFAULT_LENGTHS = tuple(1024 * 2**k for k in range(8))  # 1K … 128K, those that fit the window
 SHORT_LENGTHS = (256, 512)  # for windows below 1K
@@ -62,15 +62,18 @@ def check_keys(keys: Iterable[str], strict: bool) -> None:
 
 def read_spec(name: str, metadata: Mapping[str, Any]) -> Spec:
     """Check the metadata and fill in the defaults. Raises SealError naming the key, its value and the remedy."""
-    check_keys(metadata, strict=False)
-    task = get_task(name)
+    task, method = get_task(name), None
+    mixed = metadata
+    if "method" in metadata:
+        _, method, mixed = take_method(metadata, others=[*known_keys(), *MODEL_KEYS])
+    check_keys(mixed, strict=False)
     if own := {key: metadata[key] for key in settings_of(task) if key in metadata}:
         task = replace(task, **own)  # type: ignore[type-var]
     pretrained = metadata.get("pretrained") or metadata.get("model")
     tokenizer = metadata.get("tokenizer") or pretrained
     if not isinstance(tokenizer, str):
         raise SealError(f"{name} counts tokens with the model's tokenizer: pass --metadata tokenizer=FOLDER_OR_HUB_ID")
-    window = _window(metadata, pretrained)
+    window = _window(metadata, pretrained, method)
     asked = metadata.get(SIZE_KEYS[task.unit])
     chat = metadata.get("chat_template", _told_to_lm_eval("--apply_chat_template"))
     if not isinstance(chat, bool | str):
@@ -154,11 +157,9 @@ def _told_to_lm_eval(flag: str) -> Any:
     return False
 
 
-def _window(metadata: Mapping[str, Any], pretrained: Any) -> int | None:
+def _window(metadata: Mapping[str, Any], pretrained: Any, method: Method | None) -> int | None:
     """Tokens the model can read: max_length of the model_args, else its own window as its method extends it; None when unknown."""
     if metadata.get("max_length"):
         return int(metadata["max_length"])
     window = window_of(pretrained) if isinstance(pretrained, str) else None
-    if window and metadata.get("method"):
-        window = extended(take_method(dict(metadata))[1], window)
-    return window
+    return extended(method, window) if window and method else window

@@ -142,8 +142,11 @@ def frozen(model: Any) -> Iterator[None]:
             p.requires_grad_(before[name])
 
 
-def answer_loss(model: Any, tokenizer: Any, sample: Sample) -> torch.Tensor:
-    """Mean cross-entropy (nats) of the answer's tokens after the prompt; logits only where they are needed."""
+def answer_loss(model: Any, tokenizer: Any, sample: Sample, copies: int = 0) -> torch.Tensor:
+    """Mean cross-entropy (nats) of the answer's tokens after the prompt; logits only where they are needed.
+
+    With `copies`, the sample is asked that many times in one batch, for a model whose rows differ: [copies].
+    """
     prompt = tokenizer(sample.input + sample.prefix)["input_ids"]
     whole = tokenizer(sample.input + sample.prefix + sample.answer)["input_ids"]
     if whole[-1] == tokenizer.eos_token_id != prompt[-1]:
@@ -151,10 +154,11 @@ def answer_loss(model: Any, tokenizer: Any, sample: Sample) -> torch.Tensor:
     same = 0  # a tokenizer may join the prompt's last characters with the answer's first
     while same < min(len(prompt), len(whole) - 1) and prompt[same] == whole[same]:
         same += 1
-    ids = torch.tensor([whole], device=model.device)
+    ids = torch.tensor([whole] * (copies or 1), device=model.device)
     n_answer = len(whole) - same
-    logits = model(ids, logits_to_keep=n_answer + 1, use_cache=False).logits[0, :-1]  # [n_answer, vocab]
-    return F.cross_entropy(logits.float(), ids[0, same:])
+    logits = model(ids, logits_to_keep=n_answer + 1, use_cache=False).logits[:, :-1]  # [copies, n_answer, vocab]
+    losses = torch.stack([F.cross_entropy(row.float(), ids[0, same:]) for row in logits])
+    return losses if copies else losses[0]
 
 
 def prose_kl(model: Any, gains: Gains, piece: torch.Tensor) -> torch.Tensor:

@@ -42,7 +42,7 @@ def close(a, b):
 
 
 def test_every_method_is_tried():
-    assert {*CASES, "plain", "seal"} == set(method_names())
+    assert {*CASES, "plain", "seal", "rule"} == set(method_names())
 
 
 @pytest.mark.parametrize("name", CASES)

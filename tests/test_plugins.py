@@ -136,3 +136,16 @@ def test_the_plugin_in_the_readme(tmp_path):
     with take_method({"method": f"{tmp_path}/louder.py:Louder", "by": 0.9})[1].apply(model):
         assert not torch.allclose(model(ids).logits, plain, atol=1e-3)
     assert torch.equal(model(ids).logits, plain)
+
+
+def test_a_methods_settings_are_no_misspelt_metadata(tmp_path, tiny_folder):
+    """lm-eval mixes model_args into the metadata: 'key' of a method is not 'keys' of a task, nor the other way round."""
+    from seal_eval.documents import documents
+
+    code = (EXAMPLE / "first_heads.py").read_text().replace("by: float", "key: float").replace("self.by", "self.key")
+    (tmp_path / "mine.py").write_text(code)
+    method = f"{tmp_path}/mine.py:FirstHeads"
+    common = {"pretrained": str(tiny_folder), "lengths": [700], "num_samples": 1, "method": method}
+    assert len(documents("seal_needle", **common, key=2.0, keys=3)["test"]) == 1
+    with pytest.raises(SealError, match="unknown metadata key 'key'; did you mean 'keys'"):
+        documents("seal_needle", **{**common, "method": "plain"}, key=3)
