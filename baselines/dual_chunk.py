@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from seal_eval.attention import Part, attention_in_parts
-from seal_eval.errors import SealError
+from seal_eval.errors import SealError, whole_number
 from seal_eval.rope import trained_window
 
 
@@ -29,9 +29,7 @@ class DualChunk:
 
     def __post_init__(self) -> None:
         for setting in ("chunk", "local"):
-            value = getattr(self, setting)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise SealError(f"method 'dual_chunk': {setting} is {value!r}, must be a whole number of tokens, or 0 for the default")
+            whole_number("method 'dual_chunk'", setting, getattr(self, setting), 0)
         if self.chunk and self.local >= self.chunk:
             raise SealError(f"method 'dual_chunk': local, {self.local}, must be below chunk, {self.chunk}")
 

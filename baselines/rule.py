@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from seal_eval.errors import SealError
+from seal_eval.errors import SealError, whole_number
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,7 @@ class Rule:
             value = getattr(self, setting)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
                 raise SealError(f"method 'rule': {setting} is {value!r}, must be a number of at least 0")
-        if isinstance(self.top, bool) or not isinstance(self.top, int) or self.top < 0:
-            raise SealError(f"method 'rule': top is {self.top!r}, must be a number of heads, or 0 for all")
+        whole_number("method 'rule'", "top", self.top, 0)
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from seal_eval.attention import Part, attention_in_parts
-from seal_eval.errors import SealError
+from seal_eval.errors import SealError, whole_number
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,7 @@ class SelfExtend:
 
     def __post_init__(self) -> None:
         for setting in ("group", "neighbours"):
-            value = getattr(self, setting)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise SealError(f"method 'self_extend': {setting} is {value!r}, must be a whole number of at least 1")
+            whole_number("method 'self_extend'", setting, getattr(self, setting), 1)
         if self.neighbours % self.group:
             raise SealError(f"method 'self_extend': neighbours, {self.neighbours}, is no multiple of group, {self.group}")
 

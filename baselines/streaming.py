@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from seal_eval.attention import Part, attention_in_parts
-from seal_eval.errors import SealError
+from seal_eval.errors import whole_number
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,7 @@ class Streaming:
 
     def __post_init__(self) -> None:
         for setting, least in (("sinks", 0), ("recent", 1)):
-            value = getattr(self, setting)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise SealError(f"method 'streaming': {setting} is {value!r}, must be a whole number of at least {least}")
+            whole_number("method 'streaming'", setting, getattr(self, setting), least)
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:

@@ -15,3 +15,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return f"; did you mean '{close[0]}'?"
     return f"; known: {', '.join(names) or 'none'}"
+
+
+def whole_number(owner: str, setting: str, value: object, low: int, high: int | None = None) -> int:
+    """`value`, when it is a whole number from `low` to `high`; else an error naming whose setting it is."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < low or (high is not None and value > high):
+        wanted = f"of at least {low}" if high is None else f"from {low} to {high}"
+        raise SealError(f"{owner}: {setting} is {value!r}, must be a whole number {wanted}")
+    return value

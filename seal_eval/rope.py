@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from seal_eval.errors import SealError
+from seal_eval.errors import SealError, whole_number
 from seal_eval.seams import text_config
 
 Parameters = dict[str, Any]  # transformers' rope_parameters of one kind of layer
@@ -71,8 +71,7 @@ def check_factor(name: str, factor: Any, original: Any) -> None:
     """Raise for a factor below 1 or an original window that is no whole number."""
     if isinstance(factor, bool) or not isinstance(factor, int | float) or not 1 <= factor < float("inf"):
         raise SealError(f"method '{name}': factor is {factor!r}, must be a number of at least 1 (window / trained window)")
-    if isinstance(original, bool) or not isinstance(original, int) or original < 0:
-        raise SealError(f"method '{name}': original is {original!r}, must be a number of tokens, or 0 for the model's own window")
+    whole_number(f"method '{name}'", "original", original, 0)
 
 
 def _changed(model: Any, config: Any, change: Callable[[Parameters], Parameters]) -> Any:

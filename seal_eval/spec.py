@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from seal_eval.errors import SealError, nearest
+from seal_eval.errors import SealError, nearest, whole_number
 from seal_eval.longeval_files import official_sizes
 from seal_eval.methods import extended, take_method
 from seal_eval.models import resolve, window_of
@@ -85,8 +85,8 @@ def read_spec(name: str, metadata: Mapping[str, Any]) -> Spec:
         sizes=_sizes(task, asked, window) if asked is not None else _default_sizes(task, window),
         explicit=asked is not None,
         window=window,
-        num_samples=_whole(name, "num_samples", metadata.get("num_samples", task.num_samples), 1),
-        seed=_whole(name, "seed", metadata.get("seed", 0), 0),
+        num_samples=whole_number(name, "num_samples", metadata.get("num_samples", task.num_samples), 1),
+        seed=whole_number(name, "seed", metadata.get("seed", 0), 0),
         begin_answer=_flag(name, "answer_prefix", metadata.get("answer_prefix", True)),
         chat=chat,
         system=str(system),
@@ -122,12 +122,6 @@ def _sizes(task: Task, asked: Any, window: int | None) -> tuple[int, ...]:
     if not sizes or len(set(sizes)) < len(sizes):
         raise SealError(f"{task.name}: {key} {sizes} name {'none' if not sizes else 'one twice'}")
     return tuple(sorted(sizes))
-
-
-def _whole(name: str, key: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise SealError(f"{name}: {key} is {value!r}, must be a whole number of at least {least}")
-    return value
 
 
 def _flag(name: str, key: str, value: Any) -> bool:

@@ -12,7 +12,7 @@ from functools import cache
 from itertools import accumulate
 from typing import Any, ClassVar
 
-from seal_eval.errors import SealError
+from seal_eval.errors import SealError, whole_number
 from seal_eval.filling import TOLERANCE, Filler, TooShort, build_all
 from seal_eval.prompts import Frame
 from seal_eval.scores import judge
@@ -46,9 +46,7 @@ class CommonWords:
 
     def __post_init__(self) -> None:
         for setting, low in (("common", 1), ("often", 0), ("rarely", 0)):
-            value = getattr(self, setting)
-            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= 1000:
-                raise SealError(f"{self.name}: {setting} is {value!r}, must be a whole number from {low} to 1000")
+            whole_number(self.name, setting, getattr(self, setting), low, 1000)
         if self.often and self.often <= self.rarely:
             raise SealError(f"{self.name}: often is {self.often}, must be above rarely, {self.rarely}")
 

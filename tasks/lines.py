@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from seal_eval.errors import SealError
+from seal_eval.errors import whole_number
 from seal_eval.filling import Filler, Pool, TooShort, build_all
 from seal_eval.prompts import Frame
 from seal_eval.scores import judge, read
@@ -44,8 +44,7 @@ class Lines:
     answer_tokens: ClassVar[int] = 32
 
     def __post_init__(self) -> None:
-        if not isinstance(self.questions_per_record, int) or not 1 <= self.questions_per_record <= 1000:
-            raise SealError(f"{self.name}: questions_per_record is {self.questions_per_record!r}, must be a whole number from 1 to 1000")
+        whole_number(self.name, "questions_per_record", self.questions_per_record, 1, 1000)
 
     def build(self, frame: Frame, length: int, n: int, seed: int, part: Part = "eval") -> list[Sample]:
         """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above.

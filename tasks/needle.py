@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-from seal_eval.errors import SealError, nearest
+from seal_eval.errors import SealError, nearest, whole_number
 from seal_eval.filling import Filler, Pool, build_all
 from seal_eval.haystack import haystack, noise
 from seal_eval.prompts import Frame
@@ -81,9 +81,7 @@ class Needle:
         for setting, low, high in (
             ("keys", self.queries, 10_000), ("values", 1, 50), ("queries", 1, 50), ("depths", 1, 1000), ("phrasing", -1, len(PHRASINGS) - 1)
         ):  # fmt: skip
-            value = getattr(self, setting)
-            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-                raise SealError(f"{self.name}: {setting} is {value!r}, must be a whole number from {low} to {high}")
+            whole_number(self.name, setting, getattr(self, setting), low, high)
         if not isinstance(self.haystack, str):
             raise SealError(f"{self.name}: haystack is {self.haystack!r}, must be prose, noise, needles, a folder or datasets:ID")
         for setting, known in (("value", TOKENS), ("spacing", ("linear", "sigmoid"))):

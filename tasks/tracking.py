@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from seal_eval.errors import SealError
+from seal_eval.errors import SealError, whole_number
 from seal_eval.filling import Filler, build_all
 from seal_eval.haystack import haystack, noise
 from seal_eval.prompts import Frame
@@ -50,9 +50,7 @@ class VariableTracking:
 
     def __post_init__(self) -> None:
         for setting, high in (("chains", 100), ("hops", 30)):
-            value = getattr(self, setting)
-            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= high:
-                raise SealError(f"{self.name}: {setting} is {value!r}, must be a whole number from 1 to {high}")
+            whole_number(self.name, setting, getattr(self, setting), 1, high)
         if self.haystack == "needles":
             raise SealError(
                 f"{self.name}: haystack 'needles' is for seal_needle; choose noise, prose, a folder of .txt files or datasets:ID"
