@@ -71,7 +71,7 @@ def by_gradient(model: Any, tokenizer: Any, samples: list[Sample]) -> torch.Tens
         for sample in samples:
             with gains.on(model):
                 (answer_loss(model, tokenizer, sample) / len(samples)).backward()
-    return -torch.stack([delta.grad.detach().cpu() for delta in gains.delta])  # type: ignore[union-attr]
+    return -torch.stack([delta.grad.detach().cpu() for delta in gains.delta])
 
 
 @torch.no_grad()
