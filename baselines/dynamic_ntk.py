@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from seal_eval.rope import check_factor, rotary_dim, rotary_rebuilt, trained_window
+from seal_eval.rope import check_factor, frequency_names, rotary_dim, rotary_rebuilt, trained_window
 from seal_eval.seams import text_config
 
 
@@ -50,9 +50,8 @@ class DynamicNtk:
                 by = max(self.factor * n / trained - (self.factor - 1), 1.0)
                 base = parameters["rope_theta"] * by ** (d / (d - 2))
                 exponents = torch.arange(0, d, 2, dtype=torch.int64).to(torch.float32) / d
-                for name, buffer in list(module.named_buffers(recurse=False)):
-                    if "inv_freq" in name and "sliding" not in name and "original" not in name:
-                        setattr(module, name, (1.0 / base**exponents).to(buffer.device))
+                for name in frequency_names(module):
+                    setattr(module, name, (1.0 / base**exponents).to(getattr(module, name).device))
 
             handles = [module.register_forward_pre_hook(before, with_kwargs=True) for module in modules]
             try:

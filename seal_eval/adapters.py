@@ -5,7 +5,7 @@ are stored repeated over head_dim. So stock peft, and lm-eval's `peft=`, run an 
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -80,23 +80,26 @@ def about(adapter: str) -> dict[str, Any]:
 @contextmanager
 def scaled(model: Any, scales: Scales) -> Iterator[Any]:
     """Inside the block every head-output projection sees its input times the scales."""
-    handles = []
-    try:
+    with ExitStack() as undo:
         for name, module in head_projections(model):
-            gain = scales[name].to(weight(module).device)
-            handles.append(module.register_forward_pre_hook(_multiply(gain)))
+            undo.enter_context(input_times(module, scales[name]))
         yield model
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
-def _multiply(gain: torch.Tensor) -> Any:
+@contextmanager
+def input_times(projection: Any, gain: torch.Tensor) -> Iterator[None]:
+    """Inside the block the projection's input [batch, seq, channels] is multiplied by `gain`, which broadcasts."""
+    gain = gain.to(weight(projection).device)
+
     def hook(_module: Any, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         # the product in fp32, then back: what PEFT's IA3 does, so both give the same bits
         return ((args[0] * gain).to(args[0].dtype), *args[1:])
 
-    return hook
+    handle = projection.register_forward_pre_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 @torch.no_grad()

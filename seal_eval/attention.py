@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from seal_eval.errors import SealError
-from seal_eval.rope import rotary_modules
+from seal_eval.rope import frequency_names, rotary_modules
 
 BLOCK = 256  # queries at a time
 _names = count()
@@ -182,5 +182,5 @@ def _frequencies(model: Any) -> torch.Tensor:
         rotate = getattr(sys.modules.get(kind), "rotate_half", None)
         if rotate is not None and rotate(torch.arange(4.0)).tolist() != [-2.0, -3.0, 0.0, 1.0]:
             raise SealError(f"{type(model).__name__} interleaves its rotary channels; this method knows only halves")
-    buffers = {n: b for n, b in module.named_buffers(recurse=False) if "inv_freq" in n and "original" not in n and "sliding" not in n}
-    return next(iter(buffers.values())).float()
+    frequencies: torch.Tensor = getattr(module, frequency_names(module)[0])
+    return frequencies.float()

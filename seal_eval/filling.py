@@ -68,15 +68,14 @@ class Filler:
             used = [pieces[i] for i in chosen]
             text = self._join(head, _insert(used, texts, places), tail)
             n_tokens = self.count(base + int(reach[-1]), text, prefix)
-            over = n_tokens + self.answer_tokens - self.length
-            if -TOLERANCE * self.length < over <= 0:
+            if self.fits(n_tokens):
                 depth = [0.0] * len(facts)
                 for j, start, place in zip(order, starts, places, strict=True):
                     depth[j] = (start + int(reach[place])) / n_tokens
                 return Filled(text, n_tokens, tuple(depth), tuple(used))
             if self.adds_up:
                 break
-            room -= over
+            room -= n_tokens + self.answer_tokens - self.length
         total = int(cost.sum())
         if total < self.length - base - self.answer_tokens and len(cost) > 0:
             raise SealError(
@@ -87,6 +86,10 @@ class Filler:
 
     def _join(self, head: str, items: Sequence[str], tail: str) -> str:
         return head + "".join(self.gap + item for item in items) + tail
+
+    def fits(self, n_tokens: int) -> bool:
+        """True when a prompt of so many tokens and its answer budget fill the length, not above it and at most 1 % below."""
+        return -TOLERANCE * self.length < n_tokens + self.answer_tokens - self.length <= 0
 
     def count(self, total: int, text: str, prefix: str) -> int:
         """Tokens of a prompt whose pieces add up to `total`: that sum where it is proven, else counted."""

@@ -8,6 +8,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from seal_eval.errors import SealError
 from seal_eval.filling import SPARE
 from seal_eval.models import cache
@@ -33,8 +35,6 @@ class Haystack:
 
         Enough for `tokens` and some to choose from; goes on at the beginning when the end is reached, never twice round.
         """
-        import numpy as np
-
         t = i % len(self.ids)
         end = self.firsts[t + 1] if t + 1 < len(self.firsts) else len(self.sentences)
         first = self.firsts[t] + rng.randrange(max((end - self.firsts[t]) // 2, 1))
@@ -46,9 +46,14 @@ class Haystack:
 
     @cached_property
     def _reach(self) -> Any:
-        import numpy as np
-
         return np.cumsum(self.costs)
+
+
+def sentences_from(source: str, part: Part, frame: Frame, i: int, rng: random.Random, tokens: int) -> tuple[str | None, list[str], Any]:
+    """(id of the text or None for noise, sentences enough for `tokens`, their costs) of sample i. `source`: 'noise' or haystack()'s."""
+    if source == "noise":
+        return None, *noise(frame, tokens)
+    return haystack(source, part, frame).from_text(i, rng, tokens)
 
 
 def noise(frame: Frame, length: int) -> tuple[list[str], list[int]]:
@@ -74,8 +79,6 @@ def haystack(source: str, part: Part, frame: Frame) -> Haystack:
 
 
 def _costs(lines: tuple[str, ...], frame: Frame) -> Any:
-    import numpy as np
-
     key = hashlib.sha256("\n".join((frame.fingerprint, *lines)).encode()).hexdigest()
     file = cache() / "haystacks" / f"{key[:32]}.npy"
     if file.is_file():

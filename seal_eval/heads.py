@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from seal_eval import __version__
+from seal_eval.adapters import input_times
 from seal_eval.errors import SealError
 from seal_eval.files import new_folder, read_json, write_json, write_text
 from seal_eval.models import load_model, resolve, source
@@ -90,7 +91,7 @@ def by_pruning(model: Any, tokenizer: Any, samples: list[Sample], progress: bool
             plain = answer_loss(model, tokenizer, sample)
         for layer, (_, projection) in enumerate(projections):
             keep = 1 - torch.eye(heads).repeat_interleave(in_features(projection) // heads, 1)[:, None]  # [heads, 1, channels]
-            with replayed(model, outputs, layer, heads), zeroed(projection, keep):
+            with replayed(model, outputs, layer, heads), input_times(projection, keep):
                 losses = answer_loss(model, tokenizer, sample, copies=heads)
             total[layer] += (losses - plain).cpu() / len(samples)
             bar.update()
@@ -156,17 +157,3 @@ def replayed(model: Any, outputs: list[Any], first: int, copies: int) -> Iterato
                 del layer.forward
             else:
                 layer.forward = own
-
-
-@contextlib.contextmanager
-def zeroed(projection: Any, keep: torch.Tensor) -> Iterator[None]:
-    """Inside the block row b of the projection's input is multiplied by keep[b]."""
-
-    def hook(_module: Any, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        return (args[0] * keep.to(args[0]), *args[1:])
-
-    handle = projection.register_forward_pre_hook(hook)
-    try:
-        yield
-    finally:
-        handle.remove()

@@ -54,6 +54,11 @@ def rotary_modules(model: Any) -> list[tuple[nn.Module, str, Any]]:
     return found
 
 
+def frequency_names(module: nn.Module) -> list[str]:
+    """The buffers that hold the frequencies of layers with full attention, as they are used."""
+    return [n for n, _ in module.named_buffers(recurse=False) if "inv_freq" in n and "original" not in n and "sliding" not in n]
+
+
 def trained_window(model: Any, original: int) -> int:
     """Tokens the model was trained on: `original` when it is given, else what its rope parameters or its configuration say."""
     config = text_config(model)

@@ -13,7 +13,7 @@ from itertools import accumulate
 from typing import Any, ClassVar
 
 from seal_eval.errors import SealError, whole_number
-from seal_eval.filling import TOLERANCE, Filler, TooShort, build_all
+from seal_eval.filling import Filler, TooShort, build_all
 from seal_eval.prompts import Frame
 from seal_eval.scores import judge
 from seal_eval.text import Part, part_of, words
@@ -101,7 +101,7 @@ class CommonWords:
         rng.shuffle(entries)
         text = HEADER + "".join(f" {k}. {table.words[w]}" for k, w in enumerate(entries, 1)) + tail
         n_tokens = filler.count(base + table.cost(entries), text, prefix)
-        if not -TOLERANCE * length < n_tokens + self.answer_tokens - length <= 0:
+        if not filler.fits(n_tokens):
             raise TooShort(f"{self.name}: length {length} cannot be filled")
         targets = [table.words[w] for w in common]
         sample_id = f"{self.name}-{part}-{length}-{seed}-{i}"

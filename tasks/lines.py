@@ -82,7 +82,7 @@ class Lines:
         for j, a in enumerate(asked):
             i = r * q + j
             n_tokens = filled.n_tokens - costs[longest] + costs[j]
-            if n_tokens + self.answer_tokens <= 0.99 * length:
+            if not filler.fits(n_tokens):
                 raise TooShort(f"{self.name}: the questions of one record differ by {costs[longest] - costs[j]} tokens")
             samples.append(Sample(
                 sample_id=f"{self.name}-{part}-{length}-{seed}-{i}", task=self.name, input=record + QUESTION.format(key=keys[a]),

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from seal_eval.errors import SealError, nearest, whole_number
 from seal_eval.filling import Filler, Pool, build_all
-from seal_eval.haystack import haystack, noise
+from seal_eval.haystack import sentences_from
 from seal_eval.prompts import Frame
 from seal_eval.scores import judge, read
 from seal_eval.text import Part, draw_keys, part_of
@@ -167,9 +167,7 @@ class Needle:
             return *others.draw(rng, filler.length, but=mine), None, keys, [others.values[m] for m in mine]
         words = draw(rng, self.keys + (own if self.value == "word" else 0), "word", part)
         keys, values = words[: self.keys], words[self.keys :] or draw(rng, own, self.value, part)
-        if self.haystack == "noise":
-            return *noise(frame, filler.length), None, keys, values
-        name, sentences, costs = haystack(self.haystack, part, frame).from_text(i, rng, filler.length)
+        name, sentences, costs = sentences_from(self.haystack, part, frame, i, rng, filler.length)
         return sentences, costs, name, keys, values
 
     def _pool(self, filler: Filler, phrasing: Phrasing, seed: int, part: Part) -> Pool:

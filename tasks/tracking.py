@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from seal_eval.errors import SealError, whole_number
 from seal_eval.filling import Filler, build_all
-from seal_eval.haystack import haystack, noise
+from seal_eval.haystack import sentences_from
 from seal_eval.prompts import Frame
 from seal_eval.scores import judge, read
 from seal_eval.tasks.needle import spaced, spread
@@ -91,10 +91,7 @@ class VariableTracking:
             told = [f"VAR {chain[0]} = {values[c]}.", *(f"VAR {b} = VAR {a}." for a, b in pairwise(chain))]
             facts += list(zip(told, depths, strict=True))
         targets = variables[: self.hops + 1]
-        if self.haystack == "noise":
-            document, (pieces, costs) = None, noise(filler.frame, filler.length)
-        else:
-            document, pieces, costs = haystack(self.haystack, part, filler.frame).from_text(i, rng, filler.length)
+        document, pieces, costs = sentences_from(self.haystack, part, filler.frame, i, rng, filler.length)
         prefix = filler.frame.begun(PREFIX.format(n=len(targets), value=values[0]))
         filled = filler.fill(HEADER, TAIL.format(value=values[0]), prefix, pieces, costs, facts)
         sample_id = f"{self.name}-{part}-{filler.length}-{seed}-{i}"
