@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from seal_eval.tuned import Tuned
+
 
 @dataclass(frozen=True)
-class Seal:
+class Seal(Tuned):
     """Multiply each channel of the head outputs by a learned scale just before the output projection (section 4).
 
     adapter: folder written by `seal-eval tune` (a PEFT IA3 adapter); per-head scales are stored repeated over head_dim.
@@ -18,14 +20,7 @@ class Seal:
 
     summary: ClassVar[str] = "learned scales on attention head outputs"
     citation: ClassVar[str] = "Lee et al. 2025, SEAL (ACL 2025)"
-
-    adapter: str
-
-    def about(self) -> dict[str, Any]:
-        """What the adapter's card says of its tuning (without the log), and the hash of its weights; for the run's results."""
-        from seal_eval.adapters import about
-
-        return about(self.adapter)
+    changes: ClassVar[str] = "scales"
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:

@@ -12,8 +12,7 @@ from typing import Any
 import torch
 
 from seal_eval.errors import SealError
-from seal_eval.files import CARD, new_folder, read_json, sha256, write_json
-from seal_eval.models import load_model
+from seal_eval.files import CARD, read_json, sha256, write_json
 from seal_eval.seams import head_projections, in_features, weight
 
 WEIGHTS = "adapter_model.safetensors"
@@ -42,31 +41,39 @@ def save_adapter(model: Any, scales: Scales, folder: Path, card: dict[str, Any])
     write_json(folder / CARD, card)
 
 
-def load_scales(adapter: str, model: Any) -> Scales:
-    """Read an adapter's scales for this model. Raises SealError naming the file, and both shapes when they differ."""
+def adapter_tensors(adapter: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """(configuration, tensors) of a PEFT adapter's folder. Raises SealError when it is missing, damaged, a pickle or not finite."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     folder = Path(adapter)
     file = folder / WEIGHTS
     if not file.is_file():
-        raise SealError(f"adapter folder {folder} has no {WEIGHTS}; name a folder that seal-eval tune wrote")
+        pickle = (folder / "adapter_model.bin").is_file()
+        why = "only a pickle, which may run any code and is not loaded" if pickle else f"no {WEIGHTS}"
+        raise SealError(f"adapter folder {folder} has {why}; name a folder that seal-eval tune wrote")
     config = read_json(folder / "adapter_config.json")
-    if config.get("peft_type") != "IA3" or sorted(config.get("feedforward_modules") or []) != sorted(config.get("target_modules") or []):
-        raise SealError(f"{folder} is a {config.get('peft_type')} adapter, not SEAL scales (IA3 on the head-output projection's input)")
     try:
         tensors = load_file(file)
     except (SafetensorError, OSError) as error:
         raise SealError(f"{file} is damaged: {error}; tune again into a new folder") from error
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise SealError(f"{file}: the values of {name} are not finite; tune again into a new folder")
+    return config, tensors
+
+
+def load_scales(adapter: str, model: Any) -> Scales:
+    """Read an adapter's scales for this model. Raises SealError naming the file, and both shapes when they differ."""
+    config, tensors = adapter_tensors(adapter)
+    if config.get("peft_type") != "IA3" or sorted(config.get("feedforward_modules") or []) != sorted(config.get("target_modules") or []):
+        raise SealError(f"{adapter} is a {config.get('peft_type')} adapter, not SEAL scales (IA3 on the head-output projection's input)")
     found = {key.removeprefix("base_model.model.").removesuffix(".ia3_l"): t.flatten() for key, t in tensors.items()}
     wanted = {name: in_features(module) for name, module in head_projections(model)}
     have = f"{len(found)} layers × {next(iter(found.values())).numel() if found else 0} channels"
     want = f"{len(wanted)} layers × {next(iter(wanted.values()))} channels"
     if set(found) != set(wanted) or any(found[n].numel() != wanted[n] for n in wanted):
-        raise SealError(f"adapter {folder} is for another model: it has {have}, the model needs {want}")
-    for name, scale in found.items():
-        if not torch.isfinite(scale).all():
-            raise SealError(f"{file}: the scales of {name} are not finite; tune again into a new folder")
+        raise SealError(f"adapter {adapter} is for another model: it has {have}, the model needs {want}")
     return found
 
 
@@ -111,14 +118,3 @@ def fold(model: Any, scales: Scales) -> None:
         # nn.Linear holds [out, in], Conv1D [in, out]; the product in fp32, rounded once
         by = scale[:, None] if hasattr(module, "nx") else scale[None, :]
         w.copy_((w.float() * by).to(w.dtype))
-
-
-def merge(model_name: str, adapter: str, out: Path) -> None:
-    """Write a plain checkpoint of the model with the adapter folded in (transformers, vLLM, llama.cpp load it)."""
-    card = Path(adapter) / CARD
-    with new_folder(out) as scratch:
-        model, tokenizer = load_model(model_name)
-        fold(model, load_scales(adapter, model))
-        model.save_pretrained(scratch)
-        tokenizer.save_pretrained(scratch)
-        write_json(scratch / CARD, {"folded": read_json(card) if card.is_file() else {"adapter": adapter}})

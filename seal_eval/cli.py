@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from seal_eval.tunespec import TuneSpec
+
 app = typer.Typer(
     name="seal-eval", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -16,6 +18,7 @@ app.add_typer(models_app, name="models")
 score_app = typer.Typer(no_args_is_help=True, help="Score existing response files again.")
 app.add_typer(score_app, name="score")
 
+TUNE = TuneSpec()  # its defaults
 Model = Annotated[str, typer.Option("--model", help="Short name (seal-eval models list), folder, or hub id.")]
 
 
@@ -54,21 +57,39 @@ def run(context: typer.Context) -> None:
 def tune(
     model: Model,
     out: Annotated[Path, typer.Option(help="New folder for the PEFT adapter and its card.")],
-    task: Annotated[str, typer.Option(help="Task whose generated samples are learned from.")] = "seal_lines",
-    length: Annotated[int, typer.Option(help="Tokens of a sample.")] = 1024,
+    task: Annotated[
+        str, typer.Option(help="Task whose generated samples are learned from; several with commas, NAME:SIZE for a size of its own.")
+    ] = "seal_lines",
+    length: Annotated[int, typer.Option(help="Size of a sample, in the task's unit.")] = 1024,
     granularity: Annotated[str, typer.Option(help="One scale per [b]head[/b] (SEAL-H) or per [b]channel[/b] (SEAL-C).")] = "channel",
     samples: Annotated[int, typer.Option(help="Generated samples, one step each.")] = 50,
     seed: Annotated[int, typer.Option(help="Of the samples; they share nothing with evaluation's.")] = 0,
-    lr: Annotated[float, typer.Option(help="AdamW's learning rate, decaying to 0.")] = 0.02,
-    kl: Annotated[float, typer.Option(help="Weight of the term that holds the model on prose.")] = 1.0,
+    lr: Annotated[float | None, typer.Option(help="AdamW's learning rate, decaying to 0.", show_default="by rule")] = None,
+    kl: Annotated[float, typer.Option(help="Weight of the term that holds the model on prose.")] = TUNE.kl,
+    shrink: Annotated[float, typer.Option(help="Weight of the scales' mean squared distance from 1.")] = TUNE.shrink,
+    cost_limit: Annotated[
+        float, typer.Option(help="Rise of prose perplexity that is allowed; the strongest setting below it is kept.")
+    ] = TUNE.cost_limit,
+    method: Annotated[str, typer.Option(help="[b]seal[/b], or [b]lora[/b], [b]dora[/b] to compare with.")] = "seal",
+    rank: Annotated[int, typer.Option(help="Of lora and dora.")] = TUNE.rank,
+    validation: Annotated[int, typer.Option(help="Generated samples of each task that judge the setting.")] = TUNE.validation,
+    dtype: Annotated[str, typer.Option(help="Of the frozen weights meanwhile: auto (as saved), float32, bfloat16.")] = "auto",
+    checkpointing: Annotated[
+        bool | None, typer.Option(help="Recompute activations to save memory.", show_default="from 4,096 tokens")
+    ] = None,
+    on: Annotated[str, typer.Option(help="Method the model runs with meanwhile, such as self_extend,group=4.")] = "",
+    apply_chat_template: Annotated[bool, typer.Option("--apply_chat_template", help="Ask through the model's chat template.")] = False,
+    system_instruction: Annotated[str, typer.Option("--system_instruction", help="System prompt of the samples.")] = "",
 ) -> None:
-    """Learn SEAL's scales; saves a PEFT adapter that stock lm_eval runs as peft=FOLDER."""
-    from seal_eval.tuning import TuneSpec, cost_line
+    """Learn SEAL's scales; saves a PEFT adapter that stock lm_eval runs as peft=FOLDER. A killed run goes on when repeated."""
+    from seal_eval.tuning import cost_line
     from seal_eval.tuning import tune as learn
 
-    spec = TuneSpec(task, length, granularity, samples, seed, lr, kl)  # type: ignore[arg-type]
-    card = learn(model, spec, out)
-    print(f"{out}: {cost_line(card)}")
+    spec = TuneSpec(
+        task, length, granularity, samples, seed, lr, kl, method, rank, shrink, cost_limit, validation, dtype, checkpointing, on,  # type: ignore[arg-type]
+        apply_chat_template, system_instruction,
+    )  # fmt: skip
+    print(f"{out}: {cost_line(learn(model, spec, out))}")
 
 
 @app.command()
@@ -94,13 +115,14 @@ def heads(
 @app.command()
 def merge(
     model: Model,
-    adapter: Annotated[Path, typer.Option(help="Folder written by tune.")],
     out: Annotated[Path, typer.Option(help="New folder for the checkpoint.")],
+    adapter: Annotated[str, typer.Option(help="Folder written by tune.")] = "",
+    on: Annotated[str, typer.Option(help="Rotary scaling to put into the configuration, such as yarn,factor=4.")] = "",
 ) -> None:
-    """Fold an adapter into plain weights: an ordinary checkpoint, no cost at inference."""
-    from seal_eval.adapters import merge as fold
+    """Fold an adapter into plain weights, rotary scaling into the configuration: an ordinary checkpoint, no cost at inference."""
+    from seal_eval.export import export
 
-    fold(model, str(adapter), out)
+    export(model, out, adapter, on)
     print(out)
 
 

@@ -16,11 +16,12 @@ from seal_eval import __version__
 from seal_eval.adapters import input_times
 from seal_eval.errors import SealError
 from seal_eval.files import new_folder, read_json, write_json, write_text
+from seal_eval.losses import answer_loss
 from seal_eval.models import load_model, resolve, source
 from seal_eval.prompts import Frame
 from seal_eval.seams import head_projections, in_features, n_heads
 from seal_eval.tasks import get_task
-from seal_eval.tuning import Gains, answer_loss, frozen
+from seal_eval.trainable import Gains, frozen
 from seal_eval.types import Sample
 
 MAP = "heads.json"
@@ -50,14 +51,15 @@ def head_map(model_name: str, spec: HeadsSpec, out: Path) -> dict[str, Any]:
     task = get_task(spec.task)
     with new_folder(out) as folder:
         model, tokenizer = load_model(model_name)
-        samples = task.build(Frame(tokenizer), spec.length, spec.samples, spec.seed, part="tune")
-        gradient = by_gradient(model, tokenizer, samples)
+        frame = Frame(tokenizer)
+        samples = task.build(frame, spec.length, spec.samples, spec.seed, part="tune")
+        gradient = by_gradient(model, frame, samples)
         found: dict[str, Any] = {
             "seal_eval": __version__, "model": model_name, "model_source": source(resolve(model_name)), **asdict(spec),
             "gradient": gradient.tolist(), "pruned": None,
         }  # fmt: skip
         if spec.sweep:
-            pruned = by_pruning(model, tokenizer, samples, progress=True)
+            pruned = by_pruning(model, frame, samples, progress=True)
             found |= {"pruned": pruned.tolist(), **agreement(gradient, pruned)}
         write_json(folder / MAP, found)
         for theme in THEMES:
@@ -65,18 +67,18 @@ def head_map(model_name: str, spec: HeadsSpec, out: Path) -> dict[str, Any]:
     return found
 
 
-def by_gradient(model: Any, tokenizer: Any, samples: list[Sample]) -> torch.Tensor:
+def by_gradient(model: Any, frame: Frame, samples: list[Sample]) -> torch.Tensor:
     """[n_layers, n_heads] −∂L/∂s at s = 1, mean over samples: the first-order rise of the loss when a head goes from 1 to 0."""
-    gains = Gains(model, "head")
+    gains = Gains(model, per_head=True)
     with frozen(model):
         for sample in samples:
-            with gains.on(model):
-                (answer_loss(model, tokenizer, sample) / len(samples)).backward()
-    return -torch.stack([delta.grad.detach().cpu() for delta in gains.delta])
+            with gains.on():
+                (answer_loss(model, frame, sample) / len(samples)).backward()
+    return -torch.stack([delta.grad.detach().cpu() for delta in gains.delta if delta.grad is not None])
 
 
 @torch.no_grad()
-def by_pruning(model: Any, tokenizer: Any, samples: list[Sample], progress: bool = False) -> torch.Tensor:
+def by_pruning(model: Any, frame: Frame, samples: list[Sample], progress: bool = False) -> torch.Tensor:
     """[n_layers, n_heads] exact rise of the loss when each head alone is zeroed, mean over samples.
 
     The heads of a layer are rows of one batch; layers below take their outputs from the unpruned pass.
@@ -88,11 +90,11 @@ def by_pruning(model: Any, tokenizer: Any, samples: list[Sample], progress: bool
     bar = tqdm(total=len(samples) * len(projections), desc="heads removed", unit="layer", disable=None if progress else True)
     for sample in samples:
         with remembered(model) as outputs:
-            plain = answer_loss(model, tokenizer, sample)
+            plain = answer_loss(model, frame, sample)
         for layer, (_, projection) in enumerate(projections):
             keep = 1 - torch.eye(heads).repeat_interleave(in_features(projection) // heads, 1)[:, None]  # [heads, 1, channels]
             with replayed(model, outputs, layer, heads), input_times(projection, keep):
-                losses = answer_loss(model, tokenizer, sample, copies=heads)
+                losses = answer_loss(model, frame, sample, copies=heads)
             total[layer] += (losses - plain).cpu() / len(samples)
             bar.update()
     bar.close()

@@ -131,6 +131,19 @@ def take_method(model_args: Mapping[str, Any], others: Collection[str] = ()) -> 
     return name, made[0][1] if len(made) == 1 else Composed(made), rest
 
 
+def method_of(text: str) -> Method:
+    """The method of 'NAME[+NAME][,SETTING=VALUE…]'; '' is plain."""
+    name, _, rest = text.partition(",")
+    if not name:
+        return take_method({})[1]
+    from lm_eval.utils import simple_parse_args_string
+
+    _, method, left = take_method({"method": name, **simple_parse_args_string(rest)})
+    if left:
+        raise SealError(f"'{text}': method '{name}' has no setting {', '.join(left)}")
+    return method
+
+
 def _make(name: str, fields: list[dataclasses.Field[Any]], given: dict[str, Any]) -> Method:
     for f in fields:
         if f.name not in given and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
@@ -147,8 +160,12 @@ def _check_composition(names: list[str]) -> None:
         raise SealError(f"method '{'+'.join(names)}' names one method twice")
     if "plain" in names:
         raise SealError(f"method '{'+'.join(names)}': plain is the unchanged model, there is nothing to compose; leave it out")
+    kinds = [getattr(get_method(name), "changes", "") for name in names]
+    if "weights" in kinds and "scales" in kinds[: kinds.index("weights")]:
+        inner, outer = names[kinds.index("scales")], names[kinds.index("weights")]
+        raise SealError(f"method '{'+'.join(names)}': {inner} scales what {outer}'s projections are given; write {outer}+{inner}")
     for what in ONCE:
-        both = [name for name in names if getattr(get_method(name), "changes", "") == what]
+        both = [name for name, kind in zip(names, kinds, strict=True) if kind == what]
         if len(both) > 1:
             raise SealError(f"method '{'+'.join(names)}': {' and '.join(both)} both change the {what}; use one of them")
 

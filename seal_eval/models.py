@@ -1,5 +1,6 @@
 """From a model's name to a folder: short names of embedded models, folders, hub ids."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -111,6 +112,32 @@ def load_model(name: str, dtype: str = "auto") -> tuple[Any, Any]:
         raise SealError(f"model '{name}' could not be loaded: {str(error).splitlines()[0]}") from error
     device: Any = "cuda" if torch.cuda.is_available() else "cpu"
     return model.to(device).eval(), tokenizer
+
+
+def forget_peak() -> None:
+    """Let peak_memory count from now on, where the system can."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+        return
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def peak_memory() -> int:
+    """Bytes: the most that has been held on the GPU, or without one by the process, weights included."""
+    import resource
+
+    import torch
+
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def source(folder: str) -> dict[str, Any]:

@@ -59,10 +59,23 @@ class Frame:
     def encode(self, text: str, prefix: str = "") -> tuple[str, Any]:
         """(rendered prompt, its encoding): special tokens are added unless the string has them already, as in lm-eval."""
         prompt = self.render(text, prefix)
+        return prompt, self._tokens(prompt, return_offsets_mapping=True)
+
+    def continued(self, text: str, prefix: str, answer: str) -> tuple[list[int], int]:
+        """(token ids of prompt and answer, how many of them come before the answer's first)."""
+        prompt = self.render(text, prefix)
+        before, whole = self._tokens(prompt)["input_ids"], self._tokens(prompt + answer)["input_ids"]
+        if whole[-1] == self.tokenizer.eos_token_id != before[-1]:
+            whole = whole[:-1]
+        same = 0  # a tokenizer may join the prompt's last characters with the answer's first
+        while same < min(len(before), len(whole) - 1) and before[same] == whole[same]:
+            same += 1
+        return whole, same
+
+    def _tokens(self, prompt: str, **options: Any) -> Any:
         bos = self.tokenizer.bos_token
         special = False if bos and prompt.startswith(bos) else self.add_bos
-        options = {} if special is None else {"add_special_tokens": special}
-        return prompt, self.tokenizer(prompt, return_offsets_mapping=True, **options)
+        return self.tokenizer(prompt, **options, **({} if special is None else {"add_special_tokens": special}))
 
     def count(self, text: str, prefix: str = "") -> int:
         """Tokens the model sees."""

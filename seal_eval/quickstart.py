@@ -12,7 +12,8 @@ from seal_eval.models import resolve
 from seal_eval.names import safe
 from seal_eval.records import by_method, load_runs, pair
 from seal_eval.run import run
-from seal_eval.tuning import TuneSpec, cost_line, tune
+from seal_eval.tunespec import TuneSpec
+from seal_eval.tuning import cost_line, tune
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def quickstart(out: Path, plan: Plan | None = None) -> dict[str, Any]:
         print(resolve(plan.model))
         _say(2, "evaluate plain")
         _evaluate(plan, results, "plain")
-        _say(3, f"tune SEAL: {plan.tuning.samples} generated samples, one scale per {plan.tuning.granularity}")
+        _say(3, f"tune SEAL: {plan.tuning.samples} generated samples, {plan.tuning.label()}")
         if (adapter / CARD).is_file():
             card = read_json(adapter / CARD)
             print("already done")

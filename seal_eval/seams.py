@@ -51,3 +51,12 @@ def text_config(model: Any) -> Any:
 def n_heads(model: Any) -> int:
     """Query heads of a layer."""
     return int(text_config(model).num_attention_heads)
+
+
+def attention_linears(model: Any) -> list[str]:
+    """Names of every linear projection of the attention modules: q, k, v (or fused) and the head-output projection."""
+    names = []
+    for name, _ in head_projections(model):
+        attention = model.get_submodule(name.rsplit(".", 1)[0])
+        names += [f"{name.rsplit('.', 1)[0]}.{child}" for child, module in attention.named_children() if in_features(module)]
+    return names

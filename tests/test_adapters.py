@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from seal_eval.adapters import fold, load_scales, merge, save_adapter, scaled
+from seal_eval.adapters import fold, load_scales, save_adapter, scaled
 from seal_eval.errors import SealError
 from seal_eval.seams import head_projections, in_features
 
@@ -72,20 +72,6 @@ def test_stock_peft_runs_the_adapter(kind, tmp_path):
         ours = logits(model)
     theirs = logits(PeftModel.from_pretrained(tiny_model(kind), tmp_path / "a").eval())
     assert torch.equal(ours, theirs)
-
-
-def test_merge_writes_an_ordinary_checkpoint(tiny_folder, adapter, tmp_path):
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    merge(str(tiny_folder), str(adapter), tmp_path / "merged")
-    model = AutoModelForCausalLM.from_pretrained(tiny_folder)
-    with scaled(model, load_scales(str(adapter), model)):
-        hooked = logits(model)
-    merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
-    assert torch.allclose(logits(merged), hooked, atol=1e-4 * hooked.abs().max())
-    assert AutoTokenizer.from_pretrained(tmp_path / "merged")("a b")["input_ids"]
-    with pytest.raises(SealError, match="already exists"):
-        merge(str(tiny_folder), str(adapter), tmp_path / "merged")
 
 
 def test_bad_adapters(tmp_path, adapter):

@@ -8,8 +8,11 @@ import pytest
 import torch
 
 from seal_eval.errors import SealError
+from seal_eval.files import write_json
 from seal_eval.methods import method_names, settings, take_method
 from seal_eval.rope import rotary_modules
+from seal_eval.trainable import trainable
+from seal_eval.tunespec import TuneSpec
 
 from conftest import tiny_model
 
@@ -25,6 +28,7 @@ CASES = {
     "dual_chunk": ({"chunk": 600, "local": 100}, {"chunk": 30, "local": 8}),
     "logn": ({"original": 2048}, {"original": 16}),
 }
+MADE = ("seal", "rule", "lora", "dora")  # from a folder
 IDS = torch.arange(2, 92)[None] * 7 % 900
 
 
@@ -42,15 +46,30 @@ def close(a, b):
 
 
 def test_every_method_is_tried():
-    assert {*CASES, "plain", "seal", "rule"} == set(method_names())
+    assert {*CASES, *MADE, "plain"} == set(method_names())
 
 
-@pytest.mark.parametrize("name", CASES)
+def made(name, kind, strength, folder):
+    """Settings of a method that is read from a folder, written for this architecture: strength 0 changes nothing."""
+    folder.mkdir()
+    if name == "rule":
+        effect = torch.linspace(-1, 1, 12).reshape(3, 4).tolist()
+        write_json(folder / "heads.json", {"gradient": effect})
+        return {"heads": str(folder), "up": 1 + 0.5 * strength, "down": 1 - 0.5 * strength}
+    with trainable(tiny_model(kind), TuneSpec(method=name)) as trained:
+        generator = torch.Generator().manual_seed(1)
+        start = trained.state()
+        trained.load({n: t + strength * 0.2 * torch.randn(t.shape, generator=generator) for n, t in start.items()})
+        trained.save(folder, {"model": kind})
+    return {"adapter": str(folder)}
+
+
+@pytest.mark.parametrize("name", [*CASES, *MADE])
 @pytest.mark.parametrize("kind", KINDS)
-def test_contract(kind, name):
+def test_contract(kind, name, tmp_path):
     model = tiny_model(kind)
     plain = logits(model)
-    neutral, active = CASES[name]
+    neutral, active = CASES[name] if name in CASES else [made(name, kind, s, tmp_path / f"{s}") for s in (0, 1)]
     with method(name, **neutral).apply(model):
         assert close(logits(model), plain)
     with method(name, **active).apply(model):
@@ -210,6 +229,8 @@ def test_against_a_naive_reference(name, own, reference):
             "setting 'original' belongs to several parts of 'dynamic_ntk+logn'; write dynamic_ntk",
         ),
         ({"method": "ntk", "faktor": 2.0}, "did you mean 'factor'"),
+        ({"method": "seal+lora", "adapter": "a"}, "seal scales what lora's projections are given; write lora+seal"),
+        ({"method": "lora+dora", "adapter": "a"}, "lora and dora both change the weights"),
     ],
 )
 def test_bad_settings_and_compositions(arguments, message):

@@ -12,7 +12,7 @@ from seal_eval.errors import SealError
 from seal_eval.models import resolve
 from seal_eval.quickstart import Plan, quickstart
 from seal_eval.records import load_runs
-from seal_eval.tuning import TuneSpec
+from seal_eval.tunespec import TuneSpec
 
 from conftest import seal_eval
 

@@ -1,0 +1,144 @@
+"""SEAL beside the other ways to change a model, within its window and beyond it: tune, run, write a table. What is done is not repeated.
+
+    python benchmarks/methods_table.py within OUT     # plain, rule, SEAL-H, SEAL-C, LoRA, DoRA, tuned on each task at 600 tokens
+    python benchmarks/methods_table.py beyond OUT     # plain, ntk, yarn, self_extend, each with and without SEAL, beyond the window
+
+Results, adapters and maps go below OUT; the table is printed and written to OUT/WHICH.md.
+"""
+
+import argparse
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seal_eval.compare import accuracy, difference, p_text, percent
+from seal_eval.heads import HeadsSpec, head_map
+from seal_eval.names import safe
+from seal_eval.records import by_method, load_runs, pair
+from seal_eval.run import run
+from seal_eval.tunespec import TuneSpec
+from seal_eval.tuning import tune
+
+
+@dataclass
+class Plan:
+    """What is compared on what."""
+
+    model: str
+    tasks: tuple[tuple[str, int, int], ...]  # (task, length, samples)
+    tuned_at: int = 600
+    dtype: str = "auto"  # of the weights while tuning
+    model_args: str = ""  # of the evaluation
+    methods: dict[str, str] = field(default_factory=dict)  # row → its model_args
+
+
+def tuned(plan: Plan, out: Path, task: str, name: str, **own: Any) -> dict[str, Any]:
+    """The adapter's card, made now unless it is there."""
+    folder = out / "adapters" / f"{name}-{task}".replace(",", "+")
+    if not folder.is_dir():
+        tune(plan.model, TuneSpec(task=task, length=plan.tuned_at, dtype=plan.dtype, **own), folder)
+    return {"folder": folder, **json.loads((folder / "seal_eval.json").read_text())}
+
+
+def evaluated(plan: Plan, out: Path, label: str, model_args: str, task: str, length: int, n: int) -> dict[Any, Any]:
+    """This row's replies on one task, asked now unless they are there."""
+    results = out / "results" / safe(label)
+    metadata = json.dumps({"lengths": [length], "num_samples": n, "seed": 0})
+    done = load_runs(results) if any(results.rglob("results_*.json")) else []
+    if (task, length) not in {(r.task, r.length) for one in done for r in one.records}:
+        everything = ",".join(filter(None, (f"pretrained={plan.model}", model_args, plan.model_args)))
+        run(["--model_args", everything, "--tasks", task, "--metadata", metadata, "--output_path", str(results)])
+        done = load_runs(results)
+    (table,) = by_method(done, safe(plan.model)).values()
+    return {key: r for key, r in table.items() if (r.task, r.length) == (task, length)}
+
+
+def within(plan: Plan, out: Path) -> list[str]:
+    """Every method tuned on each task, and one adapter on all of them, asked each task."""
+    lines = [
+        "| asked | tokens | method | correct (95 %) | against plain, points | p | parameters | tuning s | peak GB | prose | short |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    kinds = {
+        "SEAL-H": {"granularity": "head"}, "SEAL-C": {}, "LoRA r=4": {"method": "lora"}, "DoRA r=4": {"method": "dora"},
+    }  # fmt: skip
+    for task in dict.fromkeys(task for task, _, _ in plan.tasks):
+        rows: dict[str, tuple[str, dict[str, Any]]] = {"plain": ("method=plain", {})}
+        heads = out / "heads" / task
+        if not heads.is_dir():
+            head_map(plan.model, HeadsSpec(task, plan.tuned_at, 2), heads)
+        rows["rule ×1.1/×0.9"] = (f"method=rule,heads={heads}", {})
+        for name, own in kinds.items():
+            card = tuned(plan, out, task, safe(name), **own)
+            rows[name] = (f"method={card['method']},adapter={card['folder']}", card)
+        both = tuned(plan, out, ",".join(dict.fromkeys(t for t, _, _ in plan.tasks)), "mixture")
+        rows["SEAL-C, mixture"] = (f"method=seal,adapter={both['folder']}", both)
+        for _, length, n in (t for t in plan.tasks if t[0] == task):
+            plain = evaluated(plan, out, "plain", "method=plain", task, length, n)
+            for name, (model_args, card) in rows.items():
+                found = evaluated(
+                    plan, out, f"{name} {task}" if name not in ("plain", "SEAL-C, mixture") else name, model_args, task, length, n
+                )
+                lines.append(row(f"{task} | {length} | {name}", plain, found, card if name != "plain" else None))
+    return lines
+
+
+def row(head: str, plain: dict[Any, Any], found: dict[Any, Any], card: dict[str, Any] | None) -> str:
+    pairs = pair(plain, found, ("plain", "other"))
+    cells = [head, percent(accuracy([m for _, m in pairs]))]
+    if card is None:
+        return "| " + " | ".join([*cells, *["–"] * 7]) + " |"
+    gain = difference(pairs)
+    cells += [percent(gain, sign=True), p_text(gain.p_value)]
+    if not card:
+        return "| " + " | ".join([*cells, *["–"] * 5]) + " |"
+    short = [round(card[f"short_accuracy_{when}"] * card["short_questions"]) for when in ("before", "after")]
+    cells += [
+        f"{card['trained_parameters']:,}", f"{card['tuning_seconds']:.0f}", f"{card['peak_memory_bytes'] / 1e9:.1f}",
+        f"{100 * (card['prose_perplexity_ratio'] - 1):+.1f} %", f"{short[0]} → {short[1]}",
+    ]  # fmt: skip
+    return "| " + " | ".join(cells) + " |"
+
+
+def beyond(plan: Plan, out: Path) -> list[str]:
+    task = plan.tasks[0][0]
+    card = tuned(plan, out, task, "SEAL-C")
+    lines = ["| asked | tokens | method | plain weights | with SEAL | SEAL's gain, points | p |", "|---|---|---|---|---|---|---|"]
+    for task, length, n in plan.tasks:
+        for name, settings in plan.methods.items():
+            without = evaluated(plan, out, f"beyond {name}", f"method={name}{settings}", task, length, n)
+            scaled = name + "+seal" if name != "plain" else "seal"
+            with_seal = evaluated(plan, out, f"beyond {scaled}", f"method={scaled}{settings},adapter={card['folder']}", task, length, n)
+            pairs = pair(without, with_seal, (name, scaled))
+            gain = difference(pairs)
+            cells = [task, str(length), name + settings, percent(accuracy([b for b, _ in pairs])), percent(accuracy([m for _, m in pairs]))]
+            lines.append("| " + " | ".join([*cells, percent(gain, sign=True), p_text(gain.p_value)]) + " |")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("which", choices=("within", "beyond"))
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--model", default="smollm2-135m-instruct")
+    parser.add_argument("--tasks", nargs="+", help="TASK:TOKENS:SAMPLES")
+    parser.add_argument("--tuned-at", type=int, default=600, help="tokens of a training sample")
+    parser.add_argument("--tune-dtype", default="auto", help="of the frozen weights")
+    parser.add_argument("--model-args", default="", help="more model_args of the evaluation")
+    parser.add_argument("--methods", nargs="+", default=["plain", "ntk,factor=4", "yarn,factor=2", "self_extend,group=4,neighbours=1024"])
+    asked = parser.parse_args()
+    default = ["seal_lines:600:64", "seal_needle_multikey:600:64"] if asked.which == "within" else ["seal_lines:9216:10"]
+    tasks = tuple((t, int(size), int(n)) for t, size, n in (text.split(":") for text in asked.tasks or default))
+    methods = {name: comma + rest for name, comma, rest in (text.partition(",") for text in asked.methods)}
+    methods = {name: settings if name != "plain" else "" for name, settings in methods.items()}
+    plan = Plan(asked.model, tasks, asked.tuned_at, asked.tune_dtype, asked.model_args, methods)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    lines = within(plan, asked.out) if asked.which == "within" else beyond(plan, asked.out)
+    text = "\n".join(lines) + "\n"
+    (asked.out / f"{asked.which}.md").write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

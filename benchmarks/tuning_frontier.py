@@ -1,0 +1,92 @@
+"""How much retrieval a tuning run gains and what it costs, over its settings: each run is a line of OUT, never repeated.
+
+    python benchmarks/tuning_frontier.py docs/tuning-frontier.jsonl [NAME …]
+
+Accuracy counts answers whose every token is the model's likeliest (what greedy decoding gives), on evaluation samples; perplexity is of 32
+addresses that tuning has not seen. A run is measured at the setting it keeps and at its last step.
+"""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from seal_eval.cost import perplexity, short_answers
+from seal_eval.learning import learn
+from seal_eval.losses import answer_logits
+from seal_eval.models import load_model
+from seal_eval.prompts import Frame
+from seal_eval.tasks import get_task
+from seal_eval.trainable import trainable
+from seal_eval.tunespec import TuneSpec
+
+MODEL = "smollm2-135m-instruct"
+BASE = {"length": 600, "dtype": "bfloat16"}
+RUNS: dict[str, dict[str, Any]] = {
+    "kl 1": {},
+    "kl 3": {"kl": 3.0},
+    "kl 10": {"kl": 10.0},
+    "kl 0": {"kl": 0.0},
+    "shrink 30": {"shrink": 30.0},
+    "lr .01": {"lr": 0.01},
+    "lr .05, kl 3": {"lr": 0.05, "kl": 3.0},
+    "head, lr .02": {"granularity": "head", "lr": 0.02},
+    "head, lr .05": {"granularity": "head", "lr": 0.05},
+    "lora, lr .002": {"method": "lora", "lr": 2e-3},
+    "dora, lr .002": {"method": "dora", "lr": 2e-3},
+    "lora, lr .0005": {"method": "lora", "lr": 5e-4},
+}
+ASKED = (("seal_lines", 600, 40), ("seal_lines", 1200, 20))
+
+
+@torch.no_grad()
+def accuracies(model: Any, frame: Frame) -> dict[str, str]:
+    found = {}
+    for task, length, n in ASKED:
+        right = 0
+        for sample in get_task(task).build(frame, length, n, 0):
+            logits, answer = answer_logits(model, frame, sample)
+            right += bool((logits[0].argmax(-1) == answer).all())
+        found[f"{task}@{length}"] = f"{right}/{n}"
+    return found
+
+
+def measured(model: Any, frame: Frame) -> dict[str, Any]:
+    right = short_answers(model, frame.tokenizer)
+    return {**accuracies(model, frame), "perplexity": perplexity(model, frame.tokenizer, 32), "short": f"{sum(right)}/{len(right)}"}
+
+
+def main(out: Path, names: list[str]) -> None:
+    torch.set_num_threads(2)
+    done = [json.loads(line)["name"] for line in out.read_text().splitlines()] if out.is_file() else []
+    model, tokenizer = load_model(MODEL, BASE["dtype"])
+    frame = Frame(tokenizer)
+
+    def keep(name: str, line: dict[str, Any]) -> None:
+        with out.open("a") as file:
+            file.write(json.dumps({"name": name, **line}) + "\n")
+        print(name, {k: v for k, v in line.items() if k not in ("frontier", "settings")}, flush=True)
+
+    if "plain" not in done:
+        keep("plain", {"test": measured(model, frame)})
+    for name in names or RUNS:
+        if name in done:
+            continue
+        spec = TuneSpec(**(BASE | RUNS[name]))
+        with trainable(model, spec) as trained:
+            learned = learn(model, frame, spec, trained, progress=True)
+            with trained.on():
+                test = measured(model, frame)
+            line = {
+                "settings": asdict(spec), "test": test, "kept": asdict(learned.kept), "plain": asdict(learned.plain),
+                "seconds": learned.seconds, "steps": len(learned.log), "frontier": [asdict(p) for p in learned.points],
+                "parameters": sum(p.numel() for p in trained.parameters()),
+            }  # fmt: skip
+        keep(name, line)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
