@@ -26,18 +26,19 @@ from seal_eval.tunespec import TuneSpec
 MODEL = "smollm2-135m-instruct"
 BASE = {"length": 600, "dtype": "bfloat16"}
 RUNS: dict[str, dict[str, Any]] = {
-    "kl 1": {},
+    "kl 1": {"kl": 1.0},
     "kl 3": {"kl": 3.0},
     "kl 10": {"kl": 10.0},
+    "kl 30": {"kl": 30.0},
     "kl 0": {"kl": 0.0},
-    "shrink 30": {"shrink": 30.0},
-    "lr .01": {"lr": 0.01},
-    "lr .05, kl 3": {"lr": 0.05, "kl": 3.0},
-    "head, lr .02": {"granularity": "head", "lr": 0.02},
-    "head, lr .05": {"granularity": "head", "lr": 0.05},
-    "lora, lr .002": {"method": "lora", "lr": 2e-3},
-    "dora, lr .002": {"method": "dora", "lr": 2e-3},
-    "lora, lr .0005": {"method": "lora", "lr": 5e-4},
+    "kl 0, shrink 30": {"kl": 0.0, "shrink": 30.0},
+    "kl 10, lr .01": {"kl": 10.0, "lr": 0.01},
+    "kl 10, lr .05": {"kl": 10.0, "lr": 0.05},
+    "head, kl 10, lr .02": {"granularity": "head", "kl": 10.0, "lr": 0.02},
+    "head, kl 10, lr .05": {"granularity": "head", "kl": 10.0, "lr": 0.05},
+    "lora, kl 10, lr .002": {"method": "lora", "kl": 10.0, "lr": 2e-3},
+    "dora, kl 10, lr .002": {"method": "dora", "kl": 10.0, "lr": 2e-3},
+    "lora, kl 10, lr .0005": {"method": "lora", "kl": 10.0, "lr": 5e-4},
 }
 ASKED = (("seal_lines", 600, 40), ("seal_lines", 1200, 20))
 

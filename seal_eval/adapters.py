@@ -78,9 +78,9 @@ def load_scales(adapter: str, model: Any) -> Scales:
 
 
 def about(adapter: str) -> dict[str, Any]:
-    """An adapter's card without its log, and the sha256 of its weights."""
+    """An adapter's card without its course, and the sha256 of its weights."""
     card = Path(adapter) / CARD
-    known = {k: v for k, v in read_json(card).items() if k != "log"} if card.is_file() else {}
+    known = {k: v for k, v in read_json(card).items() if k not in ("log", "frontier")} if card.is_file() else {}
     return known | {"adapter_sha256": sha256(Path(adapter) / WEIGHTS)}
 
 

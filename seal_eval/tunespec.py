@@ -30,7 +30,7 @@ class TuneSpec:
     samples: int = 50  # one step each, one epoch
     seed: int = 0
     lr: float | None = None  # decays linearly to 0; None: by rule
-    kl: float = 1.0  # weight of KL(plain ‖ tuned) on prose, nats per token
+    kl: float = 10.0  # weight of KL(plain ‖ tuned) on prose, nats per token
     method: Kind = "seal"  # or low-rank adapters to compare with
     rank: int = 4  # of lora and dora
     shrink: float = 0.0  # weight of the mean squared distance of the scales from 1
