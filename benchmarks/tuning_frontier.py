@@ -60,6 +60,23 @@ def measured(model: Any, frame: Frame) -> dict[str, Any]:
     return {**accuracies(model, frame), "perplexity": perplexity(model, frame.tokenizer, 32), "short": f"{sum(right)}/{len(right)}"}
 
 
+def table(out: Path) -> str:
+    """The runs of OUT as Markdown, in their order."""
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    plain = rows[0]["test"]
+    asked = [key for key in plain if "@" in key]
+    lines = [f"| run | trained | {' | '.join(asked)} | prose | short questions | share | s |", "|---" * (6 + len(asked)) + "|"]
+    for row in rows:
+        test, cost = row["test"], 100 * (row["test"]["perplexity"] / plain["perplexity"] - 1)
+        own = (
+            [f"{cost:+.2f} %", test["short"], f"{row['kept']['share']:g}", f"{row['seconds']:.0f}"]
+            if "kept" in row
+            else ["–", test["short"], "–", "–"]
+        )
+        lines.append("| " + " | ".join([row["name"], f"{row.get('parameters', 0):,}", *(test[key] for key in asked), *own]) + " |")
+    return "\n".join(lines)
+
+
 def main(out: Path, names: list[str]) -> None:
     torch.set_num_threads(2)
     done = [json.loads(line)["name"] for line in out.read_text().splitlines()] if out.is_file() else []
@@ -87,6 +104,7 @@ def main(out: Path, names: list[str]) -> None:
                 "parameters": sum(p.numel() for p in trained.parameters()),
             }  # fmt: skip
         keep(name, line)
+    print(table(out))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """`seal-eval tune`: learn, measure the cost elsewhere, save a PEFT adapter with a card that says everything. A killed run goes on."""
 
-import json
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,17 +9,15 @@ import torch
 from seal_eval import __version__
 from seal_eval.cost import perplexity, short_answers
 from seal_eval.errors import SealError
-from seal_eval.files import new_folder, only_writer
-from seal_eval.judging import Point
-from seal_eval.learning import Learned, Progress, learn, log_json
+from seal_eval.files import new_folder
+from seal_eval.learning import Learned, learn, log_json
 from seal_eval.methods import extended, method_of
 from seal_eval.models import forget_peak, load_model, peak_memory, resolve, source, window_of
 from seal_eval.prompts import Frame
 from seal_eval.tasks import get_task
 from seal_eval.trainable import trainable
 from seal_eval.tunespec import TuneSpec
-
-STATE = "state.safetensors"
+from seal_eval.unfinished import read_progress, unfinished, write_progress
 
 
 def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True) -> dict[str, Any]:
@@ -32,10 +28,9 @@ def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True) -> d
     for task, _ in spec.mixture():
         get_task(task)
     on = method_of(spec.on)
-    unfinished = out.parent / f".{out.name}.tuning"
-    with new_folder(out) as folder, only_writer(unfinished, out):
-        wanted = {"model": model_name, "settings": asdict(spec), "seal_eval": __version__}
-        done = read_progress(unfinished / STATE, wanted)
+    wanted = {"model": model_name, "settings": asdict(spec), "seal_eval": __version__}
+    with new_folder(out) as folder, unfinished(out) as state:
+        done = read_progress(state, wanted)
         model, tokenizer = load_model(model_name, spec.dtype)
         trained_window = window_of(model_name)
         window = extended(on, trained_window) if trained_window else None
@@ -43,7 +38,7 @@ def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True) -> d
         with on.apply(model), trainable(model, spec) as trained:
             before = elsewhere(model, tokenizer, "before", progress)
             forget_peak()
-            learned = learn(model, frame, spec, trained, done, lambda p: write_progress(unfinished / STATE, p, wanted), window, progress)
+            learned = learn(model, frame, spec, trained, done, lambda p: write_progress(state, p, wanted), window, progress)
             peak = peak_memory()
             with trained.on():
                 after = elsewhere(model, tokenizer, "after", progress)
@@ -55,7 +50,6 @@ def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True) -> d
                 "device": str(model.device),
             }
             card = trained.save(folder, card)
-        shutil.rmtree(unfinished, ignore_errors=True)
     if learned.diverged:
         raise SealError(f"{learned.diverged}; the setting of step {learned.kept.step} is kept in {out}")
     return card
@@ -86,53 +80,6 @@ def make_card(model_name: str, spec: TuneSpec, learned: Learned, before: dict[st
         "short_accuracy_before": before["short_right"] / before["short_n"], "short_accuracy_after": after["short_right"] / after["short_n"],
         "short_questions": before["short_n"], **log_json(learned),
     }  # fmt: skip
-
-
-def write_progress(file: Path, progress: Progress, wanted: dict[str, Any]) -> None:
-    """Everything a killed run needs to go on, in one file that is whole or absent."""
-    from safetensors.torch import save_file
-
-    tensors = {f"parameters/{k}": v for k, v in progress.parameters.items()} | {f"optimizer/{k}": v for k, v in progress.optimizer.items()}
-    for i, (_, state) in enumerate(progress.passed):
-        tensors |= {f"passed/{i}/{k}": v for k, v in state.items()}
-    about = {
-        "wanted": wanted,
-        "step": progress.step,
-        "log": progress.log,
-        "seconds": progress.seconds,
-        "passed": [asdict(point) for point, _ in progress.passed],
-    }
-    part = file.with_suffix(".part")
-    save_file(tensors, part, metadata={"about": json.dumps(about)})
-    part.replace(file)
-
-
-def read_progress(file: Path, wanted: dict[str, Any]) -> Progress | None:
-    """What an unfinished run left, None when there is none. Raises SealError when it had other settings."""
-    from safetensors import SafetensorError, safe_open
-
-    if not file.is_file():
-        return None
-    try:
-        with safe_open(file, "pt") as opened:
-            about = json.loads(opened.metadata()["about"])
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  it is no dict
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise SealError(f"{file} is damaged ({error}); remove {file.parent} to start again") from error
-    if about["wanted"] != wanted:
-        theirs, mine = flat(about["wanted"]), flat(wanted)
-        other = ", ".join(f"{k} {theirs.get(k)!r} there, {v!r} now" for k, v in mine.items() if theirs.get(k) != v)
-        raise SealError(f"{file.parent} holds an unfinished run with other settings ({other}); repeat them to go on, or remove the folder")
-
-    def group(prefix: str) -> dict[str, torch.Tensor]:
-        return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
-
-    passed = [(Point(**point), group(f"passed/{i}/")) for i, point in enumerate(about["passed"])]
-    return Progress(about["step"], group("parameters/"), group("optimizer/"), about["log"], passed, about["seconds"])
-
-
-def flat(wanted: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in wanted.items() if key != "settings"} | wanted["settings"]
 
 
 def cost_line(card: dict[str, Any]) -> str:

@@ -171,9 +171,10 @@ def test_mixture_takes_turns(frame):
     assert not {s.input for s in train} & {s.input for s in validation}
 
 
-def test_half_precision_weights(frame):
+@pytest.mark.parametrize("method", ["seal", "lora", "dora"])
+def test_half_precision_weights(frame, method):
     """The frozen weights in bf16, what is learned in fp32."""
-    model, spec = tiny_model("llama").bfloat16(), TuneSpec(**SPEC)
+    model, spec = tiny_model("llama").bfloat16(), TuneSpec(**(SPEC | {"method": method, "lr": 0.1 if method == "seal" else 0.01}))
     with trainable(model, spec) as trained:
         learned = learn(model, frame, spec, trained)
         assert all(p.dtype == torch.float32 for p in trained.parameters())
@@ -264,6 +265,7 @@ def test_samples_beyond_the_window(tiny_folder, tmp_path):
         SealError, match=r"samples of 4000 tokens do not fit the window of 2048; choose a smaller --length, or extend it with --on"
     ):
         tune(str(tiny_folder), spec, tmp_path / "a", progress=False)
+    assert not list(tmp_path.iterdir())
     longer = TuneSpec(length=2200, samples=2, validation=1, on="self_extend,group=4,neighbours=64", checkpointing=True)
     card = tune(str(tiny_folder), longer, tmp_path / "b", progress=False)
     assert card["on"] == longer.on and card["log"][0]["n_tokens"] > 2100
