@@ -53,7 +53,7 @@ def test_installed_package(tmp_path, tiny_folder):
     assert runs["first_heads"].settings == {"by": 3.0}
     assert [r.reply for r in runs["plain"].records] != [r.reply for r in runs["first_heads"].records]
     done = seal_eval(*flags(tiny_folder, tmp_path / "other", "method=first_heads"), code=1)
-    assert "method 'first_heads' not found in seal_eval.baselines; known: dual_chunk" in done.stderr
+    assert "method 'first_heads' not found in seal_eval.baselines; known: dora, dual_chunk" in done.stderr
 
 
 def test_a_file(tmp_path, tiny_folder):
