@@ -16,7 +16,7 @@ import torch
 
 from seal_eval.cost import perplexity, short_answers
 from seal_eval.learning import learn
-from seal_eval.losses import answer_logits
+from seal_eval.losses import answered
 from seal_eval.models import load_model
 from seal_eval.prompts import Frame
 from seal_eval.tasks import get_task
@@ -43,14 +43,10 @@ RUNS: dict[str, dict[str, Any]] = {
 ASKED = (("seal_lines", 600, 40), ("seal_lines", 1200, 20))
 
 
-@torch.no_grad()
 def accuracies(model: Any, frame: Frame) -> dict[str, str]:
     found = {}
     for task, length, n in ASKED:
-        right = 0
-        for sample in get_task(task).build(frame, length, n, 0):
-            logits, answer = answer_logits(model, frame, sample)
-            right += bool((logits[0].argmax(-1) == answer).all())
+        right = sum(answered(model, frame, sample)[1] for sample in get_task(task).build(frame, length, n, 0))
         found[f"{task}@{length}"] = f"{right}/{n}"
     return found
 

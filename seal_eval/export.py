@@ -44,7 +44,7 @@ def folded(model: Any, adapter: str) -> Any:
         return model
     from seal_eval.low_rank import merged
 
-    return merged(model, adapter)
+    return merged(model, adapter, bool(config.get("use_dora")))
 
 
 def set_rope(model: Any, method: Method, on: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from seal_eval.losses import PROSE_TOKENS, answer_logits, kl_divergence, log_probabilities, prose_pieces, read_prose
+from seal_eval.losses import PROSE_TOKENS, answered, kl_divergence, log_probabilities, prose_pieces, read_prose
 from seal_eval.prompts import Frame
 from seal_eval.trainable import State, Trainable
 from seal_eval.types import Sample
@@ -56,14 +56,9 @@ class Judge:
         said = log_probabilities(self.model, ids, torch.arange(len(ids) - 1, device=ids.device))
         return F.nll_loss(said, ids[1:], reduction="sum").item(), said
 
-    @torch.no_grad()
     def _answers(self) -> tuple[float, float]:
-        losses, right = [], 0
-        for sample in self.samples:
-            logits, answer = answer_logits(self.model, self.frame, sample)
-            losses.append(F.cross_entropy(logits[0].float(), answer).item())
-            right += bool((logits[0].argmax(-1) == answer).all())
-        return sum(losses) / len(losses), right / len(losses)
+        found = [answered(self.model, self.frame, sample) for sample in self.samples]
+        return sum(loss for loss, _ in found) / len(found), sum(right for _, right in found) / len(found)
 
 
 def between(start: State, end: State, share: float) -> State:

@@ -33,6 +33,13 @@ def answer_loss(model: Any, frame: Frame, sample: Sample, copies: int = 0) -> to
     return losses if copies else losses[0]
 
 
+@torch.no_grad()
+def answered(model: Any, frame: Frame, sample: Sample) -> tuple[float, bool]:
+    """(mean cross-entropy of the answer's tokens in nats, whether each is the likeliest: greedy decoding gives the answer)."""
+    logits, answer = answer_logits(model, frame, sample)
+    return F.cross_entropy(logits[0].float(), answer).item(), bool((logits[0].argmax(-1) == answer).all())
+
+
 @dataclass(frozen=True)
 class Prose:
     """A piece of prose with what the plain model says at some of its tokens."""

@@ -23,24 +23,23 @@ def applied(model: Any, adapter: str, dora: bool) -> Iterator[Any]:
 
     Raises SealError for a folder of another kind, made for another model, with values that are not finite, or a pickle.
     """
-    from peft import PeftModel
-
-    _check(model, adapter, dora)
-    wrapped: Any = PeftModel.from_pretrained(model, adapter)
+    wrapped = _put_in(model, adapter, dora)
     try:
         yield model
     finally:
         _take_out(model, wrapped)
 
 
-def merged(model: Any, adapter: str) -> Any:
-    """The model with a LoRA or DoRA folder's product in its weights."""
+def merged(model: Any, adapter: str, dora: bool) -> Any:
+    """The model with a LoRA or DoRA folder's product in its weights; raises as `applied`."""
+    return _put_in(model, adapter, dora).merge_and_unload()
+
+
+def _put_in(model: Any, adapter: str, dora: bool) -> Any:
     from peft import PeftModel
 
-    config, _ = adapter_tensors(adapter)
-    _check(model, adapter, bool(config.get("use_dora")))
-    wrapped: Any = PeftModel.from_pretrained(model, adapter)
-    return wrapped.merge_and_unload()
+    _check(model, adapter, dora)
+    return PeftModel.from_pretrained(model, adapter)
 
 
 def _check(model: Any, adapter: str, dora: bool) -> None:

@@ -101,9 +101,10 @@ class Gains:
         return {name: scale.detach().clone() for name, scale in self._live().items()}
 
     def save(self, folder: Path, card: dict[str, Any]) -> dict[str, Any]:
-        values = torch.cat(list(self.scales().values()))
+        scales = self.scales()
+        values = torch.cat(list(scales.values()))
         card = card | {"scale_min": values.min().item(), "scale_max": values.max().item()}
-        save_adapter(self.model, self.scales(), folder, card)
+        save_adapter(self.model, scales, folder, card)
         return card
 
     def _live(self) -> Scales:

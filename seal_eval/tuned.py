@@ -1,7 +1,9 @@
 """What methods that come from a tuning run have in common."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
@@ -15,3 +17,18 @@ class Tuned:
         from seal_eval.adapters import about
 
         return about(self.adapter)
+
+
+@dataclass(frozen=True)
+class TunedLowRank(Tuned):
+    """A LoRA or DoRA folder of peft's."""
+
+    changes: ClassVar[str] = "weights"
+    dora: ClassVar[bool] = False  # size and direction apart
+
+    @contextmanager
+    def apply(self, model: Any) -> Iterator[Any]:
+        from seal_eval.low_rank import applied
+
+        with applied(model, self.adapter, self.dora):
+            yield model

@@ -1,10 +1,10 @@
 """What a tuning run depends on, besides the model's weights."""
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal
 
-from seal_eval.errors import SealError
+from seal_eval.errors import SealError, whole_number
 
 Granularity = Literal["head", "channel"]
 Kind = Literal["seal", "lora", "dora"]
@@ -46,10 +46,12 @@ class TuneSpec:
         for name, choices in (("granularity", ("head", "channel")), ("method", KINDS), ("dtype", ("auto", "float32", "bfloat16"))):
             if getattr(self, name) not in choices:
                 raise SealError(f"{name} '{getattr(self, name)}' is not known; choose {' or '.join(choices)}")
-        for name in ("length", "samples", "rank", "lr"):
-            _in_range(name, getattr(self, name), above=True)
-        for name in ("seed", "kl", "shrink", "cost_limit", "validation"):
-            _in_range(name, getattr(self, name), above=False)
+        for name, least in (("length", 1), ("samples", 1), ("rank", 1), ("seed", 0), ("validation", 0)):
+            whole_number("tuning", name, getattr(self, name), least)
+        for name in ("lr", "kl", "shrink", "cost_limit"):
+            value = getattr(self, name)
+            if value is not None and (not math.isfinite(value) or value < 0 or (name == "lr" and value == 0)):
+                raise SealError(f"{name} is {value}, must be {'above' if name == 'lr' else 'at least'} 0 and finite")
         if self.method != "seal" and self.shrink:
             raise SealError(f"shrink is {self.shrink}: it pulls scales to 1, and {self.method} has none; leave it out")
         self.mixture()
@@ -73,13 +75,3 @@ class TuneSpec:
     def label(self) -> str:
         """What is trained, in words."""
         return f"one scale per {self.granularity}" if self.method == "seal" else f"{self.method} of rank {self.rank}"
-
-
-def _in_range(name: str, value: float | None, above: bool) -> None:
-    if value is None:
-        return
-    whole = next(f for f in fields(TuneSpec) if f.name == name).type is int
-    if whole and (isinstance(value, bool) or not isinstance(value, int)):
-        raise SealError(f"{name} is {value!r}, must be a whole number")
-    if not math.isfinite(value) or value < 0 or (above and value == 0):
-        raise SealError(f"{name} is {value}, must be {'above' if above else 'at least'} 0 and finite")

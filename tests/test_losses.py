@@ -1,0 +1,47 @@
+"""What tuning minimises, against loops and full softmax."""
+
+import pytest
+import torch
+
+from seal_eval.losses import answer_loss, prose_kl, prose_pieces, read_prose
+from seal_eval.prompts import Frame
+from seal_eval.tasks import get_task
+from seal_eval.trainable import Gains
+
+from conftest import tiny_model
+
+
+@pytest.mark.parametrize("chat", [False, True])
+def test_answer_loss_is_the_mean_over_the_answer(tokenizer, chat):
+    """Against full logits and a loop, on the prompt as lm-eval would render it."""
+    model, frame = tiny_model("llama"), Frame(tokenizer, chat=chat)
+    sample = get_task("seal_lines").build(frame, 400, 1, 0, part="tune")[0]
+    prompt = frame.encode(sample.input, sample.prefix)[1]["input_ids"]
+    answer = tokenizer(sample.answer)["input_ids"]
+    with torch.no_grad():
+        log_p = model(torch.tensor([prompt + answer])).logits[0].log_softmax(-1)
+    by_hand = -sum(log_p[len(prompt) - 1 + i, t] for i, t in enumerate(answer)) / len(answer)
+    assert answer_loss(model, frame, sample).item() == pytest.approx(by_hand.item(), rel=1e-4)
+
+
+def test_kl_by_hand(tokenizer):
+    model = tiny_model("llama")
+    gains = Gains(model, per_head=True)
+    (piece,) = prose_pieces(tokenizer, 1, 64, 0)
+    assert len(piece) == 64
+    said = read_prose(model, piece)
+    assert prose_kl(model, said).item() == pytest.approx(0, abs=1e-6)
+    with torch.no_grad():
+        gains.delta[1][2] = 0.7
+        p = model(piece[None]).logits[0].softmax(-1)
+        with gains.on():
+            q = model(piece[None]).logits[0].softmax(-1)
+            found = prose_kl(model, said).item()
+    assert found == pytest.approx((p * (p / q).log()).sum(-1)[3:63:4].mean().item(), rel=1e-3)
+
+
+def test_prose_is_apart(tokenizer):
+    """What judges a setting was not learned from, and neither is what its cost is measured on."""
+    learned, judged = (prose_pieces(tokenizer, 60, 256, 0, validation=v) for v in (False, True))
+    texts = [{tokenizer.decode(p)[:60] for p in pieces} for pieces in (learned, judged)]
+    assert not texts[0] & texts[1] and len(texts[0]) > 40
