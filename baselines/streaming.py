@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from seal_eval.attention import Part, attention_in_parts
-from seal_eval.errors import whole_number
+from seal_eval.errors import SealError, whole_number
+from seal_eval.rope import trained_window
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,8 @@ class Streaming:
 
     What lies between is not seen: the method keeps a model fluent without end, it does not retrieve. The paper uses 4 sinks. Any length
     can be read: pass max_length.
+
+    recent: 0 for a quarter of the trained window, less the sinks (the paper's 4 + 1,020 for 4,096).
     """
 
     summary: ClassVar[str] = "attention sinks and a window of recent tokens"
@@ -22,15 +25,18 @@ class Streaming:
     changes: ClassVar[str] = "attention"
 
     sinks: int = 4
-    recent: int = 1020
+    recent: int = 0
 
     def __post_init__(self) -> None:
-        for setting, least in (("sinks", 0), ("recent", 1)):
+        for setting, least in (("sinks", 0), ("recent", 0)):
             whole_number("method 'streaming'", setting, getattr(self, setting), least)
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
-        s, w = self.sinks, self.recent
+        trained = trained_window(model, 0)
+        s, w = self.sinks, self.recent or trained // 4 - self.sinks
+        if not 0 < w <= trained:
+            raise SealError(f"method 'streaming': recent, {w}, must lie between 1 and the trained window, {trained}; sinks are {s}")
         recent = Part(holds=lambda i, j: i - j < w, keys=lambda first, last: (first - w + 1, last + 1))
         sinks = Part(
             holds=lambda i, j: (j < s) & (i - j >= w), keys=lambda first, last: (0, s),

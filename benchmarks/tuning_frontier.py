@@ -3,7 +3,7 @@
     python benchmarks/tuning_frontier.py docs/tuning-frontier.jsonl [NAME …]
 
 Accuracy counts answers whose every token is the model's likeliest (what greedy decoding gives), on evaluation samples; perplexity is of 32
-addresses that tuning has not seen. A run is measured at the setting it keeps and at its last step.
+addresses that tuning has not seen. A run is measured at the setting it keeps. The table is printed, and drawn beside OUT.
 """
 
 import json
@@ -15,10 +15,12 @@ from typing import Any
 import torch
 
 from seal_eval.cost import perplexity, short_answers
+from seal_eval.leaderboard.figures import THEMES, pareto
 from seal_eval.learning import learn
 from seal_eval.losses import answered
 from seal_eval.models import load_model
 from seal_eval.prompts import Frame
+from seal_eval.stats.intervals import wilson
 from seal_eval.tasks import get_task
 from seal_eval.trainable import trainable
 from seal_eval.tunespec import TuneSpec
@@ -39,6 +41,8 @@ RUNS: dict[str, dict[str, Any]] = {
     "lora, kl 10, lr .002": {"method": "lora", "kl": 10.0, "lr": 2e-3},
     "dora, kl 10, lr .002": {"method": "dora", "kl": 10.0, "lr": 2e-3},
     "lora, kl 10, lr .0005": {"method": "lora", "kl": 10.0, "lr": 5e-4},
+    "kl 10, seed 1": {"kl": 10.0, "seed": 1},
+    "kl 10, seed 2": {"kl": 10.0, "seed": 2},
 }
 ASKED = (("seal_lines", 600, 40), ("seal_lines", 1200, 20))
 
@@ -73,6 +77,19 @@ def table(out: Path) -> str:
     return "\n".join(lines)
 
 
+def pictures(out: Path) -> None:
+    """Accuracy at each length against the rise of perplexity, for light and dark pages: OUT without its suffix + -LENGTH-THEME.svg."""
+    plain, *rows = [json.loads(line) for line in out.read_text().splitlines()]
+    for key in (key for key in plain["test"] if "@" in key):
+        points = []
+        for row in [plain, *rows]:
+            right, n = map(int, row["test"][key].split("/"))
+            points.append((row["name"], row["test"]["perplexity"] / plain["test"]["perplexity"] - 1, wilson(right, n)))
+        for theme in THEMES:
+            text = pareto(points, theme, "rise of the perplexity of unseen prose", f"correct, {key.replace('@', ' at ')} tokens")
+            out.with_name(f"{out.stem}-{key.partition('@')[2]}-{theme}.svg").write_text(text)
+
+
 def main(out: Path, names: list[str]) -> None:
     torch.set_num_threads(2)
     done = [json.loads(line)["name"] for line in out.read_text().splitlines()] if out.is_file() else []
@@ -101,6 +118,7 @@ def main(out: Path, names: list[str]) -> None:
             }  # fmt: skip
         keep(name, line)
     print(table(out))
+    pictures(out)
 
 
 if __name__ == "__main__":

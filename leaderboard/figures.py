@@ -80,6 +80,27 @@ def heatmap(cells: dict[str, dict[int, list[Estimate | None]]], theme: str, unit
     return _svg(figure)
 
 
+def pareto(points: list[tuple[str, float, Estimate]], theme: str, x_label: str, y_label: str) -> str:
+    """Gain against cost: (label, cost, accuracy) each; those that no other beats in both are joined by a line."""
+    figure, axes = _canvas(theme, (7.2, 3.6))
+    for i, (label, cost, e) in enumerate(points):
+        axes.errorbar(
+            [cost], [e.value], yerr=[[e.value - e.low], [e.high - e.value]], color=COLOURS[i % len(COLOURS)], marker=MARKS[i % len(MARKS)],
+            linestyle="none", elinewidth=0.8, label=label, zorder=3,
+        )  # fmt: skip
+    best = [p for p in points if not any(q[1] <= p[1] and q[2].value >= p[2].value and q[1:] != p[1:] for q in points)]
+    best.sort(key=lambda p: p[1])
+    axes.step([p[1] for p in best], [p[2].value for p in best], where="post", color=THEMES[theme]["soft"], linewidth=1, linestyle=":")
+    axes.set_ylim(0, 1.02)
+    axes.xaxis.set_major_formatter(lambda x, _: f"{100 * x:+.1f} %")
+    axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:.0f} %")
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.grid(color=THEMES[theme]["grid"], linewidth=0.8)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), labelcolor=THEMES[theme]["ink"], fontsize=8)
+    return _svg(figure)
+
+
 def head_picture(effect: list[list[float]], theme: str) -> str:
     """A layer (down) × head (across) map: blue where removing the head hurts, red where it helps. effect: [n_layers][n_heads], nats."""
     import matplotlib as mpl

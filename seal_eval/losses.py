@@ -1,7 +1,9 @@
 """What tuning minimises: the answer's loss on samples, and the distance from the plain model on prose."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -38,6 +40,28 @@ def answered(model: Any, frame: Frame, sample: Sample) -> tuple[float, bool]:
     """(mean cross-entropy of the answer's tokens in nats, whether each is the likeliest: greedy decoding gives the answer)."""
     logits, answer = answer_logits(model, frame, sample)
     return F.cross_entropy(logits[0].float(), answer).item(), bool((logits[0].argmax(-1) == answer).all())
+
+
+@torch.no_grad()
+def answered_in_turn(model: Any, frame: Frame, samples: Sequence[Sample]) -> list[bool]:
+    """For each sample what `answered` says of its answer; tokens that a prompt shares with the one before are not read again.
+
+    For samples that ask several questions of one record, and methods whose cached keys stay valid (all but dynamic_ntk).
+    """
+    from transformers import DynamicCache
+
+    found: list[bool] = []
+    cache, before = DynamicCache(config=model.config), []
+    for sample in samples:
+        ids, n_prompt = frame.continued(sample.input, sample.prefix, sample.answer)
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, ids[: n_prompt - 1], strict=False)))
+        if same < len(before):
+            cache.crop(same - len(before))  # a negative number of tokens is taken off the end
+        rest = torch.tensor([ids[same:]], device=model.device)
+        logits = model(rest, past_key_values=cache, use_cache=True, logits_to_keep=len(ids) - n_prompt + 1).logits[0, :-1]
+        found.append(bool((logits.argmax(-1) == rest[0, n_prompt - same :]).all()))
+        before = ids
+    return found
 
 
 @dataclass(frozen=True)

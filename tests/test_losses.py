@@ -1,9 +1,12 @@
 """What tuning minimises, against loops and full softmax."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from seal_eval.losses import answer_loss, prose_kl, prose_pieces, read_prose
+from seal_eval.losses import answer_loss, answered, answered_in_turn, prose_kl, prose_pieces, read_prose
+from seal_eval.methods import method_of
 from seal_eval.prompts import Frame
 from seal_eval.tasks import get_task
 from seal_eval.trainable import Gains
@@ -22,6 +25,27 @@ def test_answer_loss_is_the_mean_over_the_answer(tokenizer, chat):
         log_p = model(torch.tensor([prompt + answer])).logits[0].log_softmax(-1)
     by_hand = -sum(log_p[len(prompt) - 1 + i, t] for i, t in enumerate(answer)) / len(answer)
     assert answer_loss(model, frame, sample).item() == pytest.approx(by_hand.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("method", ["", "self_extend,group=4,neighbours=64", "dual_chunk,chunk=120", "ntk,factor=4"])
+def test_questions_of_one_record_share_its_tokens(tokenizer, method):
+    """The same verdicts as one by one, with answers of which some are the model's own; each record is read once."""
+    model, frame = tiny_model("llama"), Frame(tokenizer)
+    digits = tokenizer.convert_tokens_to_ids(list("0123456789"))
+    with torch.no_grad():  # it says digits only
+        model.lm_head.weight[[i for i in range(1000) if i not in digits]] = 0
+    samples = replace(get_task("seal_lines"), questions_per_record=4).build(frame, 500, 8, 0)
+    with method_of(method).apply(model):
+        for i in (1, 4, 6):  # a random model says none of the right answers
+            ids = frame.encode(samples[i].input, samples[i].prefix)[1]["input_ids"]
+            said = model.generate(torch.tensor([ids]), max_new_tokens=1, do_sample=False, pad_token_id=1)[0, len(ids) :]
+            samples[i] = replace(samples[i], answer=tokenizer.decode(said))
+        alone = [answered(model, frame, sample)[1] for sample in samples]
+        read = []
+        hook = model.register_forward_pre_hook(lambda _, args: read.append(args[0].shape[1]))
+        assert answered_in_turn(model, frame, samples) == alone and any(alone) and not all(alone)
+        hook.remove()
+    assert [n > 300 for n in read] == [True, False, False, False] * 2
 
 
 def test_kl_by_hand(tokenizer):

@@ -107,6 +107,28 @@ def test_where_every_layer_slides(name):
         pass
 
 
+@pytest.mark.parametrize(
+    ("name", "own", "same"),
+    [
+        ("self_extend", {}, {"neighbours": 16}),
+        ("self_extend", {"group": 3}, {"group": 3, "neighbours": 15}),
+        ("streaming", {}, {"recent": 12}),
+    ],
+)
+def test_defaults_follow_the_window(name, own, same):
+    model = tiny_model("llama", max_position_embeddings=64)
+    found = []
+    for given in (own, same):
+        with method(name, **given).apply(model):
+            found.append(logits(model))
+    assert torch.equal(*found) and not torch.allclose(found[0], logits(model), atol=1e-3)
+    with (
+        pytest.raises(SealError, match=r"must lie between \d and the trained window, 64"),
+        method(name, **{k: 600 for k in ("neighbours", "recent") if hasattr(method(name), k)}).apply(model),
+    ):  # would change nothing within the window
+        pass
+
+
 def test_a_scaled_rotary_embedding_is_not_scaled_again():
     model = tiny_model("llama", rope_parameters={"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4})
     with pytest.raises(SealError, match="of type 'linear' already"), method("yarn").apply(model):
@@ -144,14 +166,14 @@ def test_dynamic_ntk_keeps_nothing_between_prompts():
         assert torch.equal(logits(model, IDS[:, :40]), first)
 
 
-def naive(model, hidden, distance, allowed, scale=None):
+def naive(model, hidden, distance, allowed, scale=None, inv=None):
     """The first layer's attention written out pair by pair in float64: distance(i, j) is where the query stands from the key."""
     attention, config = model.model.layers[0].self_attn, model.config
     n, d = hidden.shape[1], config.hidden_size // config.num_attention_heads
     project = lambda m, heads: m(hidden).double().view(n, heads, d)  # noqa: E731
     q, k = project(attention.q_proj, config.num_attention_heads), project(attention.k_proj, config.num_key_value_heads)
     v = project(attention.v_proj, config.num_key_value_heads)
-    inv = 1.0 / 1e4 ** (torch.arange(0, d, 2, dtype=torch.float64) / d)
+    inv = 1.0 / 1e4 ** (torch.arange(0, d, 2, dtype=torch.float64) / d) if inv is None else inv
     out = torch.zeros(n, config.num_attention_heads, d, dtype=torch.float64)
     for h in range(config.num_attention_heads):
         kv = h * config.num_key_value_heads // config.num_attention_heads
@@ -185,6 +207,27 @@ def dual_chunk(c, local):
     return distance, lambda i, j: True
 
 
+def every_pair():
+    return lambda i, j: i - j, lambda i, j: True
+
+
+def ntk_frequencies(factor, d=16):
+    base = 1e4 * factor ** (d / (d - 2))
+    return torch.tensor([base ** (-2 * c / d) for c in range(d // 2)], dtype=torch.float64)
+
+
+def yarn_frequencies(factor, window, d=16):
+    """Equations 17 to 22 of the paper, channel by channel, the ramp's ends rounded outwards as in its code."""
+    found = []
+    rotations = lambda r: d * math.log(window / (r * 2 * math.pi)) / (2 * math.log(1e4))  # noqa: E731  the channel that turns r times
+    low, high = max(math.floor(rotations(32)), 0), min(math.ceil(rotations(1)), d - 1)
+    for c in range(d // 2):
+        kept = 1 - min(max((c - low) / (high - low), 0), 1)
+        theta = 1e4 ** (-2 * c / d)
+        found.append(kept * theta + (1 - kept) * theta / factor)
+    return torch.tensor(found, dtype=torch.float64)
+
+
 @pytest.mark.parametrize(
     ("name", "own", "reference"),
     [
@@ -195,7 +238,9 @@ def dual_chunk(c, local):
         ("dual_chunk", {"chunk": 30, "local": 8}, dual_chunk(30, 8)),
         ("dual_chunk", {"chunk": 12, "local": 2}, dual_chunk(12, 2)),
         ("linear", {"factor": 4.0}, (lambda i, j: (i - j) / 4, lambda i, j: True)),
-        ("logn", {"original": 16}, (lambda i, j: i - j, lambda i, j: True)),
+        ("logn", {"original": 16}, (*every_pair(), lambda i: max(1.0, math.log(i + 1) / math.log(16)))),
+        ("ntk", {"factor": 4.0}, (*every_pair(), None, ntk_frequencies(4.0))),
+        ("yarn", {"factor": 4.0, "original": 64}, (*every_pair(), lambda i: (0.1 * math.log(4) + 1) ** 2, yarn_frequencies(4.0, 64))),
     ],
 )
 def test_against_a_naive_reference(name, own, reference):
@@ -206,9 +251,8 @@ def test_against_a_naive_reference(name, own, reference):
     with method(name, **own).apply(model):
         logits(model)
     handle.remove()
-    scale = (lambda i: max(1.0, math.log(i + 1) / math.log(16))) if name == "logn" else None
     with torch.no_grad():
-        expected = naive(model, caught["hidden"], *reference, scale)
+        expected = naive(model, caught["hidden"], *reference)
     assert torch.allclose(caught["out"], expected, atol=2e-5)
 
 
@@ -218,7 +262,7 @@ def test_against_a_naive_reference(name, own, reference):
         ({"method": "linear", "factor": 0.5}, "method 'linear': factor is 0.5, must be a number of at least 1"),
         ({"method": "self_extend", "group": 3, "neighbours": 16}, "neighbours, 16, is no multiple of group, 3"),
         ({"method": "yarn", "beta_fast": 1.0}, "beta_slow is 1.0, must lie between 0 and beta_fast"),
-        ({"method": "streaming", "recent": 0}, "recent is 0"),
+        ({"method": "streaming", "recent": -1}, "recent is -1"),
         ({"method": "dual_chunk", "chunk": 8, "local": 8}, "local, 8, must be below chunk, 8"),
         ({"method": "linear+yarn"}, "linear and yarn both change the rope; use one of them"),
         ({"method": "self_extend+streaming"}, "both change the attention"),
