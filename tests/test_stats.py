@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from seal_eval.stats import mcnemar, tango, wilson
+from seal_eval.stats import clopper_pearson, jeffreys, mcnemar, newcombe, tango, wilson
 
 
 @pytest.mark.parametrize(
@@ -108,3 +108,64 @@ def test_wilson_published():
     assert (wilson(0, 20).low, round(wilson(0, 20).high, 4)) == (0.0, 0.1611)
     with pytest.raises(ValueError, match="n > 0"):
         wilson(0, 0)
+
+
+def test_clopper_pearson_published():
+    # Newcombe 1998, Statist. Med. 17:857, table I
+    assert (round(clopper_pearson(15, 148).low, 4), round(clopper_pearson(15, 148).high, 4)) == (0.0578, 0.1617)
+    assert (clopper_pearson(0, 20).low, round(clopper_pearson(0, 20).high, 4)) == (0.0, 0.1684)
+
+
+@pytest.mark.parametrize(("k", "n"), [(3, 20), (19, 20), (7, 11)])
+def test_clopper_pearson_by_its_tails(k, n):
+    """At each end the tail of Bin(n, end) from k outwards, summed by hand, is 2.5 %."""
+    from math import comb
+
+    e = clopper_pearson(k, n)
+    tail = lambda p, counts: sum(comb(n, x) * p**x * (1 - p) ** (n - x) for x in counts)  # noqa: E731
+    assert tail(e.low, range(k, n + 1)) == pytest.approx(0.025) and tail(e.high, range(k + 1)) == pytest.approx(0.025)
+
+
+def test_jeffreys():
+    """Its ends by numerical integration of the posterior; 0 and 1 at the borders."""
+    import numpy as np
+
+    grid = (np.arange(2_000_000) + 0.5) / 2_000_000
+    density = grid ** (3 - 0.5) * (1 - grid) ** (17 - 0.5)
+    posterior = density.cumsum() / density.sum()
+    e = jeffreys(3, 20)
+    assert (e.low, e.high) == pytest.approx(tuple(grid[np.searchsorted(posterior, q)] for q in (0.025, 0.975)), abs=1e-5)
+    assert jeffreys(0, 9).low == 0.0 and jeffreys(9, 9).high == 1.0 and jeffreys(0, 9).high < wilson(0, 9).high
+
+
+@pytest.mark.parametrize("interval", [wilson, clopper_pearson, jeffreys])
+@pytest.mark.parametrize(("k", "n"), [(0, 0), (5, 4), (-1, 4), (1.5, 4)])
+def test_impossible_counts(interval, k, n):
+    with pytest.raises(ValueError, match=rf"k={k} successes in n={n} trials"):
+        interval(k, n)
+
+
+@pytest.mark.parametrize(
+    ("table", "low", "high"),
+    [  # Fagerland, Lydersen, Laake 2014 (Bentur); Newcombe 1998, Statist. Med. 17:2635; Agresti and Min 2005
+        ((1, 1, 7, 12), -0.507, -0.026),
+        ((4, 9, 3, 16), -0.0273, 0.3807),
+        ((53, 16, 8, 9), -0.0201, 0.2039),
+    ],
+)
+def test_newcombe_published(table, low, high):
+    e = newcombe(*table)
+    digits = 3 if table[0] == 1 else 4
+    assert (round(e.low, digits), round(e.high, digits)) == (low, high)
+    assert e.p_value == mcnemar(*table).p_midp and e.n_discordant == table[1] + table[2]
+
+
+def test_newcombe_degenerate_and_swapped():
+    for table in ((50, 0, 0, 0), (0, 0, 0, 50)):
+        same = newcombe(*table)
+        assert same.low == -same.high and same.high == pytest.approx(0.0713, abs=0.03)  # never ±0
+    assert newcombe(0, 50, 0, 0).high == 1.0
+    one, two = newcombe(3, 4, 1, 2), newcombe(3, 1, 4, 2)
+    assert (one.value, one.low, one.high) == pytest.approx((-two.value, -two.high, -two.low))
+    with pytest.raises(ValueError, match="no pairs"):
+        newcombe(0, 0, 0, 0)

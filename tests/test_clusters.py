@@ -1,0 +1,117 @@
+"""Clustered pairs, several tests, power: against definitions worked in loops, enumeration, simulation, published values."""
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+
+from seal_eval.stats import benjamini_hochberg, holm, mcnemar, minimum_detectable, obuchowski, paired_power, sign_flip
+
+
+def test_sign_flip_by_enumeration():
+    for values in ([3, -1, 2], [0.5, 0.25, -0.125, 1.5, 0], [2, 2, 2], [1, -1]):
+        sums = [abs(sum(s * v for s, v in zip(signs, values, strict=True))) for signs in product((1, -1), repeat=len(values))]
+        expected = sum(s >= abs(sum(values)) - 1e-9 for s in sums) / len(sums)
+        found = sign_flip(values)
+        assert found.p_value == pytest.approx(expected) and found.exact and found.n_discordant == sum(v != 0 for v in values)
+
+
+def test_sign_flip_of_single_pairs_is_the_exact_mcnemar_test():
+    assert sign_flip([1] * 7 + [-1] * 2 + [0] * 30).p_value == pytest.approx(mcnemar(20, 7, 2, 10).p_exact)
+
+
+def test_sign_flip_at_random():
+    """More than 20 documents: seeded, near the exact value, order and sign irrelevant to within its error, never 0."""
+    values = [1] * 18 + [-1] * 7
+    exact = mcnemar(0, 18, 7, 0).p_exact
+    found = sign_flip(values)
+    assert not found.exact and found.p_value == pytest.approx(exact, abs=0.002) and found == sign_flip(values)
+    assert sign_flip([1] * 60).p_value == pytest.approx(1e-5, rel=0.01)
+
+
+def test_sign_flip_degenerate():
+    assert sign_flip([0, 0, 0]).p_value == 1.0 and sign_flip([4]).p_value == 1.0
+    for bad in ([], [1, math.nan], [math.inf]):
+        with pytest.raises(ValueError, match="one finite number"):
+            sign_flip(bad)
+
+
+def test_obuchowski_by_its_definition():
+    """Difference of the two shares over variances and covariance of ratio estimators, the common share in place of each."""
+    rng = np.random.default_rng(1)
+    a, b, c, d = rng.integers(0, 5, (4, 29))
+    n, total, k = a + b + c + d, (a + b + c + d).sum(), 29
+    first, second = a + b, a + c
+    common = (first.sum() + second.sum()) / (2 * total)
+    moment = lambda x, y: k / (k - 1) * sum((x - n * common) * (y - n * common)) / total**2  # noqa: E731
+    variance = moment(first, first) + moment(second, second) - 2 * moment(first, second)
+    expected = ((first.sum() - second.sum()) / total) ** 2 / variance
+    assert obuchowski(b, c).chi2 == pytest.approx(expected)
+
+
+def test_obuchowski_degenerate():
+    alone = obuchowski([1] * 9 + [0] * 91, [0] * 97 + [1] * 3)  # one pair a document: McNemar's, but for (K - 1) / K
+    assert alone.chi2 == pytest.approx(mcnemar(50, 9, 3, 38).chi2 * 99 / 100)
+    assert obuchowski([1, 2], [1, 2]).chi2 is None
+    for bad, message in ((([1], [0]), "1 documents"), (([1, 2], [1]), "one each per document"), (([1, -1], [0, 0]), "at least 0")):
+        with pytest.raises(ValueError, match=message):
+            obuchowski(*bad)
+
+
+def test_holm_published():
+    # R package multtest's example
+    p = [0.001, 0.002, 0.003, 0.004, 0.005, 0.05, 0.06, 0.07, 0.08, 0.09]
+    assert holm(p) == pytest.approx([0.01, 0.018, 0.024, 0.028, 0.03, 0.25, 0.25, 0.25, 0.25, 0.25])
+    assert holm(p[::-1]) == pytest.approx(holm(p)[::-1])
+
+
+def test_benjamini_hochberg_by_hand():
+    p = [0.04, 0.01, 0.03, 0.5]
+    ranked = sorted(p)
+    expected = [min(ranked[j] * 4 / (j + 1) for j in range(ranked.index(x), 4)) for x in p]
+    assert benjamini_hochberg(p) == pytest.approx(expected)
+    for adjust in (holm, benjamini_hochberg):
+        assert adjust([]) == []
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            adjust([0.5, math.nan])
+
+
+@pytest.mark.parametrize(
+    ("n", "discordance", "difference"), [(20, 0.4, 0.3), (50, 0.3, 0.2), (50, 0.1, 0.1), (200, 0.2, 0.08), (8, 1.0, 0.5)]
+)
+def test_power_by_enumeration(n, discordance, difference):
+    """Every pair of counts, each with the test itself."""
+    a, b = (discordance + difference) / 2, (discordance - difference) / 2
+    log_factorial = [math.lgamma(i + 1) for i in range(n + 1)]
+    total = 0.0
+    for x in range(n + 1):
+        for y in range(n + 1 - x):
+            if x + y < 40 or abs(x - y) > 6:  # elsewhere the test does not reject, seen below
+                if mcnemar(0, x, y, n - x - y).p_midp > 0.05:
+                    continue
+            else:
+                continue
+            parts = [(x, a), (y, b), (n - x - y, 1 - discordance)]
+            if any(k and p <= 0 for k, p in parts):
+                continue
+            log_p = log_factorial[n] + sum(k * math.log(p) - log_factorial[k] for k, p in parts if k)
+            total += math.exp(log_p)
+    assert all(mcnemar(0, x, m - x, 0).p_midp > 0.05 for m in range(40, n + 1) for x in range(m + 1) if abs(2 * x - m) <= 6)
+    assert paired_power(n, discordance, difference) == pytest.approx(total, abs=1e-9)
+
+
+def test_power_near_the_published_sample_sizes():
+    """Connor 1987: 23 pairs for (.45, .05) and 155 for (.30, .15) give 90 or 80 % by an approximation."""
+    assert 0.75 < paired_power(155, 0.45, 0.15) < 0.93
+    assert 0.75 < paired_power(23, 0.50, 0.40) < 0.93
+
+
+def test_minimum_detectable():
+    found = minimum_detectable(100, 0.3)
+    assert paired_power(100, 0.3, found) == pytest.approx(0.8, abs=1e-6)
+    assert minimum_detectable(400, 0.3) < found < minimum_detectable(50, 0.3)
+    assert minimum_detectable(4, 1.0) is None and minimum_detectable(50, 0.05) is None and minimum_detectable(50, 0.0) is None
+    for bad in ({"n": 0, "discordance": 0.2}, {"n": 9, "discordance": 1.2}, {"n": 9, "discordance": 0.2, "power": 1.0}):
+        with pytest.raises(ValueError):
+            minimum_detectable(**bad)
