@@ -51,10 +51,11 @@ def answered_in_turn(model: Any, frame: Frame, samples: Sequence[Sample]) -> lis
     from transformers import DynamicCache
 
     found: list[bool] = []
-    cache, before = DynamicCache(config=model.config), []
+    cache = DynamicCache(config=model.config)
+    before: list[int] = []
     for sample in samples:
         ids, n_prompt = frame.continued(sample.input, sample.prefix, sample.answer)
-        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, ids[: n_prompt - 1], strict=False)))
+        same = len([*takewhile(lambda pair: pair[0] == pair[1], zip(before, ids[: n_prompt - 1], strict=False))])
         if same < len(before):
             cache.crop(same - len(before))  # a negative number of tokens is taken off the end
         rest = torch.tensor([ids[same:]], device=model.device)

@@ -17,6 +17,7 @@ from seal_eval.tunespec import TuneSpec
 
 FOLDER = Path(__file__).parent / "witness"
 WITHIN, BEYOND, N = 256, 1024, 100  # tokens, tokens, samples
+ON = "self_extend,group=8"
 
 
 @cache
@@ -62,13 +63,16 @@ def test_what_cannot_retrieve_does_not(method):
 
 def test_seal_on_top_recovers_more():
     """Where reading competes with habits, Self-Extend alone recovers some, SEAL's scales on top more."""
+    plain, extended = right(BEYOND, name="habits"), right(BEYOND, ON, "habits")
+    assert better(extended, plain) < 0.05
+    assert better(tuned(), extended) < 0.05
+
+
+def tuned():
+    """Which of N samples the model with habits answers with ON and scales learned under it."""
     model, frame = witness("habits")
-    on = "self_extend,group=8"
-    spec = TuneSpec(length=BEYOND, kl=0.0, cost_limit=1e9, on=on)  # prose says nothing to a model without words for it
-    with method_of(on).apply(model), trainable(model, spec) as trained:
+    spec = TuneSpec(length=BEYOND, kl=0.0, cost_limit=1e9, on=ON)  # prose says nothing to a model without words for it
+    with method_of(ON).apply(model), trainable(model, spec) as trained:
         learn(model, frame, spec, trained)
         with trained.on():
-            tuned = verdicts(model, frame, BEYOND)
-    plain, extended = right(BEYOND, name="habits"), right(BEYOND, on, "habits")
-    assert better(extended, plain) < 0.05
-    assert better(tuned, extended) < 0.05
+            return verdicts(model, frame, BEYOND)

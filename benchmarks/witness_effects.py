@@ -1,0 +1,29 @@
+"""What the tests see on the two witness models, as a table: of 100 lines asked, how many each method reads.
+
+python benchmarks/witness_effects.py > docs/witness.md
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+import test_witness as tests
+
+METHODS = (
+    "plain", "linear,factor=4", "ntk,factor=8", "dynamic_ntk,factor=4", "yarn,factor=4", "streaming,recent=200", "self_extend,group=8",
+    "self_extend,group=16", "dual_chunk",
+)  # fmt: skip
+
+
+def main() -> None:
+    print("| method |", " | ".join(f"{name}, {size:,}" for name in ("reader", "habits") for size in (tests.WITHIN, tests.BEYOND)), "|")
+    print("|---" * 5 + "|")
+    for method in METHODS:
+        found = [sum(tests.right(length, method, name)) for name in ("reader", "habits") for length in (tests.WITHIN, tests.BEYOND)]
+        print("|", " | ".join(map(str, [method, *found])), "|", flush=True)
+    print("|", " | ".join([f"{tests.ON} + SEAL, tuned here", "–", "–", "–", str(sum(tests.tuned()))]), "|")
+
+
+if __name__ == "__main__":
+    main()
