@@ -120,9 +120,9 @@ def beyond(plan: Plan, out: Path) -> list[str]:
     lines = ["| asked | tokens | method | alone | with SEAL | SEAL's gain, points | p |", "|---|---|---|---|---|---|---|"]
     for task, length, n in plan.tasks:
         for name, settings in plan.methods.items():
-            scaled = f"{name}+seal{settings}" if name != "plain" else "seal"
+            both = f"{name}+seal{settings}" if name != "plain" else "seal"
             alone = verdicts(plan, out, name + settings, task, length, n)
-            scaled = verdicts(plan, out, f"{scaled},adapter={card['folder']}", task, length, n)
+            scaled = verdicts(plan, out, f"{both},adapter={card['folder']}", task, length, n)
             gain = tango(*(sum((b, a) == pair for a, b in zip(alone, scaled, strict=True)) for pair in PAIRS))
             cells = [task, f"{length:,}", name + settings, *(percent(wilson(sum(v), len(v))) for v in (alone, scaled))]
             lines.append("| " + " | ".join([*cells, percent(gain, sign=True), p_text(gain.p_value)]) + " |")
