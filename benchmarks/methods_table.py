@@ -14,13 +14,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from seal_eval.compare import accuracy, difference, p_text, percent
+from seal_eval.cells import accuracy, difference
 from seal_eval.heads import HeadsSpec, head_map
 from seal_eval.losses import answered_in_turn
 from seal_eval.methods import method_of
 from seal_eval.models import load_model
 from seal_eval.names import safe
 from seal_eval.prompts import Frame
+from seal_eval.reading import p_text, percent
 from seal_eval.records import by_method, load_runs, pair
 from seal_eval.run import run
 from seal_eval.stats import tango, wilson

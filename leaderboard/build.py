@@ -6,15 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval import __version__
-from seal_eval.compare import DEPTH_EDGES, NOTE, Row, by_depth, compare, p_text, percent
+from seal_eval.cells import DEPTH_EDGES, by_depth
+from seal_eval.compare import Row, compare
+from seal_eval.design import design_of
 from seal_eval.errors import SealError
 from seal_eval.files import LOCK, only_writer, write_text
 from seal_eval.leaderboard.figures import THEMES, curves, heatmap
+from seal_eval.reading import p_text, percent
 from seal_eval.records import by_method, load_runs, models
 from seal_eval.tasks import get_task
 from seal_eval.types import Estimate, Run
 
 HERE = Path(__file__).parent
+NOTE = (
+    "Accuracy: Wilson's interval; differences: pairs of replies to the same prompt, Tango's score interval and the mid-p McNemar test. "
+    "Where documents repeat, both at the effective sample size, and whole documents are flipped. p is not adjusted."
+)
 MARKER = "site.txt"  # tells a folder of ours from somebody's documents
 
 
@@ -60,8 +67,11 @@ def render(runs: list[Run], baseline: str) -> dict[str, str]:
     """Relative path → text of every page and figure."""
     pages: dict[str, str] = {}
     blocks: dict[str, list[TaskBlock]] = {}
+    sentences: dict[str, str] = {}
     for number, model in enumerate(models(runs)):
-        rows = compare(runs, model, baseline)
+        found = compare(design_of(runs, model, baseline))
+        rows = found.of("cell")
+        sentences[model] = found.sentence
         records = by_method(runs, model)
         blocks[model] = []
         for task in dict.fromkeys(row.task for row in rows):
@@ -81,10 +91,10 @@ def render(runs: list[Run], baseline: str) -> dict[str, str]:
                     pages[f"figures/{block.slug}-depth-{theme}.svg"] = heatmap(cells, theme, module.unit)
             blocks[model].append(block)
     environment = _environment()
-    shared = {"version": __version__, "baseline": baseline, "note": NOTE.format(baseline=baseline)}
+    shared = {"version": __version__, "baseline": baseline, "note": NOTE}
     methods = {model: _methods(runs, model, baseline) for model in blocks}
     pages["index.html"] = environment.get_template("index.html").render(
-        shared | {"root": "", "blocks": blocks, "runs": runs, "methods": methods, "edges": DEPTH_EDGES}
+        shared | {"root": "", "blocks": blocks, "runs": runs, "methods": methods, "edges": DEPTH_EDGES, "sentences": sentences}
     )
     for run in runs:
         pages[f"runs/{run.run_id}.html"] = environment.get_template("run.html").render(shared | {"root": "../", "run": run})

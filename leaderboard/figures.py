@@ -4,7 +4,8 @@ import io
 import itertools
 from typing import Any
 
-from seal_eval.compare import DEPTH_EDGES, Row
+from seal_eval.cells import DEPTH_EDGES
+from seal_eval.compare import Row
 from seal_eval.types import Estimate
 
 THEMES = {

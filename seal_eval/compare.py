@@ -1,134 +1,62 @@
-"""Records → estimates: each method's accuracy per task and length, and its paired difference from the baseline."""
+"""Design → estimates: each method against the baseline over all cells, per task and per cell, with the test that the design allows."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
 
+import numpy as np
+
+from seal_eval.design import Design
 from seal_eval.errors import SealError
-from seal_eval.records import by_method, check_baseline, pair
-from seal_eval.stats import effective_length, tango, weighted_average, wilson
-from seal_eval.tasks import get_task
-from seal_eval.types import Estimate, Record, Run
+from seal_eval.stats import (
+    CochranQ,
+    Interaction,
+    Posterior,
+    Rank,
+    bayes_paired,
+    benjamini_hochberg,
+    cochran_q,
+    effective_length,
+    holm,
+    mcnemar,
+    method_by_length,
+    position_bias,
+    ranks,
+    sign_flip,
+    weighted_average,
+)  # fmt: skip
+from seal_eval.stats.choice import accuracy, difference, even, pair_table, repeats
+from seal_eval.stats.effective import effective_size
+from seal_eval.stats.layout import Array, Layout, document_totals, layout
+from seal_eval.stats.power import minimum_detectable
+from seal_eval.stats.resampling import bootstrap_columns
+from seal_eval.types import Estimate
+
+Scope = Literal["primary", "task", "cell"]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One model × method × task × length. `difference` is method − baseline, None for the baseline itself."""
+    """One method over all cells, on a task, or in a cell. `difference` is method − baseline, None for the baseline itself.
 
-    model: str
+    p_adjusted: the difference's p-value after Holm (primary, task) or Benjamini-Hochberg (cell). pairs: of 0/1 scores (both right, only
+    the method, only the baseline, neither). detectable: the smallest difference that so many pairs show with 80 % power at this
+    discordance, None when none can or documents repeat. Beside the primary result of 0/1 scores: the cluster bootstrap's interval, and the
+    posterior at the effective number of pairs.
+    """
+
+    scope: Scope
     method: str
-    task: str
-    length: int
+    task: str | None
+    length: int | None
+    n_documents: int
     accuracy: Estimate
     difference: Estimate | None
-    repeated_documents: bool  # several samples share a text: the test treats them as independent
-
-
-def compare(runs: list[Run], model: str, baseline: str = "plain", level: float = 0.95) -> list[Row]:
-    """Rows for one model, by task, length, then method with the baseline first.
-
-    Methods are paired with the baseline on sample ids over all they were run on. Raises SealError for an absent baseline
-    and for samples that cannot be paired, naming the first.
-    """
-    if not 0 < level < 1:
-        raise SealError(f"level is {level}, must lie between 0 and 1, for example 0.95")
-    table = by_method(runs, model)
-    check_baseline(list(table), baseline, model)
-    base = table[baseline]
-    rows = []
-    for method in [baseline, *sorted(m for m in table if m != baseline)]:
-        pairs = [(r, r) for r in base.values()] if method == baseline else pair(base, table[method], (baseline, method))
-        for task, length in sorted({(r.task, r.length) for r in base.values()}):
-            cell = [(b, m) for b, m in pairs if (b.task, b.length) == (task, length)]
-            documents = {b.document for b, _ in cell}
-            rows.append(
-                Row(
-                    model,
-                    method,
-                    task,
-                    length,
-                    accuracy([m for _, m in cell], level),
-                    None if method == baseline else difference(cell, level),
-                    len(documents) < len(cell),
-                )
-            )
-    return sorted(rows, key=lambda row: (row.task, row.length))
-
-
-DEPTH_EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # fifths of the prompt
-
-
-def by_depth(records: list[Record], level: float = 0.95) -> list[Estimate | None]:
-    """Accuracy in each fifth of the prompt, by where the needed fact starts; None where nothing was asked."""
-    cells: list[list[Record]] = [[] for _ in DEPTH_EDGES[1:]]
-    for record in records:
-        if record.depth is None:
-            continue
-        cells[min(int(record.depth * len(cells)), len(cells) - 1)].append(record)
-    return [accuracy(cell, level) if any(r.score is not None for r in cell) else None for cell in cells]
-
-
-def accuracy(records: list[Record], level: float = 0.95) -> Estimate:
-    """Share of right replies among the scored ones; unscored records are counted in n_missing."""
-    scores = [r.score for r in records if r.score is not None]
-    if not scores:
-        raise SealError(f"no scored reply among {len(records)} records; the run failed")
-    estimate = wilson(sum(s == 1 for s in scores), len(scores), level)
-    return Estimate(**{**vars(estimate), "n_missing": len(records) - len(scores)})
-
-
-def difference(cell: list[tuple[Record, Record]], level: float = 0.95) -> Estimate:
-    """Paired difference method − baseline over (baseline, method) records; a pair with an unscored side is missing."""
-    scored = [(b.score == 1, m.score == 1) for b, m in cell if b.score is not None and m.score is not None]
-    both, only_m = sum(b and m for b, m in scored), sum(m and not b for b, m in scored)
-    only_b = sum(b and not m for b, m in scored)
-    estimate = tango(both, only_m, only_b, len(scored) - both - only_m - only_b, level)
-    return Estimate(**{**vars(estimate), "n_missing": len(cell) - len(scored)})
-
-
-def percent(estimate: Estimate, sign: bool = False) -> str:
-    """'87.5 % (73.9–94.5)'; a difference carries its sign: '+72.5 (+53.4 to +83.7)'."""
-    value, low, high = (100 * x for x in (estimate.value, estimate.low, estimate.high))
-    return f"{value:+.1f} ({low:+.1f} to {high:+.1f})".replace("-", "−") if sign else f"{value:.1f} % ({low:.1f}–{high:.1f})"
-
-
-def p_text(p: float | None) -> str:
-    """'.031', '< .001'."""
-    return "" if p is None else "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
-
-
-def print_table(rows: list[Row], baseline: str) -> None:
-    """The rows as a table for people, and what the numbers are."""
-    from rich.console import Console
-    from rich.table import Table
-
-    level = round(100 * rows[0].accuracy.level)
-    table: Any = Table(title=f"{rows[0].model}: every method against {baseline}", title_justify="left")
-    for name, justify in (
-        ("task", "left"), ("tokens", "right"), ("method", "left"), ("n", "right"), (f"accuracy ({level} %)", "right"),
-        (f"− {baseline}, points ({level} %)", "right"), ("p", "right"),
-    ):  # fmt: skip
-        table.add_column(name, justify=justify)
-    for i, row in enumerate(rows):
-        new_cell = i + 1 == len(rows) or (rows[i + 1].task, rows[i + 1].length) != (row.task, row.length)
-        n = f"{row.accuracy.n}" + (f" ({row.accuracy.n_missing} unscored)" if row.accuracy.n_missing else "")
-        d = row.difference
-        table.add_row(
-            row.task,
-            _size(row.length, row.task),
-            row.method,
-            n,
-            percent(row.accuracy),
-            percent(d, sign=True) if d else "",
-            p_text(d.p_value if d else None),
-            end_section=new_cell,
-        )
-    console = Console()
-    console.print(table)
-    console.print(NOTE.format(baseline=baseline), style="dim", highlight=False)
-    if any(row.repeated_documents for row in rows):
-        console.print("Samples that share a document are treated as independent here: their p-values are too small.", style="yellow")
-    if lengths := over_lengths(rows):
-        _print_over_lengths(lengths, console)
+    p_adjusted: float | None = None
+    pairs: tuple[int, int, int, int] | None = None
+    detectable: float | None = None
+    bootstrap: Estimate | None = None
+    posterior: Posterior | None = None
 
 
 @dataclass(frozen=True)
@@ -140,48 +68,180 @@ class OverLengths:
     effective_length: Estimate  # in the task's unit
     rising: float  # average accuracy, weights rising with length
     falling: float
+    interaction: Interaction | None  # of the method with length, against the baseline
 
 
-def over_lengths(rows: list[Row]) -> list[OverLengths]:
-    """Effective length and weighted averages of every method and task that was run at two lengths or more."""
+@dataclass(frozen=True)
+class Position:
+    """Accuracy at the ends less accuracy in the middle third."""
+
+    task: str
+    method: str
+    bias: Estimate
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything `seal-eval compare` says of one model. rows: primary, tasks, cells; ranks: in the order of `methods`."""
+
+    name: str
+    methods: tuple[str, ...]
+    level: float
+    sentence: str
+    rows: tuple[Row, ...]
+    ranks: tuple[Rank, ...]
+    cochran: CochranQ | None  # with three methods or more, 0/1 scores and documents that do not repeat
+    lengths: tuple[OverLengths, ...]
+    positions: tuple[Position, ...]
+
+    @property
+    def baseline(self) -> str:
+        return self.methods[0]
+
+    def of(self, scope: Scope) -> list[Row]:
+        return [row for row in self.rows if row.scope == scope]
+
+
+def compare(design: Design, level: float = 0.95, sequential: bool = False) -> Comparison:
+    """All of it. Raises SealError for a level outside 0 to 1."""
+    if not 0 < level < 1:
+        raise SealError(f"level is {level}, must lie between 0 and 1, for example 0.95")
+    everything = np.ones(len(design.samples), dtype=bool)
+    primary = _beside(design, _rows(design, everything, "primary", None, None, level, sequential), level)
+    by_task = [row for task in design.tasks for row in _rows(design, design.of_task(task), "task", task, None, level, sequential)]
+    by_cell = [
+        row
+        for i, (task, length) in enumerate(design.cells)
+        for row in _rows(design, design.cell == i, "cell", task, length, level, sequential)
+    ]
+    rows = _adjusted(primary, "holm") + _adjusted(by_task, "holm") + _adjusted(by_cell, "bh")
+    whole = ~np.isnan(design.scores).any(axis=1)
+    parts = layout(design.document[whole], design.cell[whole]) if whole.any() else None
+    simple = parts is not None and not repeats(parts) and bool(np.isin(design.scores[whole], (0, 1)).all())
+    return Comparison(
+        design.name, design.methods, level, sentence(design, sequential), tuple(rows),
+        tuple(_ranks(design.scores[whole], parts, level)) if parts else (),
+        cochran_q(design.scores[whole]) if simple and len(design.methods) > 2 else None,
+        tuple(_over_lengths(design, by_cell, level)), tuple(_positions(design, level)),
+    )  # fmt: skip
+
+
+def _rows(
+    design: Design, mask: Array, scope: Scope, task: str | None, length: int | None, level: float, sequential: bool
+) -> list[Row]:  # fmt: skip
     found = []
-    for task, method in dict.fromkeys((row.task, row.method) for row in rows):
-        mine = [row for row in rows if (row.task, row.method) == (task, method)]
-        if len(mine) > 1:
-            cells = {row.length: (round(row.accuracy.value * row.accuracy.n), row.accuracy.n) for row in mine}
-            level = mine[0].accuracy.level
-            averages = weighted_average(cells, "rising"), weighted_average(cells, "falling")
-            found.append(OverLengths(task, method, effective_length(cells, level=level), *averages))
+    for column, method in enumerate(design.methods):
+        one = design.scores[mask, column]
+        base = design.scores[mask, 0]
+        documents, cells = design.document[mask], design.cell[mask]
+        scored, paired = ~np.isnan(one), ~np.isnan(one) & ~np.isnan(base)
+        if not scored.any() or not paired.any():
+            raise SealError(
+                f"{method}: no scored reply in common with {design.baseline} on {task or 'all tasks'}, first sample "
+                f"{design.samples[int(np.argmax(mask))]}; the run failed"
+            )
+        own = replace(accuracy(one[scored], documents[scored], cells[scored], level), n_missing=int((~scored).sum()))
+        gain = detectable = pairs = None
+        if column:
+            gain = difference(one[paired], base[paired], documents[paired], cells[paired], level, sequential)
+            gain = replace(gain, n_missing=int((~paired).sum()))
+            if np.isin(one[paired], (0, 1)).all() and np.isin(base[paired], (0, 1)).all():
+                pairs = pair_table(one[paired], base[paired])
+            if pairs and len(np.unique(documents[paired])) == gain.n:
+                detectable = minimum_detectable(gain.n, (pairs[1] + pairs[2]) / gain.n, level=level)
+        found.append(Row(scope, method, task, length, len(np.unique(documents)), own, gain, None, pairs, detectable))
     return found
 
 
-def _print_over_lengths(lengths: list[OverLengths], console: Any) -> None:
-    from rich.table import Table
-
-    table: Any = Table(title="over lengths", title_justify="left")
-    table.add_column("task")
-    table.add_column("method")
-    for name in ("effective length", "weights rising", "weights falling"):
-        table.add_column(name, justify="right")
-    for row in lengths:
-        e = row.effective_length
-        span = f"{_size(e.value, row.task)} ({e.low:,.0f} to {e.high:,.0f})"
-        table.add_row(row.task, row.method, span, f"{100 * row.rising:.1f} %", f"{100 * row.falling:.1f} %")
-    console.print(table)
-    console.print(LENGTHS_NOTE, style="dim", highlight=False)
-
-
-def _size(length: float, task: str) -> str:
-    """'1,024', or with its unit when that is not tokens: '200 lines'."""
-    unit = get_task(task).unit
-    return f"{length:,.0f}" if unit == "tokens" else f"{length:,.0f} {unit}"
+def _beside(design: Design, rows: list[Row], level: float) -> list[Row]:
+    """The primary rows with the bootstrap's intervals and posteriors, over the samples that all methods have a score for."""
+    whole = ~np.isnan(design.scores).any(axis=1)
+    scores = design.scores[whole]
+    if len(np.unique(design.document[whole])) < 2 or not np.isin(scores, (0, 1)).all():
+        return rows
+    parts = layout(design.document[whole], design.cell[whole])
+    gains = scores[:, 1:] - scores[:, :1]
+    found = [rows[0]]
+    for row, values, interval in zip(rows[1:], gains.T, bootstrap_columns(gains, parts, level), strict=True):
+        only_a, only_b = (float(parts.average((values == side).astype(float))) for side in (1, -1))
+        n = effective_size(parts, values, only_a + only_b - (only_a - only_b) ** 2, level)
+        # the prior needs the concordant pairs only together
+        posterior = bayes_paired(n * (1 - only_a - only_b), n * only_a, n * only_b, 0, level=level)
+        found.append(replace(row, bootstrap=interval, posterior=posterior))
+    return found
 
 
-LENGTHS_NOTE = (
-    "effective length: the longest length tested whose accuracy reaches 85.6 % (RULER), 0 when none does; from and to the lengths that "
-    "the lower and upper Wilson bounds reach. Averages: accuracy over lengths weighted 1, 2, … upwards or downwards."
-)
-NOTE = (
-    "accuracy: Wilson interval. Difference: pairs of replies to the same prompt, Tango's score interval; p: two-sided mid-p McNemar, "
-    "not adjusted for the number of rows."
-)
+def _adjusted(rows: list[Row], how: Literal["holm", "bh"]) -> list[Row]:
+    told = [row.difference.p_value for row in rows if row.difference and row.difference.p_value is not None]
+    adjusted = iter(holm(told) if how == "holm" else benjamini_hochberg(told))
+    return [replace(row, p_adjusted=next(adjusted)) if row.difference else row for row in rows]
+
+
+def _ranks(scores: Array, parts: Layout, level: float) -> list[Rank]:
+    """Places over all cells, from the pairwise tests of the primary result."""
+    totals = document_totals(parts, scores)
+    by_table = bool(np.isin(scores, (0, 1)).all()) and not repeats(parts) and even(parts)
+
+    def p_value(i: int, j: int) -> float:
+        if by_table:
+            return mcnemar(*pair_table(scores[:, i], scores[:, j])).p_midp
+        return sign_flip(totals[:, i] - totals[:, j]).p_value
+
+    return ranks([float(x) for x in parts.average(scores)], p_value, level)
+
+
+def _over_lengths(design: Design, rows: list[Row], level: float) -> Iterator[OverLengths]:
+    for task in design.tasks:
+        mask = design.of_task(task)
+        size = np.array([design.cells[i][1] or 0 for i in design.cell[mask]])
+        if len(np.unique(size)) < 2:
+            continue
+        for column, method in enumerate(design.methods):
+            mine = [row for row in rows if (row.task, row.method) == (task, method)]
+            cells = {row.length or 0: (round(row.accuracy.value * row.accuracy.n), row.accuracy.n) for row in mine}
+            one, base = design.scores[mask, column], design.scores[mask, 0]
+            paired = ~np.isnan(one) & ~np.isnan(base)
+            both = np.concatenate([one[paired], base[paired]])
+            interaction = None
+            if column and np.isin(both, (0, 1)).all():
+                interaction = method_by_length(one[paired], base[paired], size[paired], design.document[mask][paired], level)
+            averages = weighted_average(cells, "rising"), weighted_average(cells, "falling")
+            yield OverLengths(task, method, effective_length(cells, level=level), *averages, interaction)
+
+
+def _positions(design: Design, level: float) -> Iterator[Position]:
+    for task in design.tasks:
+        for column, method in enumerate(design.methods):
+            scores = design.scores[:, column]
+            mask = design.of_task(task) & ~np.isnan(design.depth) & np.isin(scores, (0, 1))
+            if not mask.any() or len(np.unique(design.document[mask])) < 2:
+                continue
+            bias = position_bias(scores[mask], design.depth[mask], design.document[mask], level)
+            if bias:
+                yield Position(task, method, bias)
+
+
+def sentence(design: Design, sequential: bool = False) -> str:
+    """Which test the primary result has and why, and what would make it invalid."""
+    n, k, c = len(design.samples), len(design.documents), len(design.cells)
+    over = "one cell" if c == 1 else f"{c} cells of equal weight"
+    parts = layout(design.document, design.cell)
+    scored = design.scores[~np.isnan(design.scores)]
+    binary = bool(np.isin(scored, (0, 1)).all())
+    if repeats(parts):
+        test = "a sign-flip test of whole documents"
+        why = f"the {n:,} samples stand on {k:,} documents, and questions on one document are not independent"
+        least = f" (with {k} documents no p below {2.0 ** (1 - k):.2g} is possible)" if k <= 10 else ""
+        bad = f"it would be invalid if documents shared text or had been drawn otherwise than independently{least}"
+    else:
+        if binary and even(parts):
+            test, why = "the two-sided mid-p McNemar test", "replies to the same prompt are pairs of 0/1 scores and no document repeats"
+        elif binary:
+            test, why = "a sign-flip test of samples", "no document repeats, and the cells have different sizes but count alike"
+        else:
+            test, why = "a sign-flip test of samples", "no document repeats, and scores are not only 0 and 1"
+        bad = f"it would be invalid if some of the {n:,} samples shared a text without saying so"
+    looks = ", or if one looked again and again until p is small (--anytime allows that)"
+    if sequential:
+        test, looks = "an anytime-valid test (evidence against no difference, bounded at every look)", ""
+    return f"Over {over}: {test}, since {why}; {bad}{looks}."

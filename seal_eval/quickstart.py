@@ -5,13 +5,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seal_eval.compare import accuracy, compare, difference, p_text, percent, print_table
+from seal_eval.compare import Comparison, compare
+from seal_eval.design import design_of
 from seal_eval.errors import SealError
 from seal_eval.files import CARD, LOCK, only_writer, read_json, write_json
 from seal_eval.models import resolve
 from seal_eval.names import safe
-from seal_eval.records import by_method, load_runs, pair
+from seal_eval.reading import p_equals, percent
+from seal_eval.records import by_method, load_runs
 from seal_eval.run import run
+from seal_eval.tables import show
 from seal_eval.tunespec import TuneSpec
 from seal_eval.tuning import cost_line, tune
 
@@ -55,10 +58,11 @@ def quickstart(out: Path, plan: Plan | None = None) -> dict[str, Any]:
         _evaluate(plan, results, "seal", f",adapter={adapter}")
         _say(5, "compare")
         runs = load_runs(results)
-        print_table(compare(runs, safe(plan.model)), "plain")
+        found = compare(design_of(runs, safe(plan.model)))
+        show(found)
         _say(6, "site")
         page = build(results, out / "site")
-    return _headline(runs, plan, card, page)
+    return _headline(found, plan, card, page)
 
 
 def _evaluate(plan: Plan, results: Path, method: str, settings: str = "") -> None:
@@ -73,26 +77,19 @@ def _evaluate(plan: Plan, results: Path, method: str, settings: str = "") -> Non
         run(["--model", "seal", "--model_args", model_args, "--tasks", task, "--metadata", metadata, "--output_path", str(results)])
 
 
-def _headline(runs: list[Any], plan: Plan, card: dict[str, Any], page: Path) -> dict[str, Any]:
-    table = by_method(runs, safe(plan.model))
-    pairs = [
-        (b, m) for b, m in pair(table["plain"], table["seal"], ("plain", "seal"))
-        if (b.task, b.length) == (plan.tuning.task, plan.headline_length)
-    ]  # fmt: skip
-    plain, seal, gain = accuracy([b for b, _ in pairs]), accuracy([m for _, m in pairs]), difference(pairs)
+def _headline(found: Comparison, plan: Plan, card: dict[str, Any], page: Path) -> dict[str, Any]:
+    place = (plan.tuning.task, plan.headline_length)
+    rows = {row.method: row for row in found.of("cell") if (row.task, row.length) == place}
+    plain, seal, gain = rows["plain"].accuracy, rows["seal"].accuracy, rows["seal"].difference
+    assert gain
     ratio = card["prose_perplexity_ratio"]
     print(
         f"\nSEAL raises {plan.tuning.task} at {plan.headline_length} tokens from {percent(plain)} to {percent(seal)}: "
-        f"{percent(gain, sign=True)} points, n = {gain.n}, mid-p McNemar p {_p(gain.p_value)}."
+        f"{percent(gain, sign=True)} points, n = {gain.n}, {gain.method.partition('; ')[2]} p {p_equals(gain.p_value)}."
     )
     print(f"What it costs elsewhere: {cost_line(card)}.")
     print(f"Page: {page}")
     return {"plain": asdict(plain), "seal": asdict(seal), "difference": asdict(gain), "perplexity_ratio": ratio, "page": str(page)}
-
-
-def _p(p: float | None) -> str:
-    text = p_text(p)
-    return text if text.startswith("<") else f"= {text}"
 
 
 def _keep_plan(out: Path, plan: Plan) -> None:

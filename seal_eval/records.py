@@ -10,6 +10,7 @@ from typing import Any
 
 from seal_eval.errors import SealError, nearest
 from seal_eval.files import read_json, sha256
+from seal_eval.foreign import read_foreign
 from seal_eval.names import method_label, safe
 from seal_eval.tasks import base_task, get_task
 from seal_eval.types import Record, Run
@@ -20,18 +21,25 @@ _KIND: dict[str, Callable[[Any], Any]] = {
 }  # fmt: skip
 
 
-def load_runs(folder: Path) -> list[Run]:
-    """Every run below `folder`, oldest first. Raises SealError naming file and line for anything damaged."""
+# of stock engines' model_args: what makes the same model another subject
+STOCK_SETTINGS = ("peft", "delta", "revision", "subfolder", "rope_parameters", "rope_scaling", "hf_overrides", "max_position_embeddings")
+
+
+def load_runs(folder: Path, foreign: bool = False, metric: str = "") -> list[Run]:
+    """Every run below `folder`, oldest first; with `foreign` also its tasks that are not ours, by `metric` (see `read_foreign`).
+
+    Raises SealError naming file and line for anything damaged.
+    """
     if not folder.is_dir():
         raise SealError(f"results folder {folder} does not exist")
     files = sorted(f for f in folder.rglob("results_*.json") if not any(p.startswith(".") for p in f.relative_to(folder).parts))
     if not files:
         raise SealError(f"{folder} holds no results_*.json; write some with seal-eval run --output_path {folder}")
-    runs = sorted((_read_run(file) for file in files), key=lambda run: (run.date, run.run_id))
+    runs = sorted((_read_run(file, foreign, metric) for file in files), key=lambda run: (run.date, run.run_id))
     return _tell_apart(runs)
 
 
-def _read_run(file: Path) -> Run:
+def _read_run(file: Path, foreign: bool, metric: str) -> Run:
     data = read_json(file)
     if not isinstance(data, dict) or not isinstance(data.get("config"), dict) or not isinstance(data.get("results"), dict):
         raise SealError(f"{file}: not an lm-eval results file (no 'config' and 'results')")
@@ -46,25 +54,26 @@ def _read_run(file: Path) -> Run:
     records: list[Record] = []
     hashes = {file.name: digest}
     for task in sorted(data["results"]):
-        if not (base := base_task(task)):
+        base = base_task(task)
+        if not base and (not foreign or (data.get("group_subtasks") or {}).get(task)):  # a group has no samples of its own
             continue
         samples = file.with_name(f"samples_{task}_{stamp}.jsonl")
         if not samples.is_file():
             raise SealError(f"{samples} is missing: {file.name} reports {task}; run again with --log_samples")
         hashes[samples.name] = sha256(samples)
-        rows = list(_read_samples(samples, base, run_id))
+        rows = list(_read_samples(samples, base, run_id) if base else read_foreign(samples, task, run_id, metric))
         records += rows
         reported = (data.get("n-samples") or {}).get(task, {}).get("effective")
         if reported is not None and reported != len(rows):
             raise SealError(f"{samples} holds {len(rows)} samples, {file.name} reports {reported}; the file is cut or was edited")
     if not records:
-        raise SealError(f"{file}: no seal_* task in it ({', '.join(data['results']) or 'no task at all'})")
+        raise SealError(f"{file}: no {'scored' if foreign else 'seal_*'} task in it ({', '.join(data['results']) or 'no task at all'})")
     sidecar = file.with_name(f"command_{stamp}.txt")
     return Run(
         run_id=run_id,
-        model=safe(str(own.get("model") or model_args.get("pretrained") or config.get("model"))),
+        model=safe(str(own.get("model") or model_args.get("pretrained") or model_args.get("model") or config.get("model"))),
         method=str(own.get("method") or method_label("stock", model_args)),
-        settings=own.get("settings") or ({"peft": model_args["peft"]} if "peft" in model_args else {}),
+        settings=own.get("settings") or {k: v for k, v in model_args.items() if k in STOCK_SETTINGS},
         about=own.get("about") or {},
         config=config,
         versions=_versions(data, own),
@@ -73,6 +82,7 @@ def _read_run(file: Path) -> Run:
         command=sidecar.read_text(encoding="utf-8").strip() if sidecar.is_file() else _stock_command(config, model_args, data),
         seconds=float(data["total_evaluation_time_seconds"]) if data.get("total_evaluation_time_seconds") else None,
         files=hashes,
+        task_versions={task: str(version) for task, version in (data.get("versions") or {}).items()},
         records=tuple(records),
     )
 
@@ -120,37 +130,63 @@ def _read_samples(file: Path, task: str, run_id: str) -> Iterator[Record]:
 
 def by_method(runs: list[Run], model: str) -> dict[str, dict[str, Record]]:
     """method → sample id → record, for one model. A sample answered twice by a method is an error naming it."""
+    return _by_subject([run for run in runs if run.model == model], lambda run: run.method)
+
+
+def by_model(runs: list[Run]) -> dict[str, dict[str, Record]]:
+    """model → sample id → record, for runs of one method or of models that have one each."""
+    return _by_subject(runs, lambda run: run.model)
+
+
+def _by_subject(runs: list[Run], subject: Callable[[Run], str]) -> dict[str, dict[str, Record]]:
     table: dict[str, dict[str, Record]] = defaultdict(dict)
     owner: dict[tuple[str, str], Run] = {}
     for run in runs:
-        if run.model != model:
-            continue
+        name = subject(run)
         for record in run.records:
-            earlier = owner.setdefault((run.method, record.sample_id), run)
+            earlier = owner.setdefault((name, record.sample_id), run)
             if earlier is not run:
                 raise SealError(
-                    f"{model}, method {run.method}: sample {record.sample_id} stands in two runs, {earlier.date} and {run.date}; "
+                    f"{run.model}, method {run.method}: sample {record.sample_id} stands in two runs, {earlier.date} and {run.date}; "
                     "move one of them out of the results folder"
                 )
-            table[run.method][record.sample_id] = record
+            table[name][record.sample_id] = record
     return dict(table)
 
 
 def pair(baseline: dict[str, Record], other: dict[str, Record], names: tuple[str, str]) -> list[tuple[Record, Record]]:
     """(baseline's record, other's record) for every sample, in id order.
 
-    Raises SealError naming the first sample that only one of them has, or whose prompt or target differs.
+    Raises SealError naming the run and the first sample that only one of them has, or whose prompt or target differs.
     """
     for have, lack, i in ((baseline, other, 1), (other, baseline, 0)):
         if missing := sorted(set(have) - set(lack)):
+            runs = ", ".join(sorted({record.run_id for record in lack.values()}))
             raise SealError(
-                f"{names[i]} lacks {len(missing)} samples that {names[1 - i]} has, first {missing[0]}; "
+                f"{names[i]} (run {runs or 'none'}) lacks {len(missing)} samples that {names[1 - i]} has, first {missing[0]}; "
                 "run both with the same tasks, --metadata and --limit"
             )
     for key in sorted(baseline):
         if baseline[key].prompt_hash != other[key].prompt_hash:
-            raise SealError(f"sample {key} has another prompt or target in {names[1]} than in {names[0]}; they cannot be paired")
+            raise SealError(
+                f"sample {key} has another prompt or target in {names[1]} (run {other[key].run_id}) than in {names[0]} "
+                f"(run {baseline[key].run_id}); they cannot be paired"
+            )
     return [(baseline[key], other[key]) for key in sorted(baseline)]
+
+
+def check_versions(runs: list[Run]) -> None:
+    """Raise when two runs were scored by different versions of a task."""
+    seen: dict[str, tuple[str, Run]] = {}
+    for run in runs:
+        for task in {record.task for record in run.records} & set(run.task_versions):
+            version, earlier = seen.setdefault(task, (run.task_versions[task], run))
+            if version != run.task_versions[task]:
+                first = next(record.sample_id for record in run.records if record.task == task)
+                raise SealError(
+                    f"{task} has version {version} in run {earlier.run_id} and {run.task_versions[task]} in run {run.run_id} (first sample "
+                    f"{first}); scores of two versions cannot be compared: run one of them again"
+                )
 
 
 def models(runs: list[Run]) -> list[str]:

@@ -89,7 +89,7 @@ class Record:
     run_id: str
     sample_id: str
     task: str
-    length: int
+    length: int | None  # None: a task of others, which does not say
     n_tokens: int
     depth: float | None
     document: str
@@ -117,19 +117,20 @@ class Run:
     command: str
     seconds: float | None
     files: dict[str, str]  # file name → sha256
+    task_versions: dict[str, str]  # as lm-eval names its tasks
     records: tuple[Record, ...] = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its interval. A paired difference also has p_value and n_discordant."""
+    """A number with its interval, and the name of the method that gave both. A paired difference also has p_value and n_discordant."""
 
     value: float
     low: float
     high: float
     level: float
     n: int
-    how: str
+    method: str
     n_missing: int = 0
     p_value: float | None = None
     n_discordant: int | None = None

@@ -5,8 +5,11 @@ import shutil
 
 import pytest
 
-from seal_eval.compare import by_depth, compare, difference, percent
+from seal_eval.cells import by_depth, difference
+from seal_eval.compare import compare
+from seal_eval.design import design_of
 from seal_eval.errors import SealError
+from seal_eval.reading import percent
 from seal_eval.records import by_method, load_runs, pair
 from seal_eval.types import Record
 
@@ -86,14 +89,14 @@ def test_unpaired_samples_are_refused(copy):
     data = json.loads(results.read_text())
     data["n-samples"]["seal_lines"]["effective"] = 9
     results.write_text(json.dumps(data))
-    with pytest.raises(SealError, match="seal lacks 1 samples that plain has, first seal_lines-eval-400-0-0"):
-        compare(load_runs(copy), MODEL)
+    with pytest.raises(SealError, match=r"seal \(run .*\) lacks 1 samples that plain has, first seal_lines-eval-400-0-0"):
+        design_of(load_runs(copy), MODEL)
 
 
 def test_other_prompts_are_refused(copy):
     edit(samples_file(copy), lambda rows: [{**r, "prompt_hash": "f00"} for r in rows])
-    with pytest.raises(SealError, match="sample seal_lines-eval-400-0-0 has another prompt or target in seal than in plain"):
-        compare(load_runs(copy), MODEL)
+    with pytest.raises(SealError, match=r"sample seal_lines-eval-400-0-0 has another prompt or target in seal \(run .* than in plain"):
+        design_of(load_runs(copy), MODEL)
 
 
 def test_doubled_run_is_refused(copy):
@@ -103,7 +106,7 @@ def test_doubled_run_is_refused(copy):
     file = next(folder.glob("results_19*"))
     file.write_text(file.read_text() + "\n")
     with pytest.raises(SealError, match="sample seal_lines-eval-400-0-0 stands in two runs"):
-        compare(load_runs(copy), MODEL)
+        design_of(load_runs(copy), MODEL)
 
 
 def test_absent_baseline(results):
@@ -120,7 +123,7 @@ def test_compare_by_counting(results):
     """Every row against counts made here."""
     runs = load_runs(results)
     table = by_method(runs, MODEL)
-    rows = compare(runs, MODEL)
+    rows = compare(design_of(runs, MODEL)).of("cell")
     assert [(r.task, r.length, r.method) for r in rows] == [
         (t, n, m) for t in ("seal_lines", "seal_needle") for n in (400, 700) for m in ("plain", "seal")
     ]  # fmt: skip
@@ -130,6 +133,7 @@ def test_compare_by_counting(results):
         if row.difference:
             gains = [r.score - table["plain"][k].score for k, r in mine.items()]
             assert row.difference.value == pytest.approx(sum(gains) / 5)
+            assert sum(row.pairs) == 5
             assert row.difference.n_discordant == sum(g != 0 for g in gains)
 
 
@@ -140,7 +144,7 @@ def record(i, score, depth=0.5):
 def test_missing_is_counted_not_scored():
     estimate = difference([(record(0, 1.0), record(0, None)), (record(1, 0.0), record(1, 1.0)), (record(2, None), record(2, 1.0))])
     assert (estimate.n, estimate.n_missing, estimate.value) == (1, 2, 1.0)
-    with pytest.raises(SealError, match="b lacks 1 samples that a has"):
+    with pytest.raises(SealError, match=r"b \(run none\) lacks 1 samples that a has"):
         pair({"s0": record(0, 1.0)}, {}, ("a", "b"))
 
 
@@ -151,6 +155,6 @@ def test_depth_fifths():
 
 def test_table_shows_interval_and_p(results):
     out = seal_eval("compare", results, env={"COLUMNS": "160"}).stdout
-    assert "plain" in out and "seal" in out and "Tango" in out and "mid-p McNemar" in out
-    row = compare(load_runs(results), MODEL)[0]
+    assert "plain" in out and "seal" in out and "Tango" in out and "sign-flip" in out
+    row = compare(design_of(load_runs(results), MODEL)).of("cell")[0]
     assert percent(row.accuracy) in out

@@ -8,9 +8,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from seal_eval.compare import compare, percent
+from seal_eval.compare import compare
+from seal_eval.design import design_of
 from seal_eval.errors import SealError
 from seal_eval.leaderboard.build import build
+from seal_eval.reading import percent
 from seal_eval.records import load_runs
 
 from conftest import seal_eval
@@ -40,7 +42,7 @@ def test_same_bytes(results, site, tmp_path):
 
 def test_every_number_of_compare_is_on_the_page(results, site):
     page = (site / "index.html").read_text()
-    for row in compare(load_runs(results), "tiny-llama"):
+    for row in compare(design_of(load_runs(results), "tiny-llama")).of("cell"):
         assert percent(row.accuracy) in page
         assert row.difference is None or percent(row.difference, sign=True) in page
 

@@ -45,6 +45,13 @@ def _check(k: int, n: int, level: float) -> None:
         raise ValueError(f"k={k} successes in n={n} trials: needs whole numbers with 0 <= k <= n and n > 0")
 
 
+def z_of(level: float) -> float:
+    """The standard normal quantile of a two-sided level: 1.96 for .95."""
+    from scipy.stats import norm
+
+    return float(norm.ppf((1 + level) / 2))
+
+
 def check_level(level: float) -> None:
     """Raise ValueError for a confidence level outside 0..1."""
     if not 0 < level < 1:

@@ -6,13 +6,13 @@ The table of pairs is always given as (both right, only A right, only B right, n
 import math
 from dataclasses import dataclass
 
-from seal_eval.stats.intervals import check_level, wilson
+from seal_eval.stats.intervals import check_level, wilson, z_of
 from seal_eval.types import Estimate
 
 
 @dataclass(frozen=True)
 class McNemar:
-    """Tests of equal accuracy. chi2 and p_chi2 (uncorrected, 1 degree of freedom) are None without a discordant pair."""
+    """Tests of equal accuracy. p_value is the mid-p; chi2 and p_chi2 (uncorrected, 1 df) are None without a discordant pair."""
 
     p_exact: float
     p_midp: float
@@ -20,6 +20,11 @@ class McNemar:
     p_chi2: float | None
     n: int
     n_discordant: int
+    method: str = "McNemar: exact, mid-p and asymptotic"
+
+    @property
+    def p_value(self) -> float:
+        return self.p_midp
 
 
 def mcnemar(both: int, only_a: int, only_b: int, neither: int) -> McNemar:
@@ -45,31 +50,37 @@ def tango(both: int, only_a: int, only_b: int, neither: int, level: float = 0.95
 
     Keeps a nonzero width without discordant pairs. p_value is McNemar's mid-p.
     """
-    from scipy.optimize import brentq
-    from scipy.stats import norm
-
-    n, b, c = _check(both, only_a, only_b, neither), only_a, only_b
+    n = _check(both, only_a, only_b, neither)
     check_level(level)
-    if n == 0:
-        raise ValueError("no pairs: an interval needs at least one")
-    z = float(norm.ppf((1 + level) / 2))
-    value = (b - c) / n
+    _some(n)
+    low, high = tango_bounds(only_a, only_b, n, z_of(level))
+    test = mcnemar(both, only_a, only_b, neither)
+    value = (only_a - only_b) / n
+    return Estimate(value, low, high, level, n, "Tango score; McNemar mid-p", p_value=test.p_midp, n_discordant=test.n_discordant)
+
+
+def tango_bounds(only_a: float, only_b: float, n: float, z: float) -> tuple[float, float]:
+    """The differences whose score statistic lies within ±z. Counts need not be whole: an effective number of pairs has none."""
+    from scipy.optimize import brentq
+
+    b, c, value = only_a, only_b, (only_a - only_b) / n
 
     def score(delta: float) -> float:
-        # restricted maximum-likelihood estimate of P(only B) under the difference delta
-        a_ = 2 * n
-        b_ = -b - c + (2 * n - b + c) * delta
-        c_ = -c * delta * (1 - delta)
-        p21 = (math.sqrt(max(b_ * b_ - 4 * a_ * c_, 0.0)) - b_) / (2 * a_)
-        variance = n * (2 * p21 + delta * (1 - delta))
         gap = b - c - n * delta
+        variance = n * (2 * restricted(b, c, n, delta) + delta * (1 - delta))
         return 0.0 if gap == 0 else gap / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, gap)
 
     edge = 1 - 1e-12
     low = -1.0 if score(-edge) <= z else float(brentq(lambda d: min(score(d), 1e9) - z, -edge, value, xtol=1e-12))
     high = 1.0 if score(edge) >= -z else float(brentq(lambda d: max(score(d), -1e9) + z, value, edge, xtol=1e-12))
-    test = mcnemar(both, only_a, only_b, neither)
-    return Estimate(value, low, high, level, n, "Tango score; McNemar mid-p", p_value=test.p_midp, n_discordant=test.n_discordant)
+    return low, high
+
+
+def restricted(only_a: float, only_b: float, n: float, delta: float) -> float:
+    """The maximum-likelihood estimate of P(only B) when P(only A) − P(only B) = delta (Tango 1998, eq. 8)."""
+    linear = -only_a - only_b + (2 * n - only_a + only_b) * delta
+    constant = -only_b * delta * (1 - delta)
+    return (math.sqrt(max(linear * linear - 8 * n * constant, 0.0)) - linear) / (4 * n)
 
 
 def newcombe(both: int, only_a: int, only_b: int, neither: int, level: float = 0.95) -> Estimate:
@@ -79,8 +90,7 @@ def newcombe(both: int, only_a: int, only_b: int, neither: int, level: float = 0
     """
     n, b, c = _check(both, only_a, only_b, neither), only_a, only_b
     check_level(level)
-    if n == 0:
-        raise ValueError("no pairs: an interval needs at least one")
+    _some(n)
     a, z = wilson(both + b, n, level), wilson(both + c, n, level)
     product = (both + b) * (c + neither) * (both + c) * (b + neither)
     together = both * neither - b * c
@@ -95,6 +105,11 @@ def newcombe(both: int, only_a: int, only_b: int, neither: int, level: float = 0
     high = value + reach(a.high - a.value, z.value - z.low)
     test = mcnemar(both, only_a, only_b, neither)
     return Estimate(value, max(low, -1.0), min(high, 1.0), level, n, "Newcombe 10; McNemar mid-p", p_value=test.p_midp, n_discordant=b + c)
+
+
+def _some(n: int) -> None:
+    if n == 0:
+        raise ValueError("no pairs: an interval needs at least one")
 
 
 def _check(*table: int) -> int:

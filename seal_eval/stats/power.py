@@ -1,8 +1,24 @@
-"""How large a difference a paired comparison of 0/1 scores can see."""
+"""How large a difference a paired comparison of 0/1 scores can see, and what it takes to see one."""
+
+import math
+from dataclasses import dataclass
 
 import numpy as np
 
-from seal_eval.stats.intervals import check_level
+from seal_eval.stats.intervals import check_level, z_of
+
+MOST_EXACT = 4000  # pairs; beyond, the approximation is within a pair in a thousand
+LEAST_RECORDS = 6  # with fewer, no outcome of a sign-flip test is below .05
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`records` of `questions` each, and what they cost; `effective` pairs are as good if they were independent."""
+
+    records: int
+    questions: int
+    seconds: float
+    effective: float
 
 
 def paired_power(n: int, discordance: float, difference: float, level: float = 0.95) -> float:
@@ -45,6 +61,53 @@ def minimum_detectable(n: int, discordance: float, power: float = 0.8, level: fl
     if paired_power(n, discordance, 0.0, level) >= power:
         return 0.0
     return float(brentq(lambda d: paired_power(n, discordance, min(d, discordance), level) - power, 0.0, discordance, xtol=1e-9))
+
+
+def connor(discordance: float, difference: float, power: float = 0.8, level: float = 0.95) -> int:
+    """Independent pairs for McNemar's test by Connor's formula: (z_{α/2} √ψ + z_β √(ψ − δ²))² / δ² (Connor 1987, Biometrics 43:207).
+
+    ψ: discordance, δ: difference. Raises ValueError for no difference, one above the discordance, and values out of range.
+    """
+    _check(1, discordance, level)
+    if not 0.5 <= power < 1:
+        raise ValueError(f"power={power} must lie between 0.5 and 1, for example 0.8")
+    if not 0 < abs(difference) <= discordance:
+        raise ValueError(f"difference={difference} must not be 0 and cannot exceed the discordance, {discordance}, on either side")
+    root = z_of(level) * math.sqrt(discordance) + z_of(2 * power - 1) * math.sqrt(discordance - difference**2)
+    return math.ceil((root / difference) ** 2)
+
+
+def pairs_needed(discordance: float, difference: float, power: float = 0.8, level: float = 0.95) -> int:
+    """The fewest independent pairs for which `paired_power` reaches `power`; `connor` where that is above `MOST_EXACT`. Raises as that."""
+    n = connor(discordance, difference, power, level)
+    if n > MOST_EXACT:
+        return n
+    low, high = 1, max(n, 8)
+    while paired_power(high, discordance, difference, level) < power:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if paired_power(middle, discordance, difference, level) >= power else (middle, high)
+    return high
+
+
+def plans(pairs: int, correlation: float, seconds_per_record: float, seconds_per_question: float, most_questions: int = 100) -> list[Plan]:
+    """For each number of questions per record, the fewest records as good as `pairs` independent pairs, in order of cost, cheapest first.
+
+    q questions of a record are worth q / (1 + (q − 1) ρ) independent ones (Kish 1965, section 5.4), ρ being the intra-document
+    correlation of the paired difference; the best q is near √(record's cost / question's cost · (1 − ρ) / ρ) (Cochran 1977, section
+    10.6). Raises ValueError for values out of range.
+    """
+    if pairs < 1 or most_questions < 1 or not 0 <= correlation <= 1:
+        raise ValueError(f"pairs={pairs}, most_questions={most_questions}, correlation={correlation}: needs >= 1, >= 1, and 0 to 1")
+    if not (seconds_per_record >= 0 and seconds_per_question >= 0 and seconds_per_record + seconds_per_question > 0):
+        raise ValueError(f"seconds_per_record={seconds_per_record}, seconds_per_question={seconds_per_question}: needs costs of at least 0")
+    found = []
+    for q in range(1, most_questions + 1):
+        worth = q / (1 + (q - 1) * correlation)
+        records = max(math.ceil(pairs / worth - 1e-9), LEAST_RECORDS)
+        found.append(Plan(records, q, records * (seconds_per_record + q * seconds_per_question), records * worth))
+    return sorted(found, key=lambda plan: (plan.seconds, plan.questions))
 
 
 def _rejected_up_to(m: int, alpha: float) -> int:

@@ -1,0 +1,67 @@
+"""Lost in the middle: is what stands in the middle third found less often than what stands at the ends?"""
+
+from typing import Any
+
+import numpy as np
+
+from seal_eval.stats.clusters import sign_flip
+from seal_eval.stats.intervals import check_level
+from seal_eval.stats.layout import Values, layout
+from seal_eval.stats.resampling import RESAMPLES, cluster_bootstrap
+from seal_eval.types import Estimate
+
+THIRDS = (1 / 3, 2 / 3)
+
+
+def position_bias(
+    scores: Values,
+    depths: Values,
+    documents: Values,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Estimate | None:
+    """Accuracy at the ends less accuracy in the middle third (Liu et al. 2024, TACL 12:157); above 0: lost in the middle.
+
+    Documents that are asked in both parts are compared with themselves: mean of their differences, cluster bootstrap, sign-flip test.
+    Where there are fewer than two such documents, the parts are independent: Newcombe's score interval (1998, Statist. Med. 17:873,
+    method 10) and Fisher's exact test, or the cluster bootstrap and no p-value when documents repeat. scores: 0/1; depths: fractions of the
+    prompt. None when a part was not asked. Raises ValueError for other values, and for a single document.
+    """
+    check_level(level)
+    values, depth = np.asarray(scores, dtype=float), np.asarray(depths, dtype=float)
+    if not (values.shape == depth.shape == (len(documents),)):
+        raise ValueError(f"{values.shape} scores, {depth.shape} depths, {len(documents)} documents: needs one each for every sample")
+    if not (np.isin(values, (0, 1)).all() and ((depth >= 0) & (depth <= 1)).all()):
+        raise ValueError("scores must be 0 or 1, depths between 0 and 1")
+    middle = (depth >= THIRDS[0]) & (depth < THIRDS[1])
+    if middle.all() or not middle.any():
+        return None
+    document = layout(documents).document
+    n = np.stack([np.bincount(document[part], minlength=document.max() + 1) for part in (~middle, middle)])
+    sums = np.stack([np.bincount(document[part], values[part], minlength=document.max() + 1) for part in (~middle, middle)])
+    paired = (n > 0).all(axis=0)
+    if paired.sum() < 2 and n.sum(axis=0).max() == 1:
+        return _independent(values[~middle], values[middle], level)
+    if paired.sum() < 2:
+        half = cluster_bootstrap(np.where(middle, -values, values), documents, middle.tolist(), level, resamples, seed)
+        low, high = max(2 * half.low, -1.0), min(2 * half.high, 1.0)
+        return Estimate(2 * half.value, low, high, level, len(values), half.method)
+    ends, mid = sums[:, paired] / n[:, paired]
+    interval = cluster_bootstrap(ends - mid, np.arange(len(ends)), None, level, resamples, seed)
+    return Estimate(
+        interval.value, interval.low, interval.high, level, int(n[:, paired].sum()), f"within documents: {interval.method}; sign-flip",
+        n_missing=int(n[:, ~paired].sum()), p_value=sign_flip(ends - mid).p_value, n_discordant=int((ends != mid).sum()),
+    )  # fmt: skip
+
+
+def _independent(ends: Any, middle: Any, level: float) -> Estimate:
+    from scipy.stats import fisher_exact
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
+    k, n = [int((part == 1).sum()) for part in (ends, middle)], [len(ends), len(middle)]
+    low, high = confint_proportions_2indep(k[0], n[0], k[1], n[1], compare="diff", method="newcomb", alpha=1 - level)
+    p = float(fisher_exact([[k[0], n[0] - k[0]], [k[1], n[1] - k[1]]])[1])
+    return Estimate(
+        k[0] / n[0] - k[1] / n[1], float(low), float(high), level, sum(n), "independent samples: Newcombe score; Fisher exact", p_value=p
+    )

@@ -1,0 +1,151 @@
+"""Documents that repeat, cells that are averaged: against definitions in loops, enumeration, and what duplicates must not change."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from seal_eval.stats import cluster_bootstrap, clustered_difference, clustered_proportion, intraclass_correlation, tango, wilson
+from seal_eval.stats.layout import document_totals, layout, variance
+from seal_eval.stats.resampling import resampled_averages
+
+
+def rng():
+    return np.random.default_rng(4)
+
+
+def test_variance_published():
+    """Clustered standard error of scores 110|100|111|000: .21517 with C / (C − 1), as statsmodels gives it."""
+    import statsmodels.api as sm
+
+    scores, documents = np.array([1, 1, 0, 1, 0, 0, 1, 1, 1, 0, 0, 0.0]), np.repeat(np.arange(4), 3)
+    found = variance(layout(documents), scores) ** 0.5
+    assert found == pytest.approx(0.21517, abs=5e-6)
+    fit = sm.OLS(scores, np.ones(12)).fit(cov_type="cluster", cov_kwds={"groups": documents, "use_correction": False})
+    assert found == pytest.approx(float(fit.bse[0]) * np.sqrt(4 / 3), rel=1e-9)
+
+
+def test_variance_of_cells_in_loops():
+    """Cells of different sizes: a quarter of the sum of each cell's own clustered variance."""
+    scores, documents, cells = rng().random(30), np.repeat(np.arange(10), 3), np.array([0] * 12 + [1] * 18)
+    total = 0.0
+    for cell in (0, 1):
+        mine = cells == cell
+        mean, k = scores[mine].mean(), len(set(documents[mine]))
+        sums = [(scores[mine & (documents == d)] - mean).sum() for d in set(documents[mine])]
+        total += k / (k - 1) * sum(s * s for s in sums) / mine.sum() ** 2
+    assert variance(layout(documents, cells), scores) == pytest.approx(total / 4)
+    assert document_totals(layout(documents, cells), scores).sum() == pytest.approx((scores[:12].mean() + scores[12:].mean()) / 2)
+
+
+def test_samples_that_repeat_a_document_add_nothing():
+    """Each sample asked five times over is worth what it was worth once."""
+    a, b = (rng().random((2, 40)) < [[0.7], [0.4]]).astype(float)
+    for once, again in (
+        (clustered_proportion(a, range(40)), clustered_proportion(a.repeat(5), np.arange(40).repeat(5))),
+        (clustered_difference(a, b, range(40)), clustered_difference(a.repeat(5), b.repeat(5), np.arange(40).repeat(5))),
+    ):
+        assert (once.value, once.low, once.high) == pytest.approx((again.value, again.low, again.high), abs=1e-3)
+        assert again.n == 5 * once.n
+
+
+def test_many_single_documents_give_the_plain_intervals():
+    a, b = (rng().random((2, 20000)) < [[0.7], [0.4]]).astype(float)
+    table = [int((x * y).sum()) for x, y in ((a, b), (a, 1 - b), (1 - a, b), (1 - a, 1 - b))]
+    for found, plain in (
+        (clustered_difference(a, b, range(20000)), tango(*table)),
+        (clustered_proportion(a, range(20000)), wilson(int(a.sum()), 20000)),
+    ):
+        assert (found.value, found.low, found.high) == pytest.approx((plain.value, plain.low, plain.high), abs=2e-5)
+
+
+def test_order_and_swap():
+    a, b = (rng().random((2, 60)) < 0.5).astype(float)
+    documents, cells = np.repeat(np.arange(12), 5), np.repeat([0, 1, 2], 20)
+    shuffled = rng().permutation(60)
+    for interval in (clustered_difference, lambda x, y, d, c: cluster_bootstrap(x - y, d, c)):
+        one = interval(a, b, documents, cells)
+        two = interval(a[shuffled], b[shuffled], [f"d{d}" for d in documents[shuffled]], cells[shuffled])
+        tolerance = 1e-9 if interval is clustered_difference else 0.02  # drawn anew in another order
+        assert (one.value, one.low, one.high) == pytest.approx((two.value, two.low, two.high), abs=tolerance)
+        back = interval(b, a, documents, cells)
+        assert (back.value, back.low, back.high) == pytest.approx((-one.value, -one.high, -one.low), abs=max(tolerance, 1e-9))
+
+
+def test_bootstrap_by_enumeration():
+    """Three documents: two of them are drawn, nine ways that are equally likely."""
+    values, documents = np.array([1, 1, 0, -1, 1, 0.0]), np.array([0, 0, 0, 1, 1, 2])
+    pools = [values[documents == d] for d in range(3)]
+    expected = sorted(np.concatenate([pools[i], pools[j]]).mean() for i, j in product(range(3), repeat=2))
+    drawn = resampled_averages(values[:, None], layout(documents), 90_000)[:, 0]
+    for value in set(np.round(expected, 9)):
+        share = np.isclose(expected, value).mean()
+        assert np.isclose(drawn, value, atol=1e-5).mean() == pytest.approx(share, abs=0.006)
+
+
+def test_bootstrap_has_the_spread_of_the_variance():
+    """Rao and Wu's K − 1 draws: with two documents a cell the naive bootstrap would have half of it."""
+    scores, documents, cells = rng().random(160), np.repeat(np.arange(40), 4), np.repeat(np.arange(20), 8)
+    parts = layout(documents, cells)
+    drawn = resampled_averages(scores[:, None], parts, 20_000)[:, 0]
+    assert drawn.var() == pytest.approx(float(variance(parts, scores)), rel=0.05)
+    assert resampled_averages(scores[:, None], parts, 50, 3).tolist() == resampled_averages(scores[:, None], parts, 50, 3).tolist()
+
+
+def test_groups_of_documents_keep_the_spread():
+    """Above 4,096 documents of a cell, random groups are drawn: the same variance."""
+    scores = (rng().random(30_000) < 0.3).astype(float)
+    documents = np.repeat(np.arange(10_000), 3)
+    drawn = resampled_averages(scores[:, None], layout(documents), 2_000)[:, 0]
+    assert drawn.std() == pytest.approx(float(variance(layout(documents), scores)) ** 0.5, rel=0.06)
+
+
+def test_a_cell_with_one_document():
+    """It has no spread of its own: the interval still is one, from the spread between all documents."""
+    a = np.array([1, 1, 1, 0, 1, 0, 1, 1.0])
+    found = clustered_proportion(a, [0, 0, 1, 1, 2, 2, 3, 3], [0, 0, 0, 0, 0, 0, 1, 1])
+    assert found.value == pytest.approx((4 / 6 + 1) / 2) and found.high - found.low > 0.4
+    assert cluster_bootstrap(a, [0, 0, 1, 1, 2, 2, 3, 3], [0, 0, 0, 0, 0, 0, 1, 1]).low < found.value
+
+
+@pytest.mark.parametrize("same", [0.0, 1.0])
+def test_never_plus_minus_nothing(same):
+    """No document differs: as wide as Tango's interval with one pair for each document."""
+    a, documents = np.full(500, same), np.repeat(np.arange(50), 10)
+    expected = tango(0, 0, 0, 50)
+    for found in (clustered_difference(a, a, documents), cluster_bootstrap(a - a, documents)):
+        assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    edge = clustered_proportion(a, documents)
+    assert (edge.low, edge.high) == pytest.approx((wilson(int(50 * same), 50).low, wilson(int(50 * same), 50).high))
+
+
+def test_refused():
+    one = [1.0, 0.0]
+    for call, message in (
+        (lambda: clustered_proportion(one, [0, 0]), "1 document"),
+        (lambda: cluster_bootstrap(one, [0, 0]), "1 document"),
+        (lambda: clustered_proportion([], []), "a sample at least"),
+        (lambda: clustered_proportion([1, float("nan")], [0, 1]), "sample 1 does not"),
+        (lambda: clustered_proportion([1, 2], [0, 1]), "sample 1 does not"),
+        (lambda: clustered_difference([0.5, 1], one, [0, 1]), "must be 0 or 1"),
+        (lambda: clustered_difference(one, one, [0, 1], level=1), "level=1"),
+        (lambda: cluster_bootstrap([1, 0], [0]), "needs one for each sample"),
+        (lambda: cluster_bootstrap([3, 0], [0, 1]), "between −1 and 1"),
+        (lambda: cluster_bootstrap([float("nan"), 0], [0, 1]), "between −1 and 1"),
+        (lambda: layout([0, 1], [0]), "2 documents and 1 cells"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
+
+
+def test_intraclass_correlation():
+    """All alike within documents: 1; the ANOVA table of a balanced design worked by hand; drawn from a known one."""
+    assert intraclass_correlation([1, 1, 0, 0, 1, 1], [0, 0, 1, 1, 2, 2]) == 1.0
+    x = np.array([[3, 5, 4], [8, 9, 10], [1, 0, 2.0]])
+    between, within = 3 * x.mean(axis=1).var(ddof=1), x.var(axis=1, ddof=1).mean()
+    assert intraclass_correlation(x.ravel(), np.repeat([0, 1, 2], 3)) == pytest.approx((between - within) / (between + 2 * within))
+    g = rng()
+    drawn = g.normal(size=(3000, 1)) * 0.5 + g.normal(size=(3000, 4)) * np.sqrt(0.75)
+    assert intraclass_correlation(drawn.ravel(), np.repeat(np.arange(3000), 4)) == pytest.approx(0.25, abs=0.03)
+    with pytest.raises(ValueError, match="one with two samples"):
+        intraclass_correlation([1, 0], [0, 1])

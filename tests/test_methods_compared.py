@@ -1,0 +1,261 @@
+"""Several methods, lengths, positions, posteriors, repeated looks: against other libraries, published values, simulation, integration."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seal_eval.stats import (
+    anytime,
+    anytime_documents,
+    bayes_paired,
+    cochran_q,
+    connor,
+    mcnemar,
+    method_by_length,
+    paired_power,
+    pairs_needed,
+    plans,
+    position_bias,
+    ranks,
+    sign_flip,
+    tie_groups,
+)  # fmt: skip
+
+
+def test_cochran_q_by_its_definition():
+    x = (np.random.default_rng(2).random((40, 4)) < [0.3, 0.5, 0.6, 0.8]).astype(float)
+    m, rows, columns = 4, x.sum(axis=1), x.sum(axis=0)
+    expected = (m - 1) * (m * sum(c * c for c in columns) - columns.sum() ** 2) / (m * rows.sum() - sum(r * r for r in rows))
+    found = cochran_q(x)
+    assert found.value == pytest.approx(expected) and found.degrees == 3
+    assert cochran_q(x[:, :2]).value == pytest.approx(mcnemar(0, int((x[:, 0] > x[:, 1]).sum()), int((x[:, 0] < x[:, 1]).sum()), 0).chi2)
+    same = cochran_q(np.ones((9, 3)))
+    assert same.value is None and same.p_value is None and same.n_discordant == 0
+    for bad, message in ((np.full((3, 2), 0.5), "0 or 1"), (np.ones((3, 1)), "two methods"), (np.full((2, 2), np.nan), "0 or 1")):
+        with pytest.raises(ValueError, match=message):
+            cochran_q(bad)
+
+
+def test_sign_flip_of_many_documents_by_convolution():
+    """The exact distribution of the flipped sum, one document after the other."""
+    d = np.random.default_rng(3).integers(-4, 6, 60)
+    chance = {0: 1.0}
+    for x in map(int, d):
+        after: dict[int, float] = {}
+        for total, p in chance.items():
+            for s in (total + x, total - x):
+                after[s] = after.get(s, 0.0) + p / 2
+        chance = after
+    expected = sum(p for s, p in chance.items() if abs(s) >= abs(d.sum()))
+    found = sign_flip(d)
+    assert found.exact and found.p_value == pytest.approx(expected, rel=1e-9)
+    assert sign_flip(d * 0.05).p_value == pytest.approx(expected, rel=1e-9)  # shares of a record's 20 questions
+    assert sign_flip(-d).p_value == found.p_value == sign_flip(d[::-1]).p_value == sign_flip([*d, 0, 0]).p_value
+
+
+def test_sign_flip_of_thousands_and_of_uneven_documents():
+    d = np.random.default_rng(3).integers(-1, 2, 5000)
+    z = abs(d.sum()) / math.sqrt((d**2).sum())
+    assert sign_flip(d).p_value == pytest.approx(math.erfc((z - 1 / math.sqrt((d**2).sum())) / math.sqrt(2)), rel=0.01)
+    uneven = np.random.default_rng(5).normal(0.2, 1, 40)
+    drawn = np.random.default_rng(6).integers(0, 2, (200_000, 40)) * 2 - 1
+    expected = (abs(drawn @ uneven) >= abs(uneven.sum()) - 1e-12).mean()
+    found = sign_flip(uneven)
+    assert not found.exact and found.p_value == pytest.approx(expected, abs=0.005) and found == sign_flip(uneven)
+    assert sign_flip([1] * 4000).p_value == pytest.approx(0, abs=1e-11) and sign_flip([1] * 4000).p_value > 0
+
+
+def test_ranks_worked_by_hand():
+    """A and B cannot be told apart, nor B and C; A and C can, and D is worse than all."""
+    p = {(0, 1): 0.4, (1, 2): 0.3, (0, 2): 0.001, (0, 3): 1e-6, (1, 3): 1e-6, (2, 3): 1e-6}
+    scores = [0.9, 0.85, 0.8, 0.1]
+    found = ranks(scores, lambda i, j: p[min(i, j), max(i, j)])
+    assert [(r.value, r.low, r.high) for r in found] == [(1, 1, 2), (2, 1, 3), (3, 2, 3), (4, 4, 4)]
+    assert [r.group for r in found] == [1, 1, 2, 3]  # C is not tied with A through B
+    mixed = [3, 0, 2, 1]
+    again = ranks([scores[i] for i in mixed], lambda i, j: p[min(mixed[i], mixed[j]), max(mixed[i], mixed[j])])
+    assert [again[mixed.index(i)] for i in range(4)] == found
+    assert [r.value for r in ranks([0.5, 0.5], lambda i, j: 1.0)] == [1, 1]
+    assert tie_groups([], lambda i, j: 1.0) == [] and ranks([0.3], lambda i, j: 1.0)[0].high == 1
+
+
+def test_ranks_hold_the_true_place():
+    """Four methods, two of them equal: all intervals hold their places in at least 95 % of draws."""
+    rng, truth = np.random.default_rng(8), [0.5, 0.5, 0.6, 0.8]
+    places = [(1 + sum(t > own for t in truth), 4 - sum(t < own for t in truth)) for own in truth]
+    hits = np.zeros(4)
+    for _ in range(300):
+        x = rng.random((120, 4)) < truth
+        tables = lambda i, j, x=x: mcnemar(0, int((x[:, i] > x[:, j]).sum()), int((x[:, i] < x[:, j]).sum()), 0).p_midp  # noqa: E731
+        found = ranks(x.mean(axis=0), tables)
+        hits += [r.low <= best and worst <= r.high for r, (best, worst) in zip(found, places, strict=True)]
+    assert (hits / 300 > 0.92).all()
+
+
+def lengths_drawn(seed=1, n=600):
+    rng = np.random.default_rng(seed)
+    size = 512 * 2 ** rng.integers(0, 4, n)
+    return (rng.random(n) < 0.8).astype(int), (rng.random(n) < 0.9 - 0.2 * np.log2(size / 512)).astype(int), size
+
+
+def test_interaction_equals_the_conditional_logit():
+    """statsmodels' ConditionalLogit on all pairs, two rows each, the sample as stratum."""
+    from statsmodels.discrete.conditional_models import ConditionalLogit
+
+    a, b, size = lengths_drawn()
+    y, method = np.concatenate([a, b]), np.repeat([1.0, 0.0], len(a))
+    x = np.concatenate([np.log2(size)] * 2)
+    fit = ConditionalLogit(y, np.column_stack([method, method * (x - x.mean())]), groups=np.tile(np.arange(len(a)), 2)).fit(disp=0)
+    found = method_by_length(a, b, size)
+    assert found.value == pytest.approx(fit.params[1], rel=1e-3) and found.p_value == pytest.approx(fit.pvalues[1], rel=0.02)
+    assert found.low < found.value < found.high and found.n_discordant == (a != b).sum()
+    back = method_by_length(b, a, size)
+    assert (back.value, back.low, back.high) == pytest.approx((-found.value, -found.high, -found.low))
+
+
+def test_interaction_between_documents():
+    """Every pair five times over, as one document each, says what it said once."""
+    a, b, size = lengths_drawn()
+    once = method_by_length(a, b, size, np.arange(len(a)))
+    five = method_by_length(a.repeat(5), b.repeat(5), size.repeat(5), np.arange(len(a)).repeat(5))
+    naive = method_by_length(a.repeat(5), b.repeat(5), size.repeat(5))
+    width = lambda x: x.high - x.low  # noqa: E731
+    assert five.value == pytest.approx(once.value, rel=1e-6) and "sandwich" in five.method and "sandwich" not in once.method
+    assert width(five) == pytest.approx(width(once), rel=0.1) and width(naive) < 0.6 * width(once)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "size", "why"),
+    [
+        ([1, 0], [1, 0], [512, 1024], "fewer than two lengths"),
+        ([1, 0], [0, 1], [512, 512], "one length"),
+        ([1, 1], [0, 0], [512, 1024], "separation"),
+        ([1, 1, 0, 0], [0, 0, 1, 1], [512, 512, 1024, 2048], "separation"),
+    ],
+)
+def test_interaction_that_pairs_do_not_tell(a, b, size, why):
+    found = method_by_length(a, b, size)
+    assert found.value is None and found.low is None and found.p_value is None and why in found.method
+
+
+def test_position_bias_published():
+    """Newcombe 1998, Statist. Med. 17:873, table II: 56/70 − 48/80, method 10: .0524 to .3339."""
+    scores = [1] * 56 + [0] * 14 + [1] * 48 + [0] * 32
+    depths = [0.1, 0.9] * 35 + [0.5] * 80
+    found = position_bias(scores, depths, range(150))
+    assert (found.value, found.low, found.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+
+
+def test_position_bias_within_documents():
+    scores = [1, 1, 0] * 6 + [0, 1, 0] + [1, 1]
+    depths = [0.1, 0.8, 0.5] * 7 + [0.1, 0.9]
+    found = position_bias(scores, depths, [d for d in range(7) for _ in range(3)] + [7, 7])
+    gains = [1.0] * 6 + [0.5]
+    assert found.value == pytest.approx(np.mean(gains)) and found.p_value == sign_flip(gains).p_value
+    assert found.n == 21 and found.n_missing == 2 and found.low < found.value <= found.high
+    mirrored = position_bias([1 - s for s in scores], depths, [d for d in range(7) for _ in range(3)] + [7, 7])
+    assert mirrored.value == pytest.approx(-found.value)
+    assert position_bias([1, 0], [0.1, 0.9], [0, 1]) is None
+    apart = position_bias([1, 1, 0, 0], [0.1, 0.2, 0.5, 0.6], [0, 0, 1, 1])  # documents repeat, none holds both parts
+    assert apart.value == 1.0 and apart.p_value is None
+    with pytest.raises(ValueError, match="depths between 0 and 1"):
+        position_bias([1, 0], [0.1, 1.5], [0, 1])
+
+
+@pytest.mark.parametrize("table", [(4, 9, 3, 16), (30, 0, 0, 20), (0, 1, 7, 12)])
+def test_posterior_by_drawing(table):
+    shares = np.random.default_rng(1).dirichlet([x + 0.5 for x in table], 400_000)
+    gain = shares[:, 1] - shares[:, 2]
+    found, where = bayes_paired(*table, rope=0.02), (gain > 0.02, abs(gain) <= 0.02, gain < -0.02)
+    assert found.p_better == pytest.approx((gain > 0).mean(), abs=0.004)
+    assert (found.p_a, found.p_same, found.p_b) == pytest.approx(tuple(x.mean() for x in where), abs=0.004)
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(gain, [0.025, 0.975])), abs=0.004)
+    assert found.value == pytest.approx(gain.mean(), abs=0.001) and found.p_a + found.p_same + found.p_b == pytest.approx(1)
+
+
+def test_posterior_refuses():
+    for bad in ({"both": -1}, {"only_a": math.nan}, {"rope": 2}, {"level": 0}):
+        with pytest.raises(ValueError):
+            bayes_paired(**({"both": 1, "only_a": 1, "only_b": 1, "neither": 1} | bad))
+
+
+def test_anytime_by_numerical_integration():
+    """The evidence against no difference: the likelihood averaged over the prior on a grid, over the largest under equal shares."""
+    b, c, rest = 7, 2, 9
+    grid = (np.arange(1500) + 0.5) / 1500
+    x, y = np.meshgrid(grid, grid)
+    inside = x + y < 1
+    prior = np.where(inside, x**-0.5 * y**-0.5, 0)  # Dirichlet(½, ½, 1)
+    likelihood = np.where(inside, x**b * y**c * np.clip(1 - x - y, 0, 1) ** rest, 0)
+    mean = (prior * likelihood).sum() / prior.sum()
+    share = (b + c) / 2 / (b + c + rest)
+    best = share ** (b + c) * (1 - 2 * share) ** rest
+    assert anytime(4, b, c, 5).p_value == pytest.approx(min(1, best / mean), rel=0.05)
+
+
+def test_anytime_holds_at_every_look():
+    """No difference, a look after each pair: p falls to .05 in at most 5 % of runs; a fixed-n test in many more."""
+    rng, runs, fell, naive, missed = np.random.default_rng(5), 300, 0, 0, 0
+    for _ in range(runs):
+        gains = rng.choice([1, 0, -1], 200, p=[0.2, 0.6, 0.2])
+        tables = [(0, int((gains[:n] == 1).sum()), int((gains[:n] == -1).sum()), int((gains[:n] == 0).sum())) for n in range(5, 201, 5)]
+        looks = [anytime(*t) for t in tables]
+        fell += min(e.p_value for e in looks) <= 0.05
+        missed += any(not e.low <= 0 <= e.high for e in looks)
+        naive += min(mcnemar(*t).p_midp for t in tables) <= 0.05
+    assert fell / runs <= 0.05 and missed / runs <= 0.05 and naive / runs > 0.15
+
+
+def test_anytime_of_documents():
+    rng, runs, fell = np.random.default_rng(6), 300, 0
+    for _ in range(runs):
+        d = rng.integers(-3, 4, 60) / 5
+        fell += any(anytime_documents(d[:n]).p_value <= 0.05 for n in range(3, 61, 3))
+    assert fell / runs <= 0.05
+    strong = anytime_documents([0.6, 0.8, 0.4] * 12)
+    assert strong.p_value < 0.01 and 0 < strong.low < strong.value < strong.high
+    assert anytime_documents([-x for x in [0.6, 0.8, 0.4] * 12]).high == pytest.approx(-strong.low)
+    for bad in ([], [2.0], [math.nan]):
+        with pytest.raises(ValueError, match="between −1 and 1"):
+            anytime_documents(bad)
+    with pytest.raises(ValueError, match="a pair at least"):
+        anytime(0, 0, 0, 0)
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 30), st.integers(0, 30))
+def test_swapping_flips_signs(both, a, b, neither):
+    if both + a + b + neither:
+        one, two = anytime(both, a, b, neither), anytime(both, b, a, neither)
+        assert (one.value, one.low, one.high) == pytest.approx((-two.value, -two.high, -two.low), abs=1e-7)
+        assert one.p_value == pytest.approx(two.p_value) and one.low <= one.value <= one.high
+    p, q = bayes_paired(both, a, b, neither), bayes_paired(both, b, a, neither)
+    assert p.p_a == pytest.approx(q.p_b, abs=1e-9) and p.low == pytest.approx(-q.high, abs=1e-6)
+
+
+def test_connor_published():
+    """Connor 1987: discordant shares (.45, .05) take 23 pairs and (.30, .15) take 155, at 5 % and 80 %."""
+    assert connor(0.50, 0.40) == 23 and connor(0.45, 0.15) == 155
+    for n in (pairs_needed(0.5, 0.4), pairs_needed(0.45, -0.15)):
+        d = (0.5, 0.4) if n < 50 else (0.45, 0.15)
+        assert paired_power(n, *d) >= 0.8 > paired_power(n - 1, *d) and abs(n - connor(*d)) <= 3
+    assert pairs_needed(0.3, 0.01) == connor(0.3, 0.01) > 4000
+    for bad in ((0.3, 0.0), (0.3, 0.4), (1.2, 0.1)):
+        with pytest.raises(ValueError):
+            pairs_needed(*bad)
+
+
+def test_plans_by_trying_all():
+    """The cheapest mix of records and questions, by brute force, and where the textbook's rule puts it."""
+    found = plans(400, 0.1, 20, 1)
+    costs = {
+        (k, q): k * (20 + q) for q in range(1, 101) for k in range(6, 500) if k * q / (1 + (q - 1) * 0.1) >= 400 - 1e-6
+    }  # fmt: skip
+    assert found[0].seconds == min(costs.values()) and all(plan.effective >= 400 - 1e-6 for plan in found)
+    assert abs(found[0].questions - math.sqrt(20 / 1 * 0.9 / 0.1)) < 4
+    assert plans(400, 1.0, 0, 1)[0].questions == 1 and plans(5, 0.0, 1, 1)[0].records == 6
+    for bad in ((0, 0.1, 1, 1), (9, 1.1, 1, 1), (9, 0.1, 0, 0), (9, 0.1, -1, 2)):
+        with pytest.raises(ValueError):
+            plans(*bad)
