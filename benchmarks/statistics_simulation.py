@@ -2,7 +2,7 @@
 
     python benchmarks/statistics_simulation.py docs/statistics-simulation.jsonl     (about 12 minutes on one core)
 
-Replies are right when a normal variable falls below the accuracy's quantile. It is the sum of a part that both methods share in a document, one
+Replies are right when a normal variable falls below the accuracy's quantile: the sum of a part that both methods share in a document, one
 of each method's own in a document, one that both share in a sample, and the rest. The tables are printed as Markdown, the figure is drawn
 beside OUT.
 """

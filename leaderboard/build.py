@@ -74,12 +74,12 @@ def render(runs: list[Run], baseline: str) -> dict[str, str]:
         sentences[model] = found.sentence
         records = by_method(runs, model)
         blocks[model] = []
-        for task in dict.fromkeys(row.task for row in rows):
+        for task in dict.fromkeys(row.task or "" for row in rows):
             mine = [row for row in rows if row.task == task]
             cells = {
                 method: {
                     length: by_depth([r for r in records[method].values() if (r.task, r.length) == (task, length)])
-                    for length in sorted({row.length for row in mine})
+                    for length in sorted({row.length or 0 for row in mine})
                 }
                 for method in dict.fromkeys(row.method for row in mine)
             }

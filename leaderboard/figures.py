@@ -21,11 +21,11 @@ MARKS = ("o", "s", "D", "^", "v", "P", "X")
 def curves(rows: list[Row], baseline: str, theme: str, unit: str) -> str:
     """Accuracy against length, one line per method with its interval as a band."""
     figure, axes = _canvas(theme, (6.4, 3.4))
-    lengths = sorted({row.length for row in rows})
+    lengths = sorted({row.length or 0 for row in rows})
     methods = list(dict.fromkeys(row.method for row in rows))
     for i, method in enumerate(methods):
         mine = [row for row in rows if row.method == method]
-        x = [row.length for row in mine]
+        x: list[float] = [row.length or 0 for row in mine]
         if len(lengths) == 1:  # side by side, or one method hides the other
             x = [lengths[0] * 1.04 ** (i - (len(methods) - 1) / 2)]
         colour = BASELINE[theme] if method == baseline else COLOURS[(i - 1) % len(COLOURS)]

@@ -32,6 +32,7 @@ from seal_eval.stats.power import minimum_detectable
 from seal_eval.stats.resampling import bootstrap_columns
 from seal_eval.types import Estimate
 
+RESAMPLES = 2000  # of the position statistic, one for each method and task
 Scope = Literal["primary", "task", "cell"]
 
 
@@ -147,9 +148,9 @@ def _rows(
             gain = replace(gain, n_missing=int((~paired).sum()))
             if np.isin(one[paired], (0, 1)).all() and np.isin(base[paired], (0, 1)).all():
                 pairs = pair_table(one[paired], base[paired])
-            if pairs and len(np.unique(documents[paired])) == gain.n:
+            if pairs and _count(documents[paired]) == gain.n:
                 detectable = minimum_detectable(gain.n, (pairs[1] + pairs[2]) / gain.n, level=level)
-        found.append(Row(scope, method, task, length, len(np.unique(documents)), own, gain, None, pairs, detectable))
+        found.append(Row(scope, method, task, length, _count(documents), own, gain, None, pairs, detectable))
     return found
 
 
@@ -157,7 +158,7 @@ def _beside(design: Design, rows: list[Row], level: float) -> list[Row]:
     """The primary rows with the bootstrap's intervals and posteriors, over the samples that all methods have a score for."""
     whole = ~np.isnan(design.scores).any(axis=1)
     scores = design.scores[whole]
-    if len(np.unique(design.document[whole])) < 2 or not np.isin(scores, (0, 1)).all():
+    if _count(design.document[whole]) < 2 or not np.isin(scores, (0, 1)).all():
         return rows
     parts = layout(design.document[whole], design.cell[whole])
     gains = scores[:, 1:] - scores[:, :1]
@@ -214,11 +215,16 @@ def _positions(design: Design, level: float) -> Iterator[Position]:
         for column, method in enumerate(design.methods):
             scores = design.scores[:, column]
             mask = design.of_task(task) & ~np.isnan(design.depth) & np.isin(scores, (0, 1))
-            if not mask.any() or len(np.unique(design.document[mask])) < 2:
+            if not mask.any() or _count(design.document[mask]) < 2:
                 continue
-            bias = position_bias(scores[mask], design.depth[mask], design.document[mask], level)
+            bias = position_bias(scores[mask], design.depth[mask], design.document[mask], level, RESAMPLES)
             if bias:
                 yield Position(task, method, bias)
+
+
+def _count(documents: Array) -> int:
+    """How many different ones."""
+    return int(np.count_nonzero(np.bincount(documents)))
 
 
 def sentence(design: Design, sequential: bool = False) -> str:

@@ -65,6 +65,11 @@ def test_sign_flip_of_thousands_and_of_uneven_documents():
     expected = (abs(drawn @ uneven) >= abs(uneven.sum()) - 1e-12).mean()
     found = sign_flip(uneven)
     assert not found.exact and found.p_value == pytest.approx(expected, abs=0.005) and found == sign_flip(uneven)
+    many = np.random.default_rng(7).normal(0.05, 1, 1500)
+    expanded = sign_flip(many)
+    signs = np.random.default_rng(9).integers(0, 2, (40_000, 1500), dtype=np.int8) * 2 - 1
+    drawn = (abs(signs.astype(np.float32) @ many.astype(np.float32)) >= abs(many.sum())).mean()
+    assert "Edgeworth" in expanded.method and expanded.p_value == pytest.approx(drawn, abs=0.004)
     assert sign_flip([1] * 4000).p_value == pytest.approx(0, abs=1e-11) and sign_flip([1] * 4000).p_value > 0
 
 

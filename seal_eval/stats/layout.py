@@ -105,7 +105,9 @@ def variance(design: Layout, values: Array) -> Array:
 def _index(names: Values) -> tuple[Array, list[Any]]:
     """Names → whole numbers in order of first appearance."""
     if isinstance(names, np.ndarray) and names.dtype.kind in "iu":
-        values, index = np.unique(names, return_inverse=True)
-        return index, list(values)
+        if names.min() < 0 or names.max() > 10 * len(names):
+            return np.unique(names, return_inverse=True)[1], list(np.unique(names))
+        present = np.bincount(names) > 0
+        return (np.cumsum(present) - 1)[names], list(np.flatnonzero(present))
     seen: dict[Any, int] = {}
     return np.array([seen.setdefault(name, len(seen)) for name in names]), list(seen)
