@@ -1,46 +1,27 @@
 """Read runs, render pages, write files. Same results in, same bytes out."""
 
+import csv
+import io
+import json
 import shutil
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from seal_eval import __version__
-from seal_eval.cells import DEPTH_EDGES, by_depth
-from seal_eval.compare import Row, compare
-from seal_eval.design import design_of
 from seal_eval.errors import SealError
 from seal_eval.files import LOCK, only_writer, write_text
-from seal_eval.leaderboard.figures import THEMES, curves, heatmap
-from seal_eval.reading import p_text, percent
-from seal_eval.records import by_method, load_runs, models
+from seal_eval.leaderboard import samples
+from seal_eval.leaderboard.board import ModelBoard, TaskBlock, boards
+from seal_eval.leaderboard.columns import COLUMNS
+from seal_eval.leaderboard.figures import THEMES, curves, depth_curves, heatmap, pareto, scale_picture
+from seal_eval.leaderboard.pages import Pages
+from seal_eval.records import load_runs
 from seal_eval.tasks import get_task
-from seal_eval.types import Estimate, Run
+from seal_eval.types import Run
 
 HERE = Path(__file__).parent
-NOTE = (
-    "Accuracy: Wilson's interval; differences: pairs of replies to the same prompt, Tango's score interval and the mid-p McNemar test. "
-    "Where documents repeat, both at the effective sample size, and whole documents are flipped. p is not adjusted."
-)
 MARKER = "site.txt"  # tells a folder of ours from somebody's documents
-
-
-@dataclass(frozen=True)
-class TaskBlock:
-    """One task of one model on the overview."""
-
-    name: str
-    summary: str
-    citation: str
-    unit: str  # of a length
-    rows: list[Row]
-    cells: dict[str, dict[int, list[Estimate | None]]]  # method → length → one estimate per fifth of depth
-    slug: str
-
-    @property
-    def has_depths(self) -> bool:
-        """False for a task whose fact stands in no one place."""
-        return any(cell for lengths in self.cells.values() for row in lengths.values() for cell in row)
 
 
 def build(results: Path, out: Path, baseline: str = "plain") -> Path:
@@ -49,82 +30,77 @@ def build(results: Path, out: Path, baseline: str = "plain") -> Path:
     Raises SealError when results are damaged or cannot be paired, and when `out` holds something that is not a site.
     """
     runs = load_runs(results)
-    pages = render(runs, baseline)
+    found = boards(runs, baseline)
     if out.exists() and any(p.name != LOCK for p in out.iterdir()) and not (out / MARKER).is_file():
         raise SealError(f"{out} is not empty and not a site; name a new folder, nothing is overwritten")
     with only_writer(out):
         write_text(out / MARKER, f"built by seal-eval {__version__}\n")
-        for folder in ("figures", "runs", "static"):
-            (out / folder).mkdir(exist_ok=True)
-        for name in sorted(pages):
-            write_text(out / name, pages[name])
+        kept = {MARKER, LOCK}
+        for name, text in _files(found, runs, baseline):
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            write_text(out / name, text)
+            kept.add(name)
         for file in sorted((HERE / "static").iterdir()):
+            (out / "static").mkdir(exist_ok=True)
             shutil.copyfile(file, out / "static" / file.name)
+            kept.add(f"static/{file.name}")
+        for file in sorted(out.rglob("*")):  # what an earlier build wrote and this one did not
+            if file.is_file() and str(file.relative_to(out)) not in kept:
+                file.unlink()
     return out / "index.html"
 
 
-def render(runs: list[Run], baseline: str) -> dict[str, str]:
-    """Relative path → text of every page and figure."""
-    pages: dict[str, str] = {}
-    blocks: dict[str, list[TaskBlock]] = {}
-    sentences: dict[str, str] = {}
-    for number, model in enumerate(models(runs)):
-        found = compare(design_of(runs, model, baseline))
-        rows = found.of("cell")
-        sentences[model] = found.sentence
-        records = by_method(runs, model)
-        blocks[model] = []
-        for task in dict.fromkeys(row.task or "" for row in rows):
-            mine = [row for row in rows if row.task == task]
-            cells = {
-                method: {
-                    length: by_depth([r for r in records[method].values() if (r.task, r.length) == (task, length)])
-                    for length in sorted({row.length or 0 for row in mine})
-                }
-                for method in dict.fromkeys(row.method for row in mine)
-            }
-            module = get_task(task)
-            block = TaskBlock(task, module.summary, module.citation, module.unit, mine, cells, f"{number}-{task}")
-            for theme in THEMES:
-                pages[f"figures/{block.slug}-length-{theme}.svg"] = curves(mine, baseline, theme, module.unit)
-                if block.has_depths:
-                    pages[f"figures/{block.slug}-depth-{theme}.svg"] = heatmap(cells, theme, module.unit)
-            blocks[model].append(block)
-    environment = _environment()
-    shared = {"version": __version__, "baseline": baseline, "note": NOTE}
-    methods = {model: _methods(runs, model, baseline) for model in blocks}
-    pages["index.html"] = environment.get_template("index.html").render(
-        shared | {"root": "", "blocks": blocks, "runs": runs, "methods": methods, "edges": DEPTH_EDGES, "sentences": sentences}
-    )
-    for run in runs:
-        pages[f"runs/{run.run_id}.html"] = environment.get_template("run.html").render(shared | {"root": "../", "run": run})
-    return pages
+def _files(found: list[ModelBoard], runs: list[Run], baseline: str) -> Iterator[tuple[str, str]]:
+    """(relative path, text) of everything that is written."""
+    yield from Pages(found, runs, baseline).files()
+    yield from _figures(found, baseline)
+    yield from samples.files(found, runs)
+    yield from _downloads(found)
 
 
-def _methods(runs: list[Run], model: str, baseline: str) -> list[Run]:
-    """The newest run of each method, the baseline first."""
-    newest = {run.method: run for run in runs if run.model == model}
-    return sorted(newest.values(), key=lambda run: (run.method != baseline, run.method))
+def _figures(found: list[ModelBoard], baseline: str) -> Iterator[tuple[str, str]]:
+    for board in found:
+        for theme in THEMES:
+            for name, text in _of_model(board, theme):
+                yield f"figures/{name}-{theme}.svg", text
+            for block in board.tasks:
+                for name, text in _of_task(block, baseline, theme):
+                    yield f"figures/{name}-{theme}.svg", text
 
 
-def _environment() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"percent": percent, "p": p_text, "points": _points, "ratio": _ratio, "number": _number}
-    return environment
-
-
-def _points(estimate: Estimate) -> str:
-    return percent(estimate, sign=True)
+def _of_model(board: ModelBoard, theme: str) -> Iterator[tuple[str, str]]:
+    if len(board.speeds) > 1:
+        yield f"{board.number}-speed", pareto(board.speeds, theme, "prompt tokens per second", "accuracy", less=False)
+    if board.costs:
+        yield f"{board.number}-cost", pareto(board.costs, theme, "rise of the perplexity of unseen prose", "accuracy")
+    for e in board.entries:
+        if scales := e.about.get("mean_scales"):
+            yield f"{board.number}-{e.run.run_id}-scales", scale_picture(scales, theme)
 
 
-def _ratio(value: float) -> str:
-    """1.013 → '+1.3 %'"""
-    return f"{100 * (value - 1):+.1f} %"
+def _of_task(block: TaskBlock, baseline: str, theme: str) -> Iterator[tuple[str, str]]:
+    unit = get_task(block.name).unit
+    yield f"{block.slug}-length", curves(block.rows, baseline, theme, unit)
+    if block.has_depths:
+        yield f"{block.slug}-depth", heatmap(block.depths, theme, unit)
+        yield f"{block.slug}-position", depth_curves(block.depths, theme, baseline)
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}"
+def _downloads(found: list[ModelBoard]) -> Iterator[tuple[str, str]]:
+    """The overview's numbers unrounded, and every comparison in full."""
+    from seal_eval.tables import as_text
+
+    rows = [{column.key: column.value(entry) for column in COLUMNS} for board in found for entry in board.entries]
+    yield "data/overview.json", _json(rows)
+    out = io.StringIO()
+    writer = csv.DictWriter(out, [column.key for column in COLUMNS], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    yield "data/overview.csv", out.getvalue()
+    comparisons = [board.found for board in found]
+    for kind in ("json", "csv"):
+        yield f"data/comparisons.{kind}", as_text(comparisons, kind)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -2,10 +2,12 @@
 
 import io
 import itertools
+from html import escape
 from typing import Any
 
 from seal_eval.cells import DEPTH_EDGES
 from seal_eval.compare import Row
+from seal_eval.stats import wilson
 from seal_eval.types import Estimate
 
 THEMES = {
@@ -20,7 +22,7 @@ MARKS = ("o", "s", "D", "^", "v", "P", "X")
 
 def curves(rows: list[Row], baseline: str, theme: str, unit: str) -> str:
     """Accuracy against length, one line per method with its interval as a band."""
-    figure, axes = _canvas(theme, (6.4, 3.4))
+    figure, axes = _one(theme, (6.4, 3.4))
     lengths = sorted({row.length or 0 for row in rows})
     methods = list(dict.fromkeys(row.method for row in rows))
     for i, method in enumerate(methods):
@@ -28,7 +30,7 @@ def curves(rows: list[Row], baseline: str, theme: str, unit: str) -> str:
         x: list[float] = [row.length or 0 for row in mine]
         if len(lengths) == 1:  # side by side, or one method hides the other
             x = [lengths[0] * 1.04 ** (i - (len(methods) - 1) / 2)]
-        colour = BASELINE[theme] if method == baseline else COLOURS[(i - 1) % len(COLOURS)]
+        colour = _colour(i, method, baseline, theme)
         axes.plot(x, [r.accuracy.value for r in mine], color=colour, marker=MARKS[i % len(MARKS)], label=method, linewidth=2, clip_on=False)
         if len(mine) > 1:
             axes.fill_between(x, [r.accuracy.low for r in mine], [r.accuracy.high for r in mine], color=colour, alpha=0.18, linewidth=0)
@@ -41,11 +43,11 @@ def curves(rows: list[Row], baseline: str, theme: str, unit: str) -> str:
     if len(lengths) == 1:
         axes.set_xlim(lengths[0] / 1.5, lengths[0] * 1.5)
     axes.set_ylim(0, 1)
-    axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:.0f} %")
+    _percent_axis(axes.yaxis)
     axes.set_xlabel(f"length ({unit})")
     axes.grid(axis="y", color=THEMES[theme]["grid"], linewidth=0.8)
-    axes.legend(frameon=False, loc="best", labelcolor=THEMES[theme]["ink"])
-    return _svg(figure)
+    _legend(axes, theme)
+    return _svg(figure, "Accuracy by length", "One line per method with its interval as a band.")
 
 
 def heatmap(cells: dict[str, dict[int, list[Estimate | None]]], theme: str, unit: str) -> str:
@@ -53,9 +55,12 @@ def heatmap(cells: dict[str, dict[int, list[Estimate | None]]], theme: str, unit
     import matplotlib as mpl
     from matplotlib.colors import Normalize
 
-    figure, axes = _canvas(theme, (2.4 + 2.2 * len(cells), 3.2), len(cells))
+    across = min(len(cells), 3)
+    down = -(-len(cells) // across)
+    n_lengths = max(map(len, cells.values()))
+    figure, axes = _canvas(theme, (1.6 + across * max(2.0, 0.85 * n_lengths), 0.2 + 3.1 * down), across, down)
     colours = mpl.colormaps["cividis"]
-    for panel, (method, by_length) in zip(axes if len(cells) > 1 else [axes], cells.items(), strict=True):
+    for panel, (method, by_length) in zip(axes, cells.items(), strict=False):
         lengths = sorted(by_length)
         n_depths = len(DEPTH_EDGES) - 1
         for x, length in enumerate(lengths):
@@ -64,7 +69,8 @@ def heatmap(cells: dict[str, dict[int, list[Estimate | None]]], theme: str, unit
                 panel.add_patch(mpl.patches.Rectangle((x - 0.48, y - 0.48), 0.96, 0.96, facecolor=face, linewidth=0))
                 if cell:
                     ink = "#000000" if cell.value > 0.55 else "#ffffff"
-                    panel.text(x, y, f"{100 * cell.value:.0f} %\nn={cell.n}", ha="center", va="center", fontsize=8, color=ink)
+                    text = f"{100 * cell.value:.0f} %\n{100 * cell.low:.0f}–{100 * cell.high:.0f}\nn={cell.n}"
+                    panel.text(x, y, text, ha="center", va="center", fontsize=7, color=ink)
         panel.set_xlim(-0.5, len(lengths) - 0.5)
         panel.set_ylim(n_depths - 0.5, -0.5)
         panel.set_xticks(range(len(lengths)), [f"{n:,}" for n in lengths])
@@ -74,65 +80,140 @@ def heatmap(cells: dict[str, dict[int, list[Estimate | None]]], theme: str, unit
         panel.tick_params(length=0)
         for spine in panel.spines.values():
             spine.set_visible(False)
-    (axes[0] if len(cells) > 1 else axes).set_ylabel("depth of the fact")
-    bar = figure.colorbar(mpl.cm.ScalarMappable(Normalize(0, 1), colours), ax=axes, shrink=0.9, format=lambda v, _: f"{100 * v:.0f} %")
+    for unused in axes[len(cells) :]:
+        unused.set_visible(False)
+    for first in axes[::across]:
+        first.set_ylabel("depth of the fact")
+    bar = figure.colorbar(
+        mpl.cm.ScalarMappable(Normalize(0, 1), colours), ax=axes, shrink=0.9 / down, format=lambda v, _: f"{100 * v:.0f} %"
+    )
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=THEMES[theme]["soft"], labelsize=8)
-    return _svg(figure)
+    return _svg(figure, "Accuracy by depth and length", "A panel for each method; colour, number, interval and n in every cell.")
 
 
-def pareto(points: list[tuple[str, float, Estimate]], theme: str, x_label: str, y_label: str) -> str:
-    """Gain against cost: (label, cost, accuracy) each; those that no other beats in both are joined by a line."""
-    figure, axes = _canvas(theme, (7.2, 3.6))
+def depth_curves(cells: dict[str, dict[int, list[Estimate | None]]], theme: str, baseline: str) -> str:
+    """Accuracy against depth, all lengths together: one line per method with its interval as bars."""
+    figure, axes = _one(theme, (6.4, 3.2))
+    middles = [(a + b) / 2 for a, b in itertools.pairwise(DEPTH_EDGES)]
+    for i, (method, by_length) in enumerate(cells.items()):
+        colour, found = _colour(i, method, baseline, theme), []
+        for fifth, x in enumerate(middles):
+            mine = [e for e in (row[fifth] for row in by_length.values()) if e]
+            if mine:
+                n = sum(e.n for e in mine)
+                found.append((x + 0.008 * (i - len(cells) / 2), wilson(round(sum(e.value * e.n for e in mine)), n)))
+        axes.errorbar(
+            [x for x, _ in found], [e.value for _, e in found],
+            yerr=[[e.value - e.low for _, e in found], [e.high - e.value for _, e in found]],
+            color=colour, marker=MARKS[i % len(MARKS)], label=method, linewidth=1.6, elinewidth=0.8,
+        )  # fmt: skip
+    _percent_axis(axes.yaxis)
+    _percent_axis(axes.xaxis)
+    axes.set_ylim(0, 1)
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("depth of the fact in the prompt")
+    axes.grid(axis="y", color=THEMES[theme]["grid"], linewidth=0.8)
+    _legend(axes, theme)
+    return _svg(figure, "Accuracy by depth", "One line per method over all lengths, with Wilson intervals.")
+
+
+def pareto(points: list[tuple[str, float, Estimate]], theme: str, x_label: str, y_label: str, less: bool = True) -> str:
+    """Gain against cost: (label, cost, accuracy) each; those that no other beats in both are joined by a line.
+
+    less: the cost is a share, and less is better; else it is a number of which more is better, such as speed.
+    """
+    figure, axes = _one(theme, (7.2, 3.6))
     for i, (label, cost, e) in enumerate(points):
         axes.errorbar(
             [cost], [e.value], yerr=[[e.value - e.low], [e.high - e.value]], color=COLOURS[i % len(COLOURS)], marker=MARKS[i % len(MARKS)],
             linestyle="none", elinewidth=0.8, label=label, zorder=3,
         )  # fmt: skip
-    best = [p for p in points if not any(q[1] <= p[1] and q[2].value >= p[2].value and q[1:] != p[1:] for q in points)]
-    best.sort(key=lambda p: p[1])
+    side = 1 if less else -1
+    best = [p for p in points if not any(side * q[1] <= side * p[1] and q[2].value >= p[2].value and q[1:] != p[1:] for q in points)]
+    best.sort(key=lambda p: side * p[1])
     axes.step([p[1] for p in best], [p[2].value for p in best], where="post", color=THEMES[theme]["soft"], linewidth=1, linestyle=":")
     axes.set_ylim(0, 1.02)
-    axes.xaxis.set_major_formatter(lambda x, _: f"{100 * x:+.1f} %")
-    axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:.0f} %")
+    axes.xaxis.set_major_formatter((lambda x, _: f"{100 * x:+.2g} %".replace("+0 ", "0 ")) if less else (lambda x, _: f"{x:,.0f}"))
+    if not less:
+        axes.set_xlim(0, 1.08 * max(cost for _, cost, _ in points))
+    _percent_axis(axes.yaxis)
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     axes.grid(color=THEMES[theme]["grid"], linewidth=0.8)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), labelcolor=THEMES[theme]["ink"], fontsize=8)
-    return _svg(figure)
+    return _svg(
+        figure,
+        f"{y_label} against {x_label}",
+        "One mark per method with its interval; the dotted line joins those that no other beats in both.",
+    )
 
 
 def head_picture(effect: list[list[float]], theme: str) -> str:
     """A layer (down) × head (across) map: blue where removing the head hurts, red where it helps. effect: [n_layers][n_heads], nats."""
-    import matplotlib as mpl
     from matplotlib.colors import SymLogNorm
 
-    figure, axes = _canvas(theme, (1.8 + 0.28 * len(effect[0]), 1.2 + 0.2 * len(effect)))
     most = max(abs(v) for row in effect for v in row) or 1.0
     norm = SymLogNorm(linthresh=most / 100, vmin=-most, vmax=most)
-    axes.pcolormesh(effect, cmap="RdBu", norm=norm, edgecolors="face", linewidth=0.2)
+    return _map(effect, norm, "rise of the answer's loss without the head (nats)", theme)
+
+
+def scale_picture(scales: list[list[float]], theme: str) -> str:
+    """The same map of each head's mean scale: blue where louder than in the plain model, red where quieter. scales: [n_layers][n_heads]."""
+    from matplotlib.colors import CenteredNorm
+
+    return _map(scales, CenteredNorm(1.0, max(abs(v - 1) for row in scales for v in row) or 0.01), "mean scale of the head", theme)
+
+
+def _map(values: list[list[float]], norm: Any, label: str, theme: str) -> str:
+    import matplotlib as mpl
+
+    figure, axes = _one(theme, (1.8 + 0.28 * len(values[0]), 1.2 + 0.2 * len(values)))
+    axes.pcolormesh(values, cmap="RdBu", norm=norm, edgecolors="face", linewidth=0.2)
     axes.invert_yaxis()
-    for axis, n in ((axes.xaxis, len(effect[0])), (axes.yaxis, len(effect))):
+    for axis, n in ((axes.xaxis, len(values[0])), (axes.yaxis, len(values))):
         step = max(1, n // 12)
         axis.set_ticks([k + 0.5 for k in range(0, n, step)], [str(k) for k in range(0, n, step)])
     axes.set_xlabel("head")
     axes.set_ylabel("layer")
     axes.tick_params(length=0)
     bar = figure.colorbar(mpl.cm.ScalarMappable(norm, "RdBu"), ax=axes, shrink=0.9)
-    bar.set_label("rise of the answer's loss without the head (nats)", color=THEMES[theme]["soft"], fontsize=8)
+    bar.set_label(label, color=THEMES[theme]["soft"], fontsize=8)
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=THEMES[theme]["soft"], labelsize=8)
-    return _svg(figure)
+    return _svg(figure, "Layer × head map", label)
 
 
-def _canvas(theme: str, size: tuple[float, float], panels: int = 1) -> tuple[Any, Any]:
+def _colour(i: int, method: str, baseline: str, theme: str) -> str:
+    return BASELINE[theme] if method == baseline else COLOURS[(i - 1) % len(COLOURS)]
+
+
+def _percent_axis(axis: Any) -> None:
+    axis.set_major_formatter(lambda y, _: f"{100 * y:.0f} %")
+
+
+def _legend(axes: Any, theme: str) -> None:
+    """Above the axes for a few methods, beside them for more."""
+    few = len(axes.get_legend_handles_labels()[0]) <= 4
+    above = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 4}
+    beside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "fontsize": 8}
+    axes.legend(frameon=False, labelcolor=THEMES[theme]["ink"], **(above if few else beside))
+
+
+def _one(theme: str, size: tuple[float, float]) -> tuple[Any, Any]:
+    figure, axes = _canvas(theme, size)
+    return figure, axes[0]
+
+
+def _canvas(theme: str, size: tuple[float, float], across: int = 1, down: int = 1) -> tuple[Any, list[Any]]:
+    """A figure and its panels, row by row."""
     from matplotlib.figure import Figure
 
     colours = THEMES[theme]
     figure = Figure(figsize=size, layout="constrained")
     figure.patch.set_alpha(0)
-    axes = figure.subplots(1, panels, sharey=panels > 1)
-    for one in axes if panels > 1 else [axes]:
+    axes = list(figure.subplots(down, across, sharey=across * down > 1, squeeze=False).flat)
+    for one in axes:
         one.set_facecolor("none")
         one.tick_params(colors=colours["soft"], labelsize=9)
         one.xaxis.label.set_color(colours["soft"])
@@ -143,10 +224,12 @@ def _canvas(theme: str, size: tuple[float, float], panels: int = 1) -> tuple[Any
     return figure, axes
 
 
-def _svg(figure: Any) -> str:
+def _svg(figure: Any, title: str, description: str) -> str:
     import matplotlib as mpl
 
     out = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": "seal-eval", "svg.fonttype": "path"}):
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    return out.getvalue()
+    head, body = out.getvalue().split("<svg ", 1)
+    attributes, body = body.split(">", 1)
+    return f'{head}<svg role="img" {attributes}>\n <title>{escape(title)}</title>\n <desc>{escape(description)}</desc>{body}'

@@ -219,6 +219,32 @@ def site(
 
 
 @app.command()
+def submit(
+    results: Annotated[Path, typer.Argument(help="Folder with result files, searched below too.")],
+    out: Annotated[Path, typer.Option(help="New folder, such as leaderboard/results/NAME.")],
+) -> None:
+    """Pack runs for the leaderboard: compressed records, hashes, no absolute paths."""
+    from seal_eval.leaderboard.submissions import submit as pack
+
+    print(pack(results, out))
+
+
+@app.command()
+def check(
+    folder: Annotated[Path, typer.Argument(help="A submission's folder, or one that holds several.")],
+    tokenizer: Annotated[str, typer.Option(help="Folder or hub id, when the run's own cannot be had here.", show_default="the run's")] = "",
+) -> None:
+    """Check a submission: score every reply again, build every sample again, compare every hash."""
+    from seal_eval.errors import SealError
+    from seal_eval.leaderboard.submissions import MANIFEST, check_all
+
+    lines = check_all(folder, tokenizer)
+    if not lines:
+        raise SealError(f"{folder} holds no {MANIFEST}; pack results with seal-eval submit RESULTS --out FOLDER")
+    print("\n".join(lines))
+
+
+@app.command()
 def baselines() -> None:
     """Every method: what it does, its settings with their defaults, its source, the package it comes from."""
     import dataclasses

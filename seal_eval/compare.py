@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from seal_eval.design import Design
+from seal_eval.design import Design, sentence
 from seal_eval.errors import SealError
 from seal_eval.stats import (
     CochranQ,
@@ -107,15 +107,10 @@ def compare(design: Design, level: float = 0.95, sequential: bool = False) -> Co
     """All of it. Raises SealError for a level outside 0 to 1."""
     if not 0 < level < 1:
         raise SealError(f"level is {level}, must lie between 0 and 1, for example 0.95")
-    everything = np.ones(len(design.samples), dtype=bool)
-    primary = _beside(design, _rows(design, everything, "primary", None, None, level, sequential), level)
-    by_task = [row for task in design.tasks for row in _rows(design, design.of_task(task), "task", task, None, level, sequential)]
-    by_cell = [
-        row
-        for i, (task, length) in enumerate(design.cells)
-        for row in _rows(design, design.cell == i, "cell", task, length, level, sequential)
-    ]
-    rows = _adjusted(primary, "holm") + _adjusted(by_task, "holm") + _adjusted(by_cell, "bh")
+    rows = method_rows(design, level, sequential)
+    primary = [row for row in rows if row.scope == "primary"]
+    rows = _beside(design, primary, level) + rows[len(primary) :]
+    by_cell = [row for row in rows if row.scope == "cell"]
     whole = ~np.isnan(design.scores).any(axis=1)
     parts = layout(design.document[whole], design.cell[whole]) if whole.any() else None
     simple = parts is not None and not repeats(parts) and bool(np.isin(design.scores[whole], (0, 1)).all())
@@ -125,6 +120,19 @@ def compare(design: Design, level: float = 0.95, sequential: bool = False) -> Co
         cochran_q(design.scores[whole]) if simple and len(design.methods) > 2 else None,
         tuple(_over_lengths(design, by_cell, level)), tuple(_positions(design, level)),
     )  # fmt: skip
+
+
+def method_rows(design: Design, level: float = 0.95, sequential: bool = False) -> list[Row]:
+    """Each method over all cells, per task and per cell, p-values adjusted within each of the three."""
+    everything = np.ones(len(design.samples), dtype=bool)
+    primary = _rows(design, everything, "primary", None, None, level, sequential)
+    by_task = [row for task in design.tasks for row in _rows(design, design.of_task(task), "task", task, None, level, sequential)]
+    by_cell = [
+        row
+        for i, (task, length) in enumerate(design.cells)
+        for row in _rows(design, design.cell == i, "cell", task, length, level, sequential)
+    ]
+    return _adjusted(primary, "holm") + _adjusted(by_task, "holm") + _adjusted(by_cell, "bh")
 
 
 def _rows(
@@ -225,29 +233,3 @@ def _positions(design: Design, level: float) -> Iterator[Position]:
 def _count(documents: Array) -> int:
     """How many different ones."""
     return int(np.count_nonzero(np.bincount(documents)))
-
-
-def sentence(design: Design, sequential: bool = False) -> str:
-    """Which test the primary result has and why, and what would make it invalid."""
-    n, k, c = len(design.samples), len(design.documents), len(design.cells)
-    over = "one cell" if c == 1 else f"{c} cells of equal weight"
-    parts = layout(design.document, design.cell)
-    scored = design.scores[~np.isnan(design.scores)]
-    binary = bool(np.isin(scored, (0, 1)).all())
-    if repeats(parts):
-        test = "a sign-flip test of whole documents"
-        why = f"the {n:,} samples stand on {k:,} documents, and questions on one document are not independent"
-        least = f" (with {k} documents no p below {2.0 ** (1 - k):.2g} is possible)" if k <= 10 else ""
-        bad = f"it would be invalid if documents shared text or had been drawn otherwise than independently{least}"
-    else:
-        if binary and even(parts):
-            test, why = "the two-sided mid-p McNemar test", "replies to the same prompt are pairs of 0/1 scores and no document repeats"
-        elif binary:
-            test, why = "a sign-flip test of samples", "no document repeats, and the cells have different sizes but count alike"
-        else:
-            test, why = "a sign-flip test of samples", "no document repeats, and scores are not only 0 and 1"
-        bad = f"it would be invalid if some of the {n:,} samples shared a text without saying so"
-    looks = ", or if one looked again and again until p is small (--anytime allows that)"
-    if sequential:
-        test, looks = "an anytime-valid test (evidence against no difference, bounded at every look)", ""
-    return f"Over {over}: {test}, since {why}; {bad}{looks}."

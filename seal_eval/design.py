@@ -6,7 +6,8 @@ import numpy as np
 
 from seal_eval.errors import SealError
 from seal_eval.records import by_method, by_model, check_baseline, check_versions, models, pair
-from seal_eval.stats.layout import Array
+from seal_eval.stats.choice import even, repeats
+from seal_eval.stats.layout import Array, layout
 from seal_eval.types import Record, Run
 
 Cell = tuple[str, int | None]  # task and length, None for a task that does not say
@@ -92,3 +93,29 @@ def check_documents(design: Design) -> None:
             f"{design.name}: all {len(design.samples)} samples stand on one document, first {design.samples[0]}; a test needs two "
             "documents, six to reach p < .05: run more records (a higher num_samples or --limit, or fewer questions per record)"
         )
+
+
+def sentence(design: Design, sequential: bool = False) -> str:
+    """Which test the primary result has and why, and what would make it invalid."""
+    n, k, c = len(design.samples), len(design.documents), len(design.cells)
+    over = "one cell" if c == 1 else f"{c} cells of equal weight"
+    parts = layout(design.document, design.cell)
+    scored = design.scores[~np.isnan(design.scores)]
+    binary = bool(np.isin(scored, (0, 1)).all())
+    if repeats(parts):
+        test = "a sign-flip test of whole documents"
+        why = f"the {n:,} samples stand on {k:,} documents, and questions on one document are not independent"
+        least = f" (with {k} documents no p below {2.0 ** (1 - k):.2g} is possible)" if k <= 10 else ""
+        bad = f"it would be invalid if documents shared text or had been drawn otherwise than independently{least}"
+    else:
+        if binary and even(parts):
+            test, why = "the two-sided mid-p McNemar test", "replies to the same prompt are pairs of 0/1 scores and no document repeats"
+        elif binary:
+            test, why = "a sign-flip test of samples", "no document repeats, and the cells have different sizes but count alike"
+        else:
+            test, why = "a sign-flip test of samples", "no document repeats, and scores are not only 0 and 1"
+        bad = f"it would be invalid if some of the {n:,} samples shared a text without saying so"
+    looks = ", or if one looked again and again until p is small (--anytime allows that)"
+    if sequential:
+        test, looks = "an anytime-valid test (evidence against no difference, bounded at every look)", ""
+    return f"Over {over}: {test}, since {why}; {bad}{looks}."

@@ -1,12 +1,13 @@
 """lm-eval's result files → Runs and Records, checked; pairing of methods on sample ids."""
 
+import gzip
 import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from seal_eval.errors import SealError, nearest
 from seal_eval.files import read_json, sha256
@@ -58,6 +59,8 @@ def _read_run(file: Path, foreign: bool, metric: str) -> Run:
         if not base and (not foreign or (data.get("group_subtasks") or {}).get(task)):  # a group has no samples of its own
             continue
         samples = file.with_name(f"samples_{task}_{stamp}.jsonl")
+        if not samples.is_file() and samples.with_name(samples.name + ".gz").is_file():
+            samples = samples.with_name(samples.name + ".gz")
         if not samples.is_file():
             raise SealError(f"{samples} is missing: {file.name} reports {task}; run again with --log_samples")
         hashes[samples.name] = sha256(samples)
@@ -83,14 +86,20 @@ def _read_run(file: Path, foreign: bool, metric: str) -> Run:
         seconds=float(data["total_evaluation_time_seconds"]) if data.get("total_evaluation_time_seconds") else None,
         files=hashes,
         task_versions={task: str(version) for task, version in (data.get("versions") or {}).items()},
+        folder=file.parent,
         records=tuple(records),
     )
+
+
+def open_lines(file: Path) -> IO[bytes]:
+    """A sample file's lines, compressed or not."""
+    return gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb")
 
 
 def _read_samples(file: Path, task: str, run_id: str) -> Iterator[Record]:
     seen: dict[str, int] = {}
     score = get_task(task).score
-    with file.open("rb") as lines:
+    with open_lines(file) as lines:
         for number, line in enumerate(lines, 1):
             try:
                 row = json.loads(line)

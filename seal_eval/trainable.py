@@ -103,7 +103,8 @@ class Gains:
     def save(self, folder: Path, card: dict[str, Any]) -> dict[str, Any]:
         scales = self.scales()
         values = torch.cat(list(scales.values()))
-        card = card | {"scale_min": values.min().item(), "scale_max": values.max().item()}
+        heads = [[round(float(h.mean()), 4) for h in scale.reshape(n_heads(self.model), -1)] for scale in scales.values()]
+        card = card | {"scale_min": values.min().item(), "scale_max": values.max().item(), "mean_scales": heads}  # [n_layers][n_heads]
         save_adapter(self.model, scales, folder, card)
         return card
 

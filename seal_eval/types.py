@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 
@@ -118,6 +119,7 @@ class Run:
     seconds: float | None
     files: dict[str, str]  # file name → sha256
     task_versions: dict[str, str]  # as lm-eval names its tasks
+    folder: Path = field(repr=False)  # where the files are
     records: tuple[Record, ...] = field(repr=False)
 
 

@@ -1,0 +1,44 @@
+"""How every number is computed, from the docstrings of the code that computes it."""
+
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+from seal_eval import cells, compare, stats
+from seal_eval.stats import choice, layout, position, ranking, resampling
+
+# what the pages show → the functions behind it, in the order of reading
+BEHIND = {
+    "Pairing and the choice of a test": (choice.accuracy, choice.difference, compare.method_rows),
+    "One proportion": (stats.wilson, stats.clustered_proportion),
+    "Two methods on the same samples": (
+        stats.mcnemar,
+        stats.tango,
+        stats.sign_flip,
+        stats.clustered_difference,
+        resampling.cluster_bootstrap,
+    ),
+    "Cells and documents": (layout.layout, layout.with_spread, layout.variance),
+    "Many comparisons": (stats.holm, stats.benjamini_hochberg, stats.cochran_q),
+    "Places and tie groups": (ranking.ranks, ranking.tie_groups),
+    "Over lengths": (stats.effective_length, stats.weighted_average, stats.method_by_length),
+    "Over depths": (cells.by_depth, position.position_bias),
+    "What a comparison could have shown": (stats.minimum_detectable, stats.paired_power),
+}
+
+
+@dataclass(frozen=True)
+class Explained:
+    name: str
+    module: str
+    paragraphs: list[str]
+
+
+def chapters() -> dict[str, list[Explained]]:
+    """Heading → functions with their docstrings as paragraphs."""
+    return {heading: [_explained(f) for f in functions] for heading, functions in BEHIND.items()}
+
+
+def _explained(function: Any) -> Explained:
+    text = inspect.getdoc(function) or ""
+    return Explained(f"{function.__name__}{inspect.signature(function)}".split("(")[0], function.__module__, text.split("\n\n"))

@@ -1,0 +1,113 @@
+"""Boards → HTML. Every page is complete without JavaScript; what comes from result files is escaped by the templates."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from seal_eval import __version__
+from seal_eval.cells import DEPTH_EDGES
+from seal_eval.errors import SealError
+from seal_eval.leaderboard.board import ModelBoard, Pair, pairs
+from seal_eval.leaderboard.columns import COLUMNS
+from seal_eval.leaderboard.methodology import chapters
+from seal_eval.leaderboard.samples import chunk_of
+from seal_eval.methods import get_method, settings_of, source_package
+from seal_eval.reading import p_text, percent, size
+from seal_eval.tables import LENGTHS_NOTE, POSITION_NOTE
+from seal_eval.tasks import get_task
+from seal_eval.types import Estimate, Run
+
+HERE = Path(__file__).parent
+LISTED = 200  # discordant samples of a pair on its page; the rest are in the sample browser
+
+
+class Pages:
+    """Everything the templates share."""
+
+    def __init__(self, boards: list[ModelBoard], runs: list[Run], baseline: str) -> None:
+        self.boards, self.runs, self.baseline = boards, runs, baseline
+        self.environment = _environment()
+        self.shared = {
+            "version": __version__, "baseline": baseline, "boards": boards, "runs": runs, "edges": DEPTH_EDGES, "columns": COLUMNS,
+            "tasks": list(dict.fromkeys(block.name for board in boards for block in board.tasks)), "task": get_task,
+            "methods": list(dict.fromkeys(e.method for board in boards for e in board.entries)), "slug": self.slug,
+            "updated": max(run.date for run in runs),
+        }  # fmt: skip
+
+    def slug(self, method: str) -> str:
+        """A method's page: numbers, since names may hold anything."""
+        names = list(dict.fromkeys(e.method for board in self.boards for e in board.entries))
+        return f"methods/{names.index(method)}.html"
+
+    def files(self) -> Iterator[tuple[str, str]]:
+        yield "index.html", self._page("index.html", "")
+        for task in self.shared["tasks"]:
+            blocks = [(board, block) for board in self.boards for block in board.tasks if block.name == task]
+            notes = {"lengths_note": LENGTHS_NOTE, "position_note": POSITION_NOTE}
+            yield f"tasks/{task}.html", self._page("task.html", "../", name=task, blocks=blocks, **notes)
+        for method in self.shared["methods"]:
+            entries = [(board, e) for board in self.boards for e in board.entries if e.method == method]
+            yield self.slug(method), self._page("method.html", "../", name=method, entries=entries, known=known(entries[0][1].run))
+        for run in self.runs:
+            yield f"runs/{run.run_id}.html", self._page("run.html", "../", run=run)
+        every: list[Pair] = []
+        for board in self.boards:
+            chunks = chunk_of(board)
+            for pair in pairs(board):
+                every.append(pair)
+                rows = [row for row in pair.rows if row.scope != "task"]
+                yield f"compare/{pair.slug}.html", self._page("pair.html", "../", pair=pair, rows=rows, chunks=chunks, listed=LISTED)
+        yield "compare.html", self._page("compare.html", "", pairs=every)
+        yield "samples.html", self._page("samples.html", "")
+        yield "methodology.html", self._page("methodology.html", "", chapters=chapters())
+        yield "submit.html", self._page("submit.html", "")
+        yield "changelog.html", self._page("changelog.html", "")
+        yield "feed.xml", self._page("feed.xml", "")
+
+    def _page(self, template: str, root: str, **more: Any) -> str:
+        return str(self.environment.get_template(template).render(self.shared | {"root": root} | more))
+
+
+def known(run: Run) -> dict[str, Any]:
+    """What the code says of a run's method: summary, citation, settings; empty for one that is not installed here."""
+    name = str(run.config.get("seal_eval", {}).get("method") or run.about.get("method") or run.method) if run.config else run.method
+    try:
+        parts = [get_method(part) for part in name.split("+")]
+        settings = [(part, field.name, repr(field.default)) for part in name.split("+") for field in settings_of(part)]
+    except SealError:
+        return {}
+    return {
+        "summary": "; ".join(part.summary for part in parts), "citation": "; ".join(part.citation for part in parts if part.citation),
+        "settings": settings, "source": ", ".join(dict.fromkeys(source_package(part) for part in name.split("+"))),
+    }  # fmt: skip
+
+
+def _environment() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    filters = {"percent": percent, "p": p_text, "points": _points, "number": _number, "size": size, "stamp": _stamp, "across": _across}
+    environment.filters |= filters
+    return environment
+
+
+def _points(estimate: Estimate) -> str:
+    return percent(estimate, sign=True)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _across(value: float, low: float = 0.0, high: float = 1.0) -> str:
+    """A value's place on a scale from low to high, 0 to 100."""
+    return f"{100 * (min(max(value, low), high) - low) / (high - low):.1f}"
+
+
+def _stamp(date: str) -> str:
+    """lm-eval's file stamp '2026-11-24T19-05-17.422095' as the time of day that feeds want."""
+    day, _, clock = date.partition("T")
+    parts = clock.split(".")[0].split("-")
+    return f"{day}T{':'.join(parts)}Z" if len(parts) == 3 else f"{day[:10]}T00:00:00Z"

@@ -1,0 +1,156 @@
+// Samples, loaded a file at a time as scripts, so that pages opened from disk can too. Filters stand in the URL's fragment.
+"use strict";
+
+const PAGE = 25;
+const ORDER = ["model", "task", "length", "method", "depth", "outcome", "reason"];
+let manifest = [];
+let queue = []; // chunks still to be looked at
+let waiting = null; // resolves with the chunk that was asked for
+let drawn = 0;
+let search = 0; // a newer search ends an older one
+const filters = new URLSearchParams(location.hash.slice(1));
+const form = document.getElementById("filters");
+const list = document.getElementById("list");
+const more = document.getElementById("more");
+const status = document.getElementById("status");
+
+function load(file) {
+  return new Promise((resolve, reject) => {
+    waiting = resolve;
+    const script = document.createElement("script");
+    script.src = `data/samples/${file}.js`;
+    script.onerror = () => reject(new Error(file));
+    script.onload = () => script.remove();
+    document.head.append(script);
+  });
+}
+
+window.sealManifest = (found) => waiting({ rows: found });
+window.sealChunk = (name, rows) => waiting({ name, rows });
+
+function element(tag, properties, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+const board = () => manifest[Number(filters.get("model") ?? 0)] ?? manifest[0];
+const unique = (values) => [...new Set(values)];
+
+function options(key) {
+  const cells = board().cells.filter((cell) => !filters.get("task") || cell.task === filters.get("task"));
+  if (key === "model") return manifest.map((one, i) => [String(i), one.model]);
+  if (key === "task") return [["", "all tasks"], ...unique(board().cells.map((cell) => cell.task)).map((x) => [x, x])];
+  if (key === "length") return [["", "all lengths"], ...unique(cells.map((cell) => cell.length)).map((x) => [String(x), String(x)])];
+  if (key === "method") return board().methods.map((name, i) => [String(i), name]);
+  if (key === "depth") return [["", "any depth"], ...[0, 1, 2, 3, 4].map((i) => [String(i), `${20 * i}–${20 * i + 20} % deep`])];
+  if (key === "outcome") return [["", "right or wrong"], ["1", "right"], ["0", "wrong"], ["none", "unscored"], ["won", "right where the first method is wrong"], ["lost", "wrong where the first method is right"]];
+  return [["", "any reason"], ...["exact", "incomplete", "not found", "refused", "cut off", "unparsable", "other"].map((x) => [x, x])];
+}
+
+function drawFilters() {
+  form.replaceChildren(
+    ...ORDER.map((key) => {
+      const select = element("select", { name: key });
+      for (const [value, label] of options(key)) select.append(new Option(label, value));
+      select.value = filters.get(key) ?? (key === "method" ? String(Math.min(1, board().methods.length - 1)) : select.options[0].value);
+      if (select.selectedIndex < 0) select.selectedIndex = 0;
+      select.addEventListener("change", () => {
+        if (key === "model") for (const other of ORDER) filters.delete(other);
+        filters.delete("sample");
+        filters.delete("chunk");
+        if (key === "task") filters.delete("length");
+        if (select.value) filters.set(key, select.value);
+        else filters.delete(key);
+        history.replaceState(null, "", "#" + filters);
+        drawFilters();
+        start();
+      });
+      return element("label", {}, key + " ", select);
+    }),
+  );
+  form.hidden = false;
+}
+
+function wanted(row, method) {
+  const [score, reason] = row.replies[method];
+  if (filters.get("sample")) return row.id === filters.get("sample");
+  if (filters.get("depth") && (row.depth === null || Math.min(4, Math.floor(row.depth * 5)) !== Number(filters.get("depth")))) return false;
+  const first = row.replies[0][0];
+  const outcome = filters.get("outcome");
+  if (outcome === "none" && score !== null) return false;
+  if ((outcome === "1" || outcome === "0") && String(score) !== outcome) return false;
+  if (outcome === "won" && !(score === 1 && first === 0)) return false;
+  if (outcome === "lost" && !(score === 0 && first === 1)) return false;
+  const why = filters.get("reason");
+  const known = ["exact", "incomplete", "not found", "refused", "cut off", "unparsable"];
+  return !why || (why === "other" ? !known.includes(reason) : reason === why);
+}
+
+function card(row, cell, method) {
+  const names = board().methods;
+  const score = (value) => (value === null ? "unscored" : value === 1 ? "right" : value === 0 ? "wrong" : `${value}`);
+  const shown = filters.get("sample") ? names.map((_, i) => i) : unique([0, method]);
+  const rows = shown.map((i) => {
+    const [value, reason, answer, reply] = row.replies[i];
+    const mark = element("td", { className: value === 1 ? "right" : "wrong" }, `${score(value)} (${reason})`);
+    return element("tr", {}, element("th", { scope: "row" }, names[i]), mark, element("td", {}, answer ?? "–"), element("td", { className: "reply" }, reply));
+  });
+  const head = element("tr", {}, ...["method", "score", "read as", "reply"].map((x) => element("th", { scope: "col" }, x)));
+  const table = element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
+  const box = element("div", { className: "scroll", tabIndex: 0 }, table);
+  box.setAttribute("role", "region");
+  box.setAttribute("aria-label", `replies to ${row.id}`);
+  const depth = row.depth === null ? "" : `, ${Math.round(100 * row.depth)} % deep`;
+  const link = element("a", { href: `#chunk=${cell.chunk}&sample=${encodeURIComponent(row.id)}` }, row.id);
+  link.addEventListener("click", () => setTimeout(() => location.reload()));
+  const prompt = element("details", {}, element("summary", {}, "Prompt"), element("pre", { className: "prompt" }, row.prompt));
+  return element("article", { className: "sample" }, element("h2", {}, link), element("p", { className: "note" }, `${cell.task}, ${cell.length ?? ""}, ${row.tokens} tokens${depth}; expected: ${row.expected.join(", ")}`), box, prompt);
+}
+
+async function next() {
+  const mine = search;
+  const method = Number(form.elements.method.value);
+  let found = 0;
+  more.hidden = true;
+  while (queue.length && found < PAGE) {
+    const cell = queue[0];
+    status.textContent = `Reading ${cell.chunk} …`;
+    const { rows } = await load(cell.chunk);
+    if (mine !== search) return;
+    let i = cell.from ?? 0;
+    for (; i < rows.length && found < PAGE; i++) {
+      if (!wanted(rows[i], method)) continue;
+      list.append(card(rows[i], cell, method));
+      found++;
+      drawn++;
+    }
+    if (i < rows.length) cell.from = i;
+    else queue.shift();
+  }
+  more.hidden = !queue.length;
+  status.textContent = drawn ? `${drawn} samples shown${queue.length ? "" : ", all that match"}.` : "No sample matches.";
+}
+
+function start() {
+  search++;
+  drawn = 0;
+  list.replaceChildren();
+  queue = [];
+  for (const cell of board().cells) {
+    if (filters.get("task") && cell.task !== filters.get("task")) continue;
+    if (filters.get("length") && String(cell.length) !== filters.get("length")) continue;
+    for (const chunk of cell.chunks) if (!filters.get("chunk") || filters.get("chunk") === chunk) queue.push({ ...cell, chunk });
+  }
+  next().catch((error) => (status.textContent = `${error.message} could not be loaded.`));
+}
+
+more.addEventListener("click", () => next());
+load("manifest")
+  .then(({ rows }) => {
+    manifest = rows;
+    if (filters.get("chunk") && !filters.get("model")) filters.set("model", filters.get("chunk").split("-")[0]);
+    drawFilters();
+    start();
+  })
+  .catch(() => (status.textContent = "The samples could not be loaded."));
