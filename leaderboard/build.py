@@ -14,7 +14,7 @@ from seal_eval.files import LOCK, only_writer, write_text
 from seal_eval.leaderboard import samples
 from seal_eval.leaderboard.board import ModelBoard, TaskBlock, boards
 from seal_eval.leaderboard.columns import COLUMNS
-from seal_eval.leaderboard.figures import THEMES, curves, depth_curves, heatmap, pareto, scale_picture
+from seal_eval.leaderboard.figures import THEMES, curves, depth_curves, heatmap, pareto, scale_picture, size_of
 from seal_eval.leaderboard.pages import Pages
 from seal_eval.records import load_runs
 from seal_eval.tasks import get_task
@@ -52,8 +52,10 @@ def build(results: Path, out: Path, baseline: str = "plain") -> Path:
 
 def _files(found: list[ModelBoard], runs: list[Run], baseline: str) -> Iterator[tuple[str, str]]:
     """(relative path, text) of everything that is written."""
-    yield from Pages(found, runs, baseline).files()
-    yield from _figures(found, baseline)
+    figures = dict(_figures(found, baseline))
+    yield from figures.items()
+    sizes = {name.removeprefix("figures/").removesuffix("-light.svg"): size_of(text) for name, text in figures.items()}
+    yield from Pages(found, runs, baseline, sizes).files()
     yield from samples.files(found, runs)
     yield from _downloads(found)
 

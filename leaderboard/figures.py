@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import re
 from html import escape
 from typing import Any
 
@@ -222,6 +223,13 @@ def _canvas(theme: str, size: tuple[float, float], across: int = 1, down: int = 
             spine.set_color(colours["grid"])
             spine.set_visible(side in ("left", "bottom"))
     return figure, axes
+
+
+def size_of(svg: str) -> tuple[int, int]:
+    """(width, height) of a figure in CSS pixels."""
+    found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    assert found
+    return round(float(found[1]) * 4 / 3), round(float(found[2]) * 4 / 3)
 
 
 def _svg(figure: Any, title: str, description: str) -> str:

@@ -22,16 +22,16 @@ LISTED = 200  # discordant samples of a pair on its page; the rest are in the sa
 
 
 class Pages:
-    """Everything the templates share."""
+    """Everything the templates share. sizes: figure's slug → (width, height) in pixels, so that pages keep its room."""
 
-    def __init__(self, boards: list[ModelBoard], runs: list[Run], baseline: str) -> None:
+    def __init__(self, boards: list[ModelBoard], runs: list[Run], baseline: str, sizes: dict[str, tuple[int, int]]) -> None:
         self.boards, self.runs, self.baseline = boards, runs, baseline
         self.environment = _environment()
         self.shared = {
             "version": __version__, "baseline": baseline, "boards": boards, "runs": runs, "edges": DEPTH_EDGES, "columns": COLUMNS,
             "tasks": list(dict.fromkeys(block.name for board in boards for block in board.tasks)), "task": get_task,
             "methods": list(dict.fromkeys(e.method for board in boards for e in board.entries)), "slug": self.slug,
-            "updated": max(run.date for run in runs),
+            "figure_size": sizes.__getitem__, "updated": max(run.date for run in runs),
         }  # fmt: skip
 
     def slug(self, method: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
+from seal_eval.checked import own_part
 from seal_eval.errors import SealError, nearest
 from seal_eval.files import read_json, sha256
 from seal_eval.foreign import read_foreign
@@ -46,7 +47,7 @@ def _read_run(file: Path, foreign: bool, metric: str) -> Run:
         raise SealError(f"{file}: not an lm-eval results file (no 'config' and 'results')")
     stamp = file.stem.removeprefix("results_")
     config = data["config"]
-    own = config.get("seal_eval") or {}
+    own = own_part(file, data)
     model_args = config.get("model_args") or {}
     if not isinstance(model_args, dict):
         model_args = dict(part.split("=", 1) for part in str(model_args).split(",") if "=" in part)

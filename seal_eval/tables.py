@@ -50,9 +50,7 @@ def _primary(found: Comparison, bayes: bool) -> Table:
             cells.append("" if not row.difference else "none" if row.detectable is None else f"{100 * row.detectable:.1f}")
     if ranked:
         columns += ["places", "tied group"]
-        notes.append(
-            "Places: 1 is best; those that Holm-adjusted pairwise tests leave open. Tied group: the leader and all it cannot be told from."
-        )
+        notes.append("Places: 1 is best; those that pairwise tests leave open, Holm over all pairs. Tied group: a leader and its equals.")
         for cells, row in zip(extra, rows, strict=True):
             rank = ranked[row.method]
             cells += [_span(rank.low, rank.high), str(rank.group)]

@@ -11,7 +11,7 @@ Kind = Literal["seal", "lora", "dora"]
 KINDS = ("seal", "lora", "dora")
 # AdamW's rate at REACH_STEPS steps. A scale is a factor on a head's output, so a rate means the same on every model; with another
 # number of steps it changes so that a parameter can travel as far. Measured: docs/tuning.md.
-RATES = {"head": 0.02, "channel": 0.02, "lora": 2e-3, "dora": 2e-3}
+RATES = {"head": 0.05, "channel": 0.02, "lora": 2e-3, "dora": 2e-3}
 REACH_STEPS = 50
 CHECKPOINT_FROM = 4096  # tokens from which saved activations are recomputed instead, unless said
 

@@ -123,3 +123,12 @@ def results(tmp_path_factory, tiny_folder, adapter):
             "--metadata", '{"lengths": [400, 700], "num_samples": 5}', "--output_path", out, "--device", "cpu",
         )  # fmt: skip
     return out
+
+
+@pytest.fixture(scope="session")
+def site(results, tmp_path_factory):
+    """The site of those files, written on the command line."""
+    out = tmp_path_factory.mktemp("site") / "out"
+    done = seal_eval("site", results, "--out", out)
+    assert done.stdout.strip() == str(out / "index.html")
+    return out

@@ -84,7 +84,7 @@ def test_ranks_worked_by_hand():
     again = ranks([scores[i] for i in mixed], lambda i, j: p[min(mixed[i], mixed[j]), max(mixed[i], mixed[j])])
     assert [again[mixed.index(i)] for i in range(4)] == found
     assert [r.value for r in ranks([0.5, 0.5], lambda i, j: 1.0)] == [1, 1]
-    assert tie_groups([], lambda i, j: 1.0) == [] and ranks([0.3], lambda i, j: 1.0)[0].high == 1
+    assert tie_groups([], set()) == [] and ranks([0.3], lambda i, j: 1.0)[0].high == 1
 
 
 def test_ranks_hold_the_true_place():

@@ -1,29 +1,22 @@
 """The site: the same bytes again, nothing from a result file taken for markup, and a real browser that opens it from disk."""
 
+import csv
+import html
 import json
-import os
 import re
 import shutil
 from html.parser import HTMLParser
 
 import pytest
 
+from seal_eval import stats
 from seal_eval.compare import compare
 from seal_eval.design import design_of
 from seal_eval.errors import SealError
+from seal_eval.leaderboard import samples
 from seal_eval.leaderboard.build import build
 from seal_eval.reading import percent
 from seal_eval.records import load_runs
-
-from conftest import seal_eval
-
-
-@pytest.fixture(scope="session")
-def site(results, tmp_path_factory):
-    out = tmp_path_factory.mktemp("site") / "out"
-    done = seal_eval("site", results, "--out", out)
-    assert done.stdout.strip() == str(out / "index.html")
-    return out
 
 
 def written(out):
@@ -41,10 +34,63 @@ def test_same_bytes(results, site, tmp_path):
 
 
 def test_every_number_of_compare_is_on_the_page(results, site):
-    page = (site / "index.html").read_text()
-    for row in compare(design_of(load_runs(results), "tiny-llama")).of("cell"):
+    found = compare(design_of(load_runs(results), "tiny-llama"))
+    overview = (site / "index.html").read_text()
+    for row in found.of("primary"):
+        assert percent(row.accuracy) in overview and (row.difference is None or percent(row.difference, sign=True) in overview)
+    assert html.escape(found.sentence) in overview
+    pair = (site / "compare" / "0-0-1.html").read_text()
+    for row in found.of("cell"):
+        page = (site / "tasks" / f"{row.task}.html").read_text()
         assert percent(row.accuracy) in page
-        assert row.difference is None or percent(row.difference, sign=True) in page
+        assert row.difference is None or (percent(row.difference, sign=True) in page and percent(row.difference, sign=True) in pair)
+
+
+def test_downloads(results, site):
+    found = compare(design_of(load_runs(results), "tiny-llama"))
+    rows = json.loads((site / "data" / "overview.json").read_text())
+    assert [(r["method"], r["accuracy"]) for r in rows] == [("plain", found.rows[0].accuracy.value), ("seal", found.rows[1].accuracy.value)]
+    flat = list(csv.DictReader((site / "data" / "overview.csv").open()))
+    assert [r["method"] for r in flat] == ["plain", "seal"] and float(flat[1]["gain"]) == found.rows[1].difference.value
+    assert len(json.loads((site / "data" / "comparisons.json").read_text())[0]["rows"]) == len(found.rows)
+
+
+def test_samples_data(results, site):
+    """The chunks hold every sample once, with each method's reply and the ends of its prompt."""
+    seen = {}
+    for file in (site / "data" / "samples").glob("0-*.js"):
+        name, rows = json.loads("[" + file.read_text().removeprefix("sealChunk(").removesuffix(");\n") + "]")
+        assert file.stem == name
+        seen |= {row["id"]: row for row in rows}
+    for run, column in zip(load_runs(results), (0, 1), strict=True):
+        assert len(run.records) == len(seen)
+        for record in run.records:
+            row = seen[record.sample_id]
+            assert row["replies"][column] == [record.score, record.reason, record.answer, record.reply]
+            assert row["expected"] == list(record.targets) and len(row["prompt"]) > 300 and "in the result file" not in row["prompt"][:100]
+
+
+def test_methodology_is_the_docstrings(site):
+    page = html.unescape((site / "methodology.html").read_text())
+    for function in (stats.tango, stats.ranks, stats.clustered_difference):
+        assert function.__doc__.strip().split("\n")[0] in page
+
+
+def test_feed(results, site):
+    from xml.etree import ElementTree
+
+    feed = ElementTree.fromstring((site / "feed.xml").read_text())
+    space = "{http://www.w3.org/2005/Atom}"
+    runs = load_runs(results)
+    assert [e.find(space + "id").text for e in feed.findall(space + "entry")] == [f"urn:seal-eval:run:{r.run_id}" for r in reversed(runs)]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", feed.find(space + "updated").text)
+
+
+def test_stale_files_go(results, tmp_path):
+    build(results, tmp_path / "out")
+    (tmp_path / "out" / "runs" / "old.html").write_text("old")
+    build(results, tmp_path / "out")
+    assert not (tmp_path / "out" / "runs" / "old.html").exists()
 
 
 def test_run_page_repeats_the_run(results, site):
@@ -64,7 +110,7 @@ def test_links_resolve(site):
         found: list[str] = []
         Links().feed(page.read_text())
         for link in found:
-            assert link.startswith(("#", "data:")) or (page.parent / link).is_file(), (page, link)
+            assert link.startswith(("#", "data:")) or (page.parent / link.partition("#")[0]).is_file(), (page, link)
 
 
 def test_foreign_folder_is_left_alone(results, tmp_path):
@@ -74,58 +120,59 @@ def test_foreign_folder_is_left_alone(results, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_hostile_strings_stay_text(results, tmp_path):
-    copy = shutil.copytree(results, tmp_path / "r")
-    for file in copy.rglob("results_*.json"):
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+def hostile(folder, change_results=None, change_rows=None):
+    for file in folder.rglob("results_*.json"):
         data = json.loads(file.read_text())
-        data["config"]["seal_eval"]["model"] = "<script>alert(1)</script>"
-        data["config"]["seal_eval"]["hardware"] = "<img src=x onerror=alert(2)>"
+        (change_results or (lambda d: None))(data)
         file.write_text(json.dumps(data))
+    for file in folder.rglob("samples_*.jsonl"):
+        rows = [json.loads(line) for line in file.read_text().splitlines()]
+        for row in rows:
+            (change_rows or (lambda r: None))(row)
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def test_hostile_strings_stay_text(results, tmp_path):
+    def words(data):
+        data["config"]["seal_eval"] |= {"model": EVIL, "hardware": EVIL, "settings": {EVIL: EVIL}}
+        data["config"]["model_dtype"] = EVIL
+
+    def replies(row):
+        row["filtered_resps"] = ["</script>" + EVIL + "\u2028" + "x" * 10_000_000 if row["doc_id"] == 0 else EVIL]
+        row["acc"] = 0.0
+
+    copy = hostile(shutil.copytree(results, tmp_path / "r"), words, replies)
     build(copy, tmp_path / "site")
     for page in (tmp_path / "site").rglob("*.html"):
         text = page.read_text()
-        assert "<script" not in text and "<img src=x" not in text and not re.search(r"\sstyle=", text)
+        scripts = re.findall(r"<script[^>]*>", text)
+        assert all(re.fullmatch(r'<script src="(\.\./)?static/\w+\.js" defer>', s) for s in scripts) and "<img src=x" not in text
+        assert not re.search(r"\s(style|on\w+)=", re.sub(r"&\w+;.*?&gt;", "", text)), page
+    assert max(f.stat().st_size for f in (tmp_path / "site").rglob("*.js")) < 300_000  # a long reply is cut
 
 
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import Error, sync_playwright
-
-    flags = [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-first-run",
-    ]
-    with sync_playwright() as playwright:
-        program = next((p for p in map(shutil.which, ("chromium", "google-chrome", "chromium-browser")) if p), None)
-        try:
-            found = playwright.chromium.launch(executable_path=program, args=flags)
-        except Error as error:
-            if os.environ.get("CI"):
-                raise
-            pytest.skip(f"no Chromium here (apt install chromium, or playwright install chromium): {error}")
-        yield found
-        found.close()
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.update(config=[]), "not an lm-eval results file"),
+        (lambda d: d["config"].update(seal_eval=[1]), "config.seal_eval is"),
+        (lambda d: d["config"]["seal_eval"].update(about=5), "config.seal_eval.about is 5"),
+        (lambda d: d["config"]["seal_eval"].update(about={"prose_perplexity_ratio": "low"}), "about.prose_perplexity_ratio is 'low'"),
+        (lambda d: d["config"]["seal_eval"].update(about={"tuning_seconds": float("nan")}), "about.tuning_seconds is nan"),
+        (lambda d: d["config"]["seal_eval"].update(about={"mean_scales": [[1], "x"]}), "about.mean_scales is"),
+        (lambda d: d.update(total_evaluation_time_seconds="soon"), "total_evaluation_time_seconds is 'soon'"),
+    ],
+)
+def test_wrong_types_are_named(results, tmp_path, change, message):
+    copy = hostile(shutil.copytree(results, tmp_path / "r"), change)
+    with pytest.raises(SealError, match=re.escape(message)) as error:
+        build(copy, tmp_path / "site")
+    assert "results_" in str(error.value) and not (tmp_path / "site").exists()
 
 
-@pytest.mark.parametrize("width", [360, 800, 1440])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_in_a_browser(browser, site, tmp_path, width, theme):
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
-    outside, complaints = [], []
-    page.on("request", lambda r: None if r.url.startswith((site.as_uri(), "data:")) else outside.append(r.url))
-    page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
-    page.on("pageerror", lambda e: complaints.append(str(e)))
-    for name in ["index.html", *(n for n in written(site) if n.startswith("runs/"))]:
-        page.goto((site / name).as_uri(), wait_until="networkidle")
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name  # nothing sticks out of the page
-        sizes = page.evaluate("[...document.images].map(i => [i.currentSrc, i.complete && i.naturalWidth > 0])")
-        assert all(ok for _, ok in sizes) and all(f"-{theme}.svg" in src for src, _ in sizes)
-        page.screenshot(path=tmp_path / f"{name.replace('/', '-')}.png", full_page=True)
-    assert outside == [] and complaints == []
-    colours = page.evaluate("[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]")
-    assert colours == (["rgb(255, 255, 255)", "rgb(31, 35, 40)"] if theme == "light" else ["rgb(13, 17, 23)", "rgb(230, 237, 243)"])
-    page.close()
+def test_cut_and_prompt_ends():
+    assert samples.cut("abc", 3) == "abc" and samples.cut("abcd", 3) == "abc … [4 characters in all]"

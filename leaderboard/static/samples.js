@@ -5,7 +5,7 @@ const PAGE = 25;
 const ORDER = ["model", "task", "length", "method", "depth", "outcome", "reason"];
 let manifest = [];
 let queue = []; // chunks still to be looked at
-let waiting = null; // resolves with the chunk that was asked for
+const waiting = new Map(); // file → what resolves the promise of it
 let drawn = 0;
 let search = 0; // a newer search ends an older one
 const filters = new URLSearchParams(location.hash.slice(1));
@@ -16,7 +16,7 @@ const status = document.getElementById("status");
 
 function load(file) {
   return new Promise((resolve, reject) => {
-    waiting = resolve;
+    waiting.set(file, resolve);
     const script = document.createElement("script");
     script.src = `data/samples/${file}.js`;
     script.onerror = () => reject(new Error(file));
@@ -25,8 +25,8 @@ function load(file) {
   });
 }
 
-window.sealManifest = (found) => waiting({ rows: found });
-window.sealChunk = (name, rows) => waiting({ name, rows });
+window.sealManifest = (rows) => waiting.get("manifest")(rows);
+window.sealChunk = (name, rows) => waiting.get(name)(rows);
 
 function element(tag, properties, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
@@ -66,7 +66,8 @@ function drawFilters() {
         drawFilters();
         start();
       });
-      return element("label", {}, key + " ", select);
+      select.id = "filter-" + key;
+      return element("span", {}, element("label", { htmlFor: select.id }, key), " ", select);
     }),
   );
   form.hidden = false;
@@ -116,7 +117,7 @@ async function next() {
   while (queue.length && found < PAGE) {
     const cell = queue[0];
     status.textContent = `Reading ${cell.chunk} …`;
-    const { rows } = await load(cell.chunk);
+    const rows = await load(cell.chunk);
     if (mine !== search) return;
     let i = cell.from ?? 0;
     for (; i < rows.length && found < PAGE; i++) {
@@ -147,7 +148,7 @@ function start() {
 
 more.addEventListener("click", () => next());
 load("manifest")
-  .then(({ rows }) => {
+  .then((rows) => {
     manifest = rows;
     if (filters.get("chunk") && !filters.get("model")) filters.set("model", filters.get("chunk").split("-")[0]);
     drawFilters();

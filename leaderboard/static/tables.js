@@ -112,8 +112,8 @@ function enhance(table) {
   const json = element("button", { type: "button" }, "JSON");
   json.addEventListener("click", () => save("json", toJson, "application/json"));
   const columns = element("details", { className: "columns" }, element("summary", {}, "Columns"), element("div", {}, ...boxes));
-  const tools = element("div", { className: "controls" }, element("label", {}, "Filter ", search), columns, element("span", {}, "Download ", csv, " ", json), count);
-  table.closest(".scroll").before(tools);
+  const tools = document.querySelector(`.tools[data-for="${name}"]`); // its room is kept, so that nothing moves
+  tools.append(element("label", {}, "Filter ", search), columns, element("span", {}, "Download ", csv, " ", json), count);
 
   if (hidden.length) hide(hidden);
   if (search.value) filter(search.value);

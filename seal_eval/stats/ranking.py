@@ -1,7 +1,8 @@
 """Which methods lead, and which cannot be told from whom."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
+from itertools import combinations
 
 from seal_eval.stats.several import holm
 
@@ -18,41 +19,42 @@ class Rank:
     high: int
     group: int
     level: float
-    method: str = "pairwise tests, Holm for each method"
+    method: str = "pairwise tests, Holm over all pairs"
 
 
 def ranks(scores: Sequence[float], p_value: Callable[[int, int], float], level: float = 0.95) -> list[Rank]:
     """Places with intervals and tie groups from the p-values of pairwise comparisons, which are asked once for each pair.
 
-    A method's places run from 1 + the number that are better to all less the number that are worse, by its own tests at 1 − level after
-    Holm: marginal confidence sets for ranks (Mogstad, Romano, Shaikh, Wilhelm 2024, Rev. Econ. Stud. 91:476). A tie group is the leader
-    among the methods left and those that Holm-adjusted tests against it do not tell apart; nobody is tied through a third.
+    Two methods are told apart when their p-value, Holm-adjusted over all pairs, is at most 1 − level. A method's places run from 1 + the
+    number that are better to all less the number that are worse: simultaneous confidence sets for ranks (Mogstad, Romano, Shaikh, Wilhelm
+    2024, Rev. Econ. Stud. 91:476). A tie group is the best of the methods left and those that are not told from it; nobody is tied
+    through a third.
     """
     m = len(scores)
-    p = [[1.0] * m for _ in range(m)]
-    for i in range(m):
-        for j in range(i):
-            p[i][j] = p[j][i] = p_value(i, j)
-    found = []
-    groups = tie_groups(scores, lambda i, j: p[i][j], level)
-    for i in range(m):
-        others = [j for j in range(m) if j != i]
-        told = [j for j, q in zip(others, holm([p[i][j] for j in others]), strict=True) if q <= 1 - level]
-        low = 1 + sum(scores[j] > scores[i] for j in told)
-        high = m - sum(scores[j] < scores[i] for j in told)
-        found.append(Rank(1 + sum(s > scores[i] for s in scores), low, high, groups[i], level))
-    return found
+    pairs = list(combinations(range(m), 2))
+    told = {pair for pair, p in zip(pairs, holm([p_value(i, j) for i, j in pairs]), strict=True) if p <= 1 - level}
+    told |= {(j, i) for i, j in told}
+    groups = tie_groups(scores, told)
+    return [
+        Rank(
+            1 + sum(s > scores[i] for s in scores),
+            1 + sum(scores[j] > scores[i] for j in range(m) if (i, j) in told),
+            m - sum(scores[j] < scores[i] for j in range(m) if (i, j) in told),
+            groups[i],
+            level,
+        )
+        for i in range(m)
+    ]
 
 
-def tie_groups(scores: Sequence[float], p_value: Callable[[int, int], float], level: float = 0.95) -> list[int]:
-    """Group of each method, as `ranks`; ties of the leaders go to the first."""
+def tie_groups(scores: Sequence[float], told: Set[tuple[int, int]]) -> list[int]:
+    """Group of each method, as `ranks`, from the pairs that are told apart; of equal leaders the first leads."""
     left = sorted(range(len(scores)), key=lambda i: -scores[i])
     group, found = 0, [0] * len(scores)
     while left:
         group += 1
-        leader, *others = left
-        adjusted = holm([p_value(leader, j) for j in others])
-        tied = [leader, *(j for j, q in zip(others, adjusted, strict=True) if q > 1 - level)]
+        leader = left[0]
+        tied = [j for j in left if (leader, j) not in told]
         for j in tied:
             found[j] = group
         left = [j for j in left if j not in tied]
