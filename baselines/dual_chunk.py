@@ -23,6 +23,7 @@ class DualChunk:
     summary: ClassVar[str] = "dual chunk attention: positions within, between and beyond chunks"
     citation: ClassVar[str] = "An et al. 2024, Dual Chunk Attention (ICML 2024), arXiv 2402.17463"
     changes: ClassVar[str] = "attention"
+    shares_prefix: ClassVar[bool] = True
 
     chunk: int = 0
     local: int = 0

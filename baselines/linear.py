@@ -15,6 +15,7 @@ class Linear:
     summary: ClassVar[str] = "position interpolation: positions divided by a factor"
     citation: ClassVar[str] = "Chen et al. 2023, Position Interpolation, arXiv 2306.15595"
     changes: ClassVar[str] = "rope"
+    shares_prefix: ClassVar[bool] = True
 
     factor: float = 2.0
 

@@ -20,6 +20,7 @@ class Logn:
     summary: ClassVar[str] = "attention sharpened with the logarithm of the length"
     citation: ClassVar[str] = "Chiang & Cholak 2022, arXiv 2202.12172"
     changes: ClassVar[str] = "attention"
+    shares_prefix: ClassVar[bool] = True
 
     original: int = 0
 

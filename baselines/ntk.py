@@ -16,6 +16,7 @@ class Ntk:
     summary: ClassVar[str] = "NTK-aware rotary base, fixed"
     citation: ClassVar[str] = "bloc97 2023, NTK-aware scaled RoPE; Peng et al. 2023, YaRN, section 3.1"
     changes: ClassVar[str] = "rope"
+    shares_prefix: ClassVar[bool] = True
 
     factor: float = 2.0
 

@@ -12,6 +12,7 @@ class Plain:
 
     summary: ClassVar[str] = "the unchanged model"
     citation: ClassVar[str] = ""
+    shares_prefix: ClassVar[bool] = True
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:

@@ -18,6 +18,7 @@ class Rule:
     summary: ClassVar[str] = "helping heads times 1.1, hurting heads times 0.9"
     citation: ClassVar[str] = "Lee et al. 2025, SEAL (ACL 2025), section 3"
     changes: ClassVar[str] = "scales"
+    shares_prefix: ClassVar[bool] = True
 
     heads: str
     up: float = 1.1

@@ -24,6 +24,7 @@ class SelfExtend:
     summary: ClassVar[str] = "exact distances nearby, grouped ones far away; nothing trained"
     citation: ClassVar[str] = "Jin et al. 2024, Self-Extend (ICML 2024), arXiv 2401.01325"
     changes: ClassVar[str] = "attention"
+    shares_prefix: ClassVar[bool] = True
 
     group: int = 4
     neighbours: int = 0

@@ -23,6 +23,7 @@ class Streaming:
     summary: ClassVar[str] = "attention sinks and a window of recent tokens"
     citation: ClassVar[str] = "Xiao et al. 2024, StreamingLLM (ICLR 2024), arXiv 2309.17453"
     changes: ClassVar[str] = "attention"
+    shares_prefix: ClassVar[bool] = True
 
     sinks: int = 4
     recent: int = 0

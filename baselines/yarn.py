@@ -20,6 +20,7 @@ class Yarn:
     summary: ClassVar[str] = "YaRN: rotary frequencies interpolated by parts, attention temperature"
     citation: ClassVar[str] = "Peng et al. 2023, YaRN, arXiv 2309.00071"
     changes: ClassVar[str] = "rope"
+    shares_prefix: ClassVar[bool] = True
 
     factor: float = 2.0
     beta_fast: float = 32.0

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval.models.huggingface import HFLM
+from tqdm import tqdm
 
 from seal_eval.errors import SealError
 from seal_eval.methods import extended, settings, take_method
 from seal_eval.models import resolve, source, window_of
+from seal_eval.sharing import SharedPrefix, order, reply_of, why_not
 
 
 class SealLM(HFLM):
@@ -19,7 +21,7 @@ class SealLM(HFLM):
     any generation when a prompt and its answer budget do not fit the window.
     """
 
-    def __init__(self, pretrained: str, method: str = "plain", **kwargs: Any) -> None:
+    def __init__(self, pretrained: str, method: str = "plain", share_prefixes: bool = True, **kwargs: Any) -> None:
         self.method_name, self.method, kwargs = take_method({"method": method, **kwargs})
         self.model_label = pretrained
         place = resolve(pretrained)
@@ -34,6 +36,8 @@ class SealLM(HFLM):
         self.model_source = source(place)
         self._undo = ExitStack()
         self._undo.enter_context(self.method.apply(self._model))
+        self.unshared = why_not(self._model, self.method, self.batch_size) if share_prefixes else "share_prefixes=False"
+        self._shared: SharedPrefix | None = None
 
     def get_model_info(self) -> dict[str, Any]:
         """lm-eval's information and ours, kept in the results' `config` under `seal_eval`."""
@@ -52,6 +56,7 @@ class SealLM(HFLM):
                 "about": getattr(self.method, "about", dict)(),
                 "attention": attention,
                 "max_length": self.max_length,
+                "prefix_sharing": self.unshared or True,
                 "torch": torch.__version__,
                 "device": str(self.device),
                 "threads": torch.get_num_threads(),
@@ -60,13 +65,35 @@ class SealLM(HFLM):
         }
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
-        """lm-eval's, with each document's own answer budget, after every prompt has been seen to fit."""
+        """lm-eval's, with each document's own answer budget, after every prompt has been seen to fit.
+
+        Prompts that begin alike are asked one after the other and read only where they differ, unless the model, the method or the
+        batch size forbids it (`unshared` says which).
+        """
         for request in requests:
             prompt, options = request.args
             if budget := (request.doc or {}).get("answer_tokens"):
                 request.arguments = (prompt, {**options, "max_gen_toks": budget})
-        self._check_lengths(requests)
-        return super().generate_until(requests, disable_tqdm)
+        prompts = self._check_lengths(requests)
+        if self.unshared:
+            return super().generate_until(requests, disable_tqdm)
+        replies = [""] * len(requests)
+        self._shared = SharedPrefix(self._model)
+        try:
+            for i in tqdm(order(prompts), desc="replies, prefixes shared", disable=disable_tqdm or self.rank != 0):
+                (replies[i],) = super().generate_until([requests[i]], disable_tqdm=True)
+        finally:
+            self._shared = None
+        return replies
+
+    def _model_generate(self, context: Any, max_length: int, stop: list[str], **options: Any) -> Any:
+        """lm-eval's, with the cache of the prompt before."""
+        if self._shared is None or options.get("num_beams", 1) != 1:
+            return super()._model_generate(context, max_length, stop, **options)
+        cache = self._shared.begin(reply_of(context))
+        out = super()._model_generate(context, max_length, stop, past_key_values=cache, **options)
+        self._shared.end(reply_of(out))
+        return out
 
     def tok_batch_encode(self, strings: list[str], *args: Any, left_truncate_len: int | None = None, **kwargs: Any) -> Any:
         """lm-eval's, which would silently cut a long prompt from the left: here that is an error."""
@@ -75,16 +102,20 @@ class SealLM(HFLM):
             raise SealError(f"a prompt of {ids.shape[1]} tokens does not fit; {left_truncate_len} are left in the window")
         return ids, mask
 
-    def _check_lengths(self, requests: list[Any]) -> None:
+    def _check_lengths(self, requests: list[Any]) -> list[list[int]]:
+        """The prompts' tokens, when all of them fit."""
+        prompts = []
         for request in requests:
             prompt, options = request.args
             budget = options.get("max_gen_toks") or self.max_gen_toks
-            n_tokens = len(self.tok_encode(prompt))
+            prompts.append(self.tok_encode(prompt))
+            n_tokens = len(prompts[-1])
             if n_tokens + budget > self.max_length:
                 raise SealError(
                     f"{request.task_name} document {request.doc_id}: prompt of {n_tokens} tokens + {budget} for the answer do not fit "
                     f"the window of {self.max_length}; choose shorter lengths in --metadata, or max_length=… with a method that extends it"
                 )
+        return prompts
 
 
 def hardware() -> str:

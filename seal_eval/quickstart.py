@@ -85,7 +85,7 @@ def _headline(found: Comparison, plan: Plan, card: dict[str, Any], page: Path) -
     ratio = card["prose_perplexity_ratio"]
     print(
         f"\nSEAL raises {plan.tuning.task} at {plan.headline_length} tokens from {percent(plain)} to {percent(seal)}: "
-        f"{percent(gain, sign=True)} points, n = {gain.n}, {gain.method.partition('; ')[2]} p {p_equals(gain.p_value)}."
+        f"{percent(gain, sign=True)} points, n = {gain.n}, p {p_equals(gain.p_value)} ({gain.method.partition('; ')[2]})."
     )
     print(f"What it costs elsewhere: {cost_line(card)}.")
     print(f"Page: {page}")

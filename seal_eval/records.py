@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from seal_eval.checked import own_part
 from seal_eval.errors import SealError, nearest
@@ -94,7 +94,7 @@ def _read_run(file: Path, foreign: bool, metric: str) -> Run:
 
 def open_lines(file: Path) -> IO[bytes]:
     """A sample file's lines, compressed or not."""
-    return gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb")
+    return cast(IO[bytes], gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb"))
 
 
 def _read_samples(file: Path, task: str, run_id: str) -> Iterator[Record]:

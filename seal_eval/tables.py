@@ -39,7 +39,7 @@ def tables(found: Comparison, bayes: bool = False) -> list[Table]:
 def _primary(found: Comparison, bayes: bool) -> Table:
     rows = found.of("primary")
     ranked = dict(zip(found.methods, found.ranks, strict=True)) if found.ranks and len(found.methods) > 2 else {}
-    columns = ["method", "n", "documents", _of("accuracy", found), f"− {found.baseline}, points", "p", "p adjusted"]
+    columns = ["method", *_counted(rows), _of("accuracy", found), f"− {found.baseline}, points", "p", "p adjusted"]
     methods = list(dict.fromkeys(e.method for row in rows for e in (row.accuracy, row.difference) if e))
     notes = [found.sentence, "p adjusted: Holm over the methods.", f"Intervals at {100 * found.level:g} %: {' / '.join(methods)}."]
     extra: list[list[str]] = [[] for _ in rows]
@@ -62,7 +62,7 @@ def _primary(found: Comparison, bayes: bool) -> Table:
         notes.append("P(better), P(same): posterior under Jeffreys' prior; same is a difference of at most one point.")
         for cells, row in zip(extra, rows, strict=True):
             cells += [f"{row.posterior.p_better:.3f}", f"{row.posterior.p_same:.3f}"] if row.posterior else ["", ""]
-    body = tuple((row.method, *_cells(row), *cells) for row, cells in zip(rows, extra, strict=True))
+    body = tuple((row.method, *_cells(row, rows), *cells) for row, cells in zip(rows, extra, strict=True))
     return Table(f"{found.name}: every method against {found.baseline}", tuple(columns), body, " ".join(notes))
 
 
@@ -70,21 +70,25 @@ def _scope(found: Comparison, scope: Any, title: str, note: str) -> Table:
     rows = found.of(scope)
     adjusted = "q" if scope == "cell" else "p adjusted"
     place = ("task", "length") if scope == "cell" else ("task",)
-    columns = (*place, "method", "n", "documents", _of("accuracy", found), f"− {found.baseline}, points", "p", adjusted)
-    body = tuple((row.task or "", *([size(row.length, row.task)] if scope == "cell" else []), row.method, *_cells(row)) for row in rows)
+    columns = (*place, "method", *_counted(rows), _of("accuracy", found), f"− {found.baseline}, points", "p", adjusted)
+    body = tuple(
+        (row.task or "", *([size(row.length, row.task)] if scope == "cell" else []), row.method, *_cells(row, rows)) for row in rows
+    )
     ends = frozenset(i for i, row in enumerate(rows[:-1]) if (row.task, row.length) != (rows[i + 1].task, rows[i + 1].length))
     return Table(title, columns, body, note, ends)
 
 
-def _cells(row: Row) -> list[str]:
+def _counted(rows: list[Row]) -> list[str]:
+    """What is counted: samples, and documents where they are fewer."""
+    fewer = any(row.n_documents < row.accuracy.n + row.accuracy.n_missing for row in rows)
+    return ["n", "documents"] if fewer else ["n"]
+
+
+def _cells(row: Row, rows: list[Row]) -> list[str]:
     n = f"{row.accuracy.n}" + (f" ({row.accuracy.n_missing} unscored)" if row.accuracy.n_missing else "")
+    counted = [n, f"{row.n_documents}"][: len(_counted(rows))]
     d = row.difference
-    return [
-        n,
-        f"{row.n_documents}",
-        percent(row.accuracy),
-        *([percent(d, True), p_text(d.p_value), p_text(row.p_adjusted)] if d else [""] * 3),
-    ]
+    return [*counted, percent(row.accuracy), *([percent(d, True), p_text(d.p_value), p_text(row.p_adjusted)] if d else [""] * 3)]
 
 
 def _lengths(found: Comparison) -> Table | None:
@@ -125,14 +129,19 @@ def _span(low: int, high: int) -> str:
 
 def show(found: Comparison, bayes: bool = False) -> None:
     """The tables in the terminal."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table as RichTable
 
     console = Console()
     for table in tables(found, bayes):
-        drawn = RichTable(title=table.title, title_justify="left")
-        for name in table.columns:
-            drawn.add_column(name, justify="left" if name in LEFT else "right", overflow="fold")
+        drawn = RichTable(
+            title=table.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=(0, 1)
+        )
+        for i, name in enumerate(table.columns):
+            words = [word for text in (name, *(row[i] for row in table.rows)) for word in text.split()]
+            longest = max(map(len, words), default=1)  # no word is broken in a narrow terminal
+            drawn.add_column(name, justify="left" if name in LEFT else "right", min_width=longest)
         for i, cells in enumerate(table.rows):
             drawn.add_row(*cells, end_section=i in table.sections)
         console.print(drawn)

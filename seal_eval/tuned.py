@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 class Tuned:
     """A method read from an adapter's folder."""
 
+    shares_prefix: ClassVar[bool] = True
+
     adapter: str
 
     def about(self) -> dict[str, Any]:

@@ -83,7 +83,7 @@ class Task(Protocol):
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """One model's reply to one sample."""
 

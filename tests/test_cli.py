@@ -4,7 +4,7 @@ import pytest
 
 from conftest import seal_eval
 
-COMMANDS = ["quickstart", "run", "tune", "merge", "compare", "power", "site", "tasks", "score", "models"]
+COMMANDS = ["quickstart", "run", "tune", "merge", "compare", "power", "site", "submit", "check", "tasks", "score", "models"]
 
 
 def test_help_lists_every_command():

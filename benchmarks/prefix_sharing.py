@@ -1,0 +1,75 @@
+"""Our engine against stock `--model hf` on the same prompts, model and machine: time, and whether the replies are the same.
+
+    python benchmarks/prefix_sharing.py [--dtype float32] > docs/prefix-sharing.txt      (about 20 minutes on two cores)
+
+Both engines answer in one process, one after the other, on every row; a warm-up prompt goes before. Loading is not counted.
+"""
+
+import argparse
+import contextlib
+import sys
+import time
+from typing import Any
+
+from seal_eval.models import resolve
+
+MODEL = "smollm2-135m-instruct"
+# (what, task, metadata)
+ROWS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("lines, 10 questions a record, 2K", "seal_lines", {"lengths": [2048], "num_samples": 20, "questions_per_record": 10}),
+    ("lines, 20 questions a record, 4K", "seal_lines", {"lengths": [4096], "num_samples": 20, "questions_per_record": 20}),
+    ("needle, depth grid, 2K", "seal_needle", {"lengths": [2048], "num_samples": 20}),
+    ("LongEval lines, own records", "seal_longeval_lines", {"lines": [100], "num_samples": 8}),
+)
+
+
+def answers(engine: Any, task: str, metadata: dict[str, Any]) -> tuple[float, list[str]]:
+    """(seconds of generation, replies in document order)"""
+    import lm_eval
+
+    spent = 0.0
+    stock = engine.generate_until
+
+    def timed(*args: Any, **kwargs: Any) -> list[str]:
+        nonlocal spent
+        start = time.perf_counter()
+        found = stock(*args, **kwargs)
+        spent += time.perf_counter() - start
+        return list(found)
+
+    engine.generate_until = timed
+    with contextlib.redirect_stdout(sys.stderr):
+        done = lm_eval.simple_evaluate(
+            model=engine, tasks=[task], log_samples=True, metadata={"pretrained": resolve(MODEL), **metadata}, bootstrap_iters=0
+        )
+    engine.generate_until = stock
+    rows = sorted(done["samples"][task], key=lambda row: row["doc_id"])
+    return spent, [row["filtered_resps"][0] for row in rows]
+
+
+def main() -> None:
+    """Print one row per workload."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dtype", default="float32")
+    args = parser.parse_args()
+    import torch
+    from lm_eval.models.huggingface import HFLM
+
+    from seal_eval.engine import SealLM, hardware
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    stock = HFLM(pretrained=resolve(MODEL), device=device, dtype=args.dtype, batch_size=1)
+    ours = SealLM(pretrained=MODEL, device=device, dtype=args.dtype, batch_size=1)
+    print(f"{MODEL}, {args.dtype}, {hardware()}, {torch.get_num_threads()} threads, batch size 1")
+    print(f"{'':36}{'stock hf':>10}{'ours':>10}{'ratio':>8}   same replies")
+    for what, task, metadata in ROWS:
+        for engine in (stock, ours):
+            answers(engine, task, metadata | {"num_samples": 1})
+        theirs, replies = answers(stock, task, metadata)
+        mine, own = answers(ours, task, metadata)
+        same = sum(a == b for a, b in zip(replies, own, strict=True))
+        print(f"{what:36}{theirs:>8.1f} s{mine:>8.1f} s{theirs / mine:>7.2f}×   {same} of {len(own)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
