@@ -16,7 +16,7 @@ from seal_eval.stats import (
     bayes_paired,
     benjamini_hochberg,
     cochran_q,
-    effective_length,
+    effective_of,
     holm,
     mcnemar,
     method_by_length,
@@ -215,7 +215,7 @@ def _over_lengths(design: Design, rows: list[Row], level: float) -> Iterator[Ove
             if column and np.isin(both, (0, 1)).all():
                 interaction = method_by_length(one[paired], base[paired], size[paired], design.document[mask][paired], level)
             averages = weighted_average(cells, "rising"), weighted_average(cells, "falling")
-            yield OverLengths(task, method, effective_length(cells, level=level), *averages, interaction)
+            yield OverLengths(task, method, effective_of({row.length or 0: row.accuracy for row in mine}), *averages, interaction)
 
 
 def _positions(design: Design, level: float) -> Iterator[Position]:

@@ -111,7 +111,7 @@ def _positions(found: Comparison) -> Table | None:
 
 LENGTHS_NOTE = (
     "Effective length: the longest tested length whose accuracy reaches 85.6 % (RULER), 0 when none does; from and to the lengths that the "
-    "lower and upper bounds of Wilson's interval reach. Averages: accuracy over lengths weighted 1, 2, … upwards or downwards. Per "
+    "lower and upper bounds of the cells' intervals reach. Averages: accuracy over lengths weighted 1, 2, … upwards or downwards. Per "
     "doubling: by how much the log odds that the method is the one who is right rise when the length doubles (conditional logit)."
 )
 POSITION_NOTE = (

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from seal_eval import metrics
-from seal_eval.stats.lengths import counts, effective_length, effective_length_stderr, weighted_average, weighted_average_stderr
+from seal_eval.stats.lengths import (
+    counts,
+    effective_length,
+    effective_length_stderr,
+    effective_of,
+    weighted_average,
+    weighted_average_stderr,
+)
+from seal_eval.types import Estimate
 
 CELLS = {1024: (100, 100), 2048: (90, 100), 4096: (86, 100), 8192: (85, 100)}
 
@@ -28,6 +36,10 @@ def test_weighted_average_stderr_by_simulation():
 def test_effective_length():
     found = effective_length(CELLS)
     assert (found.value, found.low, found.high, found.n) == (4096, 1024, 8192, 400)
+    wide = {1024: Estimate(0.95, 0.5, 1.0, 0.95, 20, "between documents"), 2048: Estimate(0.7, 0.4, 0.9, 0.95, 20, "between documents")}
+    assert [getattr(effective_of(wide), what) for what in ("value", "low", "high", "n")] == [1024, 0, 2048, 40]
+    with pytest.raises(ValueError, match="at least one"):
+        effective_of({})
     assert effective_length({512: (856, 1000)}).value == 512  # the threshold itself counts
     assert effective_length({512: (855, 1000)}).value == 0
     assert effective_length({512: (0, 9), 1024: (9, 9)}).value == 1024  # the longest length that reaches it, as in RULER

@@ -50,9 +50,19 @@ def effective_length(by_length: Counts, threshold: float = THRESHOLD, level: flo
     Its interval runs from the longest length whose lower Wilson bound reaches the threshold to the longest whose upper bound
     does. n is the number of cases.
     """
-    bounds = {length: wilson(k, n, level) for length, (k, n) in by_length.items()}
-    value, low, high = (longest({x: getattr(e, what) for x, e in bounds.items()}, threshold) for what in ("value", "low", "high"))
-    return Estimate(value, low, high, level, sum(n for _, n in by_length.values()), f"accuracy >= {threshold:.1%}, bounds: Wilson")
+    return effective_of({length: wilson(k, n, level) for length, (k, n) in by_length.items()}, threshold)
+
+
+def effective_of(accuracy_by_length: Mapping[int, Estimate], threshold: float = THRESHOLD) -> Estimate:
+    """The same from accuracies that have their intervals already, such as those between documents. Raises ValueError for none."""
+    found = list(accuracy_by_length.values())
+    if not found:
+        raise ValueError("no length: an effective length needs at least one")
+    value, low, high = (
+        longest({x: getattr(e, what) for x, e in accuracy_by_length.items()}, threshold) for what in ("value", "low", "high")
+    )
+    how = f"accuracy >= {threshold:.1%}, bounds: {', '.join(dict.fromkeys(e.method for e in found))}"
+    return Estimate(value, low, high, found[0].level, sum(e.n for e in found), how)
 
 
 def effective_length_stderr(by_length: Counts, threshold: float = THRESHOLD) -> float:
