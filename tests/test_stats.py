@@ -1,30 +1,10 @@
-"""Against published tables, R's output and brute force."""
+"""Against brute force and their own equations; published values are in oracles.py."""
 
 from itertools import product
 
 import pytest
 
 from seal_eval.stats import clopper_pearson, jeffreys, mcnemar, newcombe, tango, wilson
-
-
-@pytest.mark.parametrize(
-    ("table", "exact", "midp", "asymptotic"),
-    [  # Fagerland, Lydersen, Laake 2014, Statist. Med. 33:2850 (Bentur); Tango 1998, table VII; Agresti and Min 2005
-        ((1, 1, 7, 12), 0.0703, 0.0391, 0.0339),
-        ((4, 9, 3, 16), 0.1460, 0.0923, 0.0833),
-        ((53, 16, 8, 9), 0.1516, 0.1078, 0.1025),
-    ],
-)
-def test_mcnemar_published(table, exact, midp, asymptotic):
-    test = mcnemar(*table)
-    assert (round(test.p_exact, 4), round(test.p_midp, 4), round(test.p_chi2, 4)) == (exact, midp, asymptotic)
-
-
-def test_mcnemar_r():
-    # R: mcnemar.test(matrix(c(101,59,121,33),2), correct=FALSE)
-    test = mcnemar(101, 121, 59, 33)
-    assert test.chi2 == pytest.approx(21.35556, abs=1e-5)
-    assert test.p_chi2 == pytest.approx(3.815136e-6, rel=1e-6)
 
 
 def test_mcnemar_brute_force():
@@ -45,20 +25,6 @@ def test_mcnemar_properties():
     assert (nothing.p_exact, nothing.p_midp, nothing.chi2, nothing.p_chi2) == (1.0, 1.0, None, None)
     with pytest.raises(ValueError, match="only_b=-1"):
         mcnemar(1, 2, -1, 4)
-
-
-@pytest.mark.parametrize(
-    ("table", "level", "low", "high"),
-    [
-        ((1, 1, 7, 12), 0.95, -0.517, -0.026),
-        ((4, 9, 3, 16), 0.95, -0.027, 0.390),
-        ((53, 16, 8, 9), 0.95, -0.020, 0.207),
-        ((43, 0, 1, 0), 0.90, -0.096, 0.037),  # Tango 1998, table V
-    ],
-)
-def test_tango_published(table, level, low, high):
-    estimate = tango(*table, level=level)
-    assert (round(estimate.low, 3), round(estimate.high, 3)) == (low, high)
 
 
 def test_tango_solves_its_equation_by_grid():
@@ -102,18 +68,9 @@ def test_tango_swap_flips_signs():
         assert (one.value, one.low, one.high) == pytest.approx((-two.value, -two.high, -two.low), abs=1e-9)
 
 
-def test_wilson_published():
-    # Newcombe 1998, Statist. Med. 17:857, table I
-    assert (round(wilson(15, 148).low, 4), round(wilson(15, 148).high, 4)) == (0.0624, 0.1605)
-    assert (wilson(0, 20).low, round(wilson(0, 20).high, 4)) == (0.0, 0.1611)
+def test_no_trial():
     with pytest.raises(ValueError, match="n > 0"):
         wilson(0, 0)
-
-
-def test_clopper_pearson_published():
-    # Newcombe 1998, Statist. Med. 17:857, table I
-    assert (round(clopper_pearson(15, 148).low, 4), round(clopper_pearson(15, 148).high, 4)) == (0.0578, 0.1617)
-    assert (clopper_pearson(0, 20).low, round(clopper_pearson(0, 20).high, 4)) == (0.0, 0.1684)
 
 
 @pytest.mark.parametrize(("k", "n"), [(3, 20), (19, 20), (7, 11)])
