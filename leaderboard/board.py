@@ -10,6 +10,7 @@ import numpy as np
 from seal_eval.cells import by_depth
 from seal_eval.compare import Comparison, OverLengths, Position, Row, compare, method_rows
 from seal_eval.design import Design, design_of
+from seal_eval.errors import SealError
 from seal_eval.records import by_method, models
 from seal_eval.stats import Rank
 from seal_eval.types import Estimate, Record, Run
@@ -95,6 +96,8 @@ def boards(runs: list[Run], baseline: str) -> list[ModelBoard]:
 def _board(runs: list[Run], model: str, number: int, baseline: str) -> ModelBoard:
     design = design_of(runs, model, baseline)
     found = compare(design)
+    if not found.ranks:
+        raise SealError(f"{model}: no sample that every method has a score for, first {design.samples[0]}; run the methods again")
     records = by_method(runs, model)
     mine = [run for run in runs if run.model == model]
     rows = {row.method: row for row in found.of("primary")}

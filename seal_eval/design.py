@@ -44,17 +44,22 @@ class Design:
 
 
 def designs(runs: list[Run], baseline: str = "") -> list[Design]:
-    """One design per model; one for all of them when no model has two methods, so that models are what is compared.
+    """One design per model; one for all of them when no model has two methods and they were asked the same.
 
-    baseline: by default 'plain', among models the one that was run first. Raises SealError for an absent baseline and for samples that
-    cannot be paired, naming the first.
+    baseline: by default 'plain', among models the one that was run first. Models of one method that were asked other samples (other
+    tokenizers give other prompts) each stand alone, unless a baseline is named. Raises SealError for an absent baseline and for samples
+    that cannot be paired, naming the first.
     """
     check_versions(runs)
     names = models(runs)
     per_model = {name: by_method(runs, name) for name in names}
     if len(names) > 1 and all(len(table) == 1 for table in per_model.values()):
-        return [_design(by_model(runs), "models", baseline or names[0])]
-    return [_design(table, name, baseline or "plain") for name, table in per_model.items()]
+        try:
+            return [_design(by_model(runs), "models", baseline or names[0])]
+        except SealError:
+            if baseline:
+                raise
+    return [_design(table, name, baseline or ("plain" if len(table) > 1 else next(iter(table)))) for name, table in per_model.items()]
 
 
 def design_of(runs: list[Run], model: str, baseline: str = "plain") -> Design:

@@ -12,14 +12,6 @@ from tokenizers_made import CHATML
 # tests never reach the hub; the real model's test lifts this for its own process
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
-# with several workers each has its share of the cores
-os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))))
-
-
-def pytest_collection_modifyitems(items):
-    """Files that use the real model first: they take longest."""
-    slow = {item.path for item in items if item.get_closest_marker("model")}
-    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")

@@ -124,6 +124,12 @@ def test_models_are_compared_when_each_has_one_method(foreign, tmp_path):
     assert design.name == "models" and design.methods == ("tiny-llama", "org--second")
     (design,) = designs(load_runs(copy, foreign=True), "org--second")
     assert design.methods == ("org--second", "tiny-llama")
+    for file in (copy / "other").rglob("samples_*.jsonl"):  # another tokenizer's prompts
+        file.write_text(file.read_text().replace('"prompt_hash": "', '"prompt_hash": "x'))
+    apart = designs(load_runs(copy, foreign=True))
+    assert [(d.name, d.methods) for d in apart] == [("tiny-llama", ("plain",)), ("org--second", ("plain",))]
+    with pytest.raises(SealError, match="has another prompt or target in org--second"):
+        designs(load_runs(copy, foreign=True), "tiny-llama")
 
 
 def made(n=120, methods=4, documents=None, cells=2, seed=0):

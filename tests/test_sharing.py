@@ -12,7 +12,7 @@ from seal_eval.sharing import LEAST, SharedPrefix, in_common, order, shares_pref
 
 from conftest import tiny_model
 
-KINDS = ("llama", "qwen3", "phi", "olmo2", "gpt_neox", "mixtral")
+KINDS = ("llama", "qwen3", "phi", "gpt_neox")
 
 
 def prompts(seed=0):
