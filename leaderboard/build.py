@@ -14,6 +14,7 @@ from seal_eval.files import LOCK, only_writer, write_text
 from seal_eval.leaderboard import samples
 from seal_eval.leaderboard.board import ModelBoard, TaskBlock, boards
 from seal_eval.leaderboard.columns import COLUMNS
+from seal_eval.leaderboard.exports import bibtex, model_index
 from seal_eval.leaderboard.figures import THEMES, curves, depth_curves, heatmap, pareto, scale_picture, size_of
 from seal_eval.leaderboard.pages import Pages
 from seal_eval.records import load_runs
@@ -58,6 +59,10 @@ def _files(found: list[ModelBoard], runs: list[Run], baseline: str) -> Iterator[
     yield from Pages(found, runs, baseline, sizes).files()
     yield from samples.files(found, runs)
     yield from _downloads(found)
+    for run in runs:
+        (board,) = (board for board in found if board.name == run.model)
+        yield f"data/runs/{run.run_id}.yml", model_index(run, board)
+        yield f"data/runs/{run.run_id}.bib", bibtex(run)
 
 
 def _figures(found: list[ModelBoard], baseline: str) -> Iterator[tuple[str, str]]:
@@ -100,8 +105,8 @@ def _downloads(found: list[ModelBoard]) -> Iterator[tuple[str, str]]:
     writer.writerows(rows)
     yield "data/overview.csv", out.getvalue()
     comparisons = [board.found for board in found]
-    for kind in ("json", "csv"):
-        yield f"data/comparisons.{kind}", as_text(comparisons, kind)
+    for kind, end in (("json", "json"), ("csv", "csv"), ("latex", "tex")):
+        yield f"data/comparisons.{end}", as_text(comparisons, kind)
 
 
 def _json(value: Any) -> str:

@@ -27,7 +27,7 @@ class Pages:
     def __init__(self, boards: list[ModelBoard], runs: list[Run], baseline: str, sizes: dict[str, tuple[int, int]]) -> None:
         self.boards, self.runs, self.baseline = boards, runs, baseline
         self.environment = _environment()
-        self.shared = {
+        self.shared: dict[str, Any] = {
             "version": __version__, "baseline": baseline, "boards": boards, "runs": runs, "edges": DEPTH_EDGES, "columns": COLUMNS,
             "tasks": list(dict.fromkeys(block.name for board in boards for block in board.tasks)), "task": get_task,
             "methods": list(dict.fromkeys(e.method for board in boards for e in board.entries)), "slug": self.slug,

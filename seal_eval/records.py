@@ -226,7 +226,7 @@ def _tell_apart(runs: list[Run]) -> list[Run]:
 
 def _versions(data: dict[str, Any], own: dict[str, Any]) -> dict[str, str]:
     found = {"lm-eval": data.get("lm_eval_version"), "transformers": data.get("transformers_version")}
-    found |= {"seal-eval": own.get("version"), "torch": own.get("torch")}
+    found |= {"seal-eval": own.get("version"), "torch": own.get("torch"), "commit": data.get("git_hash")}
     return {key: str(value) for key, value in found.items() if value}
 
 

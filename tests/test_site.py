@@ -55,6 +55,26 @@ def test_downloads(results, site):
     assert len(json.loads((site / "data" / "comparisons.json").read_text())[0]["rows"]) == len(found.rows)
 
 
+def test_exports(results, site):
+    """Each run's YAML reads back as Hugging Face's model-index with the accuracies of its cells; BibTeX; LaTeX tables."""
+    import yaml
+    from huggingface_hub.repocard_data import model_index_to_eval_results
+
+    found = compare(design_of(load_runs(results), "tiny-llama"))
+    for run in load_runs(results):
+        data = yaml.safe_load((site / "data" / "runs" / f"{run.run_id}.yml").read_text())
+        (model,) = data["model-index"]
+        name, read = model_index_to_eval_results(data["model-index"])  # as the hub reads it
+        assert name == "tiny-llama" and len(read) == len(model["results"])
+        cells = [row for row in found.of("cell") if row.method == run.method]
+        assert model["name"] == "tiny-llama" and len(model["results"]) == len(cells)
+        for result, row in zip(model["results"], cells, strict=True):
+            assert result["dataset"]["config"] == str(row.length) and result["metrics"][0]["value"] == round(row.accuracy.value, 4)
+        bib = (site / "data" / "runs" / f"{run.run_id}.bib").read_text()
+        assert f"@misc{{seal-eval-{run.run_id}," in bib and bib.count("{") == bib.count("}")
+    assert r"\toprule" in (site / "data" / "comparisons.tex").read_text()
+
+
 def test_samples_data(results, site):
     """The chunks hold every sample once, with each method's reply and the ends of its prompt."""
     seen = {}

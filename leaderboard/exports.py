@@ -1,0 +1,54 @@
+"""A run in the forms that others take: Hugging Face's model-index, BibTeX."""
+
+from typing import Any
+
+from seal_eval import __version__
+from seal_eval.leaderboard.board import ModelBoard
+from seal_eval.types import Run
+
+
+def model_index(run: Run, board: ModelBoard) -> str:
+    """YAML for the head of a model card: accuracy of every cell, https://huggingface.co/docs/hub/model-cards#evaluation-results."""
+    import yaml
+
+    results: list[dict[str, Any]] = []
+    asked = {(record.task, record.length) for record in run.records}
+    for row in board.found.of("cell"):
+        if row.method != run.method or (row.task, row.length) not in asked:
+            continue
+        e = row.accuracy
+        interval = f"{100 * e.level:g} % {e.low:.3f} to {e.high:.3f}, n = {e.n}"
+        metric = {"type": "accuracy", "name": f"accuracy ({interval})", "value": round(e.value, 4), "verified": False}
+        results.append(
+            {
+                "task": {"type": "text-generation", "name": "long-context retrieval"},
+                "dataset": {"type": str(row.task), "name": str(row.task), "config": str(row.length), "split": "test"},
+                "metrics": [metric],
+                "source": {"name": f"seal-eval {__version__}, run {run.run_id}, method {run.method}"},
+            }
+        )
+    index = {"model-index": [{"name": run.model, "results": results}]}
+    return str(yaml.safe_dump(index, sort_keys=False, allow_unicode=True, width=120))
+
+
+def bibtex(run: Run) -> str:
+    """The run, and the paper of SEAL."""
+    return f"""@misc{{seal-eval-{run.run_id},
+  title = {{{_plain(run.model)} with {_plain(run.method)}: run {run.run_id} of seal-eval}},
+  year = {{{run.date[:4]}}},
+  note = {{seal-eval {__version__}, {run.date[:10]}, {len(run.records)} samples}}
+}}
+
+@inproceedings{{lee-etal-2025-seal,
+  title = {{{{SEAL}}: Scaling to Emphasize Attention for Long-Context Retrieval}},
+  author = {{Lee and Seok and Jin and Cho and Park}},
+  booktitle = {{Proceedings of the 63rd Annual Meeting of the Association for Computational Linguistics}},
+  year = {{2025}},
+  url = {{https://aclanthology.org/2025.acl-long.1405/}}
+}}
+"""
+
+
+def _plain(text: str) -> str:
+    """Without what BibTeX reads as its own."""
+    return "".join(c for c in text if c not in '{}\\"%#&$~^')
