@@ -22,11 +22,13 @@ def model_index(run: Run, board: ModelBoard) -> str:
         results.append(
             {
                 "task": {"type": "text-generation", "name": "long-context retrieval"},
-                "dataset": {"type": str(row.task), "name": str(row.task), "config": str(row.length), "split": "test"},
+                "dataset": {
+                    "type": str(row.task), "name": str(row.task), "config": str(row.length), "split": "test",
+                    "args": {"method": run.method, "run": run.run_id, "seal_eval": __version__},
+                },
                 "metrics": [metric],
-                "source": {"name": f"seal-eval {__version__}, run {run.run_id}, method {run.method}"},
             }
-        )
+        )  # fmt: skip
     index = {"model-index": [{"name": run.model, "results": results}]}
     return str(yaml.safe_dump(index, sort_keys=False, allow_unicode=True, width=120))
 
