@@ -26,18 +26,18 @@ class Pages:
 
     def __init__(self, boards: list[ModelBoard], runs: list[Run], baseline: str, sizes: dict[str, tuple[int, int]]) -> None:
         self.boards, self.runs, self.baseline = boards, runs, baseline
+        self.methods = list(dict.fromkeys(e.method for board in boards for e in board.entries))
         self.environment = _environment()
         self.shared: dict[str, Any] = {
             "version": __version__, "baseline": baseline, "boards": boards, "runs": runs, "edges": DEPTH_EDGES, "columns": COLUMNS,
             "tasks": list(dict.fromkeys(block.name for board in boards for block in board.tasks)), "task": get_task,
-            "methods": list(dict.fromkeys(e.method for board in boards for e in board.entries)), "slug": self.slug,
+            "slug": self.slug,
             "figure_size": sizes.__getitem__, "updated": max(run.date for run in runs),
         }  # fmt: skip
 
     def slug(self, method: str) -> str:
         """A method's page: numbers, since names may hold anything."""
-        names = list(dict.fromkeys(e.method for board in self.boards for e in board.entries))
-        return f"methods/{names.index(method)}.html"
+        return f"methods/{self.methods.index(method)}.html"
 
     def files(self) -> Iterator[tuple[str, str]]:
         yield "index.html", self._page("index.html", "")
@@ -45,7 +45,7 @@ class Pages:
             blocks = [(board, block) for board in self.boards for block in board.tasks if block.name == task]
             notes = {"lengths_note": LENGTHS_NOTE, "position_note": POSITION_NOTE}
             yield f"tasks/{task}.html", self._page("task.html", "../", name=task, blocks=blocks, **notes)
-        for method in self.shared["methods"]:
+        for method in self.methods:
             entries = [(board, e) for board in self.boards for e in board.entries if e.method == method]
             yield self.slug(method), self._page("method.html", "../", name=method, entries=entries, known=known(entries[0][1].run))
         for run in self.runs:
@@ -69,8 +69,13 @@ class Pages:
 
 
 def known(run: Run) -> dict[str, Any]:
-    """What the code says of a run's method: summary, citation, settings; empty for one that is not installed here."""
+    """What the code says of a run's method: summary, citation, settings; empty for one that is not installed here.
+
+    A method given as a file is not looked up: the name comes from a result file, and looking it up would run the file.
+    """
     name = str(run.config.get("seal_eval", {}).get("method") or run.about.get("method") or run.method) if run.config else run.method
+    if ".py:" in name:
+        return {}
     try:
         parts = [get_method(part) for part in name.split("+")]
         settings = [(part, field.name, repr(field.default)) for part in name.split("+") for field in settings_of(part)]

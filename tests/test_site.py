@@ -175,6 +175,19 @@ def test_hostile_strings_stay_text(results, tmp_path):
     assert max(f.stat().st_size for f in (tmp_path / "site").rglob("*.js")) < 300_000  # a long reply is cut
 
 
+def test_a_file_named_as_method_is_not_run(results, tmp_path):
+    """The name comes from a result file: building the site must not import what it points to."""
+    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass X: pass\n")
+
+    def name(data):
+        if data["config"]["seal_eval"]["method"] == "seal":
+            data["config"]["seal_eval"]["method"] = f"{tmp_path / 'evil.py'}:X"
+
+    build(hostile(shutil.copytree(results, tmp_path / "r"), name), tmp_path / "site")
+    assert not (tmp_path / "ran").exists()
+    assert any("not installed where the page was built" in p.read_text() for p in (tmp_path / "site" / "methods").iterdir())
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
