@@ -41,4 +41,4 @@ def chapters() -> dict[str, list[Explained]]:
 
 def _explained(function: Any) -> Explained:
     text = inspect.getdoc(function) or ""
-    return Explained(f"{function.__name__}{inspect.signature(function)}".split("(")[0], function.__module__, text.split("\n\n"))
+    return Explained(function.__name__, function.__module__, text.split("\n\n"))

@@ -143,13 +143,13 @@ def _check_samples(run: Run, file: str, tokenizer: str) -> int:
     n = 0
     with open_lines(run.folder / file) as lines:
         for n, line in enumerate(lines, 1):
-            doc = json.loads(line)["doc"]
+            row = json.loads(line)
+            doc = row["doc"]
             built = wanted.get(doc["sample_id"])
             if built is None:
                 raise SealError(f"{run.folder / file}, line {n}: sample {doc['sample_id']} is not one that {base} builds")
             if odd := next((key for key in built if built[key] != doc.get(key)), None):
                 raise SealError(f"{run.folder / file}, line {n}: {odd} of sample {doc['sample_id']} is not what {base} builds")
-            prompt = json.loads(line)["arguments"]["gen_args_0"]["arg_0"]
-            if doc["input"] not in prompt:
+            if doc["input"] not in row["arguments"]["gen_args_0"]["arg_0"]:
                 raise SealError(f"{run.folder / file}, line {n}: the prompt of sample {doc['sample_id']} is not its input")
     return n

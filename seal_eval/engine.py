@@ -11,7 +11,7 @@ from tqdm import tqdm
 from seal_eval.errors import SealError
 from seal_eval.methods import extended, settings, take_method
 from seal_eval.models import resolve, source, window_of
-from seal_eval.sharing import SharedPrefix, order, reply_of, why_not
+from seal_eval.sharing import SharedPrefix, order, tokens_of, why_not
 
 
 class SealLM(HFLM):
@@ -90,9 +90,9 @@ class SealLM(HFLM):
         """lm-eval's, with the cache of the prompt before."""
         if self._shared is None or options.get("num_beams", 1) != 1:
             return super()._model_generate(context, max_length, stop, **options)
-        cache = self._shared.begin(reply_of(context))
+        cache = self._shared.begin(tokens_of(context))
         out = super()._model_generate(context, max_length, stop, past_key_values=cache, **options)
-        self._shared.end(reply_of(out))
+        self._shared.end(tokens_of(out))
         return out
 
     def tok_batch_encode(self, strings: list[str], *args: Any, left_truncate_len: int | None = None, **kwargs: Any) -> Any:

@@ -74,6 +74,6 @@ def order(prompts: list[list[int]]) -> list[int]:
     return sorted(range(len(prompts)), key=prompts.__getitem__)
 
 
-def reply_of(out: torch.Tensor) -> list[int]:
+def tokens_of(batch: torch.Tensor) -> list[int]:
     """Tokens of a batch of one."""
-    return [int(t) for t in out[0]]
+    return [int(t) for t in batch[0]]
