@@ -197,6 +197,7 @@ def test_from_a_sub_path_without_layout_shift_and_small(browser, site):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     root = f"http://127.0.0.1:{server.server_port}/a/b/"
     page, outside, complaints = watched(browser, root)
+    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 8})  # a slow machine shows what moves
     loaded = []
     page.on("response", lambda r: loaded.append(len(r.body())))
     shift = """() => new Promise(done => { let sum = 0;

@@ -70,7 +70,6 @@ function drawFilters() {
       return element("span", {}, element("label", { htmlFor: select.id }, key), " ", select);
     }),
   );
-  form.hidden = false;
 }
 
 function wanted(row, method) {
