@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from seal_eval.suite import commands as suite_commands
 from seal_eval.tunespec import TuneSpec
 
 app = typer.Typer(
@@ -26,7 +27,14 @@ Model = Annotated[str, typer.Option("--model", help="Short name (seal-eval model
 def root(
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something goes wrong.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+    log_json: Annotated[
+        Path | None, typer.Option("--log-json", help="Append what happens to this file, a JSON object a line; /dev/stderr works too.")
+    ] = None,
 ) -> None:
+    if log_json:
+        from seal_eval.progress import log_to
+
+        log_to(log_json)
     if version:
         from seal_eval import __version__
 
@@ -204,6 +212,10 @@ def power(
         guesses = [g for d in designs(load_runs(pilot, foreign=True, metric=metric), baseline) for g in from_pilot(d, correlation)]
     for one in guesses:
         print("\n".join(lines(one, power, level, comparisons, seconds_per_record, seconds_per_question)))
+
+
+app.command()(suite_commands.suite)
+app.command()(suite_commands.status)
 
 
 @app.command()

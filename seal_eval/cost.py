@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from seal_eval.facts import questions
+from seal_eval.progress import steps
 from seal_eval.prompts import Frame
 from seal_eval.text import prose
 
@@ -19,11 +20,9 @@ def perplexity(model: Any, tokenizer: Any, n_documents: int = 16, n_tokens: int 
 
     The addresses belong to the evaluation part and are spread over the years. `progress` is the bar's name, "" for none.
     """
-    from tqdm import tqdm
-
     documents = prose("eval")
     total, count = 0.0, 0
-    for i in tqdm(range(n_documents), desc=progress, unit="text", disable=None if progress else True):
+    for i in steps(progress, range(n_documents), n_documents, quiet=not progress):
         text = " ".join(documents[i * len(documents) // n_documents].sentences[: n_tokens // 4])
         ids = torch.tensor([tokenizer(text)["input_ids"][:n_tokens]], device=model.device)
         logits = model(ids, use_cache=False).logits[0, :-1].float()

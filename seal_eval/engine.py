@@ -1,17 +1,26 @@
 """The lm-eval model class `seal`: stock HFLM with a method applied and no prompt ever cut."""
 
+import gc
+import json
 import platform
+import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from lm_eval.models.huggingface import HFLM
-from tqdm import tqdm
 
-from seal_eval.errors import SealError
+from seal_eval.errors import SealError, whole_number
+from seal_eval.journal import ACTIVE
+from seal_eval.journal import keys as journal_keys
 from seal_eval.methods import extended, settings, take_method
 from seal_eval.models import resolve, source, window_of
-from seal_eval.sharing import SharedPrefix, order, tokens_of, why_not
+from seal_eval.progress import progress
+from seal_eval.sharing import SharedPrefix, batches, why_not
+
+AUTO_BATCH = 8  # --batch_size auto
+PREFILL_CHUNK = 8192  # tokens read at once at most
 
 
 class SealLM(HFLM):
@@ -21,23 +30,28 @@ class SealLM(HFLM):
     any generation when a prompt and its answer budget do not fit the window.
     """
 
-    def __init__(self, pretrained: str, method: str = "plain", share_prefixes: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self, pretrained: str, method: str = "plain", share_prefixes: bool = True, prefill_chunk: int = PREFILL_CHUNK,
+        batch_size: int | str | None = 1, **kwargs: Any,
+    ) -> None:  # fmt: skip
         self.method_name, self.method, kwargs = take_method({"method": method, **kwargs})
         self.model_label = pretrained
+        self.prefill_chunk = whole_number("model_args", "prefill_chunk", prefill_chunk, 1)
         place = resolve(pretrained)
         trained = window_of(place)
         if trained and not kwargs.get("max_length") and (window := extended(self.method, trained)) != trained:
             kwargs["max_length"] = window
         kwargs.setdefault("use_safetensors", True)  # never a pickle
         try:
-            super().__init__(pretrained=place, **kwargs)
+            super().__init__(pretrained=place, batch_size=_batch_size(batch_size), **kwargs)
         except (OSError, ValueError) as error:
             raise SealError(f"model '{pretrained}' could not be loaded: {str(error).splitlines()[0]}") from error
         self.model_source = source(place)
         self._undo = ExitStack()
         self._undo.enter_context(self.method.apply(self._model))
-        self.unshared = why_not(self._model, self.method, self.batch_size) if share_prefixes else "share_prefixes=False"
+        self.unshared = why_not(self._model, self.method) if share_prefixes else "share_prefixes=False"
         self._shared: SharedPrefix | None = None
+        self._journal = ACTIVE.get()
 
     def get_model_info(self) -> dict[str, Any]:
         """lm-eval's information and ours, kept in the results' `config` under `seal_eval`."""
@@ -67,32 +81,64 @@ class SealLM(HFLM):
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
         """lm-eval's, with each document's own answer budget, after every prompt has been seen to fit.
 
-        Prompts that begin alike are asked one after the other and read only where they differ, unless the model, the method or the
-        batch size forbids it (`unshared` says which).
+        Prompts that begin alike are read once up to where they differ and, up to the batch size, answered together, unless the model or
+        the method forbids it (`unshared` says why). Every reply is in the journal before the next is asked for.
         """
         for request in requests:
             prompt, options = request.args
             if budget := (request.doc or {}).get("answer_tokens"):
                 request.arguments = (prompt, {**options, "max_gen_toks": budget})
         prompts = self._check_lengths(requests)
-        if self.unshared:
-            return super().generate_until(requests, disable_tqdm)
-        replies = [""] * len(requests)
-        self._shared = SharedPrefix(self._model)
+        keys = journal_keys(request.args for request in requests)
+        known = self._journal.replies if self._journal else {}
+        replies = [known.get(key) for key in keys]
+        left = [i for i, reply in enumerate(replies) if reply is None]
+        kinds = [json.dumps(requests[i].args[1], sort_keys=True, default=str) for i in left]
+        plan = batches([prompts[i] for i in left], kinds, int(self.batch_size), shares=not self.unshared)
+        with progress("replies", len(requests), done=len(requests) - len(left), quiet=disable_tqdm or self.rank != 0) as bar:
+            cache = None if self.unshared else SharedPrefix(self._model, self.prefill_chunk)
+            for part, shared in plan:
+                for some in self._answer([left[i] for i in part], requests, prompts, cache if shared else None):
+                    for i, reply in some:
+                        replies[i] = reply
+                    if self._journal:
+                        self._journal.add((keys[i], reply) for i, reply in some)
+                    bar.update(len(some))
+        return [reply or "" for reply in replies]
+
+    def _answer(
+        self, part: list[int], requests: list[Any], prompts: list[list[int]], cache: SharedPrefix | None
+    ) -> Iterator[list[tuple[int, str]]]:
+        """(index, reply)s of some requests at once; of one half after the other when they do not fit into memory."""
+        self._shared = cache
         try:
-            for i in tqdm(order(prompts), desc="replies, prefixes shared", disable=disable_tqdm or self.rank != 0):
-                (replies[i],) = super().generate_until([requests[i]], disable_tqdm=True)
+            yield list(zip(part, super().generate_until([requests[i] for i in part], disable_tqdm=True), strict=True))
+            return
+        except RuntimeError as error:  # torch.OutOfMemoryError is one
+            if not out_of_memory(error):
+                raise
+            longest = max(len(prompts[i]) for i in part)
+            if len(part) == 1:
+                raise SealError(
+                    f"{requests[part[0]].task_name} document {requests[part[0]].doc_id}: {longest} tokens do not fit into the memory of "
+                    f"{self.device}; try dtype=bfloat16, a smaller prefill_chunk than {self.prefill_chunk}, or shorter lengths"
+                ) from None
         finally:
             self._shared = None
-        return replies
+        print(f"{len(part)} prompts of {longest} tokens do not fit into memory at once; trying halves", file=sys.stderr)
+        if cache:
+            cache.forget()
+        release_memory()
+        for half in (part[: len(part) // 2], part[len(part) // 2 :]):
+            yield from self._answer(half, requests, prompts, cache)
 
     def _model_generate(self, context: Any, max_length: int, stop: list[str], **options: Any) -> Any:
         """lm-eval's, with the cache of the prompt before."""
         if self._shared is None or options.get("num_beams", 1) != 1:
             return super()._model_generate(context, max_length, stop, **options)
-        cache = self._shared.begin(tokens_of(context))
+        cache = self._shared.begin(context)
         out = super()._model_generate(context, max_length, stop, past_key_values=cache, **options)
-        self._shared.end(tokens_of(out))
+        self._shared.end(out)
         return out
 
     def tok_batch_encode(self, strings: list[str], *args: Any, left_truncate_len: int | None = None, **kwargs: Any) -> Any:
@@ -116,6 +162,29 @@ class SealLM(HFLM):
                     f"the window of {self.max_length}; choose shorter lengths in --metadata, or max_length=… with a method that extends it"
                 )
         return prompts
+
+
+def _batch_size(asked: int | str | None) -> int:
+    """lm-eval's --batch_size; 'auto' starts at AUTO_BATCH, halved where memory does not suffice."""
+    if isinstance(asked, str) and asked.startswith("auto"):
+        return AUTO_BATCH
+    return whole_number("model_args", "batch_size", int(asked) if isinstance(asked, str) and asked.isdigit() else asked or 1, 1)
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch could not allocate, on any device."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error) or "not enough memory" in str(error)
+
+
+def release_memory() -> None:
+    """Give back what caches hold."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def hardware() -> str:

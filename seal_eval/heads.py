@@ -18,6 +18,7 @@ from seal_eval.errors import SealError
 from seal_eval.files import new_folder, read_json, write_json, write_text
 from seal_eval.losses import answer_loss
 from seal_eval.models import load_model, resolve, source
+from seal_eval.progress import progress as bar_of
 from seal_eval.prompts import Frame
 from seal_eval.seams import head_projections, in_features, n_heads
 from seal_eval.tasks import get_task
@@ -83,21 +84,18 @@ def by_pruning(model: Any, frame: Frame, samples: list[Sample], progress: bool =
 
     The heads of a layer are rows of one batch; layers below take their outputs from the unpruned pass.
     """
-    from tqdm import tqdm
-
     projections, heads = head_projections(model), n_heads(model)
     total = torch.zeros(len(projections), heads)
-    bar = tqdm(total=len(samples) * len(projections), desc="heads removed", unit="layer", disable=None if progress else True)
-    for sample in samples:
-        with remembered(model) as outputs:
-            plain = answer_loss(model, frame, sample)
-        for layer, (_, projection) in enumerate(projections):
-            keep = 1 - torch.eye(heads).repeat_interleave(in_features(projection) // heads, 1)[:, None]  # [heads, 1, channels]
-            with replayed(model, outputs, layer, heads), input_times(projection, keep):
-                losses = answer_loss(model, frame, sample, copies=heads)
-            total[layer] += (losses - plain).cpu() / len(samples)
-            bar.update()
-    bar.close()
+    with bar_of("heads removed", len(samples) * len(projections), quiet=not progress) as bar:
+        for sample in samples:
+            with remembered(model) as outputs:
+                plain = answer_loss(model, frame, sample)
+            for layer, (_, projection) in enumerate(projections):
+                keep = 1 - torch.eye(heads).repeat_interleave(in_features(projection) // heads, 1)[:, None]  # [heads, 1, channels]
+                with replayed(model, outputs, layer, heads), input_times(projection, keep):
+                    losses = answer_loss(model, frame, sample, copies=heads)
+                total[layer] += (losses - plain).cpu() / len(samples)
+                bar.update()
     return total
 
 

@@ -13,6 +13,7 @@ from torch import nn
 from seal_eval.errors import SealError
 from seal_eval.judging import Judge, Point, choose
 from seal_eval.losses import PROSE_TOKENS, answer_loss, prose_kl, prose_pieces, read_prose
+from seal_eval.progress import progress as bar_of
 from seal_eval.prompts import Frame
 from seal_eval.tasks import get_task
 from seal_eval.trainable import State, Trainable
@@ -66,8 +67,6 @@ def learn(
     Loss of a step: cross-entropy of the answer's tokens (mean, nats) + kl * KL(plain ‖ tuned) on a piece of prose + shrink * mean (s − 1)².
     A run whose loss is no longer finite, or worse than a uniform guess, ends and keeps the best setting before that.
     """
-    from tqdm import tqdm
-
     done = done or Progress()
     began = time.perf_counter() - done.seconds
     train, validation = samples_of(frame, spec)
@@ -79,30 +78,28 @@ def learn(
     if done.step:
         trained.load(done.parameters)
         _load_optimizer(optimizer, done.optimizer)
-    bar = tqdm(total=spec.samples, initial=done.step, desc="tuning", unit="step", disable=None if progress else True)
     diverged, good = "", (done.step, trained.state())
-    while done.step < len(train) and not settled(done.passed, judge.plain):
-        for group in optimizer.param_groups:
-            group["lr"] = spec.rate() * (1 - done.step / spec.samples)
-        entry = _step(model, frame, spec, trained, train[done.step], pieces[done.step])
-        if diverged := _bad(entry, done.log, model):
-            break
-        if done.step and entry["loss"] < _uniform(model):
-            good = (done.step, trained.state())
-        optimizer.step()
-        optimizer.zero_grad()
-        done.step += 1
-        done.log.append(entry)
-        if done.step % LOOK == 0 or done.step == len(train):
-            done.passed.append((judge(trained, done.step), trained.state()))
-        if done.step % (LOOK // 2) == 0:
-            done.parameters, done.optimizer = trained.state(), _optimizer_state(optimizer)
-            done.seconds = time.perf_counter() - began
-            save(done)
-        shown = {"loss": f"{entry['loss']:.2f}", "kl": f"{entry['kl']:.3f}"}
-        bar.set_postfix(shown | ({"validation": f"{done.passed[-1][0].accuracy:.0%}"} if done.passed else {}))
-        bar.update()
-    bar.close()
+    with bar_of("tuning", spec.samples, done=done.step, quiet=not progress) as bar:
+        while done.step < len(train) and not settled(done.passed, judge.plain):
+            for group in optimizer.param_groups:
+                group["lr"] = spec.rate() * (1 - done.step / spec.samples)
+            entry = _step(model, frame, spec, trained, train[done.step], pieces[done.step])
+            if diverged := _bad(entry, done.log, model):
+                break
+            if done.step and entry["loss"] < _uniform(model):
+                good = (done.step, trained.state())
+            optimizer.step()
+            optimizer.zero_grad()
+            done.step += 1
+            done.log.append(entry)
+            if done.step % LOOK == 0 or done.step == len(train):
+                done.passed.append((judge(trained, done.step), trained.state()))
+            if done.step % (LOOK // 2) == 0:
+                done.parameters, done.optimizer = trained.state(), _optimizer_state(optimizer)
+                done.seconds = time.perf_counter() - began
+                save(done)
+            shown = {"loss": f"{entry['loss']:.2f}", "kl": f"{entry['kl']:.3f}"}
+            bar.update(**(shown | ({"validation": f"{done.passed[-1][0].accuracy:.0%}"} if done.passed else {})))
     if diverged:
         if good[0]:
             trained.load(good[1])

@@ -1,37 +1,108 @@
-"""A key-value cache that goes from prompt to prompt: what two of them begin with is read once."""
+"""A key-value cache that goes from prompt to prompt: what prompts begin with is read once, and their replies are written together."""
 
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import torch
+from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from seal_eval.types import Method
 
 LEAST = 32  # tokens in common below which a prompt starts anew
+REST = 256  # tokens that prompts answered together may each have after what they share
+SHORT = 512  # tokens up to which prompts that share nothing are padded and read as a batch
+
+
+class GrowingLayer(DynamicLayer):
+    """A cache layer with room at its end: a token is written into it, where the library's copies all tokens before it."""
+
+    room: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys and values so far, [batch, n_kv_heads, n_tokens, head_dim], these at their end."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        batch, n = key_states.shape[0], self.get_seq_length()
+        end = n + key_states.shape[2]
+        if self.room is None or self.room[0].shape[0] != batch or self.room[0].shape[2] < end:
+            size = end + max(64, end // 8)
+            room = [new.new_empty(*new.shape[:2], size, new.shape[3]) for new in (key_states, value_states)]
+            if n:
+                for more, old in zip(room, (self.keys, self.values), strict=True):
+                    more[:, :, :n] = old
+            self.room = (room[0], room[1])
+        for more, new in zip(self.room, (key_states, value_states), strict=True):
+            more[:, :, n:end] = new
+        self.keys, self.values = self.room[0][:, :, :end], self.room[1][:, :, :end]
+        return self.keys, self.values
+
+    def for_batch(self, n: int) -> "GrowingLayer":
+        """A layer of `n` sequences that begin with this one's tokens; this one stays as it is."""
+        made = GrowingLayer()
+        if self.is_initialized:
+            made.lazy_initialization(self.keys, self.values)
+            made.keys, made.values = self.keys.expand(n, -1, -1, -1), self.values.expand(n, -1, -1, -1)
+        return made
 
 
 class SharedPrefix:
-    """The cache of the prompt before, and the tokens that are in it."""
+    """The cache of the prompt before, and the tokens that are in it.
 
-    def __init__(self, model: Any) -> None:
-        self.config = model.config
+    `chunk`: tokens read at once at most, which bounds the memory of activations.
+    """
+
+    def __init__(self, model: Any, chunk: int) -> None:
+        self.model, self.chunk = model, chunk
         self.tokens: list[int] = []
         self.cache: Any = None
 
-    def begin(self, ids: list[int]) -> Any:
-        """The cache, cut back to what `ids` begins with as well; at least its last token is left to be read."""
-        from transformers import DynamicCache
-
-        same = in_common(self.tokens, ids[:-1])
+    def begin(self, context: torch.Tensor) -> Any:
+        """The cache for `context` [batch, n_tokens]: what all of its prompts begin with is in it, and at least a token left to read."""
+        prompts = [[int(t) for t in row] for row in context]
+        common = prompts[0][: min(in_common(prompts[0], prompt[:-1]) for prompt in prompts)]
+        same = in_common(self.tokens, common)
         if self.cache is None or same < LEAST:
-            self.cache = DynamicCache(config=self.config)
-            self.tokens = []
+            self.cache, self.tokens = growing_cache(self.model.config), []
         elif same < len(self.tokens):
             self.cache.crop(same - len(self.tokens))  # a negative number of tokens is taken off the end
-        return self.cache
+            self.tokens = self.tokens[:same]
+        # one prompt's last piece is left to the generation that follows, several read apart only what they do not share
+        until = len(common) if len(prompts) > 1 else len(common) - self.chunk
+        while len(self.tokens) < until:
+            piece = common[len(self.tokens) : min(len(self.tokens) + self.chunk, len(common))]
+            self._read(torch.tensor([piece], device=context.device))
+            self.tokens = self.tokens + piece
+        if len(prompts) == 1:
+            return self.cache
+        together = DynamicCache(config=self.model.config)
+        together.layers = [layer.for_batch(len(prompts)) for layer in self.cache.layers]
+        return together
 
-    def end(self, ids: list[int]) -> None:
-        """`ids`: the prompt and the reply, of which the last token was not read."""
-        self.tokens = ids[: self.cache.get_seq_length()]
+    def forget(self) -> None:
+        """Let go of everything."""
+        self.cache, self.tokens = None, []
+
+    def end(self, out: torch.Tensor) -> None:
+        """`out`: prompts and replies; of one prompt all but the last token are now in the cache."""
+        if len(out) == 1:
+            self.tokens = [int(t) for t in out[0]][: self.cache.get_seq_length()]
+
+    def _read(self, ids: torch.Tensor) -> None:
+        """Read [1, n_tokens] into the cache; logits of the last position only, where the model can."""
+        n = len(self.tokens)
+        mask = torch.ones(1, n + ids.shape[1], dtype=torch.long, device=ids.device)
+        place = torch.arange(n, n + ids.shape[1], device=ids.device)[None]
+        last = {"logits_to_keep": 1} if self.model._supports_logits_to_keep() else {}
+        with torch.no_grad():
+            self.model(input_ids=ids, attention_mask=mask, position_ids=place, past_key_values=self.cache, use_cache=True, **last)
+
+
+def growing_cache(config: Any) -> Any:
+    """An empty cache whose layers have room at their end."""
+    cache = DynamicCache(config=config)
+    cache.layers = [GrowingLayer() for _ in cache.layers]
+    return cache
 
 
 def in_common(a: list[int], b: list[int]) -> int:
@@ -42,19 +113,47 @@ def in_common(a: list[int], b: list[int]) -> int:
     return next(i for i in range(n) if a[i] != b[i])
 
 
-def why_not(model: Any, method: Method, batch_size: Any) -> str:
+def batches(prompts: Sequence[list[int]], kinds: Sequence[Hashable], size: int, shares: bool) -> list[tuple[list[int], bool]]:
+    """(indices of prompts to be answered at once, whether through the shared cache), in the order in which much is shared.
+
+    Answered at once, `size` at most, are prompts of one kind (how they are answered) and, through the cache, of one length that differ in
+    their last `REST` tokens only: no padding, so no difference to one at a time but rounding. Of the others the short are padded.
+    """
+    families: list[list[int]] = []
+    for i in sorted(range(len(prompts)), key=prompts.__getitem__):
+        same = in_common(prompts[families[-1][0]], prompts[i]) if families and shares else 0
+        if same >= LEAST and max(len(prompts[i]), len(prompts[families[-1][0]])) - same <= REST:
+            families[-1].append(i)
+        else:
+            families.append([i])
+    out: list[tuple[list[int], bool]] = []
+    short: dict[Hashable, list[int]] = defaultdict(list)
+    for family in families:
+        alike: dict[Hashable, list[int]] = defaultdict(list)
+        for i in family:
+            if len(family) == 1 and size > 1 and len(prompts[i]) <= SHORT:
+                short[kinds[i]].append(i)
+            else:
+                alike[len(prompts[i]), kinds[i]].append(i)
+        out += [(part, shares) for same_length in alike.values() for part in parts(same_length, size)]
+    for some in short.values():
+        out += [(part, False) for part in parts(sorted(some, key=lambda i: len(prompts[i])), size)]
+    return out
+
+
+def parts(items: list[int], size: int) -> list[list[int]]:
+    """Consecutive pieces of at most `size`."""
+    return [items[i : i + size] for i in range(0, len(items), size)]
+
+
+def why_not(model: Any, method: Method) -> str:
     """The reason why prompts cannot share a cache, '' when they can.
 
     The method must say that it keeps no state of a prompt (`shares_prefix`), and every layer must keep all of its keys: what a sliding
     window or a recurrent layer has let go cannot be cut back to.
     """
-    from transformers import DynamicCache
-    from transformers.cache_utils import DynamicLayer
-
     if not shares_prefix(method):
         return "the method does not say that prompts can share a cache (shares_prefix)"
-    if str(batch_size) != "1":
-        return f"the batch size is {batch_size}"
     try:
         layers = DynamicCache(config=model.config).layers
     except (AttributeError, TypeError, ValueError) as error:
@@ -65,15 +164,5 @@ def why_not(model: Any, method: Method, batch_size: Any) -> str:
 
 def shares_prefix(method: Method) -> bool:
     """What a method says; of a composition, what all of its parts say."""
-    parts = getattr(method, "parts", None)
-    return all(shares_prefix(part) for _, part in parts) if parts else bool(getattr(method, "shares_prefix", False))
-
-
-def order(prompts: list[list[int]]) -> list[int]:
-    """Indices of the prompts, those with much in common one after the other."""
-    return sorted(range(len(prompts)), key=prompts.__getitem__)
-
-
-def tokens_of(batch: torch.Tensor) -> list[int]:
-    """Tokens of a batch of one."""
-    return [int(t) for t in batch[0]]
+    inner = getattr(method, "parts", None)
+    return all(shares_prefix(part) for _, part in inner) if inner else bool(getattr(method, "shares_prefix", False))

@@ -33,7 +33,7 @@ def replies(folder, method):
 def test_result_folder_names_model_and_method(results):
     assert sorted(p.name for p in results.iterdir()) == ["tiny-llama__plain", "tiny-llama__seal"]
     names = sorted(p.name for p in (results / "tiny-llama__seal").iterdir() if p.name != ".lock")
-    assert [n.split("_2")[0] for n in names] == ["command", "results", "samples_seal_lines", "samples_seal_needle"]
+    assert [n.split("_2")[0] for n in names] == ["command", "results", "samples_seal_lines", "samples_seal_needle", "spec"]
 
 
 def test_lm_eval_shows_a_standard_error(tmp_path, tiny_folder):
@@ -105,15 +105,6 @@ def test_bad_input_is_one_line(tmp_path, tiny_folder, model_args, tasks, message
 def test_traceback_only_with_debug(tiny_folder):
     done = seal_eval("--debug", "run", "--model_args", f"pretrained={tiny_folder},method=sael", "--tasks", "seal_lines", code=1)
     assert "Traceback" in done.stderr
-
-
-def test_second_writer_is_refused(tmp_path, tiny_folder):
-    from seal_eval.files import only_writer
-
-    with only_writer(tmp_path / "tiny-llama__plain"):
-        done = seal_eval("run", "--model_args", f"pretrained={tiny_folder}", *TASKS, "--output_path", tmp_path, "--device", "cpu", code=1)
-    assert "another process is writing to" in done.stderr
-    assert not list(tmp_path.rglob("results_*.json"))
 
 
 def test_results_tell_how_they_were_made(results, tiny_folder, adapter):

@@ -6,9 +6,10 @@ from itertools import pairwise
 import pytest
 import torch
 from test_methods import CASES, MADE, made
+from transformers.cache_utils import DynamicLayer
 
 from seal_eval.methods import method_names, take_method
-from seal_eval.sharing import LEAST, SharedPrefix, in_common, order, shares_prefix, why_not
+from seal_eval.sharing import LEAST, GrowingLayer, SharedPrefix, batches, in_common, shares_prefix, why_not
 
 from conftest import tiny_model
 
@@ -16,32 +17,41 @@ KINDS = ("llama", "qwen3", "phi", "gpt_neox")
 
 
 def prompts(seed=0):
-    """Four records of three questions each, and one prompt that begins like none."""
+    """Four records of four questions each, two of one length; and one prompt that begins like none."""
     draw = random.Random(seed)
     tokens = lambda n: [draw.randrange(2, 900) for _ in range(n)]  # noqa: E731
     records = [tokens(60 + 9 * i) for i in range(4)]
-    return [record + tokens(5 + question) for question in range(3) for record in records] + [tokens(40)]
+    return [record + tokens(n) for n in (5, 5, 6, 7) for record in records] + [tokens(40)]
 
 
-def replies(model, asked, cache_of=None):
-    """Greedy replies of eight tokens, and how many tokens went through the model."""
-    read, out = 0, []
+def replies(model, asked, size=1, chunk=0):
+    """Greedy replies of eight tokens, and how many tokens went through the model; with a chunk, through the shared cache."""
+    read, out = 0, {}
 
     def count(_module, args, kwargs):
         nonlocal read
-        read += (kwargs.get("input_ids") if kwargs.get("input_ids") is not None else args[0]).shape[1]
+        ids = kwargs.get("input_ids") if kwargs.get("input_ids") is not None else args[0]
+        assert not chunk or ids.shape[1] <= chunk
+        read += ids.numel()
 
     handle = model.register_forward_pre_hook(count, with_kwargs=True)
-    for ids in asked:
-        more = {} if cache_of is None else {"past_key_values": cache_of.begin(ids)}
-        context = torch.tensor([ids])
+    cache = SharedPrefix(model, chunk) if chunk else None
+    plan = batches(asked, [None] * len(asked), size, True) if chunk else [([i], False) for i in range(len(asked))]
+    for part, through_cache in plan:
+        context = torch.tensor([asked[i] for i in part])
+        more = {"past_key_values": cache.begin(context)} if through_cache else {}
         mask = torch.ones_like(context)
         found = model.generate(context, attention_mask=mask, max_new_tokens=8, do_sample=False, pad_token_id=1, use_cache=True, **more)
-        if cache_of is not None:
-            cache_of.end(found[0].tolist())
-        out.append(found[0, len(ids) :].tolist())
+        if through_cache:
+            cache.end(found)
+        out |= dict(zip(part, found[:, context.shape[1] :].tolist(), strict=True))
     handle.remove()
-    return out, read
+    return [until_eos(out[i]) for i in range(len(asked))], read
+
+
+def until_eos(tokens):
+    """A reply that has ended is padded while others go on."""
+    return tokens[: tokens.index(1) + 1] if 1 in tokens else tokens
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -50,32 +60,56 @@ def test_same_replies(kind, name, tmp_path):
     model = tiny_model(kind)
     own = {} if name == "plain" else CASES[name][1] if name in CASES else made(name, kind, 1, tmp_path / "made")
     method = take_method({"method": name, **own})[1]
-    if why_not(model, method, 1):
+    if why_not(model, method):
         assert name == "dynamic_ntk"
         return
     asked = prompts()
     with method.apply(model), torch.no_grad():
         alone, read_alone = replies(model, asked)
-        index = order(asked)
-        shared, read_shared = replies(model, [asked[i] for i in index], SharedPrefix(model))
-    assert [shared[index.index(i)] for i in range(len(asked))] == alone
-    assert read_shared < 0.55 * read_alone
+        shared, read_shared = replies(model, asked, chunk=1000)
+        pieces, _ = replies(model, asked, chunk=23)
+        together, read_together = replies(model, asked, size=8, chunk=1000)
+    assert shared == pieces == together == alone
+    assert read_shared < 0.5 * read_alone and read_together < 0.6 * read_alone
 
 
-def test_order_and_what_is_in_common():
+def test_batches():
     asked = prompts()
-    served = [asked[i] for i in order(asked)]
-    assert sorted(map(tuple, served)) == sorted(map(tuple, asked))
-    starts = [ids[0] for ids in served]
+    alone = [part for part, shared in batches(asked, [0] * 17, 1, True) if shared]
+    assert sorted(i for part in alone for i in part) == list(range(17)) and all(len(part) == 1 for part in alone)
+    starts = [asked[part[0]][0] for part in alone]
     assert sum(a != b for a, b in pairwise(starts)) == 4  # each record is left once
+    plan = batches(asked, [0] * 17, 8, True)
+    assert sorted(len(part) for part, shared in plan if shared) == [1] * 8 + [2] * 4
+    assert [part for part, shared in plan if not shared] == [[16]]  # shares nothing and is short
+    assert all(len(part) == 1 for part, shared in batches(asked, range(17), 8, True))  # each is to be answered otherwise
+    plan = batches(asked, [0] * 17, 8, False)
+    assert [len(part) for part, _ in plan] == [8, 8, 1] and not any(shared for _, shared in plan)
+    long = [[i, *range(600)] for i in range(3)]
+    assert batches(long, [0] * 3, 8, False) == [([0], False), ([1], False), ([2], False)]
     assert in_common([], [1]) == 0 and in_common([1, 2, 3], [1, 2]) == 2 and in_common([1, 2, 3], [1, 4, 3]) == 1
 
 
 def test_a_prompt_that_begins_otherwise_starts_anew():
-    shared = SharedPrefix(tiny_model())
-    first = shared.begin(list(range(100)))
+    shared = SharedPrefix(tiny_model(), 1000)
+    first = shared.begin(torch.arange(100)[None])
     shared.tokens = list(range(100))
-    assert shared.begin(list(range(LEAST - 1)) + [777] * 50) is not first and shared.tokens == []
+    assert shared.begin(torch.tensor([list(range(LEAST - 1)) + [777] * 50])) is not first and shared.tokens == []
+
+
+def test_growing_layer_holds_what_the_library_layer_holds():
+    draw = torch.Generator().manual_seed(0)
+    ours, theirs = GrowingLayer(), DynamicLayer()
+    for n in (50, 1, 1, 200, 1):
+        keys, values = (torch.randn(1, 2, n, 4, generator=draw) for _ in range(2))
+        assert all(torch.equal(a, b) for a, b in zip(ours.update(keys, values), theirs.update(keys, values), strict=True))
+        for layer in (ours, theirs):
+            layer.crop(-3)
+    before = ours.keys.clone()
+    three = ours.for_batch(3)
+    new = torch.randn(3, 2, 1, 4, generator=draw)
+    keys, _ = three.update(new, new)
+    assert torch.equal(keys[1, :, :-1], before[0]) and torch.equal(keys[:, :, -1], new[:, :, 0]) and torch.equal(ours.keys, before)
 
 
 def test_who_shares_and_who_says_why_not():
@@ -83,10 +117,9 @@ def test_who_shares_and_who_says_why_not():
             for name in method_names()}  # fmt: skip
     assert [name for name, does in says.items() if not does] == ["dynamic_ntk"]
     plain = take_method({})[1]
-    assert why_not(tiny_model(), plain, 1) == "" and why_not(tiny_model(), plain, "1") == ""
-    assert "batch size is 4" in why_not(tiny_model(), plain, 4)
-    assert "let go of keys" in why_not(tiny_model("gemma2"), plain, 1)
-    assert "shares_prefix" in why_not(tiny_model(), take_method({"method": "dynamic_ntk"})[1], 1)
+    assert why_not(tiny_model(), plain) == ""
+    assert "let go of keys" in why_not(tiny_model("gemma2"), plain)
+    assert "shares_prefix" in why_not(tiny_model(), take_method({"method": "dynamic_ntk"})[1])
     both = take_method({"method": "ntk+self_extend", "neighbours": 64} | {"factor": 2.0})
     assert shares_prefix(both[1])
     with_state = take_method({"method": "dynamic_ntk+seal", "adapter": "a"})[1]

@@ -1,0 +1,138 @@
+"""Run a suite's cells: in worker processes here, or as tasks of a Ray cluster; a cell's folder is its own, so records are the same."""
+
+import multiprocessing
+import os
+import platform
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+from seal_eval.errors import SealError
+from seal_eval.files import only_writer, write_json
+from seal_eval.progress import event, progress
+from seal_eval.suite.cells import PLAN, Cell, log_of, note, perform, replies, state_of
+from seal_eval.suite.spec import Suite
+
+LOOK = 1.0  # seconds between two looks at the replies on disk
+RETRIES = 3  # of a cell whose process died
+Outcome = tuple[Cell | None, str]  # a cell that ended and its error, '' when it is whole; None: time has passed
+
+
+def run_suite(suite: Suite, cells: list[Cell], out: Path, executor: str = "local", workers: int = 1, address: str = "") -> int:
+    """Run the cells that are not done yet; returns how many failed.
+
+    Each cell's outcome stands in `out`/cells, what it printed beside it. A second process on the same `out` is refused.
+    """
+    with only_writer(out):
+        todo = [cell for cell in cells if state_of(out, cell)["state"] != "done"]
+        listed = [{"folder": c.folder, "label": c.label, "n_samples": c.n_samples, "ident": c.ident} for c in cells]
+        write_json(out / PLAN, {"name": suite.name, "cells": listed})
+        event("suite", name=suite.name, cells=len(cells), done=len(cells) - len(todo))
+        failed = 0
+        with progress(suite.name, sum(c.n_samples for c in cells), done=sum(replies(out, c) for c in cells), unit="reply") as bar:
+            for wave in sorted({cell.wave for cell in todo}):
+                now = [cell for cell in todo if cell.wave == wave]
+                for cell, error in _local(out, now, workers) if executor == "local" else _ray(out, now, suite, address):
+                    if cell is not None:
+                        failed += bool(error)
+                        event("cell", label=cell.label, error=error)
+                        if error:
+                            print(f"{cell.label}: {error}", file=sys.stderr)
+                    bar.update(sum(replies(out, c) for c in cells) - bar.done)
+    return failed
+
+
+def work(out: Path, cell: Cell) -> str:
+    """Do one cell in this process; returns its error, '' when it is whole. What it prints goes to its log."""
+    began = time.time()
+    about = {"pid": os.getpid(), "host": platform.node(), "began": began}
+    note(out, cell, "running", **about)
+    error = ""
+    with log_of(out, cell).open("a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
+        try:
+            perform(cell.work, cell.kind)
+        except Exception as failure:
+            import traceback
+
+            traceback.print_exc()
+            said = str(failure).strip().splitlines() or [type(failure).__name__]
+            error = said[0] if isinstance(failure, SealError) else f"{type(failure).__name__}: {said[0]}"
+    note(out, cell, "failed" if error else "done", error=error, seconds=time.time() - began, **about)
+    return error
+
+
+def _local(out: Path, cells: list[Cell], workers: int) -> Iterator[Outcome]:
+    """Workers that outlive their cells; one that dies (memory, a signal) is replaced and its cell tried again."""
+    waiting, deaths = list(cells), dict.fromkeys((cell.ident for cell in cells), 0)
+    while waiting:
+        pool = ProcessPoolExecutor(min(workers, len(waiting)), multiprocessing.get_context("spawn"), initializer=_die_with_parent)
+        flying: dict[Future[str], Cell] = {}
+        try:
+            while waiting or flying:
+                while waiting and len(flying) < workers:
+                    cell = waiting.pop(0)
+                    flying[pool.submit(work, out, cell)] = cell
+                ended, _ = wait(flying, timeout=LOOK, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    cell = flying[future]
+                    error = future.result()
+                    del flying[future]
+                    yield cell, error
+                yield None, ""
+            pool.shutdown()
+        except BrokenProcessPool:
+            for cell in flying.values():
+                deaths[cell.ident] += 1
+                if deaths[cell.ident] < RETRIES:
+                    waiting.insert(0, cell)
+                    continue
+                error = f"its process died {RETRIES} times; out of memory?"
+                note(out, cell, "failed", error=error)
+                yield cell, error
+        finally:
+            for process in multiprocessing.active_children():  # of a pool that broke or is being stopped
+                process.terminate()
+            pool.shutdown(cancel_futures=True)
+
+
+def _die_with_parent() -> None:
+    """A worker must not go on, and hold its cell's lock, when the suite's process is gone."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
+def _ray(out: Path, cells: list[Cell], suite: Suite, address: str) -> Iterator[Outcome]:
+    """One Ray task per cell. `out` must be a folder that all machines see; a task whose worker died is started again by Ray."""
+    try:
+        import ray
+    except ImportError as error:
+        raise SealError("--executor ray needs Ray: pip install 'seal-eval[ray]'") from error
+    started = not ray.is_initialized()
+    if started:
+        try:
+            ray.init(address=address or None, log_to_driver=False, include_dashboard=False)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise SealError(f"no Ray cluster at '{address}': {str(error).splitlines()[0]}") from error
+    try:
+        remote = ray.remote(num_cpus=suite.cpus, num_gpus=suite.gpus, max_retries=RETRIES)(work)
+        flying = {remote.remote(out, cell): cell for cell in cells}
+        while flying:
+            ended, _ = ray.wait(list(flying), timeout=LOOK)
+            for one in ended:
+                cell = flying.pop(one)
+                try:
+                    yield cell, ray.get(one)
+                except ray.exceptions.RayError as failure:
+                    error = f"{type(failure).__name__}: {str(failure).strip().splitlines()[0]}"
+                    note(out, cell, "failed", error=error)
+                    yield cell, error
+            yield None, ""
+    finally:
+        if started:
+            ray.shutdown()

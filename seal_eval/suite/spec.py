@@ -1,0 +1,127 @@
+"""What a suite file may say, checked before anything runs; every mistake with its line."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from seal_eval.errors import SealError, nearest
+from seal_eval.suite.yaml_lines import Lines, read_yaml
+from seal_eval.tunespec import TuneSpec
+
+Size = Annotated[int, Field(ge=1, strict=True)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+Value = str | int | float | bool
+
+
+class Strict(BaseModel):
+    """No unknown key, no silent conversion."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Model(Strict):
+    """A model and how it is asked. `args`: more of lm-eval's model_args, such as max_length."""
+
+    pretrained: str
+    dtype: str = "auto"
+    apply_chat_template: bool = False
+    system_instruction: str = ""
+    args: dict[str, Value] = {}
+
+
+class Method(BaseModel):
+    """A method with its settings, which are the keys beside these.
+
+    adapter and heads may name an entry of the file's `adapters` and `heads`. sizes: of all the suite's, those to run it at.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    method: str
+    sizes: list[Size] | None = None
+
+    @property
+    def settings(self) -> dict[str, Value]:
+        return dict(self.__pydantic_extra__ or {})
+
+
+class Task(BaseModel):
+    """A task at some sizes, in its unit; further keys are its settings, as in --metadata."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    task: str
+    sizes: Annotated[list[Size], Field(min_length=1)]
+    num_samples: Size
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return dict(self.__pydantic_extra__ or {})
+
+
+class Suite(Strict):
+    """A suite file. batch_size, device, seed: of every run. gpus, cpus: what a cell takes on a cluster."""
+
+    name: Name
+    models: Annotated[list[str | Model], Field(min_length=1)]
+    methods: Annotated[list[str | Method], Field(min_length=1)]
+    tasks: Annotated[list[Task], Field(min_length=1)]
+    adapters: dict[Name, dict[str, Any]] = {}  # tuned on each model: TuneSpec's fields
+    heads: dict[Name, dict[str, Any]] = {}  # mapped on each model: HeadsSpec's fields
+    engine: str = "seal"  # or hf, vllm: lm-eval's own
+    batch_size: Size = 8
+    device: str = ""
+    seed: Annotated[int, Field(ge=0, strict=True)] = 0
+    gpus: Annotated[float, Field(ge=0)] = 0
+    cpus: Annotated[float, Field(gt=0)] = 1
+
+
+def read_suite(file: Path) -> Suite:
+    """The checked suite. Raises SealError that lists every mistake of form with file, line and remedy."""
+    value, lines = read_yaml(file)
+    if not isinstance(value, dict):
+        raise SealError(f"{file}: a suite is a mapping with name, models, methods and tasks")
+    try:
+        return Suite.model_validate(value)
+    except ValidationError as error:
+        raise SealError(told(file, lines, [(_place(e["loc"], value), _said(e)) for e in error.errors()])) from error
+
+
+def told(file: Path, lines: Lines, mistakes: list[tuple[tuple[str | int, ...], str]]) -> str:
+    """One line per mistake, in order of the file."""
+    found = sorted({(line_of(lines, place), f"{'/'.join(map(str, place)) or 'the file'}: {what}") for place, what in mistakes})
+    return "\n".join(f"{file}, line {line}: {what}" for line, what in found)
+
+
+def line_of(lines: Lines, place: tuple[str | int, ...]) -> int:
+    """Line of the innermost part of `place` that the file has."""
+    while place not in lines and place:
+        place = place[:-1]
+    return lines.get(place, 1)
+
+
+def _place(loc: tuple[str | int, ...], value: Any) -> tuple[str | int, ...]:
+    """Pydantic's location without the names of the alternatives it tried."""
+    place: list[str | int] = []
+    for part in loc:
+        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int) and part < len(value)):
+            value = value[part]
+            place.append(part)
+        elif isinstance(value, dict) and part not in ("Model", "Method", "str", "[key]"):
+            place.append(part)
+    return tuple(place)
+
+
+def _said(error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        known = {*Suite.model_fields} if len(error["loc"]) == 1 else {*Model.model_fields}
+        return f"not known here{nearest(str(error['loc'][-1]), known)}"
+    if error["type"] == "missing":
+        return "is missing"
+    return f"{error['msg'][0].lower()}{error['msg'][1:]} (it is {error['input']!r:.60})"
+
+
+def tune_spec(given: dict[str, Any]) -> TuneSpec:
+    """The tuning that an entry of `adapters` asks for. Raises SealError for an unknown setting."""
+    if unknown := given.keys() - TuneSpec.__dataclass_fields__.keys():
+        raise SealError(f"tuning has no setting '{min(unknown)}'{nearest(min(unknown), TuneSpec.__dataclass_fields__)}")
+    return TuneSpec(**given)

@@ -1,0 +1,130 @@
+"""Real runs killed (SIGKILL) at random moments and at every step of publication, repeated until they are whole.
+
+    python tests/kills.py 200        (minutes; prints what it did, ends with an error at the first record lost, doubled or changed)
+
+Each attempt is a forked process that runs `seal-eval run`; what it leaves is compared, byte for byte, with an undisturbed run's.
+"""
+
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+TASKS = ("--tasks", "seal_lines", "--metadata", '{"lengths": [400], "num_samples": 16, "questions_per_record": 2}', "--device", "cpu")
+
+LOG = Path(tempfile.gettempdir()) / "seal-eval-kills.log"  # what the processes said
+
+
+def child(argv: list[str], before: Callable[[], None] = lambda: None) -> int:
+    """Start `seal-eval run` in a process of its own; returns its id."""
+    process = os.fork()
+    if process:
+        return process
+    code = 1
+    try:
+        said = os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(said, 1)
+        os.dup2(said, 2)
+        before()
+        from seal_eval.run import run
+
+        run(argv)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def die_at(step: int) -> Callable[[], None]:
+    """The process kills itself at its `step`-th fsync or rename."""
+
+    def prepare() -> None:
+        left = [step]
+
+        def counted(function):
+            def call(*args, **kwargs):
+                if left[0] == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                left[0] -= 1
+                return function(*args, **kwargs)
+
+            return call
+
+        os.fsync = counted(os.fsync)
+        Path.replace = counted(Path.replace)
+
+    return prepare
+
+
+def samples(folder: Path) -> list[bytes]:
+    """The sample files; exactly one results file stands beside them, and nothing unfinished."""
+    places = list(folder.rglob("results_*.json"))
+    assert len(places) == 1, f"{len(places)} results files"
+    left = [p.name for p in places[0].parent.iterdir() if p.name.startswith(".")]
+    assert not left, f"left behind: {left}"
+    files = sorted(places[0].parent.glob("samples_*.jsonl"))
+    return [file.read_bytes() for file in files]
+
+
+def main(wanted: int, model: str, work: Path) -> None:
+    """Kill until `wanted` kills are counted, then at every step of a run's last second."""
+    import torch
+
+    from seal_eval.run import run
+
+    torch.set_num_threads(1)
+    argv = ["--model_args", f"pretrained={model}", *TASKS, "--output_path"]
+    run([*argv, str(work / "first")])  # here, so that what it imports need not be imported at every attempt
+    start = time.monotonic()
+    assert os.waitpid(child([*argv, str(work / "whole")]), 0)[1] == 0
+    whole, seconds = samples(work / "whole"), time.monotonic() - start
+    draw, kills, runs, found = random.Random(0), 0, 0, 0
+    while kills < wanted:
+        out = work / f"killed-{runs}"
+        while True:
+            process = child([*argv, str(out)])
+            time.sleep(draw.uniform(0, 1.1 * seconds))
+            os.kill(process, signal.SIGKILL)
+            if os.waitpid(process, 0)[1] == 0:
+                break
+            kills += 1
+            found += sum(file.read_bytes().count(b"\n") for file in out.rglob("replies-*.jsonl"))
+        assert samples(out) == whole, f"run {runs} differs from the undisturbed one"
+        shutil.rmtree(out)
+        runs += 1
+    print(f"{kills} kills at random moments in {runs} runs of {seconds:.1f} s: nothing lost, doubled or changed; "
+          f"{found} replies were on disk at the moments of death")  # fmt: skip
+    step = 0
+    while True:
+        out = work / f"step-{step}"
+        code = os.waitpid(child([*argv, str(out)], die_at(step)), 0)[1]
+        if code == 0:
+            break
+        assert os.waitpid(child([*argv, str(out)]), 0)[1] == 0, f"step {step}: cannot be continued"
+        assert samples(out) == whole, f"killed at step {step}: differs from the undisturbed run"
+        shutil.rmtree(out)
+        step += 1
+    print(f"killed at each of the {step} times a run waits for the disk or renames a file: the same")
+
+
+def small_model(folder: Path) -> str:
+    """A random Llama with a tokenizer, as the tests have it."""
+    from conftest import tiny_model
+    from tokenizers_made import made
+
+    tiny_model().save_pretrained(folder)
+    made("bpe-digits").save_pretrained(folder)
+    return str(folder)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch)
+        main(int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else small_model(place / "tiny-llama"), place)
