@@ -326,8 +326,10 @@ def main() -> None:
             raise
         print(f"seal-eval: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("seal-eval: interrupted; run the same command again to continue", file=sys.stderr)
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and end.code != 130:  # typer's own way to end
+            raise
+        print("\nseal-eval: interrupted; nothing is lost, run the same command again to continue", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
         if debug:
