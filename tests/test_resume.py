@@ -1,7 +1,6 @@
 """Nothing is lost: runs that are killed, interrupted, doubled, on a full disk, or spread over processes give the records of a quiet one."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -55,7 +54,9 @@ def test_killed_at_any_moment():
 
 
 def test_ctrl_c_then_on(tmp_path, tiny_folder, quiet):
-    running = subprocess.Popen([BIN / "seal-eval", *argv(tiny_folder, tmp_path)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    running = subprocess.Popen(
+        [BIN / "seal-eval", *argv(tiny_folder, tmp_path)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
     limit = time.monotonic() + 120
     while not any(file.stat().st_size for file in tmp_path.rglob("replies-0.jsonl")) and time.monotonic() < limit:
         time.sleep(0.02)
@@ -116,12 +117,12 @@ def test_journal(tmp_path):
 
 def test_full_disk(tmp_path):
     """/dev/full takes nothing: what was written before stays, the error says how to go on."""
-    (tmp_path / "replies-0.jsonl").symlink_to("/dev/full")
     journal = Journal(tmp_path, rank=1)
     journal.add([("a", "kept")])
     journal.close()
-    full = Journal.__new__(Journal)
-    full.path, full.replies, full._file = tmp_path / "replies-0.jsonl", {"a": "kept"}, open("/dev/full", "ab")
+    full = Journal(tmp_path, rank=2)
+    full._file.close()
+    full._file = Path("/dev/full").open("ab")  # noqa: SIM115
     with pytest.raises(SealError, match="No space left on device; the 1 replies before are kept: make room and repeat"):
         full.add([("b", "lost")])
     assert full.replies == {"a": "kept"}
@@ -161,4 +162,4 @@ def test_samples_in_order(tmp_path):
     file.write_text("".join(lines))
     in_order(file)
     assert file.read_text() == lines[0] + lines[2] + lines[3] + lines[1]
-    assert os.listdir(tmp_path) == ["samples.jsonl"]
+    assert list(tmp_path.iterdir()) == [file]

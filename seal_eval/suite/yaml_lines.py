@@ -8,6 +8,7 @@ import yaml
 from seal_eval.errors import SealError
 
 LARGEST = 1 << 20  # bytes
+PLAIN = ("null", "bool", "int", "float", "str", "seq", "map")
 Lines = dict[tuple[str | int, ...], int]  # where a value is → its line, from 1
 
 
@@ -36,6 +37,8 @@ def read_yaml(file: Path) -> tuple[Any, Lines]:
 
 def _value(node: Any, path: tuple[str | int, ...], lines: Lines, file: Path) -> Any:
     lines[path] = node.start_mark.line + 1
+    if node.tag.removeprefix("tag:yaml.org,2002:") not in PLAIN:
+        raise SealError(f"{file}, line {node.start_mark.line + 1}: the tag {node.tag} is not taken; write a plain value")
     if isinstance(node, yaml.MappingNode):
         made: dict[str, Any] = {}
         for key_node, value_node in node.value:
