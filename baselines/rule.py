@@ -6,6 +6,7 @@ Lee et al. 2025, SEAL, section 3: heads whose removal hurts times 1.1, heads who
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from seal_eval.errors import SealError, whole_number
@@ -37,11 +38,13 @@ class Rule:
         import torch
 
         from seal_eval.adapters import scaled
-        from seal_eval.heads import read_map
+        from seal_eval.files import reading
+        from seal_eval.heads import MAP, read_map
         from seal_eval.seams import head_projections, in_features, n_heads
 
         found = read_map(self.heads)
-        effect = torch.tensor(found.get("pruned") or found["gradient"])  # [n_layers, n_heads], positive: the head helps
+        with reading(Path(self.heads) / MAP):
+            effect = torch.tensor(found.get("pruned") or found["gradient"])  # [n_layers, n_heads], positive: the head helps
         projections, heads = head_projections(model), n_heads(model)
         if effect.shape != (len(projections), heads):
             raise SealError(

@@ -1,8 +1,9 @@
 """Our engine against stock `--model hf` on the same prompts, model and machine: time, and whether the replies are the same.
 
-    python benchmarks/prefix_sharing.py [--dtype float32] > docs/prefix-sharing.txt      (about 20 minutes on two cores)
+    python benchmarks/prefix_sharing.py [--dtype float32] > docs/prefix-sharing.txt      (about 15 minutes on two cores)
 
-Both engines answer in one process, one after the other, on every row; a warm-up prompt goes before. Loading is not counted.
+Stock lm-eval at batch size 1, ours at 1 and at 8, in one process, one after the other, on every row; a warm-up prompt goes before.
+Loading is not counted.
 """
 
 import argparse
@@ -59,16 +60,20 @@ def main() -> None:
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     stock = HFLM(pretrained=resolve(MODEL), device=device, dtype=args.dtype, batch_size=1)
-    ours = SealLM(pretrained=MODEL, device=device, dtype=args.dtype, batch_size=1)
-    print(f"{MODEL}, {args.dtype}, {hardware()}, {torch.get_num_threads()} threads, batch size 1")
-    print(f"{'':36}{'stock hf':>10}{'ours':>10}{'ratio':>8}   same replies")
+    one = SealLM(pretrained=MODEL, device=device, dtype=args.dtype, batch_size=1)
+    eight = SealLM(pretrained=MODEL, device=device, dtype=args.dtype, batch_size=8)
+    print(f"{MODEL}, {args.dtype}, {hardware()}, {torch.get_num_threads()} threads")
+    print(f"{'':36}{'stock hf':>10}{'batch 1':>10}{'ratio':>8}{'same':>8}{'batch 8':>10}{'ratio':>8}{'same':>8}")
     for what, task, metadata in ROWS:
-        for engine in (stock, ours):
+        for engine in (stock, one, eight):
             answers(engine, task, metadata | {"num_samples": 1})
         theirs, replies = answers(stock, task, metadata)
-        mine, own = answers(ours, task, metadata)
-        same = sum(a == b for a, b in zip(replies, own, strict=True))
-        print(f"{what:36}{theirs:>8.1f} s{mine:>8.1f} s{theirs / mine:>7.2f}×   {same} of {len(own)}", flush=True)
+        line = f"{what:36}{theirs:>8.1f} s"
+        for engine in (one, eight):
+            mine, own = answers(engine, task, metadata)
+            same = sum(a == b for a, b in zip(replies, own, strict=True))
+            line += f"{mine:>8.1f} s{theirs / mine:>7.2f}×{f'{same}/{len(own)}':>8}"
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

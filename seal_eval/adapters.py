@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from seal_eval.errors import SealError
-from seal_eval.files import CARD, read_json, sha256, write_json
+from seal_eval.files import CARD, read_json, reading, sha256, write_json
 from seal_eval.seams import head_projections, in_features, weight
 
 WEIGHTS = "adapter_model.safetensors"
@@ -53,6 +53,8 @@ def adapter_tensors(adapter: str) -> tuple[dict[str, Any], dict[str, torch.Tenso
         why = "only a pickle, which may run any code and is not loaded" if pickle else f"no {WEIGHTS}"
         raise SealError(f"adapter folder {folder} has {why}; name a folder that seal-eval tune wrote")
     config = read_json(folder / "adapter_config.json")
+    if not isinstance(config, dict):
+        raise SealError(f"{folder / 'adapter_config.json'}: not a configuration of PEFT; name a folder that seal-eval tune wrote")
     try:
         tensors = load_file(file)
     except (SafetensorError, OSError) as error:
@@ -66,7 +68,9 @@ def adapter_tensors(adapter: str) -> tuple[dict[str, Any], dict[str, torch.Tenso
 def load_scales(adapter: str, model: Any) -> Scales:
     """Read an adapter's scales for this model. Raises SealError naming the file, and both shapes when they differ."""
     config, tensors = adapter_tensors(adapter)
-    if config.get("peft_type") != "IA3" or sorted(config.get("feedforward_modules") or []) != sorted(config.get("target_modules") or []):
+    with reading(Path(adapter) / "adapter_config.json"):
+        scales_input = sorted(config.get("feedforward_modules") or []) == sorted(config.get("target_modules") or [])
+    if config.get("peft_type") != "IA3" or not scales_input:
         raise SealError(f"{adapter} is a {config.get('peft_type')} adapter, not SEAL scales (IA3 on the head-output projection's input)")
     found = {key.removeprefix("base_model.model.").removesuffix(".ia3_l"): t.flatten() for key, t in tensors.items()}
     wanted = {name: in_features(module) for name, module in head_projections(model)}

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval.models.huggingface import HFLM
+from safetensors import SafetensorError
 
 from seal_eval.errors import SealError, whole_number
 from seal_eval.journal import ACTIVE
 from seal_eval.journal import keys as journal_keys
 from seal_eval.methods import extended, settings, take_method
-from seal_eval.models import resolve, source, window_of
+from seal_eval.models import check_finite, first_line, resolve, source, window_of
 from seal_eval.progress import progress
 from seal_eval.sharing import SharedPrefix, batches, why_not
 
@@ -44,8 +45,11 @@ class SealLM(HFLM):
         kwargs.setdefault("use_safetensors", True)  # never a pickle
         try:
             super().__init__(pretrained=place, batch_size=_batch_size(batch_size), **kwargs)
-        except (OSError, ValueError) as error:
-            raise SealError(f"model '{pretrained}' could not be loaded: {str(error).splitlines()[0]}") from error
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            if isinstance(error, RuntimeError) and out_of_memory(error):
+                raise SealError(f"model '{pretrained}' does not fit into memory; try dtype=bfloat16") from error
+            raise SealError(f"model '{pretrained}' could not be loaded: {first_line(error)}") from error
+        check_finite(self._model, pretrained)
         self.model_source = source(place)
         self._undo = ExitStack()
         self._undo.enter_context(self.method.apply(self._model))

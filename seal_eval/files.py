@@ -41,6 +41,16 @@ def read_json(path: Path) -> Any:
         raise SealError(f"{path}, line {error.lineno}, column {error.colno}: not JSON ({error.msg})") from error
 
 
+@contextmanager
+def reading(file: Path) -> Iterator[None]:
+    """Inside the block, what a file holds is taken apart: a part of another kind than it should be is an error naming the file."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError, RuntimeError, RecursionError) as error:
+        what = f"no {error}" if isinstance(error, KeyError) else (str(error).splitlines() or [type(error).__name__])[0]
+        raise SealError(f"{file}: not as it should be ({what}); the file is damaged or was edited") from error
+
+
 def sha256(path: Path) -> str:
     """Hex digest of a file's bytes."""
     with path.open("rb") as file:

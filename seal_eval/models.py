@@ -102,16 +102,31 @@ def window_of(name: str) -> int | None:
 def load_model(name: str, dtype: str = "auto") -> tuple[Any, Any]:
     """(model, fast tokenizer), on the GPU when there is one. `name`: short name, folder or hub id."""
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     place = resolve(name)
     tokenizer = load_tokenizer(place)
     try:
         model = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, use_safetensors=True)
-    except (OSError, ValueError) as error:
-        raise SealError(f"model '{name}' could not be loaded: {str(error).splitlines()[0]}") from error
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise SealError(f"model '{name}' could not be loaded: {first_line(error)}") from error
+    check_finite(model, name)
     device: Any = "cuda" if torch.cuda.is_available() else "cpu"
     return model.to(device).eval(), tokenizer
+
+
+def first_line(error: Exception) -> str:
+    """An error in a line; of the many that a wrong shape takes, the one that names the shapes."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return next((line for line in lines if "size mismatch" in line or "MISMATCH" in line), lines[0])
+
+
+def check_finite(model: Any, name: str) -> None:
+    """Raise SealError naming the first weight that holds NaN or inf."""
+    for key, weight in model.named_parameters():
+        if weight.is_floating_point() and weight.device.type != "meta" and not weight.isfinite().all():
+            raise SealError(f"model '{name}': the values of {key} are not finite; the checkpoint is damaged")
 
 
 def forget_peak() -> None:

@@ -11,7 +11,7 @@ from typing import IO, Any, cast
 
 from seal_eval.checked import own_part
 from seal_eval.errors import SealError, nearest
-from seal_eval.files import read_json, sha256
+from seal_eval.files import read_json, reading, sha256
 from seal_eval.foreign import read_foreign
 from seal_eval.names import method_label, safe
 from seal_eval.tasks import base_task, get_task
@@ -37,11 +37,19 @@ def load_runs(folder: Path, foreign: bool = False, metric: str = "") -> list[Run
     files = sorted(f for f in folder.rglob("results_*.json") if not any(p.startswith(".") for p in f.relative_to(folder).parts))
     if not files:
         raise SealError(f"{folder} holds no results_*.json; write some with seal-eval run --output_path {folder}")
+    for link in (p for p in folder.rglob("*") if p.is_symlink() and p.suffix in (".json", ".jsonl", ".gz", ".txt")):
+        if not link.resolve().is_relative_to(folder.resolve()):
+            raise SealError(f"{link} is a link to a place outside of {folder}; copy the file instead")
     runs = sorted((_read_run(file, foreign, metric) for file in files), key=lambda run: (run.date, run.run_id))
     return _tell_apart(runs)
 
 
 def _read_run(file: Path, foreign: bool, metric: str) -> Run:
+    with reading(file):
+        return _run_of(file, foreign, metric)
+
+
+def _run_of(file: Path, foreign: bool, metric: str) -> Run:
     data = read_json(file)
     if not isinstance(data, dict) or not isinstance(data.get("config"), dict) or not isinstance(data.get("results"), dict):
         raise SealError(f"{file}: not an lm-eval results file (no 'config' and 'results')")

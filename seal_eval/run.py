@@ -15,6 +15,7 @@ from seal_eval.models import resolve
 from seal_eval.names import ENGINE, method_label, safe
 from seal_eval.resume import complete, fingerprint
 from seal_eval.spec import check_keys
+from seal_eval.vllm_config import vllm_args
 
 # of lm-eval's arguments those that replies depend on; a run that goes on may have another batch size
 DECIDES = (
@@ -61,6 +62,8 @@ def run(argv: list[str]) -> Path:
     folder = Path(args.output_path or "results") / f"{safe(model_args.get('pretrained') or args.model)}__{safe(method)}"
     if args.model == "hf":
         model_args["pretrained"] = resolve(model_args["pretrained"])
+    if args.model == "vllm":
+        model_args = vllm_args(model_args)
     args.model_args = model_args
     args.log_samples = True
 
@@ -123,6 +126,8 @@ def _check_model(engine: str, model_args: dict[str, Any]) -> None:
     resolve(model_args["pretrained"])
     if engine == ENGINE:
         take_method(model_args)
+    if engine == "vllm":
+        vllm_args(model_args)
 
 
 def _check_tasks(args: Any, model_args: dict[str, Any]) -> bool:
