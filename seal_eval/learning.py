@@ -99,7 +99,7 @@ def learn(
                 done.seconds = time.perf_counter() - began
                 save(done)
             shown = {"loss": f"{entry['loss']:.2f}", "kl": f"{entry['kl']:.3f}"}
-            bar.update(**(shown | ({"validation": f"{done.passed[-1][0].accuracy:.0%}"} if done.passed else {})))
+            bar.update(1, **(shown | ({"validation": f"{done.passed[-1][0].accuracy:.0%}"} if done.passed else {})))
     if diverged:
         if good[0]:
             trained.load(good[1])

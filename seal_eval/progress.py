@@ -40,7 +40,7 @@ class Bar:
         self.done = done  # a silent bar does not count
         self._said = time.monotonic()
 
-    def update(self, n: int = 1, **about: Any) -> None:
+    def update(self, n: int = 1, **about: object) -> None:
         """`n` more are done; `about` is shown behind the bar."""
         self.done += n
         self._bar.update(n)

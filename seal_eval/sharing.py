@@ -18,6 +18,8 @@ class GrowingLayer(DynamicLayer):
     """A cache layer with room at its end: a token is written into it, where the library's copies all tokens before it."""
 
     room: tuple[torch.Tensor, torch.Tensor] | None = None
+    keys: Any  # the library says Tensor | None
+    values: Any
 
     def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """Keys and values so far, [batch, n_kv_heads, n_tokens, head_dim], these at their end."""

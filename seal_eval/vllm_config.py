@@ -44,7 +44,8 @@ def vllm_args(model_args: Mapping[str, Any]) -> dict[str, Any]:
             f"--model vllm: max_model_len {asked} is above the checkpoint's window of {window}; "
             "put a rotary method into it first: seal-eval merge --on yarn,factor=…"
         )
-    return {"enable_prefix_caching": True} | args | ({"max_model_len": int(asked or window)} if asked or window else {})
+    length = asked or window
+    return {"enable_prefix_caching": True} | args | ({"max_model_len": int(length)} if length else {})
 
 
 def known_args() -> list[str]:

@@ -146,3 +146,37 @@ def test_prompts_hold_what_the_samples_promise(tmp_path, tiny_folder, tokenizer,
         assert len(ids) == row["doc"]["n_tokens"]
         assert row["arguments"]["gen_args_0"]["arg_1"]["max_gen_toks"] == row["doc"]["answer_tokens"]
     assert len(rows) == 3
+
+
+def test_out_of_memory_halves_the_batch_and_then_names_the_length(tiny_folder, capsys):
+    """Six questions that fit three at a time; then none fits."""
+    import torch
+    from lm_eval.api.instance import Instance
+
+    from seal_eval.engine import SealLM
+    from seal_eval.errors import SealError
+
+    def asked():
+        options = {"until": ["\n"], "do_sample": False, "max_gen_toks": 4}
+        texts = [f"The number of house {10 + i} is" for i in range(6)]
+        return [
+            Instance("generate_until", {}, ("A long street. " * 30 + t, options), 0, metadata=("street", i, 1)) for i, t in enumerate(texts)
+        ]
+
+    alone = SealLM(pretrained=str(tiny_folder), device="cpu", batch_size=1).generate_until(asked(), disable_tqdm=True)
+    engine = SealLM(pretrained=str(tiny_folder), device="cpu", batch_size="auto")
+    assert engine.batch_size == 8
+    generate, sizes, most = engine.model.generate, [], 3
+
+    def limited(*args, **kwargs):
+        sizes.append(len(kwargs["input_ids"]))
+        if sizes[-1] > most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return generate(*args, **kwargs)
+
+    engine._model.generate = limited
+    assert engine.generate_until(asked(), disable_tqdm=True) == alone
+    assert sizes == [6, 3, 3] and "6 prompts of" in capsys.readouterr().err
+    most = 0
+    with pytest.raises(SealError, match=r"street document \d: \d+ tokens do not fit into the memory of cpu; try dtype=bfloat16"):
+        engine.generate_until(asked(), disable_tqdm=True)

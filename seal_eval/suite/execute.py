@@ -104,21 +104,26 @@ def _die_with_parent() -> None:
     """A worker must not go on, and hold its cell's lock, when the suite's process is gone."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+        def watch() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=watch, daemon=True).start()
 
 
 def _ray(out: Path, cells: list[Cell], suite: Suite, address: str) -> Iterator[Outcome]:
     """One Ray task per cell. `out` must be a folder that all machines see; a task whose worker died is started again by Ray."""
     try:
         import ray
-    except ImportError as error:
-        raise SealError("--executor ray needs Ray: pip install 'seal-eval[ray]'") from error
+    except ImportError as missing:
+        raise SealError("--executor ray needs Ray: pip install 'seal-eval[ray]'") from missing
     started = not ray.is_initialized()
     if started:
         try:
             ray.init(address=address or None, log_to_driver=False, include_dashboard=False)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise SealError(f"no Ray cluster at '{address}': {str(error).splitlines()[0]}") from error
+        except (ConnectionError, ValueError, RuntimeError) as none:
+            raise SealError(f"no Ray cluster at '{address}': {str(none).splitlines()[0]}") from none
     try:
         remote = ray.remote(num_cpus=suite.cpus, num_gpus=suite.gpus, max_retries=RETRIES)(work)
         flying = {remote.remote(out, cell): cell for cell in cells}

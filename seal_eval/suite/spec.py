@@ -103,7 +103,10 @@ def _place(loc: tuple[str | int, ...], value: Any) -> tuple[str | int, ...]:
     """Pydantic's location without the names of the alternatives it tried."""
     place: list[str | int] = []
     for part in loc:
-        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int) and part < len(value)):
+        if isinstance(value, dict) and part in value:
+            value = value[part]
+            place.append(part)
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
             value = value[part]
             place.append(part)
         elif isinstance(value, dict) and part not in ("Model", "Method", "str", "[key]"):
