@@ -1,5 +1,6 @@
 """The command line: parse, call, print. Errors are one line on stderr; a traceback only with --debug."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -319,6 +320,8 @@ def main() -> None:
     from seal_eval.errors import SealError
 
     debug = "--debug" in sys.argv[1:]
+    if not sys.stderr.isatty():
+        os.environ.setdefault("TQDM_DISABLE", "1")  # bars of others too; it is read when tqdm is imported
     try:
         app()
     except SealError as error:

@@ -102,6 +102,8 @@ def spec_of(args: Any, model_args: dict[str, Any]) -> dict[str, Any]:
     wanted = {key: value for key, value in model_args.items() if key not in FASTER}
     given = {key: getattr(args, key, None) for key in DECIDES}
     files = {k: fingerprint(Path(v)) for k, v in wanted.items() if isinstance(v, str) and Path(v).exists()}
+    if args.include_path:
+        files["include_path"] = fingerprint(Path(args.include_path))
     files |= {f"tasks/{name}": fingerprint(Path(name)) for name in args.tasks if Path(name).exists()}
     versions = {name: version(name) for name in ("seal-eval", "lm-eval", "transformers", "torch")}
     return {"model_args": wanted, **given, "files": files, "versions": versions}

@@ -28,6 +28,7 @@ def run_suite(suite: Suite, cells: list[Cell], out: Path, executor: str = "local
 
     Each cell's outcome stands in `out`/cells, what it printed beside it. A second process on the same `out` is refused.
     """
+    os.environ.setdefault("TQDM_DISABLE", "1")  # of the workers, whose output goes to files
     with only_writer(out):
         todo = [cell for cell in cells if state_of(out, cell)["state"] != "done"]
         listed = [{"folder": c.folder, "label": c.label, "n_samples": c.n_samples, "ident": c.ident} for c in cells]
