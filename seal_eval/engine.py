@@ -18,7 +18,7 @@ from seal_eval.journal import keys as journal_keys
 from seal_eval.methods import extended, settings, take_method
 from seal_eval.models import check_finite, first_line, resolve, source, window_of
 from seal_eval.progress import progress
-from seal_eval.sharing import SharedPrefix, batches, why_not
+from seal_eval.sharing import SharedPrefix, batches, parts, why_not
 
 AUTO_BATCH = 8  # --batch_size auto
 PREFILL_CHUNK = 8192  # tokens read at once at most
@@ -56,6 +56,7 @@ class SealLM(HFLM):
         self.unshared = why_not(self._model, self.method) if share_prefixes else "share_prefixes=False"
         self._shared: SharedPrefix | None = None
         self._journal = ACTIVE.get()
+        self._fits = int(self.batch_size)  # prompts at once, until memory teaches otherwise
 
     def get_model_info(self) -> dict[str, Any]:
         """lm-eval's information and ours, kept in the results' `config` under `seal_eval`."""
@@ -102,12 +103,13 @@ class SealLM(HFLM):
         with progress("replies", len(requests), done=len(requests) - len(left), quiet=disable_tqdm or self.rank != 0) as bar:
             cache = None if self.unshared else SharedPrefix(self._model, self.prefill_chunk)
             for part, shared in plan:
-                for some in self._answer([left[i] for i in part], requests, prompts, cache if shared else None):
-                    for i, reply in some:
-                        replies[i] = reply
-                    if self._journal:
-                        self._journal.add((keys[i], reply) for i, reply in some)
-                    bar.update(len(some))
+                for piece in parts([left[i] for i in part], self._fits):
+                    for some in self._answer(piece, requests, prompts, cache if shared else None):
+                        for i, reply in some:
+                            replies[i] = reply
+                        if self._journal:
+                            self._journal.add((keys[i], reply) for i, reply in some)
+                        bar.update(len(some))
         return [reply or "" for reply in replies]
 
     def _answer(
@@ -129,11 +131,12 @@ class SealLM(HFLM):
                 ) from None
         finally:
             self._shared = None
+        self._fits = len(part) // 2
         print(f"{len(part)} prompts of {longest} tokens do not fit into memory at once; trying halves", file=sys.stderr)
         if cache:
             cache.forget()
         release_memory()
-        for half in (part[: len(part) // 2], part[len(part) // 2 :]):
+        for half in parts(part, self._fits):
             yield from self._answer(half, requests, prompts, cache)
 
     def _model_generate(self, context: Any, max_length: int, stop: list[str], **options: Any) -> Any:

@@ -177,6 +177,7 @@ def test_out_of_memory_halves_the_batch_and_then_names_the_length(tiny_folder, c
     engine._model.generate = limited
     assert engine.generate_until(asked(), disable_tqdm=True) == alone
     assert sizes == [6, 3, 3] and "6 prompts of" in capsys.readouterr().err
+    assert engine.generate_until(asked(), disable_tqdm=True) == alone and sizes[3:] == [3, 3]  # once is enough
     most = 0
     with pytest.raises(SealError, match=r"street document \d: \d+ tokens do not fit into the memory of cpu; try dtype=bfloat16"):
         engine.generate_until(asked(), disable_tqdm=True)

@@ -103,11 +103,9 @@ def _place(loc: tuple[str | int, ...], value: Any) -> tuple[str | int, ...]:
     """Pydantic's location without the names of the alternatives it tried."""
     place: list[str | int] = []
     for part in loc:
-        if isinstance(value, dict) and part in value:
-            value = value[part]
-            place.append(part)
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            value = value[part]
+        inside: dict[Any, Any] = value if isinstance(value, dict) else dict(enumerate(value)) if isinstance(value, list) else {}
+        if part in inside:
+            value = inside[part]
             place.append(part)
         elif isinstance(value, dict) and part not in ("Model", "Method", "str", "[key]"):
             place.append(part)
