@@ -3,7 +3,8 @@
     python benchmarks/engine_costs.py > docs/engine-costs.txt             (about ten minutes on two cores)
     python benchmarks/engine_costs.py --shape 7b --lengths 4096 8192 16384 32768 65536      (on a GPU; weights are random)
 
-Every ratio is of times taken in turn in one process, the best of three. A prompt is random tokens; eight tokens are written after it.
+Every ratio is of times taken in turn in one process, the best of two after one that is not counted. A prompt is random tokens; eight tokens
+are written after it.
 Operations: 2 per parameter outside of the embedding and token, 2 per layer, width of the heads and pair of tokens (causal).
 The peak is that of a large matrix product in the same dtype, measured here.
 """
@@ -53,7 +54,7 @@ def seconds(what: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def in_turn(calls: dict[str, Callable[[], Any]], rounds: int = 3) -> dict[str, float]:
+def in_turn(calls: dict[str, Callable[[], Any]], rounds: int = 2) -> dict[str, float]:
     """The best time of each call, taken in turn after one round that is not counted."""
     best = dict.fromkeys(calls, float("inf"))
     for i in range(rounds + 1):
@@ -141,7 +142,7 @@ def run(shape: str, lengths: list[int]) -> None:
             forget_peak()
             calls[name]()
             memory[name] = peak_memory() / 1e9
-        best = in_turn(calls, 3 if n <= 16384 else 1)
+        best = in_turn(calls, 2 if n <= 16384 else 1)
         share = operations(plain, n) / best["plain"] / top
         line = f"{n:>8}{best['plain']:>8.2f} s{n / best['plain']:>10,.0f}{share:>9.0%}{best['folded'] / best['plain']:>12.2f}×"
         print(f"{line}{best['extended'] / best['plain']:>12.2f}×{memory['plain']:>12.2f} GB{memory['extended']:>10.2f} GB", flush=True)

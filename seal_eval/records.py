@@ -227,7 +227,10 @@ def _tell_apart(runs: list[Run]) -> list[Run]:
     def label(run: Run) -> str:
         if len(kinds[run.model, run.method]) == 1:
             return run.method
-        return f"{run.method}({','.join(f'{k}={Path(v).name if isinstance(v, str) else v}' for k, v in sorted(run.settings.items()))})"
+        return f"{run.method}({','.join(f'{k}={short(v)}' for k, v in sorted(run.settings.items()))})"
+
+    def short(value: Any) -> Any:
+        return Path(value).name.split("__")[-1] if isinstance(value, str) else value  # a suite's folders are MODEL__NAME
 
     return [replace(run, method=label(run)) for run in runs]
 
