@@ -219,18 +219,17 @@ def check_baseline(methods: list[str], baseline: str, model: str) -> None:
 
 
 def _tell_apart(runs: list[Run]) -> list[Run]:
-    """Give runs of one model and method name but other settings a suffix with the settings."""
+    """Give runs of one model and method name but other settings a suffix with the settings that differ."""
     kinds: dict[tuple[str, str], set[str]] = defaultdict(set)
     for run in runs:
         kinds[run.model, run.method].add(json.dumps(run.settings, sort_keys=True))
 
     def label(run: Run) -> str:
-        if len(kinds[run.model, run.method]) == 1:
-            return run.method
-        return f"{run.method}({','.join(f'{k}={short(v)}' for k, v in sorted(run.settings.items()))})"
-
-    def short(value: Any) -> Any:
-        return Path(value).name.split("__")[-1] if isinstance(value, str) else value  # a suite's folders are MODEL__NAME
+        others = [json.loads(kind) for kind in kinds[run.model, run.method]]
+        own = {key: value for key, value in sorted(run.settings.items()) if any(other.get(key) != value for other in others)}
+        # a path is its last part, of which a suite's MODEL__NAME is the name
+        told = (Path(v).name.split("__")[-1] if isinstance(v, str) else f"{key}={v}" for key, v in own.items())
+        return f"{run.method}({','.join(told)})" if len(others) > 1 else run.method
 
     return [replace(run, method=label(run)) for run in runs]
 

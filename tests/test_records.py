@@ -158,3 +158,14 @@ def test_table_shows_interval_and_p(results):
     assert "plain" in out and "seal" in out and "Tango" in out and "sign-flip" in out
     row = compare(design_of(load_runs(results), MODEL)).of("cell")[0]
     assert percent(row.accuracy) in out
+
+
+def test_two_settings_of_a_method_are_told_apart(copy):
+    """By what differs: an adapter by its folder's last name, a number by its key."""
+    other = shutil.copytree(copy / f"{MODEL}__seal", copy / "other")
+    for folder, adapter, extra in ((copy / f"{MODEL}__seal", "/x/m__head", 1), (other, "/y/m__channel", 2)):
+        (file,) = folder.glob("results_*.json")
+        data = json.loads(file.read_text())
+        data["config"]["seal_eval"]["settings"] = {"adapter": adapter, "same": 3, "factor": extra}
+        file.write_text(json.dumps(data))
+    assert sorted({run.method for run in load_runs(copy)}) == ["plain", "seal(channel,factor=2)", "seal(head,factor=1)"]
