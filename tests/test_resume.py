@@ -55,8 +55,9 @@ def test_killed_at_any_moment():
 
 def test_ctrl_c_then_on(tmp_path, tiny_folder, quiet):
     running = subprocess.Popen(
-        [BIN / "seal-eval", *argv(tiny_folder, tmp_path)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    )
+        [BIN / "seal-eval", *argv(tiny_folder, tmp_path)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job's children would ignore it
+    )  # fmt: skip
     limit = time.monotonic() + 120
     while not any(file.stat().st_size for file in tmp_path.rglob("replies-0.jsonl")) and time.monotonic() < limit:
         time.sleep(0.02)
