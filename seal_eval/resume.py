@@ -71,8 +71,9 @@ def complete(folder: Path, spec: dict[str, Any], command: str, evaluate: Callabl
         if results is None:  # lm-eval only warns when it cannot write
             raise SealError(f"lm-eval wrote no results into {out}; is the disk full or the folder read-only?")
         stamp = results.stem.removeprefix("results_")
-        for samples in out.glob("samples_*.jsonl"):
-            in_order(samples)
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            for samples in out.glob("samples_*.jsonl"):
+                in_order(samples)
         write_text(out / f"command_{stamp}.txt", command + "\n")
         write_json(out / f"spec_{stamp}.json", {"spec_id": ident, **spec})
         for file in out.iterdir():

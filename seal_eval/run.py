@@ -49,8 +49,7 @@ def run(argv: list[str]) -> Path:
     _read_config(args)
     args.model = args.model or ENGINE
     model_args = dict(args.model_args or {})
-    if args.model == ENGINE or args.model in ("hf", "vllm"):
-        _check_model(args.model, model_args)
+    args.model_args = _checked(args.model, model_args)
     check_keys(args.metadata or {}, strict=True)
     args.metadata = {  # lm-eval does not hand these to tasks, whose lengths count them
         "chat_template": getattr(args, "apply_chat_template", None) or False,
@@ -60,11 +59,6 @@ def run(argv: list[str]) -> Path:
     ours_alone = _check_tasks(args, model_args)
     method = method_label(args.model, model_args)
     folder = Path(args.output_path or "results") / f"{safe(model_args.get('pretrained') or args.model)}__{safe(method)}"
-    if args.model == "hf":
-        model_args["pretrained"] = resolve(model_args["pretrained"])
-    if args.model == "vllm":
-        model_args = vllm_args(model_args)
-    args.model_args = model_args
     args.log_samples = True
 
     def evaluate(out: Path) -> None:
@@ -74,7 +68,7 @@ def run(argv: list[str]) -> Path:
         with _short_index() if ours_alone else nullcontext():
             harness.execute(args)
 
-    _, note = complete(folder, spec_of(args, model_args), command(argv), evaluate)
+    _, note = complete(folder, spec_of(args), command(argv), evaluate)
     if note:
         print(f"{folder}: {note}", file=sys.stderr)
     return folder
@@ -95,11 +89,11 @@ def command(argv: list[str]) -> str:
     return "seal-eval run " + " ".join(shlex.quote(a) if home not in a else shlex.quote(a).replace(home, "~") for a in argv)
 
 
-def spec_of(args: Any, model_args: dict[str, Any]) -> dict[str, Any]:
+def spec_of(args: Any) -> dict[str, Any]:
     """Everything that the replies of a run depend on, but not what only makes it faster."""
     from importlib.metadata import version
 
-    wanted = {key: value for key, value in model_args.items() if key not in FASTER}
+    wanted = {key: value for key, value in args.model_args.items() if key not in FASTER}
     given = {key: getattr(args, key, None) for key in DECIDES}
     files = {k: fingerprint(Path(v)) for k, v in wanted.items() if isinstance(v, str) and Path(v).exists()}
     if args.include_path:
@@ -122,14 +116,19 @@ def _read_config(args: Any) -> None:
         args.config = None
 
 
-def _check_model(engine: str, model_args: dict[str, Any]) -> None:
+def _checked(engine: str, model_args: dict[str, Any]) -> dict[str, Any]:
+    """The model_args that lm-eval's class is given: ours takes a model's short name itself, other engines its folder."""
+    if engine not in (ENGINE, "hf", "vllm"):
+        return model_args
     if not isinstance(model_args.get("pretrained"), str):
         raise SealError("no model: pass --model_args pretrained=SHORT_NAME_FOLDER_OR_HUB_ID")
-    resolve(model_args["pretrained"])
-    if engine == ENGINE:
-        take_method(model_args)
     if engine == "vllm":
-        vllm_args(model_args)
+        return vllm_args(model_args)
+    place = resolve(model_args["pretrained"])
+    if engine == "hf":
+        return {**model_args, "pretrained": place}
+    take_method(model_args)
+    return model_args
 
 
 def _check_tasks(args: Any, model_args: dict[str, Any]) -> bool:

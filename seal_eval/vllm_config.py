@@ -31,8 +31,9 @@ def vllm_args(model_args: Mapping[str, Any]) -> dict[str, Any]:
     args = dict(model_args)
     if (method := args.pop("method", None)) and method != "plain":
         raise SealError(f"--model vllm runs checkpoints only: fold method '{method}' first with seal-eval merge, then name its folder")
+    known = known_args()
     for key in args:
-        if key not in (known := known_args()):
+        if key not in known:
             raise SealError(f"unknown model argument '{key}' with --model vllm{nearest(key, known)}")
     for key in ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size"):
         if key in args:

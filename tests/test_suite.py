@@ -182,7 +182,6 @@ def test_other_settings_in_the_same_folder_are_refused(here, tiny_folder, tmp_pa
 
 def test_ray_gives_the_same_records(here, tmp_path, tiny_folder):
     """Byte-identical samples; a worker killed while its cell runs is replaced and nothing is counted twice."""
-    pytest.importorskip("ray", reason="an extra")  # in the test extra: never skipped in CI
     out, killed = tmp_path / "out", []
 
     def kill_one():

@@ -11,7 +11,6 @@ from seal_eval.errors import SealError, nearest
 from seal_eval.files import CARD, read_json, write_json
 from seal_eval.names import ENGINE, method_label, safe
 from seal_eval.suite.spec import Method, Model, Suite, read_suite, told, tune_spec
-from seal_eval.suite.yaml_lines import read_yaml
 
 STATE = "cells"  # folder of a suite's output with a file per cell
 PLAN = "suite.json"
@@ -40,7 +39,7 @@ def plan(file: Path, out: Path) -> tuple[Suite, list[Cell]]:
     """(the suite, its cells in order). Raises SealError with a line for every mistake, before anything runs."""
     from seal_eval.heads import HeadsSpec
 
-    suite, lines = read_suite(file), read_yaml(file)[1]
+    suite, lines = read_suite(file)
     mistakes: list[tuple[tuple[str | int, ...], str]] = []
     cells: list[Cell] = []
 
@@ -184,7 +183,7 @@ def state_of(out: Path, cell: Cell) -> dict[str, Any]:
 
     Raises SealError when its folder holds results of other settings: two of them could not be told apart later.
     """
-    file = _note(out, cell.folder)
+    file = note_of(out, cell.folder)
     if not file.is_file():
         return {"state": "waiting"}
     found = dict(read_json(file))
@@ -197,14 +196,14 @@ def state_of(out: Path, cell: Cell) -> dict[str, Any]:
 
 def note(out: Path, cell: Cell, state: str, **about: Any) -> None:
     """Write down what became of a cell."""
-    file = _note(out, cell.folder)
+    file = note_of(out, cell.folder)
     file.parent.mkdir(parents=True, exist_ok=True)
     write_json(file, {"ident": cell.ident, "label": cell.label, "state": state, **about})
 
 
 def log_of(out: Path, cell: Cell) -> Path:
     """Where a cell's output goes."""
-    return _note(out, cell.folder).with_suffix(".log")
+    return note_of(out, cell.folder).with_suffix(".log")
 
 
 def replies(out: Path, cell: Cell) -> int:
@@ -219,5 +218,6 @@ def replies_in(folder: Path, n_samples: int) -> int:
     return min(n_samples, sum(file.read_bytes().count(b"\n") for file in folder.glob(".run-*/replies-*.jsonl")))
 
 
-def _note(out: Path, folder: str) -> Path:
+def note_of(out: Path, folder: str) -> Path:
+    """The file that says what became of the cell in `folder`."""
     return out / STATE / f"{folder.replace('/', '--')}.json"

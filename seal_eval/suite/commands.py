@@ -30,7 +30,7 @@ def suite(
 
     if executor not in ("local", "ray"):
         raise SealError(f"--executor {executor} is not known; choose local or ray")
-    out = (out or Path("results") / read_suite(file).name).absolute()
+    out = (out or Path("results") / read_suite(file)[0].name).absolute()
     asked, cells = plan(file, out)
     if dry_run:
         show_plan(asked, cells, out)

@@ -30,32 +30,32 @@ class Model(Strict):
     args: dict[str, Value] = {}
 
 
-class Method(BaseModel):
+class Open(BaseModel):
+    """Further keys are settings."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return dict(self.__pydantic_extra__ or {})
+
+
+class Method(Open):
     """A method with its settings, which are the keys beside these.
 
     adapter and heads may name an entry of the file's `adapters` and `heads`. sizes: of all the suite's, those to run it at.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
     method: str
     sizes: list[Size] | None = None
 
-    @property
-    def settings(self) -> dict[str, Value]:
-        return dict(self.__pydantic_extra__ or {})
 
-
-class Task(BaseModel):
+class Task(Open):
     """A task at some sizes, in its unit; further keys are its settings, as in --metadata."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
     task: str
     sizes: Annotated[list[Size], Field(min_length=1)]
     num_samples: Size
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        return dict(self.__pydantic_extra__ or {})
 
 
 class Suite(Strict):
@@ -75,13 +75,13 @@ class Suite(Strict):
     cpus: Annotated[float, Field(gt=0)] = 1
 
 
-def read_suite(file: Path) -> Suite:
-    """The checked suite. Raises SealError that lists every mistake of form with file, line and remedy."""
+def read_suite(file: Path) -> tuple[Suite, Lines]:
+    """(the checked suite, the line of each of its parts). Raises SealError that lists every mistake of form with file, line and remedy."""
     value, lines = read_yaml(file)
     if not isinstance(value, dict):
         raise SealError(f"{file}: a suite is a mapping with name, models, methods and tasks")
     try:
-        return Suite.model_validate(value)
+        return Suite.model_validate(value), lines
     except ValidationError as error:
         raise SealError(told(file, lines, [(_place(e["loc"], value), _said(e)) for e in error.errors()])) from error
 

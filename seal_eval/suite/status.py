@@ -6,8 +6,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from seal_eval.errors import SealError
-from seal_eval.files import LOCK, read_json
-from seal_eval.suite.cells import PLAN, STATE, replies_in
+from seal_eval.files import LOCK, read_json, reading
+from seal_eval.suite.cells import PLAN, note_of, replies_in
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ def status(out: Path) -> tuple[str, list[CellStatus]]:
         raise SealError(f"{out} holds no {PLAN}; it is written by seal-eval suite FILE --out {out}")
     plan, alive = read_json(out / PLAN), _alive(out)
     found = []
-    try:
+    with reading(out / PLAN):
         for cell in plan["cells"]:
-            file = out / STATE / f"{cell['folder'].replace('/', '--')}.json"
+            file = note_of(out, cell["folder"])
             now = read_json(file) if file.is_file() else {}
             state = now.get("state", "waiting") if now.get("ident") == cell["ident"] else "waiting"
             if state == "running" and not alive:
@@ -38,8 +38,6 @@ def status(out: Path) -> tuple[str, list[CellStatus]]:
             n = replies_in(out / cell["folder"], cell["n_samples"])
             found.append(CellStatus(cell["label"], state, n, cell["n_samples"], now.get("seconds"), now.get("error", "")))
         return str(plan["name"]), found
-    except (KeyError, TypeError, AttributeError) as error:
-        raise SealError(f"{out / PLAN}: not a suite's plan ({error})") from error
 
 
 def _alive(out: Path) -> bool:
