@@ -1,6 +1,6 @@
 """Our engine against stock `--model hf` on the same prompts, model and machine: time, and whether the replies are the same.
 
-    python benchmarks/prefix_sharing.py [--dtype float32] > docs/prefix-sharing.txt      (about 15 minutes on two cores)
+    python benchmarks/prefix_sharing.py [--dtype float32] [--rows needle LongEval] >> docs/prefix-sharing.txt      (all: 15 minutes)
 
 Stock lm-eval at batch size 1, ours at 1 and at 8, in one process, one after the other, on every row; a warm-up prompt goes before.
 Loading is not counted.
@@ -19,7 +19,8 @@ MODEL = "smollm2-135m-instruct"
 ROWS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("lines, 10 questions a record, 2K", "seal_lines", {"lengths": [2048], "num_samples": 20, "questions_per_record": 10}),
     ("lines, 20 questions a record, 4K", "seal_lines", {"lengths": [4096], "num_samples": 20, "questions_per_record": 20}),
-    ("needle, depth grid, 2K", "seal_needle", {"lengths": [2048], "num_samples": 20}),
+    ("needle, 11 depths of a text, 2K", "seal_needle", {"lengths": [2048], "num_samples": 22, "depths_per_haystack": 11}),
+    ("needle, texts of their own, 2K", "seal_needle", {"lengths": [2048], "num_samples": 20}),
     ("LongEval lines, own records", "seal_longeval_lines", {"lines": [100], "num_samples": 8}),
 )
 
@@ -52,6 +53,7 @@ def main() -> None:
     """Print one row per workload."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--rows", nargs="+", default=[""], metavar="WORD", help="only rows whose name has one of these words")
     args = parser.parse_args()
     import torch
     from lm_eval.models.huggingface import HFLM
@@ -64,7 +66,7 @@ def main() -> None:
     eight = SealLM(pretrained=MODEL, device=device, dtype=args.dtype, batch_size=8)
     print(f"{MODEL}, {args.dtype}, {hardware()}, {torch.get_num_threads()} threads")
     print(f"{'':36}{'stock hf':>10}{'batch 1':>10}{'ratio':>8}{'same':>8}{'batch 8':>10}{'ratio':>8}{'same':>8}")
-    for what, task, metadata in ROWS:
+    for what, task, metadata in (row for row in ROWS if any(word in row[0] for word in args.rows)):
         for engine in (stock, one, eight):
             answers(engine, task, metadata | {"num_samples": 1})
         theirs, replies = answers(stock, task, metadata)

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from seal_eval.errors import SealError
+from seal_eval.fused import Merged, pieces, usable
 from seal_eval.rope import frequency_names, rotary_modules
 
 BLOCK = 256  # queries at a time
@@ -26,7 +27,8 @@ class Part:
     """Pairs of query position i and key position j (int64 tensors that broadcast) and the distance they are scored at.
 
     `holds(i, j)`: which pairs belong to the part; `keys(first, last)`: a range [low, high) outside of which no key pairs with queries
-    of those positions; `shift_query(i)`, `shift_key(j)`: added to the positions, None for nothing.
+    of those positions; `shift_query(i)`, `shift_key(j)`: added to the positions, None for nothing. The queries that a key pairs with are
+    consecutive.
     """
 
     holds: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -119,24 +121,44 @@ def _in_parts(
             stop = min(start + BLOCK, n_queries)
             i = torch.arange(start, stop, device=key.device) + (n_keys - skip - n_queries)
             q = query[row, :, start:stop]
-            scores, values = [], []
-            for part, kk in zip(parts, turned, strict=True):
+            block = []
+            for part, k_turned in zip(parts, turned, strict=True):
                 low, high = part.keys(int(i[0]), int(i[-1]))
                 low, high = max(low, 0), min(high, int(i[-1]) + 1)
-                if low >= high:
-                    continue
-                qq = turn(q, part.shift_query(i), frequencies) if part.shift_query else q
-                grouped = qq.reshape(qq.shape[0], n_kv, n_heads // n_kv, stop - start, -1)
-                score = grouped @ kk[:, :, None, low:high].transpose(-1, -2) * scaling
-                if softcap is not None:
-                    score = torch.tanh(score / softcap) * softcap
-                holds = part.holds(i[:, None], j[None, low:high]) & (j[None, low:high] <= i[:, None])
-                scores.append(score.masked_fill(~holds, float("-inf")))
-                values.append(v[:, :, None, low:high])
-            weights = torch.cat(scores, -1).float().softmax(-1).to(v.dtype)
-            mixed = weights @ torch.cat(values, -2)
-            out[row, :, start:stop] = mixed.reshape(mixed.shape[0], n_heads, stop - start, -1)
+                if low < high:
+                    q_turned = turn(q, part.shift_query(i), frequencies) if part.shift_query else q
+                    block.append((part, q_turned.unflatten(1, (n_kv, -1)), k_turned, low, high))
+            fused = softcap is None and usable(q, k, v)
+            mixed = _fused(block, v, i, scaling) if fused else _dense(block, v, i, j, scaling, softcap)
+            out[row, :, start:stop] = mixed.flatten(1, 2).to(out.dtype)
     return out
+
+
+Block = Sequence[tuple[Part, torch.Tensor, torch.Tensor, int, int]]  # part, its queries and keys, first key and end
+
+
+def _dense(block: Block, v: torch.Tensor, i: torch.Tensor, j: torch.Tensor, scaling: float, softcap: float | None) -> torch.Tensor:
+    """All scores side by side under one softmax: [batch, n_kv_heads, group, n_queries, value_dim]. Differentiable."""
+    scores, values = [], []
+    for part, q, k, low, high in block:
+        score = q @ k[:, :, None, low:high].transpose(-1, -2) * scaling
+        if softcap is not None:
+            score = torch.tanh(score / softcap) * softcap
+        holds = part.holds(i[:, None], j[None, low:high]) & (j[None, low:high] <= i[:, None])
+        scores.append(score.masked_fill(~holds, float("-inf")))
+        values.append(v[:, :, None, low:high])
+    return torch.cat(scores, -1).float().softmax(-1).to(v.dtype) @ torch.cat(values, -2)
+
+
+def _fused(block: Block, v: torch.Tensor, i: torch.Tensor, scaling: float) -> torch.Tensor:
+    """As `_dense`, part by part, merged by their log-sum-exp; heads that share keys are rows of one product."""
+    merged = Merged()
+    for part, q, k, low, high in block:
+        rows = q.flatten(2, 3)
+        for first, end, allowed in pieces(part.holds, i, low, high):
+            again = None if allowed is None else allowed.repeat(q.shape[2], 1)
+            merged.add(rows, k[:, :, first:end], v[:, :, first:end], scaling, again)
+    return merged.out.unflatten(2, block[0][1].shape[2:4])
 
 
 def slides(module: Any, kwargs: dict[str, Any]) -> bool:

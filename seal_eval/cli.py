@@ -15,7 +15,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Does a language model retrieve from a long context, and which method makes it better?",
 )  # fmt: skip
-models_app = typer.Typer(no_args_is_help=True, help="Models that come with the project.")
+models_app = typer.Typer(no_args_is_help=True, help="Models that come with the project, and templates for those that lack one.")
 app.add_typer(models_app, name="models")
 score_app = typer.Typer(no_args_is_help=True, help="Score existing response files again.")
 app.add_typer(score_app, name="score")
@@ -304,6 +304,19 @@ def models_pull(name: Annotated[str, typer.Argument(help="Short name.")] = "smol
     from seal_eval.models import pull
 
     print(pull(name))
+
+
+@models_app.command("template")
+def models_template(
+    model: Model,
+    template: Annotated[Path, typer.Option(help="Jinja file, as transformers renders it.")],
+    out: Annotated[Path, typer.Option(help="New folder: the model's files, its weights as links, and the template.")],
+) -> None:
+    """Give a model the chat template that its tokenizer lacks; the new folder stands for it everywhere, vLLM included."""
+    from seal_eval.templated import with_template
+
+    with_template(model, template, out)
+    print(out)
 
 
 @models_app.command("list")

@@ -9,7 +9,8 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from seal_eval.types import Method
 
-LEAST = 32  # tokens in common below which a prompt starts anew
+LEAST, FEW = 32, 8  # a prompt starts anew that has fewer tokens in common, or less than one in FEW: reading on costs attention a mask
+PIECE = 512  # tokens read at once behind others: so few, because the mask hides half of what each piece computes among its own
 REST = 256  # tokens that prompts answered together may each have after what they share
 SHORT = 512  # tokens up to which prompts that share nothing are padded and read as a batch
 
@@ -51,7 +52,7 @@ class GrowingLayer(DynamicLayer):
 class SharedPrefix:
     """The cache of the prompt before, and the tokens that are in it.
 
-    `chunk`: tokens read at once at most, which bounds the memory of activations.
+    `chunk`: tokens read at once at most, which bounds the memory of activations; behind others PIECE at most.
     """
 
     def __init__(self, model: Any, chunk: int) -> None:
@@ -64,15 +65,16 @@ class SharedPrefix:
         prompts = [[int(t) for t in row] for row in context]
         common = prompts[0][: min(in_common(prompts[0], prompt[:-1]) for prompt in prompts)]
         same = in_common(self.tokens, common)
-        if self.cache is None or same < LEAST:
+        if self.cache is None or same < max(LEAST, len(common) // FEW):
             self.cache, self.tokens = growing_cache(self.model.config), []
         elif same < len(self.tokens):
             self.cache.crop(same - len(self.tokens))  # a negative number of tokens is taken off the end
             self.tokens = self.tokens[:same]
         # one prompt's last piece is left to the generation that follows, several read apart only what they do not share
-        until = len(common) if len(prompts) > 1 else len(common) - self.chunk
-        while len(self.tokens) < until:
-            piece = common[len(self.tokens) : min(len(self.tokens) + self.chunk, len(common))]
+        behind = min(self.chunk, PIECE)
+        left = 0 if len(prompts) > 1 else self.chunk if not self.tokens and len(common) <= self.chunk else behind
+        while len(self.tokens) < len(common) - left:
+            piece = common[len(self.tokens) : len(self.tokens) + (behind if self.tokens else self.chunk)]
             self._read(torch.tensor([piece], device=context.device))
             self.tokens = self.tokens + piece
         if len(prompts) == 1:

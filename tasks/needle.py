@@ -56,8 +56,8 @@ TOKENS = {"number": 12, "word": 12, "uuid": 40}  # budget of one value
 class Needle:
     """Settings: `keys` needles of the same form, each with its own key, `queries` of which are asked for; `values` per key;
     `value`: number (7 digits), word or uuid; `haystack`: prose, noise, needles, a folder of .txt files or datasets:ID;
-    `depths` places of the first asked needle, spaced linearly or by a sigmoid (denser at both ends); `phrasing`: 0, 1, 2,
-    or -1 for all in turn.
+    `depths` places of the first asked needle, spaced linearly or by a sigmoid (denser at both ends), of which so many samples as
+    `depths_per_haystack` share one text, which is then the cluster; `phrasing`: 0, 1, 2, or -1 for all in turn.
     """
 
     name: str
@@ -68,6 +68,7 @@ class Needle:
     value: str = "number"
     haystack: str = "prose"
     depths: int = 11
+    depths_per_haystack: int = 1
     spacing: str = "linear"
     phrasing: int = -1
     pass_key: bool = False
@@ -79,7 +80,8 @@ class Needle:
 
     def __post_init__(self) -> None:
         for setting, low, high in (
-            ("keys", self.queries, 10_000), ("values", 1, 50), ("queries", 1, 50), ("depths", 1, 1000), ("phrasing", -1, len(PHRASINGS) - 1)
+            ("keys", self.queries, 10_000), ("values", 1, 50), ("queries", 1, 50), ("depths", 1, 1000),
+            ("depths_per_haystack", 1, 1000), ("phrasing", -1, len(PHRASINGS) - 1),
         ):  # fmt: skip
             whole_number(self.name, setting, getattr(self, setting), low, high)
         if not isinstance(self.haystack, str):
@@ -129,14 +131,16 @@ class Needle:
 
     def _sample(self, filler: Filler, pools: dict[Phrasing, Pool], i: int, depth: float, seed: int, part: Part) -> Sample:
         frame, length = filler.frame, filler.length
-        rng = random.Random(f"{seed}:{self.name}:{part}:{length}:{i}")
+        place = f"{seed}:{self.name}:{part}:{length}"
+        rng, hay, shared = random.Random(f"{place}:{i}"), i // self.depths_per_haystack, self.depths_per_haystack > 1
+        hay_rng = random.Random(f"{place}:haystack{hay}") if shared else rng
         many = self.values * self.queries > 1
         one, what = SINGULAR[self.value], (PLURAL if many else SINGULAR)[self.value]
-        turn = i + i // self.depths  # every depth meets every phrasing
+        turn = hay if shared else i + i // self.depths  # every depth meets every phrasing
         phrasing = PASS_KEY if self.pass_key else PHRASINGS[turn % len(PHRASINGS) if self.phrasing < 0 else self.phrasing]
         if self.haystack == "needles" and phrasing not in pools:
             pools[phrasing] = self._pool(filler, phrasing, seed, part)
-        pieces, costs, document, keys, values = self._haystack(filler, pools.get(phrasing), i, rng, part)
+        pieces, costs, document, keys, values = self._haystack(filler, pools.get(phrasing), i, rng, hay_rng, part)
         needles = [phrasing.needle.format(one=one, key=keys[j // self.values], value=v) for j, v in enumerate(values)]
         facts = [(text, rng.random() if j else depth) for j, text in enumerate(needles)]
         asked, targets = keys[: self.queries], values[: self.queries * self.values]
@@ -154,20 +158,23 @@ class Needle:
         return Sample(
             sample_id=sample_id, task=self.name, input=filled.text, prefix=prefix, answer=f" {_listed(targets)}.", targets=tuple(targets),
             keys=() if self.pass_key else tuple(asked),
-            length=length, n_tokens=filled.n_tokens, depth=filled.depths[0], document=document or sample_id,
+            length=length, n_tokens=filled.n_tokens, depth=filled.depths[0],
+            document=document or (f"{self.name}-{part}-{length}-{seed}-haystack{hay}" if shared else sample_id),
             seed=seed, answer_tokens=self.answer_tokens,
         )  # fmt: skip
 
-    def _haystack(self, filler: Filler, others: Pool | None, i: int, rng: random.Random, part: Part) -> tuple[Any, ...]:
+    def _haystack(
+        self, filler: Filler, others: Pool | None, i: int, rng: random.Random, hay_rng: random.Random, part: Part
+    ) -> tuple[Any, ...]:
         """(sentences, their costs, id of their text or None, keys, values); values[j] belongs to keys[j // self.values]."""
         frame, own = filler.frame, self.keys * self.values
         if others:
             mine = [(i * own + j) % len(others.keys) for j in range(own)]
             keys = [others.keys[m] for m in mine[: self.keys]]
-            return *others.draw(rng, filler.length, but=mine), None, keys, [others.values[m] for m in mine]
+            return *others.draw(hay_rng, filler.length, but=mine), None, keys, [others.values[m] for m in mine]
         words = draw(rng, self.keys + (own if self.value == "word" else 0), "word", part)
         keys, values = words[: self.keys], words[self.keys :] or draw(rng, own, self.value, part)
-        name, sentences, costs = sentences_from(self.haystack, part, frame, i, rng, filler.length)
+        name, sentences, costs = sentences_from(self.haystack, part, frame, i // self.depths_per_haystack, hay_rng, filler.length)
         return sentences, costs, name, keys, values
 
     def _pool(self, filler: Filler, phrasing: Phrasing, seed: int, part: Part) -> Pool:

@@ -97,3 +97,35 @@ def test_against_a_naive_reference(name, own, reference):
     with torch.no_grad():
         expected = naive(model, caught["hidden"], *reference)
     assert torch.allclose(caught["out"], expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("method", ["self_extend,group=4,neighbours=40", "dual_chunk,chunk=96,local=16", "streaming,sinks=3,recent=60"])
+@pytest.mark.parametrize("n", [100, 257, 700])
+def test_fused_parts_equal_the_dense_softmax(monkeypatch, method, n):
+    """Parts merged by their log-sum-exp against all scores side by side; queries in several blocks, three heads to a key head, padding."""
+    from seal_eval import attention, fused
+    from seal_eval.methods import method_of
+
+    model = tiny_model(num_attention_heads=6, hidden_size=96)
+    ids = torch.randint(2, 900, (2, n), generator=torch.Generator().manual_seed(n))
+    mask = torch.ones_like(ids)
+    mask[1, :30] = 0
+    calls = []
+    add = fused.Merged.add
+    monkeypatch.setattr(fused.Merged, "add", lambda *a: (calls.append(1), add(*a))[1])
+    with torch.no_grad(), method_of(method).apply(model):
+        mine = model(ids, attention_mask=mask).logits
+        assert calls
+        monkeypatch.setattr(attention, "usable", lambda *_: False)
+        theirs = model(ids, attention_mask=mask).logits
+    assert torch.isfinite(mine[0]).all() and (mine[0] - theirs[0]).abs().max() < 2e-5 * theirs.abs().max()
+    assert (mine[1, 30:] - theirs[1, 30:]).abs().max() < 2e-5 * theirs.abs().max()
+
+
+def test_fused_parts_leave_gradients_to_the_dense_softmax():
+    from seal_eval.fused import usable
+
+    q = torch.zeros(1, 2, 3, 4, requires_grad=True)
+    assert not usable(q, q, q) and usable(q.detach(), q.detach(), q.detach())
+    with torch.no_grad():
+        assert usable(q, q, q)

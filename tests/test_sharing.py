@@ -97,6 +97,27 @@ def test_a_prompt_that_begins_otherwise_starts_anew():
     assert shared.begin(torch.tensor([list(range(LEAST - 1)) + [777] * 50])) is not first and shared.tokens == []
 
 
+def test_what_is_read_of_prompts_that_share_little_or_much():
+    """Less than an eighth in common is read anew at once; more is kept, and the rest read in small pieces."""
+    torch.manual_seed(0)
+    model, read = tiny_model(max_position_embeddings=4096), []
+    shared = SharedPrefix(model, 8192)
+    ids = torch.randint(2, 900, (1, 3000))
+    other, like = ids.clone(), ids.clone()
+    other[0, 300:], like[0, 1000:] = 7, 8
+    model.register_forward_pre_hook(lambda _, a, k: read.append(k["input_ids"].shape[1]), with_kwargs=True)
+    for prompt in (ids, other, ids, like):
+        read.clear()
+        cache = shared.begin(prompt)
+        told = cache.get_seq_length()
+        model(input_ids=prompt[:, told:], past_key_values=cache, use_cache=True)
+        shared.end(prompt)
+        assert shared.tokens == prompt[0].tolist()
+    assert read == [512, 512, 512, 464]  # of `like`; `other` had 300 of 3,000 in common
+    shared.begin(other)
+    assert shared.tokens == []
+
+
 def test_growing_layer_holds_what_the_library_layer_holds():
     draw = torch.Generator().manual_seed(0)
     ours, theirs = GrowingLayer(), DynamicLayer()

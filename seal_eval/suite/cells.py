@@ -21,13 +21,14 @@ class Cell:
     """One run, or what several runs need: an adapter, a map of heads.
 
     wave: cells of a wave are independent; the next begins when it is over. folder: of its files, relative to the suite's output.
+    model: whose configuration tells the cost.
     """
 
     ident: str
     wave: int
     label: str
     folder: str
-    kind: str  # tune, heads or run
+    kind: str  # template, tune, heads or run
     model: str
     dtype: str
     work: dict[str, Any]  # what `perform` hands over
@@ -55,13 +56,16 @@ def plan(file: Path, out: Path) -> tuple[Suite, list[Cell]]:
     models = [Model(pretrained=m) if isinstance(m, str) else m for m in suite.models]
     methods = [Method(method=m) if isinstance(m, str) else m for m in suite.methods]
     for m, model in enumerate(models):
-        if not attempt(("models", m), lambda o=model: _check_model(o)):
+        if not attempt(("models", m), lambda o=model: _check_model(o, file.parent)):
             continue
+        if model.chat_template:
+            work = {"template": str(file.parent / model.chat_template)}
+            attempt(("models", m), lambda o=model, w=work: _made(0, o, "template", Path(o.chat_template).stem, w, out))
         for name, given in suite.adapters.items():
             asked = {"chat": model.apply_chat_template, "system": model.system_instruction, "dtype": model.dtype, **given}
-            attempt(("adapters", name), lambda n=name, a=asked, o=model: _made(o, "tune", n, asdict(tune_spec(a)), out))
+            attempt(("adapters", name), lambda n=name, a=asked, o=model: _made(1, o, "tune", n, {"spec": asdict(tune_spec(a))}, out))
         for name, given in suite.heads.items():
-            attempt(("heads", name), lambda n=name, a=given, o=model: _made(o, "heads", n, asdict(HeadsSpec(**a)), out))
+            attempt(("heads", name), lambda n=name, a=given, o=model: _made(1, o, "heads", n, {"spec": asdict(HeadsSpec(**a))}, out))
         for k, method in enumerate(methods):
             if not attempt(("methods", k), lambda o=model, w=method: _check_method(suite, o, w, out)):
                 continue
@@ -80,10 +84,14 @@ def plan(file: Path, out: Path) -> tuple[Suite, list[Cell]]:
     return suite, sorted(cells, key=lambda cell: cell.wave)
 
 
-def _check_model(model: Model) -> None:
+def _check_model(model: Model, beside: Path) -> None:
     from seal_eval.models import resolve
 
     resolve(model.pretrained)
+    if model.chat_template and not (beside / model.chat_template).is_file():
+        raise SealError(f"no chat template {beside / model.chat_template}")
+    if model.chat_template and not model.apply_chat_template:
+        raise SealError(f"chat_template {model.chat_template} without apply_chat_template: true would not be used")
 
 
 def _check_method(suite: Suite, model: Model, method: Method, out: Path) -> None:
@@ -117,10 +125,16 @@ def _place(model: Model, name: str) -> str:
     return f"made/{safe(model.pretrained)}__{name}"
 
 
-def _made(model: Model, kind: str, name: str, spec: dict[str, Any], out: Path) -> Cell:
+def _asked(model: Model, out: Path) -> str:
+    """What runs load: the model, or the folder of the suite that has its files with another template."""
+    return str(out / _place(model, Path(model.chat_template).stem)) if model.chat_template else model.pretrained
+
+
+def _made(wave: int, model: Model, kind: str, name: str, work: dict[str, Any], out: Path) -> Cell:
     folder = _place(model, name)
-    work = {"model": model.pretrained, "spec": spec, "out": str(out / folder)}
-    return _cell(0, f"{safe(model.pretrained)} · {kind} {name}", folder, kind, model, work, 0, int(spec["length"]), out)
+    work = {"model": _asked(model, out) if wave else model.pretrained, **work, "out": str(out / folder)}
+    size = int(work["spec"]["length"]) if "spec" in work else 0
+    return _cell(wave, f"{safe(model.pretrained)} · {kind} {name}", folder, kind, model, work, 0, size, out)
 
 
 def _run(suite: Suite, model: Model, method: Method, task: Any, size: int, out: Path) -> Cell:
@@ -135,6 +149,7 @@ def _run(suite: Suite, model: Model, method: Method, task: Any, size: int, out: 
         "chat_template": model.apply_chat_template, "system_instruction": model.system_instruction,
     }  # fmt: skip
     read_spec(task.task, {**args, **metadata})
+    args["pretrained"] = _asked(model, out)
     argv = ["--model", suite.engine, "--model_args", json.dumps(args), "--tasks", task.task]
     argv += ["--apply_chat_template"] if model.apply_chat_template else []
     argv += ["--system_instruction", model.system_instruction] if model.system_instruction else []
@@ -142,11 +157,11 @@ def _run(suite: Suite, model: Model, method: Method, task: Any, size: int, out: 
         f",{k}={Path(v).name.split('__')[-1] if isinstance(v, str) else v}" for k, v in sorted(method.settings.items())
     )
     place = f"runs/{safe(task.task)}-{size}/{safe(name)}"
-    folder = f"{place}/{safe(model.pretrained)}__{safe(method_label(suite.engine, args))}"  # where `run` puts its files
+    folder = f"{place}/{safe(args['pretrained'])}__{safe(method_label(suite.engine, args))}"  # where `run` puts its files
     label = f"{safe(model.pretrained)} · {name} · {task.task} · {size}"
     faster = ["--batch_size", str(suite.batch_size), *(["--device", suite.device] if suite.device else [])]
     work = {"argv": argv, "metadata": metadata, "out": str(out / place)}
-    return _cell(1, label, folder, "run", model, work, task.num_samples, size, out, faster)
+    return _cell(2, label, folder, "run", model, work, task.num_samples, size, out, faster)
 
 
 def _cell(
@@ -168,7 +183,11 @@ def perform(work: dict[str, Any], kind: str) -> None:
         return
     if (Path(work["out"]) / CARD).is_file() or (Path(work["out"]) / "heads.json").is_file():
         return  # made before its state could be noted
-    if kind == "tune":
+    if kind == "template":
+        from seal_eval.templated import with_template
+
+        with_template(work["model"], Path(work["template"]), Path(work["out"]))
+    elif kind == "tune":
         from seal_eval.tuning import tune
 
         tune(work["model"], tune_spec(work["spec"]), Path(work["out"]))

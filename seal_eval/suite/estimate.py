@@ -75,6 +75,8 @@ def estimate(suite: Suite, cell: Cell) -> Estimate:
     """Arithmetic of reading (2 operations per parameter and token, 2 per layer, width and pair of tokens) and of writing (weights read)."""
     from seal_eval.engine import PREFILL_CHUNK
 
+    if cell.kind == "template":
+        return Estimate(0, 0, 0.0, 0.0)
     of = shape(cell.model)
     dtype = of["dtype"] if cell.dtype == "auto" else cell.dtype
     if cell.kind == "run":

@@ -21,11 +21,15 @@ class Strict(BaseModel):
 
 
 class Model(Strict):
-    """A model and how it is asked. `args`: more of lm-eval's model_args, such as max_length."""
+    """A model and how it is asked.
+
+    chat_template: a Jinja file, beside the suite's, for a tokenizer that has none. args: more of lm-eval's model_args, such as max_length.
+    """
 
     pretrained: str
     dtype: str = "auto"
     apply_chat_template: bool = False
+    chat_template: str = ""
     system_instruction: str = ""
     args: dict[str, Value] = {}
 
