@@ -19,7 +19,7 @@ MODEL = "smollm2-135m-instruct"
 ROWS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("lines, 10 questions a record, 2K", "seal_lines", {"lengths": [2048], "num_samples": 20, "questions_per_record": 10}),
     ("lines, 20 questions a record, 4K", "seal_lines", {"lengths": [4096], "num_samples": 20, "questions_per_record": 20}),
-    ("needle, 11 depths of a text, 2K", "seal_needle", {"lengths": [2048], "num_samples": 22, "depths_per_haystack": 11}),
+    ("needle, 11 depths, twice a text, 2K", "seal_needle", {"lengths": [2048], "num_samples": 22, "depths_per_haystack": 22}),
     ("needle, texts of their own, 2K", "seal_needle", {"lengths": [2048], "num_samples": 20}),
     ("LongEval lines, own records", "seal_longeval_lines", {"lines": [100], "num_samples": 8}),
 )

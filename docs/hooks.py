@@ -62,12 +62,14 @@ def cell(text: str) -> str:
 
 def methods() -> str:
     """Every method's summary, settings and paper, from the methods themselves."""
-    from dataclasses import fields
+    import dataclasses
 
-    from seal_eval.methods import known_methods
+    from seal_eval.methods import get_method, method_names, settings_of
 
     rows = ["| method | what | settings and defaults | source |", "|---|---|---|---|"]
-    for name, kind in known_methods().items():
-        given = ", ".join(f"`{f.name}={f.default}`" for f in fields(kind)) or "none"
-        rows.append(f"| `{name}` | {cell(kind.summary)} | {given} | {cell(kind.citation)} |")
+    for name in method_names():
+        kind = get_method(name)
+        own = (f.name + ("" if f.default is dataclasses.MISSING else f"={f.default}") for f in settings_of(name))
+        given = ", ".join(f"`{text}`" for text in own) or "none"
+        rows.append(f"| `{name}` | {cell(kind.summary)} | {given} | {cell(kind.citation or '–')} |")
     return "\n".join(rows)

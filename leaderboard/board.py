@@ -11,6 +11,7 @@ from seal_eval.cells import by_depth
 from seal_eval.compare import Comparison, OverLengths, Position, Row, compare, method_rows
 from seal_eval.design import Design, design_of
 from seal_eval.errors import SealError
+from seal_eval.pace import ALONE
 from seal_eval.records import by_method, models
 from seal_eval.stats import Rank
 from seal_eval.types import Estimate, Record, Run
@@ -26,7 +27,8 @@ class Entry:
     rank: Rank
     run: Run  # the newest
     effective: Estimate | None  # shortest effective length over the tasks counted in tokens that were run at several lengths
-    tokens_per_second: float | None  # prompt tokens through all of its runs' time, loading included
+    tokens_per_second: float | None  # of prompts, over all of its runs
+    at_least: bool  # that speed is a lower bound: loading was in the time, or other work on the machine
 
     @property
     def about(self) -> dict[str, Any]:
@@ -105,16 +107,21 @@ def _board(runs: list[Run], model: str, number: int, baseline: str) -> ModelBoar
     for method, rank in zip(found.methods, found.ranks, strict=True):
         own = [run for run in mine if run.method == method]
         over = [o.effective_length for o in found.lengths if o.method == method and _in_tokens(o.task)]
-        tokens = sum(record.n_tokens for run in own for record in run.records)
-        seconds = sum(run.seconds or 0 for run in own)
-        entries.append(
-            Entry(
-                model, method, rows[method], rank, own[-1], min(over, key=lambda e: (e.value, e.low), default=None),
-                tokens / seconds if seconds and all(run.seconds for run in own) else None,
-            )
-        )  # fmt: skip
+        effective = min(over, key=lambda e: (e.value, e.low), default=None)
+        entries.append(Entry(model, method, rows[method], rank, own[-1], effective, *_speed(own)))
     entries.sort(key=lambda e: (e.rank.value, e.method != baseline, e.method))
     return ModelBoard(model, number, design, found, entries, list(_tasks(found, records, number)), records)
+
+
+def _speed(runs: list[Run]) -> tuple[float | None, bool]:
+    """(prompt tokens per second, whether that is a lower bound): the engine's own count, else all of the runs' time, loading included."""
+    paces = [run.config.get("seal_eval", {}).get("pace") for run in runs]
+    if all(paces):
+        seconds = sum(pace["seconds"] for pace in paces)
+        return sum(pace["prompt_tokens"] for pace in paces) / seconds, any(pace["others"] > ALONE for pace in paces)
+    spent = [run.seconds for run in runs if run.seconds]
+    tokens = sum(record.n_tokens for run in runs for record in run.records)
+    return (tokens / sum(spent) if len(spent) == len(runs) else None), True
 
 
 def _in_tokens(task: str) -> bool:

@@ -19,6 +19,7 @@ from seal_eval.leaderboard.figures import THEMES, curves, depth_curves, heatmap,
 from seal_eval.leaderboard.pages import Pages
 from seal_eval.records import load_runs
 from seal_eval.tasks import get_task
+from seal_eval.tracks import in_tracks
 from seal_eval.types import Run
 
 HERE = Path(__file__).parent
@@ -30,7 +31,7 @@ def build(results: Path, out: Path, baseline: str = "plain") -> Path:
 
     Raises SealError when results are damaged or cannot be paired, and when `out` holds something that is not a site.
     """
-    runs = load_runs(results)
+    runs = in_tracks(load_runs(results))
     found = boards(runs, baseline)
     if out.exists() and any(p.name != LOCK for p in out.iterdir()) and not (out / MARKER).is_file():
         raise SealError(f"{out} is not empty and not a site; name a new folder, nothing is overwritten")

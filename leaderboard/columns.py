@@ -59,6 +59,10 @@ def _gain_value(e: Entry) -> Any:
     return e.row.difference and e.row.difference.value
 
 
+def _speed(entry: Entry) -> str:
+    return "–" if entry.tokens_per_second is None else f"{'≥ ' * entry.at_least}{entry.tokens_per_second:,.0f}"
+
+
 _ratio, _trained, _seconds = _about("prose_perplexity_ratio"), _about("trained_parameters"), _about("tuning_seconds")
 _whole = "{:,.0f}".format
 
@@ -77,8 +81,8 @@ COLUMNS = (
     Column("perplexity", "prose", "rise of the perplexity of unseen prose", "down", _ratio, _optional(_ratio, _rise)),
     Column("parameters", "trained", "trained parameters", "down", _trained, _optional(_trained, _whole)),
     Column(
-        "speed", "tokens/s", "prompt tokens per second of the runs, loading included", "up", lambda e: e.tokens_per_second,
-        _optional(lambda e: e.tokens_per_second, _whole),
+        "speed", "tokens/s", "prompt tokens per second; ≥: loading was in the time, or the machine had other work", "up",
+        lambda e: e.tokens_per_second, _speed,
     ),
     Column("tuning", "tuning, s", "seconds of tuning", "down", _seconds, _optional(_seconds, _whole)),
     Column("n", "n", "scored samples", "", lambda e: e.row.accuracy.n, _samples),

@@ -4,6 +4,7 @@ from typing import Any
 
 from seal_eval import __version__
 from seal_eval.leaderboard.board import ModelBoard
+from seal_eval.tracks import GAP
 from seal_eval.types import Run
 
 
@@ -29,14 +30,14 @@ def model_index(run: Run, board: ModelBoard) -> str:
                 "metrics": [metric],
             }
         )  # fmt: skip
-    index = {"model-index": [{"name": run.model, "results": results}]}
+    index = {"model-index": [{"name": run.model.split(GAP)[0], "results": results}]}
     return str(yaml.safe_dump(index, sort_keys=False, allow_unicode=True, width=120))
 
 
 def bibtex(run: Run) -> str:
     """The run, and the paper of SEAL."""
     return f"""@misc{{seal-eval-{run.run_id},
-  title = {{{_plain(run.model)} with {_plain(run.method)}: run {run.run_id} of seal-eval}},
+  title = {{{_plain(run.model.split(GAP)[0])} with {_plain(run.method)}: run {run.run_id} of seal-eval}},
   year = {{{run.date[:4]}}},
   note = {{seal-eval {__version__}, {run.date[:10]}, {len(run.records)} samples}}
 }}

@@ -16,12 +16,15 @@ def own_part(file: Path, data: dict[str, Any]) -> dict[str, Any]:
     """config.seal_eval, empty for a stock run. Raises SealError naming file and field."""
     own = data["config"].get("seal_eval") or {}
     _must(isinstance(own, dict), file, "config.seal_eval", own, "an object")
-    for key in ("settings", "about"):
+    for key in ("settings", "about", "pace"):
         _must(isinstance(own.get(key) or {}, dict), file, f"config.seal_eval.{key}", own.get(key), "an object")
     about = own.get("about") or {}
     for key in NUMBERS:
         if key in about:
             _must(is_number(about[key]), file, f"config.seal_eval.about.{key}", about[key], "a finite number")
+    if pace := own.get("pace"):
+        numbers = all(is_number(pace.get(key)) and pace[key] >= 0 for key in ("prompt_tokens", "seconds", "others")) and pace["seconds"] > 0
+        _must(numbers, file, "config.seal_eval.pace", pace, "prompt_tokens, seconds and others, finite and not negative")
     if "mean_scales" in about:
         scales = about["mean_scales"]
         whole = isinstance(scales, list) and bool(scales) and all(isinstance(layer, list) and layer for layer in scales)

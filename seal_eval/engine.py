@@ -17,6 +17,7 @@ from seal_eval.journal import ACTIVE
 from seal_eval.journal import keys as journal_keys
 from seal_eval.methods import extended, settings, take_method
 from seal_eval.models import check_finite, first_line, resolve, source, window_of
+from seal_eval.pace import Pace
 from seal_eval.progress import progress
 from seal_eval.sharing import SharedPrefix, batches, parts, why_not
 
@@ -56,6 +57,7 @@ class SealLM(HFLM):
         self.unshared = why_not(self._model, self.method) if share_prefixes else "share_prefixes=False"
         self._shared: SharedPrefix | None = None
         self._journal = ACTIVE.get()
+        self._pace = Pace()
         self._fits = int(self.batch_size)  # prompts at once, until memory teaches otherwise
 
     def get_model_info(self) -> dict[str, Any]:
@@ -80,6 +82,7 @@ class SealLM(HFLM):
                 "device": str(self.device),
                 "threads": torch.get_num_threads(),
                 "hardware": hardware(),
+                "pace": self._pace.told(),
             },
         }
 
@@ -100,7 +103,8 @@ class SealLM(HFLM):
         left = [i for i, reply in enumerate(replies) if reply is None]
         kinds = [json.dumps(requests[i].args[1], sort_keys=True, default=str) for i in left]
         plan = batches([prompts[i] for i in left], kinds, int(self.batch_size), shares=not self.unshared)
-        with progress("replies", len(requests), done=len(requests) - len(left), quiet=disable_tqdm or self.rank != 0) as bar:
+        quiet, tokens = disable_tqdm or self.rank != 0, sum(len(prompts[i]) for i in left)
+        with self._pace.over(tokens), progress("replies", len(requests), done=len(requests) - len(left), quiet=quiet) as bar:
             cache = None if self.unshared else SharedPrefix(self._model, self.prefill_chunk)
             for part, shared in plan:
                 for piece in parts([left[i] for i in part], self._fits):
@@ -143,7 +147,7 @@ class SealLM(HFLM):
         """lm-eval's, with the cache of the prompt before."""
         if self._shared is None or options.get("num_beams", 1) != 1:
             return super()._model_generate(context, max_length, stop, **options)
-        cache = self._shared.begin(context)
+        cache = self._shared.begin(context, options.get("attention_mask"))
         out = super()._model_generate(context, max_length, stop, past_key_values=cache, **options)
         self._shared.end(out)
         return out

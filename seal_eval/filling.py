@@ -48,17 +48,27 @@ class Filler:
         return self.frame.costs(pieces, self.gap)
 
     def fill(
-        self, head: str, tail: str, prefix: str, pieces: Sequence[str], costs: Sequence[int], facts: Sequence[tuple[str, float]]
+        self,
+        head: str,
+        tail: str,
+        prefix: str,
+        pieces: Sequence[str],
+        costs: Sequence[int],
+        facts: Sequence[tuple[str, float]],
+        alike: bool = False,
     ) -> Filled:
         """Pieces in order while there is much room, then those of the next ones that fit best; each fact at its depth.
 
-        `facts` are (text, wanted fraction of the pieces' tokens before it). Raises TooShort.
+        `facts` are (text, wanted fraction of the pieces' tokens before it). alike: leave a little room, so that prompts of the same pieces
+        with other facts of about their size take the same of them. Raises TooShort.
         """
         order = sorted(range(len(facts)), key=lambda j: facts[j][1])
         texts = [facts[j][0] for j in order]
         base, starts = self.frame.locate(self._join(head, texts, tail), prefix, [self.gap + text for text in texts])
         cost = np.asarray(costs, dtype=np.int64)
         room = self.length - base - self.answer_tokens
+        if alike:
+            room -= room % max(1, int(0.75 * TOLERANCE * self.length))
         for _ in range(12):
             if room <= 0:
                 break

@@ -183,9 +183,9 @@ def _short_index() -> Iterator[None]:
 
 
 def _own_tasks() -> str | None:
-    """The YAML folder of a checkout whose files are not installed into lm_eval (another site-packages); else None."""
+    """The YAML folder of a checkout that has tasks which are not installed into lm_eval (new ones, another site-packages); else None."""
     import lm_eval.tasks
 
     installed = Path(lm_eval.tasks.__file__).parent / "seal"
     folder = Path(__file__).resolve().parent.parent / "tasks" / "yaml"
-    return None if installed.is_dir() or not folder.is_dir() else str(folder)
+    return str(folder) if {f.name for f in folder.glob("*.yaml")} - {f.name for f in installed.glob("*.yaml")} else None

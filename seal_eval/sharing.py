@@ -10,9 +10,10 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 from seal_eval.types import Method
 
 LEAST, FEW = 32, 8  # a prompt starts anew that has fewer tokens in common, or less than one in FEW: reading on costs attention a mask
-PIECE = 512  # tokens read at once behind others: so few, because the mask hides half of what each piece computes among its own
+PIECE = 2048  # tokens read at once behind others: few, because the mask hides half of what a piece computes among its own
 REST = 256  # tokens that prompts answered together may each have after what they share
 SHORT = 512  # tokens up to which prompts that share nothing are padded and read as a batch
+TOGETHER = 32768  # tokens of prompts read one by one whose replies are written together, all caches being held
 
 
 class GrowingLayer(DynamicLayer):
@@ -40,6 +41,17 @@ class GrowingLayer(DynamicLayer):
         self.keys, self.values = self.room[0][:, :, :end], self.room[1][:, :, :end]
         return self.keys, self.values
 
+    def take_row(self, row: int, batch: int, n: int, own: "GrowingLayer") -> None:
+        """Hold the tokens of `own`, a layer of one sequence, as the last of the `n` of this layer's sequence `row` out of `batch`."""
+        if not self.is_initialized:
+            self.lazy_initialization(own.keys, own.values)
+            size = n + max(64, n // 8)
+            room = [x.new_zeros(batch, x.shape[1], size, x.shape[3]) for x in (own.keys, own.values)]
+            self.room = (room[0], room[1])
+            self.keys, self.values = room[0][:, :, :n], room[1][:, :, :n]
+        k = own.get_seq_length()
+        self.keys[row, :, n - k :], self.values[row, :, n - k :] = own.keys[0], own.values[0]
+
     def for_batch(self, n: int) -> "GrowingLayer":
         """A layer of `n` sequences that begin with this one's tokens; this one stays as it is."""
         made = GrowingLayer()
@@ -60,28 +72,48 @@ class SharedPrefix:
         self.tokens: list[int] = []
         self.cache: Any = None
 
-    def begin(self, context: torch.Tensor) -> Any:
-        """The cache for `context` [batch, n_tokens]: what all of its prompts begin with is in it, and at least a token left to read."""
+    def begin(self, context: torch.Tensor, mask: torch.Tensor | None = None) -> Any:
+        """The cache for `context` [batch, n_tokens], with at least a token of each prompt left to read.
+
+        Prompts of one length that differ little: what all of them begin with is in it. Others, padded on the left where `mask` is 0: all
+        but the last token of each, which were read one after the other.
+        """
         prompts = [[int(t) for t in row] for row in context]
         common = prompts[0][: min(in_common(prompts[0], prompt[:-1]) for prompt in prompts)]
+        padded = mask is not None and not bool(mask.all())
+        if len(prompts) > 1 and (padded or len(prompts[0]) - len(common) > REST):
+            return self._apart(context, torch.ones_like(context) if mask is None else mask)
+        self._take(common, behind_all=len(prompts) > 1)
+        if len(prompts) == 1:
+            return self.cache
+        together = DynamicCache(config=self.model.config)
+        together.layers = [layer.for_batch(len(prompts)) for layer in self.cache.layers]
+        return together
+
+    def _apart(self, context: torch.Tensor, mask: torch.Tensor) -> Any:
+        """The prompts' caches side by side, padded on the left; read in the order in which they share most."""
+        prompts = {row: [int(t) for t in context[row][mask[row].bool()]] for row in range(len(context))}
+        together = growing_cache(self.model.config)
+        for row in sorted(prompts, key=prompts.__getitem__):
+            self._take(prompts[row][:-1], behind_all=True)
+            for layer, own in zip(together.layers, self.cache.layers, strict=True):
+                layer.take_row(row, len(context), context.shape[1] - 1, own)
+        return together
+
+    def _take(self, common: list[int], behind_all: bool) -> None:
+        """Have the cache hold `common` and nothing else; all but a last piece of it, unless `behind_all`."""
         same = in_common(self.tokens, common)
         if self.cache is None or same < max(LEAST, len(common) // FEW):
             self.cache, self.tokens = growing_cache(self.model.config), []
         elif same < len(self.tokens):
             self.cache.crop(same - len(self.tokens))  # a negative number of tokens is taken off the end
             self.tokens = self.tokens[:same]
-        # one prompt's last piece is left to the generation that follows, several read apart only what they do not share
         behind = min(self.chunk, PIECE)
-        left = 0 if len(prompts) > 1 else self.chunk if not self.tokens and len(common) <= self.chunk else behind
+        left = 0 if behind_all else self.chunk if not self.tokens and len(common) <= self.chunk else behind
         while len(self.tokens) < len(common) - left:
             piece = common[len(self.tokens) : len(self.tokens) + (behind if self.tokens else self.chunk)]
-            self._read(torch.tensor([piece], device=context.device))
+            self._read(torch.tensor([piece], device=self.model.device))
             self.tokens = self.tokens + piece
-        if len(prompts) == 1:
-            return self.cache
-        together = DynamicCache(config=self.model.config)
-        together.layers = [layer.for_batch(len(prompts)) for layer in self.cache.layers]
-        return together
 
     def forget(self) -> None:
         """Let go of everything."""
@@ -121,7 +153,8 @@ def batches(prompts: Sequence[list[int]], kinds: Sequence[Hashable], size: int, 
     """(indices of prompts to be answered at once, whether through the shared cache), in the order in which much is shared.
 
     Answered at once, `size` at most, are prompts of one kind (how they are answered) and, through the cache, of one length that differ in
-    their last `REST` tokens only: no padding, so no difference to one at a time but rounding. Of the others the short are padded.
+    their last `REST` tokens only: no padding, so no difference to one at a time but rounding. Of the others the short are padded and
+    read as a batch; those up to `TOGETHER` tokens in all are read one by one and their replies written together.
     """
     families: list[list[int]] = []
     for i in sorted(range(len(prompts)), key=prompts.__getitem__):
@@ -140,8 +173,28 @@ def batches(prompts: Sequence[list[int]], kinds: Sequence[Hashable], size: int, 
             else:
                 alike[len(prompts[i]), kinds[i]].append(i)
         out += [(part, shares) for same_length in alike.values() for part in parts(same_length, size)]
+    if shares:
+        out = _written_together(out, prompts, kinds, size)
     for some in short.values():
         out += [(part, False) for part in parts(sorted(some, key=lambda i: len(prompts[i])), size)]
+    return out
+
+
+def _written_together(
+    plan: list[tuple[list[int], bool]], prompts: Sequence[list[int]], kinds: Sequence[Hashable], size: int
+) -> list[tuple[list[int], bool]]:
+    """Neighbours that are alone in their part, up to `size` of one kind and `TOGETHER` tokens, as one part."""
+    out: list[tuple[list[int], bool]] = []
+    open_ = False  # the last part takes more
+    for part, shared in plan:
+        alone = len(part) == 1
+        if alone and open_ and kinds[out[-1][0][0]] == kinds[part[0]] and len(out[-1][0]) < size:
+            longest = max(len(prompts[i]) for i in (*out[-1][0], *part))
+            if longest * (len(out[-1][0]) + 1) <= TOGETHER:
+                out[-1][0].append(part[0])
+                continue
+        out.append((list(part), shared))
+        open_ = alone
     return out
 
 

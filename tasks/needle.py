@@ -150,7 +150,9 @@ class Needle:
         }  # fmt: skip
         prefix = frame.begun(phrasing.prefix.format(**words))
         tail = TAIL.format(question=phrasing.question.format(**words), what=what)
-        filled = filler.fill(HEADER.format(what=what if self.pass_key else PLURAL[self.value]), tail, prefix, pieces, costs, facts)
+        filled = filler.fill(
+            HEADER.format(what=what if self.pass_key else PLURAL[self.value]), tail, prefix, pieces, costs, facts, alike=shared
+        )
         around = " ".join(filled.pieces)
         if present := [text for text in (*values, *keys) if text in around]:
             raise SealError(f"{self.name}: {present[0]!r} of the needle stands in the haystack already; use another seed than {seed}")

@@ -129,7 +129,7 @@ def test_the_plugin_in_the_readme(tmp_path):
     from conftest import tiny_model
 
     readme = (EXAMPLE.parent.parent / "README.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    (code,) = re.findall(r"```python title=\"louder.py\"\n(.*?)```", readme, re.DOTALL)
     (tmp_path / "louder.py").write_text(code)
     model, ids = tiny_model(), torch.arange(2, 40)[None]
     plain = model(ids).logits

@@ -38,9 +38,10 @@ def replies(model, asked, size=1, chunk=0):
     cache = SharedPrefix(model, chunk) if chunk else None
     plan = batches(asked, [None] * len(asked), size, True) if chunk else [([i], False) for i in range(len(asked))]
     for part, through_cache in plan:
-        context = torch.tensor([asked[i] for i in part])
-        more = {"past_key_values": cache.begin(context)} if through_cache else {}
-        mask = torch.ones_like(context)
+        longest = max(len(asked[i]) for i in part)
+        context = torch.tensor([[1] * (longest - len(asked[i])) + asked[i] for i in part])
+        mask = torch.tensor([[0] * (longest - len(asked[i])) + [1] * len(asked[i]) for i in part])
+        more = {"past_key_values": cache.begin(context, mask)} if through_cache else {}
         found = model.generate(context, attention_mask=mask, max_new_tokens=8, do_sample=False, pad_token_id=1, use_cache=True, **more)
         if through_cache:
             cache.end(found)
@@ -80,11 +81,16 @@ def test_batches():
     starts = [asked[part[0]][0] for part in alone]
     assert sum(a != b for a, b in pairwise(starts)) == 4  # each record is left once
     plan = batches(asked, [0] * 17, 8, True)
-    assert sorted(len(part) for part, shared in plan if shared) == [1] * 8 + [2] * 4
+    # pairs of one length share all but their ends; those between two pairs are read apart
+    assert sorted(len(part) for part, shared in plan if shared) == [1, 1, 1, 2, 2, 2, 2, 2, 3]
+    assert sum(len({len(asked[i]) for i in part}) == 1 for part, shared in plan if shared and len(part) == 2) == 4
     assert [part for part, shared in plan if not shared] == [[16]]  # shares nothing and is short
     assert all(len(part) == 1 for part, shared in batches(asked, range(17), 8, True))  # each is to be answered otherwise
     plan = batches(asked, [0] * 17, 8, False)
     assert [len(part) for part, _ in plan] == [8, 8, 1] and not any(shared for _, shared in plan)
+    far = [[*range(5_000), i, *range(5_000)] for i in range(5)]  # three of them are written together, for their caches' sake no more
+    assert [part for part, _ in batches(far, [0] * 5, 8, True)] == [[0, 1, 2], [3, 4]]
+    assert [part for part, _ in batches(far, [0, 1, 1, 1, 0], 8, True)] == [[0], [1, 2, 3], [4]]
     long = [[i, *range(600)] for i in range(3)]
     assert batches(long, [0] * 3, 8, False) == [([0], False), ([1], False), ([2], False)]
     assert in_common([], [1]) == 0 and in_common([1, 2, 3], [1, 2]) == 2 and in_common([1, 2, 3], [1, 4, 3]) == 1
@@ -113,7 +119,7 @@ def test_what_is_read_of_prompts_that_share_little_or_much():
         model(input_ids=prompt[:, told:], past_key_values=cache, use_cache=True)
         shared.end(prompt)
         assert shared.tokens == prompt[0].tolist()
-    assert read == [512, 512, 512, 464]  # of `like`; `other` had 300 of 3,000 in common
+    assert read == [2000]  # of `like`; `other` had 300 of 3,000 in common
     shared.begin(other)
     assert shared.tokens == []
 

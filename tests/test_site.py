@@ -197,6 +197,7 @@ def test_a_file_named_as_method_is_not_run(results, tmp_path):
         (lambda d: d["config"]["seal_eval"].update(about={"prose_perplexity_ratio": "low"}), "about.prose_perplexity_ratio is 'low'"),
         (lambda d: d["config"]["seal_eval"].update(about={"tuning_seconds": float("nan")}), "about.tuning_seconds is nan"),
         (lambda d: d["config"]["seal_eval"].update(about={"mean_scales": [[1], "x"]}), "about.mean_scales is"),
+        (lambda d: d["config"]["seal_eval"].update(pace={"prompt_tokens": 5, "seconds": 0, "others": 0}), "config.seal_eval.pace is"),
         (lambda d: d.update(total_evaluation_time_seconds="soon"), "total_evaluation_time_seconds is 'soon'"),
     ],
 )

@@ -1,0 +1,167 @@
+"""Every command and snippet of README and docs is run, page by page, in a checkout of its own, with a small random model under the
+embedded model's name; commands in running text exist, with their flags; the documentation builds and its links lead somewhere."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from seal_eval.cli import app
+
+from conftest import seal_eval, tiny_model
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "leaderboard").rglob("*.md")])
+FENCE = re.compile(r"(?:<!-- (?P<mark>[^\n]*?) -->\n)?^```(?P<kind>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```$", re.M | re.S)
+NOT_RUN = {  # page and beginning of the block: nothing else may be left out
+    ("CONTRIBUTING.md", "python3 -m venv .venv"),  # what runs this test
+    ("README.md", "python3 -m venv .venv"),  # the quick start (test_quickstart.py) and the test command
+    ("docs/tutorial.md", "python3 -m venv .venv"),
+    ("docs/ship.md", "vllm serve"),
+    ("docs/recipes.md", "pip install"),  # test_recipes.py
+    ("docs/cluster.md", "ray start"),  # test_suite.py starts a cluster
+}
+
+
+def blocks(page):
+    return [found.groupdict() for found in FENCE.finditer(page.read_text(encoding="utf-8"))]
+
+
+def name(page):
+    return str(page.relative_to(ROOT))
+
+
+def left_out(block):
+    return (block["mark"] or "").startswith("not run here: ")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory, tokenizer):
+    """A cache that holds a random Llama under the embedded model's name."""
+    folder = tmp_path_factory.mktemp("cache") / "models" / "smollm2-135m-instruct"
+    tiny_model(max_position_embeddings=8192).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder.parent.parent
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory, cache, adapter):
+    """Results of that model, plain and with an adapter: what pages take for granted that begin later."""
+    out = tmp_path_factory.mktemp("asked") / "results"
+    for method in ("plain", f"seal,adapter={adapter}"):
+        seal_eval(
+            "run", "--model_args", f"pretrained=smollm2-135m-instruct,method={method}", "--tasks", "seal_lines", "--metadata",
+            '{"lengths": [600], "num_samples": 8}', "--output_path", out, "--device", "cpu", env={"SEAL_EVAL_CACHE": str(cache)},
+        )  # fmt: skip
+    return out
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """What git tracks or would track, copied once."""
+    place = tmp_path_factory.mktemp("checkout") / "seal-eval"
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False)
+    files = listed.stdout.splitlines() if listed.returncode == 0 else [str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.is_file()]
+    for file in files:
+        if (ROOT / file).is_file():
+            (place / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / file, place / file)
+    return place
+
+
+def test_what_is_left_out():
+    """Nothing but the blocks named above, and each of those is there."""
+    found = {(name(page), start) for page in PAGES for block in blocks(page) if left_out(block) for start in [block["text"]]}
+    known = {(page, start): [text for where, text in found if where == page and text.startswith(start)] for page, start in NOT_RUN}
+    assert all(known.values()), known
+    assert len(found) == sum(map(len, known.values())), found
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if any(b["kind"] == "bash" and not left_out(b) for b in blocks(p))], ids=name)
+def test_commands_of_a_page(page, checkout, cache, asked, adapter, tmp_path):
+    follow(blocks(page), checkout, cache, asked, adapter, tmp_path / "seal-eval")
+
+
+def test_a_command_that_fails_is_seen(checkout, cache, asked, adapter, tmp_path):
+    wrong = [{"kind": "bash", "mark": None, "title": None, "text": "seal-eval compare nowhere\ntrue\n"}]
+    with pytest.raises(AssertionError, match="nowhere"):
+        follow(wrong, checkout, cache, asked, adapter, tmp_path / "seal-eval")
+
+
+def follow(page, checkout, cache, asked, adapter, here):
+    """Do what a page's blocks say: write its files, run its commands in order in one shell, which ends at the first that fails."""
+    shutil.copytree(checkout, here)
+    script = []
+    for block in page:
+        if block["title"]:
+            (here / block["title"]).write_text(block["text"])
+        elif block["kind"] == "bash" and not left_out(block):
+            script.append(block["text"])
+    text = "\n".join(script)
+    if not re.search(r"seal-eval (run|suite)", text):  # it takes results for granted
+        shutil.copytree(asked, here / "results")
+    if "quickstart/adapter" in text:
+        shutil.copytree(adapter, here / "quickstart" / "adapter")
+    (here / ".venv").symlink_to(sys.prefix)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    env = {**os.environ, "SEAL_EVAL_CACHE": str(cache), "PATH": path, "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", text], cwd=here, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{text}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+
+
+def commands(command, path):
+    found = {path: {flag for param in command.params for flag in (*param.opts, *param.secondary_opts)}}
+    for inner, below in getattr(command, "commands", {}).items():
+        found |= commands(below, f"{path} {inner}")
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_commands_in_running_text(page):
+    """`seal-eval …` and `python FILE` between backticks: the command and its flags, the file."""
+    known = commands(typer.main.get_command(app), "seal-eval")
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    for said in re.findall(r"`((?:seal-eval|python(?: -m)?) [^`]+)`", text.replace("\n", " ")):
+        words = said.split()
+        if words[0] == "python":
+            target = words[2].replace(".", "/") + ".py" if words[1] == "-m" else words[1]
+            assert (ROOT / target).is_file(), said
+            continue
+        while len(words) > 1 and " ".join(words[:2]) in known:
+            words = [" ".join(words[:2]), *words[2:]]
+        flags = {w.split("=")[0] for w in words[1:] if w.startswith("--")} - {"--help"}
+        if words[0] in ("seal-eval run", "seal-eval"):
+            continue  # lm-eval's flags; a sentence about the command line as a whole
+        assert words[0] in known and flags <= known[words[0]] | known["seal-eval"], said
+
+
+@pytest.fixture(scope="module")
+def built(checkout, tmp_path_factory):
+    """`mkdocs build` in a checkout, as README has it."""
+    out = tmp_path_factory.mktemp("built") / "site"
+    command = [sys.executable, "-m", "mkdocs", "build", "-q", "-d", out]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return out
+
+
+def test_documentation_and_leaderboard_by_one_command(built):
+    """Strict: a broken link or a page out of the navigation is an error of mkdocs itself. Nothing is fetched from elsewhere."""
+    assert "seal-eval tune" in (built / "reference" / "commands.html").read_text()
+    assert "Jin et al. 2024" in (built / "reference" / "methods.html").read_text()
+    assert "head_projections" in (built / "reference" / "python.html").read_text()
+    assert (built / "leaderboard" / "index.html").is_file()
+    for page in built.glob("*.html"):
+        loaded = re.findall(r"<(?:script|img|link)[^>]+(?:src|href)=\"(https?://[^\"]+)", page.read_text())
+        assert not loaded, (page, loaded)
+
+
+def test_links_into_the_repository():
+    for page in PAGES:
+        for place in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert place.startswith("http") or (page.parent / place).exists() or place == "leaderboard/index.html", (name(page), place)

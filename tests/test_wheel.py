@@ -1,0 +1,83 @@
+"""The wheel in an environment of its own, with nothing but what it asks for: stock lm_eval, the quick start, a plugin."""
+
+import subprocess
+import sys
+import time
+import venv
+from pathlib import Path
+
+import pytest
+
+from conftest import tiny_model
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """bin folder of a new environment that holds the wheel and its dependencies."""
+    place = tmp_path_factory.mktemp("alone")
+    venv.create(place / "env", with_pip=True)
+    python = place / "env" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", place, ROOT], check=True)
+    (wheel,) = place.glob("*.whl")
+    subprocess.run([python, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", wheel], check=True, cwd=place)
+    return python.parent
+
+
+@pytest.fixture(scope="module")
+def run(alone, tmp_path_factory, tokenizer):
+    """Run a command of that environment in a folder of its own, a small random model under the embedded model's name."""
+    here = tmp_path_factory.mktemp("here")
+    folder = here / "cache" / "models" / "smollm2-135m-instruct"
+    tiny_model(max_position_embeddings=8192).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    env = {"PATH": f"{alone}:/usr/bin:/bin", "HOME": str(here), "SEAL_EVAL_CACHE": str(here / "cache"), "HF_HUB_OFFLINE": "1"}
+
+    def call(*command):
+        done = subprocess.run(list(map(str, command)), cwd=here, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+        return done.stdout
+
+    call.here, call.model = here, folder
+    return call
+
+
+def test_dependencies_agree(run):
+    assert "No broken requirements" in run("python", "-m", "pip", "check")
+
+
+def test_stock_lm_eval(run):
+    said = run(
+        "lm_eval", "--model", "hf", "--model_args", f"pretrained={run.model}", "--tasks", "seal_*", "--metadata", '{"lengths": [1024]}',
+        "--limit", "1", "--device", "cpu",
+    )  # fmt: skip
+    assert all(task in said for task in ("seal_lines", "seal_needle_multikey", "seal_variable_tracking", "seal_longeval_topics"))
+
+
+def test_quick_start(run):
+    said = run("seal-eval", "quickstart")
+    assert "What it costs elsewhere: 96 scales tuned" in said
+    assert (run.here / "quickstart" / "site" / "index.html").is_file()
+
+
+def test_plugin(run):
+    run("python", "-m", "pip", "install", "-q", "--no-deps", ROOT / "examples" / "plugin")
+    assert "first_heads\n  the first head of every layer" in run("seal-eval", "baselines")
+
+
+@pytest.mark.parametrize(("command", "limit"), [(("python", "-c", "import seal_eval"), 0.3), (("seal-eval", "--help"), 0.5)])
+def test_starts_at_once(alone, command, limit, tmp_path):
+    """The best of ten, interpreter included."""
+
+    def seconds():
+        start = time.perf_counter()
+        subprocess.run([alone / command[0], *command[1:]], check=True, cwd=tmp_path, capture_output=True, env={"PATH": str(alone)})
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(10)) < limit
+
+
+def test_the_command_line_imports_nothing_heavy(run):
+    heavy = ("torch", "transformers", "lm_eval", "scipy", "pandas", "numpy", "matplotlib")
+    assert run("python", "-c", f"import seal_eval.cli, sys; print([m for m in {heavy} if m in sys.modules])").strip() == "[]"
