@@ -12,6 +12,8 @@ from tokenizers_made import CHATML
 # tests never reach the hub; the real model's test lifts this for its own process
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"  # two workers with two threads each wait for each other
 
 
 @pytest.fixture(scope="session")

@@ -157,7 +157,7 @@ def _run(suite: Suite, model: Model, method: Method, task: Any, size: int, out: 
         f",{k}={Path(v).name.split('__')[-1] if isinstance(v, str) else v}" for k, v in sorted(method.settings.items())
     )
     place = f"runs/{safe(task.task)}-{size}/{safe(name)}"
-    folder = f"{place}/{safe(args['pretrained'])}__{safe(method_label(suite.engine, args))}"  # where `run` puts its files
+    folder = f"{place}/{safe(_asked(model, out))}__{safe(method_label(suite.engine, args))}"  # where `run` puts its files
     label = f"{safe(model.pretrained)} · {name} · {task.task} · {size}"
     faster = ["--batch_size", str(suite.batch_size), *(["--device", suite.device] if suite.device else [])]
     work = {"argv": argv, "metadata": metadata, "out": str(out / place)}
