@@ -21,12 +21,13 @@ from seal_eval.engine import SealLM
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from kills import small_model
 
+LENGTH = 750
 TASKS = (("seal_lines", {"questions_per_record": 10}), ("seal_needle", {}))
 
 
 def requests(task: str, model: str, n: int, **more: Any) -> list[Any]:
-    """lm-eval's requests of `n` samples at 500 tokens."""
-    docs = documents(task, pretrained=model, lengths=[500], num_samples=n, **more)["test"]
+    """lm-eval's requests of `n` samples of LENGTH tokens."""
+    docs = documents(task, pretrained=model, lengths=[LENGTH], num_samples=n, **more)["test"]
     options = {"until": ["\n\n"], "do_sample": False, "max_gen_toks": 32}
     return [
         Instance(

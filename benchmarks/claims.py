@@ -1,6 +1,6 @@
 """The paper's claims against the published runs: every number of docs/claims.md.
 
-    python benchmarks/claims.py leaderboard/results > docs/claims-table.md
+    python benchmarks/claims.py leaderboard/results docs/claims.md      (writes the tables into the page; without a page, prints them)
 
 Differences are paired, with the interval and the p-value that `seal-eval compare` gives for the same two methods, not adjusted for
 the number of rows. A row is 'holds' when its interval lies on the claimed side of 0, 'contradicted' when it lies on the other, else
@@ -21,6 +21,7 @@ from seal_eval.types import Record, Run
 PLAIN, C, H, LORA, DORA, RULE = "plain", "seal(seal-channel)", "seal(seal-head)", "lora", "dora", "rule"
 TUNED = ("seal_lines", "seal_needle_multikey")
 WINDOW = 8192
+START, END = "<!-- computed: benchmarks/claims.py -->", "<!-- end -->"
 
 
 @dataclass(frozen=True)
@@ -125,5 +126,12 @@ def table(folder: Path) -> str:
     return "\n".join(lines)
 
 
+def into(page: Path, tables: str) -> None:
+    """Put the tables between the page's two marks."""
+    before, rest = page.read_text(encoding="utf-8").split(START)
+    page.write_text(f"{before}{START}\n{tables}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+
+
 if __name__ == "__main__":
-    print(table(Path(sys.argv[1])))
+    made = table(Path(sys.argv[1]))
+    into(Path(sys.argv[2]), made) if len(sys.argv) > 2 else print(made)

@@ -16,6 +16,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"  # two workers with two threads each wait for each other
 
 
+LONG = ("test_quickstart", "test_recipes", "test_wheel", "test_docs", "test_tuning", "test_suite", "test_resume", "test_site_browser")
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first, so that two workers end together."""
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
+
 @pytest.fixture(scope="session")
 def tokenizer_file(tmp_path_factory):
     """Byte-level BPE with single digits, trained on prose here and now."""

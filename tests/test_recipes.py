@@ -37,7 +37,7 @@ MODELS = {  # recipe → kind, what its config.json says (heads as they are, nar
 }  # fmt: skip
 CELLS = {
     "longchat-7b-32k": 1 + 4 + 5 * 6,
-    "vicuna-13b-16k": 2 + 3 * 5 + 2 * 2,
+    "vicuna-13b-16k": 1 + 2 + 3 * 5 + 2 * 2,
     "mistral-7b-v0.2": 2 + 3 * 10,
     "llama-3.1-8b": 3 + 4 * 10,
 }
