@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 
 from seal_eval.errors import SealError
 from seal_eval.records import load_runs
-from seal_eval.suite.cells import plan
+from seal_eval.suite.cells import note, plan
+from seal_eval.suite.execute import run_suite
 from seal_eval.suite.spec import read_suite
 from seal_eval.suite.status import status
 from seal_eval.suite.yaml_lines import read_yaml
@@ -241,6 +243,17 @@ def test_killed_suite_goes_on(here, tmp_path, tiny_folder):
     assert "interrupted" in {c.state for c in status(out)[1]} or len(samples(out)) == 5
     seal_eval("suite", here / "suite.yaml", "--out", out)
     assert samples(out) == samples(here / "out")
+
+
+def test_cells_of_a_dead_process_do_not_look_alive(here, tmp_path, monkeypatch):
+    """What ran when a suite died is not called running while its continuation runs other cells."""
+    out, seen = tmp_path / "out", []
+    shutil.copytree(here / "out", out)
+    suite, cells = plan(here / "suite.yaml", out)
+    note(out, cells[-1], "running")
+    monkeypatch.setattr("seal_eval.suite.execute._local", lambda *_: iter([seen.append(status(out)[1][-1].state)] * 0))
+    run_suite(suite, cells, out)
+    assert seen == ["interrupted"]
 
 
 def test_estimates_follow_the_arithmetic(tmp_path, tiny_folder):
