@@ -1,16 +1,20 @@
-"""Bars with rate and time left, silent when nobody watches; the same steps as lines of JSON on request."""
+"""Bars with rate and time left, silent when nobody watches; the same steps as lines of JSON on request; the width of tables."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tqdm import tqdm
 
 from seal_eval.errors import SealError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 T = TypeVar("T")
 _LOG: dict[str, Any] = {"file": None}  # where --log-json writes, None: nowhere
@@ -67,3 +71,11 @@ def steps(what: str, items: Iterable[T], total: int, quiet: bool = False) -> Ite
         for item in items:
             yield item
             bar.update()
+
+
+def console() -> "Console":
+    """As wide as the terminal, or as COLUMNS says; what goes into a file or a pipe is not wrapped at 80."""
+    from rich.console import Console
+
+    found = Console()
+    return found if found.is_terminal or "COLUMNS" in os.environ else Console(width=160)

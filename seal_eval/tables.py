@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from seal_eval.compare import Comparison, Row
+from seal_eval.progress import console
 from seal_eval.reading import p_equals, p_text, percent, size
 
 
@@ -130,10 +131,9 @@ def _span(low: int, high: int) -> str:
 def show(found: Comparison, bayes: bool = False) -> None:
     """The tables in the terminal."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table as RichTable
 
-    console = Console()
+    page = console()
     for table in tables(found, bayes):
         drawn = RichTable(
             title=table.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=(0, 1)
@@ -144,8 +144,8 @@ def show(found: Comparison, bayes: bool = False) -> None:
             drawn.add_column(name, justify="left" if name in LEFT else "right", min_width=longest)
         for i, cells in enumerate(table.rows):
             drawn.add_row(*cells, end_section=i in table.sections)
-        console.print(drawn)
-        console.print(table.note + "\n", style="dim", highlight=False)
+        page.print(drawn)
+        page.print(table.note + "\n", style="dim", highlight=False)
 
 
 def as_text(found: list[Comparison], kind: str, bayes: bool = False) -> str:

@@ -154,7 +154,7 @@ def test_depth_fifths():
 
 
 def test_table_shows_interval_and_p(results):
-    out = seal_eval("compare", results, env={"COLUMNS": "160"}).stdout
+    out = seal_eval("compare", results).stdout  # not wrapped at 80 columns, though no terminal
     assert "plain" in out and "seal" in out and "Tango" in out and "sign-flip" in out
     row = compare(design_of(load_runs(results), MODEL)).of("cell")[0]
     assert percent(row.accuracy) in out

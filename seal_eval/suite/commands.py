@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from seal_eval.suite.cells import Cell
     from seal_eval.suite.spec import Suite
 
@@ -54,6 +52,7 @@ def show_plan(asked: "Suite", cells: "list[Cell]", out: Path) -> None:
     """The cells, what each takes, and the sum."""
     from rich.table import Table
 
+    from seal_eval.progress import console
     from seal_eval.suite.cells import state_of
     from seal_eval.suite.estimate import estimate
 
@@ -74,6 +73,7 @@ def show_status(folder: Path) -> None:
 
     from rich.table import Table
 
+    from seal_eval.progress import console
     from seal_eval.suite.status import status as look
 
     name, cells = look(folder)
@@ -93,11 +93,3 @@ def spell(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def console() -> "Console":
-    """As wide as the terminal; a file takes any width."""
-    from rich.console import Console
-
-    found = Console()
-    return found if found.is_terminal else Console(width=160)
