@@ -3,8 +3,8 @@
     python benchmarks/claims.py leaderboard/results docs/claims.md      (writes the tables into the page; without a page, prints them)
 
 Differences are paired, with the interval and the p-value that `seal-eval compare` gives for the same two methods, not adjusted for
-the number of rows. A row is 'holds' when its interval lies on the claimed side of 0, 'contradicted' when it lies on the other, else
-'not shown'. Claims of no difference name the interval instead.
+the number of rows. A claim that something is better holds when the interval lies above 0. A claim that it is as good says how much worse
+it may be. Either is contradicted when the interval lies below 0. Where neither method has a right answer, there is nothing to see.
 """
 
 import sys
@@ -16,7 +16,7 @@ from seal_eval.compare import Row, method_rows
 from seal_eval.design import designs
 from seal_eval.reading import p_text, percent
 from seal_eval.records import load_runs
-from seal_eval.types import Record, Run
+from seal_eval.types import Estimate, Record, Run
 
 PLAIN, C, H, LORA, DORA, RULE = "plain", "seal(seal-channel)", "seal(seal-head)", "lora", "dora", "rule"
 TUNED = ("seal_lines", "seal_needle_multikey")
@@ -31,6 +31,7 @@ class Claim:
     claim: str
     paper: str
     rows: Sequence[tuple[str, str, str, Callable[[Record], bool]]]  # what, method, against, which samples
+    as_good: bool = False  # not that it is better
 
 
 def within(record: Record) -> bool:
@@ -54,23 +55,26 @@ CLAIMS = (
         ("SEAL-H, the same", H, PLAIN, within),
     )),
     Claim("Scaling heads by hand (0.9, 1.1) helps too", ".32 → about .6", (("rule from the map of heads", RULE, PLAIN, within),)),
-    Claim("SEAL-C is at least as good as SEAL-H", "31K: .88 and .80; 9K to 28K about equal", (("SEAL-C against SEAL-H", C, H, within),)),
+    Claim("SEAL-C is at least as good as SEAL-H", "31K: .88 and .80; 9K to 28K about equal", (
+        ("SEAL-C against SEAL-H", C, H, within),
+    ), as_good=True),
     Claim("As good as LoRA and DoRA, with a fraction of the parameters", "31K: SEAL-C .88, LoRA .80, DoRA .86", (
         ("SEAL-C against LoRA r = 4", C, LORA, within),
         ("SEAL-C against DoRA r = 4", C, DORA, within),
-        ("… at the tuned length, 512 tokens", C, LORA, lambda r: within(r) and r.length == 512),
-    )),
+        ("SEAL-C against LoRA, at 512 tokens alone", C, LORA, lambda r: within(r) and r.length == 512),
+        ("SEAL-C against DoRA, the same", C, DORA, lambda r: within(r) and r.length == 512),
+    ), as_good=True),
     Claim("Carries over to lengths it was not tuned at", "tuned once, .92–.98 from 9K to 28K", (
         ("lines, 512", C, PLAIN, at("seal_lines", 512, 512)),
         ("lines, 1,024", C, PLAIN, at("seal_lines", 1024, 1024)),
         ("lines, 2,048", C, PLAIN, at("seal_lines", 2048, 2048)),
         ("lines, 4,096", C, PLAIN, at("seal_lines", 4096, 4096)),
     )),
-    Claim("One set of scales per task format (a stated limit): others it was not tuned on", "a limit, not measured", (
+    Claim("Tasks it was not tuned on", "one set of scales per format is a stated limit", (
         ("single needle", C, PLAIN, at("seal_needle", 0, WINDOW)),
         ("variable tracking", C, PLAIN, at("seal_variable_tracking", 0, WINDOW)),
         ("first of five topics", C, PLAIN, at("seal_longeval_topics", 0, WINDOW)),
-    )),
+    ), as_good=True),
     Claim("Combines with context extension beyond the window", "NTK alone fails beyond 12K, with SEAL it comes back", (
         ("SEAL-C alone against plain, beyond the window", C, PLAIN, beyond),
         *((f"{name} + SEAL-C against {name} alone", f"{method}+seal", method, beyond) for name, method in EXTENSIONS.items()),
@@ -89,26 +93,32 @@ def row(runs: list[Run], method: str, against: str, keep: Callable[[Record], boo
     return next(found for found in method_rows(design) if found.scope == "primary" and found.difference)
 
 
-def verdict(found: Row) -> str:
-    """Of a claim that the difference is above 0."""
-    assert found.difference
-    return "holds" if found.difference.low > 0 else "contradicted" if found.difference.high < 0 else "not shown"
+def verdict(found: Row, difference: Estimate, as_good: bool) -> str:
+    """Of a claim that the difference is above 0, or not below."""
+    if found.accuracy.value == difference.value == 0:
+        return "neither answers"
+    if difference.high < 0:
+        return "contradicted"
+    if difference.low > 0:
+        return "better" if as_good else "holds"
+    return f"at most {-100 * difference.low:.1f} worse" if as_good else "not shown"
 
 
 def table(folder: Path) -> str:
     """Both tables in Markdown."""
     runs = load_runs(folder)
-    lines = ["| claim | the paper | here | n | difference, points | p | |", "|---|---|---|---|---|---|---|"]
+    lines = ["| claim | the paper | here | samples | right, % | difference, points | p | verdict |", "|---|---|---|---|---|---|---|---|"]
     for claim in CLAIMS:
         for i, (what, method, against, keep) in enumerate(claim.rows):
-            head = (claim.claim, claim.paper) if i == 0 else ("", "")
+            cells = [claim.claim, claim.paper] if i == 0 else ["", ""]
             found = row(runs, method, against, keep)
-            if found is None or found.difference is None:
-                lines.append(f"| {head[0]} | {head[1]} | {what} | – | not run yet | | |")
-                continue
-            n = f"{found.difference.n} on {found.n_documents} texts"
-            said = percent(found.difference, sign=True)
-            lines.append(f"| {head[0]} | {head[1]} | {what} | {n} | {said} | {p_text(found.difference.p_value)} | {verdict(found)} |")
+            if found is None or (difference := found.difference) is None:
+                cells += [what, "", "", "not run yet", "", ""]
+            else:
+                right = f"{100 * (found.accuracy.value - difference.value):.1f} → {100 * found.accuracy.value:.1f}"
+                cells += [what, f"{difference.n} on {found.n_documents} texts", right, percent(difference, sign=True)]
+                cells += [p_text(difference.p_value), verdict(found, difference, claim.as_good)]
+            lines.append(f"| {' | '.join(cells)} |")
     lines += [
         "",
         "| method | trained | tuning, s | peak memory, GB | perplexity of prose | short questions right |",

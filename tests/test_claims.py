@@ -1,0 +1,50 @@
+"""The page of the paper's claims says what the published runs say."""
+
+import gzip
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "benchmarks"))
+RESULTS = ROOT / "leaderboard" / "results"
+
+
+def test_the_page_holds_the_tables_of_today():
+    from claims import END, START, table
+
+    page = (ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
+    assert page.split(START)[1].split(END)[0].strip() == table(RESULTS)
+
+
+def scores(method, adapter):
+    """(task, length) → sample id → right or not, on the two tasks that were tuned on, read from the files as they lie there."""
+    found = {}
+    for results in RESULTS.glob("*within/*/results_*.json"):
+        args = json.loads(results.read_text())["config"]["model_args"]
+        if (args["method"], Path(args.get("adapter", "")).name.split("__")[-1]) == (method, adapter):
+            for file in results.parent.glob("samples_*.jsonl.gz"):
+                for line in gzip.decompress(file.read_bytes()).splitlines():
+                    sample = json.loads(line)
+                    doc = sample["doc"]
+                    if doc["task"] in ("seal_lines", "seal_needle_multikey"):
+                        found.setdefault((doc["task"], doc["length"]), {})[doc["sample_id"]] = sample["acc"]
+    return found
+
+
+@pytest.mark.parametrize("against", [("plain", ""), ("lora", "lora")])
+def test_a_difference_counted_by_hand(against):
+    """The mean over cells of the mean within each, without the project's reader and statistics."""
+    from claims import C, row, within
+
+    from seal_eval.records import load_runs
+
+    ours, theirs = scores("seal", "seal-channel"), scores(*against)
+    assert ours.keys() == theirs.keys() and sum(map(len, ours.values())) == 360
+    means = [sum(ours[cell][k] - theirs[cell][k] for k in ours[cell]) / len(ours[cell]) for cell in ours]
+    found = row(load_runs(RESULTS), C, against[0], within)
+    assert found and found.difference and found.difference.n == 360
+    assert found.difference.value == pytest.approx(sum(means) / len(means))
+    assert found.difference.low < found.difference.value < found.difference.high
