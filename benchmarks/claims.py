@@ -1,6 +1,6 @@
 """The paper's claims against the published runs: every number of docs/claims.md.
 
-    python benchmarks/claims.py leaderboard/results docs/claims.md      (writes the tables into the page; without a page, prints them)
+    python benchmarks/claims.py leaderboard/results docs/claims.md      (writes the tables into the page)
 
 Differences are paired, with the interval and the p-value that `seal-eval compare` gives for the same two methods, not adjusted for
 the number of rows. A claim that something is better holds when the interval lies above 0. A claim that it is as good says how much worse
@@ -21,15 +21,13 @@ from seal_eval.types import Estimate, Record, Run
 PLAIN, C, H, LORA, DORA, RULE = "plain", "seal(seal-channel)", "seal(seal-head)", "lora", "dora", "rule"
 TUNED = ("seal_lines", "seal_needle_multikey")
 WINDOW = 8192
-START, END = "<!-- computed: benchmarks/claims.py -->", "<!-- end -->"
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What the paper says, and the rows that look at it."""
+    """The rows that look at one of the page's claims."""
 
-    claim: str
-    paper: str
+    key: str
     rows: Sequence[tuple[str, str, str, Callable[[Record], bool]]]  # what, method, against, which samples
     as_good: bool = False  # not that it is better
 
@@ -50,32 +48,32 @@ EXTENSIONS = {
     "linear": "linear", "NTK": "ntk", "YaRN": "yarn", "Self-Extend": "self_extend", "dual chunks": "dual_chunk",
 }  # fmt: skip
 CLAIMS = (
-    Claim("Retrieval improves by a large margin within the window", "LongChat-7B at 31K: .32 → .88 (SEAL-C), .80 (SEAL-H)", (
+    Claim("gain", (
         ("SEAL-C, both tasks it was tuned on, 512–4,096 tokens", C, PLAIN, within),
         ("SEAL-H, the same", H, PLAIN, within),
     )),
-    Claim("Scaling heads by hand (0.9, 1.1) helps too", ".32 → about .6", (("rule from the map of heads", RULE, PLAIN, within),)),
-    Claim("SEAL-C is at least as good as SEAL-H", "31K: .88 and .80; 9K to 28K about equal", (
+    Claim("rule", (("rule from the map of heads", RULE, PLAIN, within),)),
+    Claim("granularity", (
         ("SEAL-C against SEAL-H", C, H, within),
     ), as_good=True),
-    Claim("As good as LoRA and DoRA, with a fraction of the parameters", "31K: SEAL-C .88, LoRA .80, DoRA .86", (
+    Claim("low-rank", (
         ("SEAL-C against LoRA r = 4", C, LORA, within),
         ("SEAL-C against DoRA r = 4", C, DORA, within),
         ("SEAL-C against LoRA, at 512 tokens alone", C, LORA, lambda r: within(r) and r.length == 512),
         ("SEAL-C against DoRA, the same", C, DORA, lambda r: within(r) and r.length == 512),
     ), as_good=True),
-    Claim("Carries over to lengths it was not tuned at", "tuned once, .92–.98 from 9K to 28K", (
+    Claim("lengths", (
         ("lines, 512", C, PLAIN, at("seal_lines", 512, 512)),
         ("lines, 1,024", C, PLAIN, at("seal_lines", 1024, 1024)),
         ("lines, 2,048", C, PLAIN, at("seal_lines", 2048, 2048)),
         ("lines, 4,096", C, PLAIN, at("seal_lines", 4096, 4096)),
     )),
-    Claim("Tasks it was not tuned on", "one set of scales per format is a stated limit", (
+    Claim("tasks", (
         ("single needle", C, PLAIN, at("seal_needle", 0, WINDOW)),
         ("variable tracking", C, PLAIN, at("seal_variable_tracking", 0, WINDOW)),
         ("first of five topics", C, PLAIN, at("seal_longeval_topics", 0, WINDOW)),
     ), as_good=True),
-    Claim("Combines with context extension beyond the window", "NTK alone fails beyond 12K, with SEAL it comes back", (
+    Claim("extension", (
         ("SEAL-C alone against plain, beyond the window", C, PLAIN, beyond),
         *((f"{name} + SEAL-C against {name} alone", f"{method}+seal", method, beyond) for name, method in EXTENSIONS.items()),
         *((f"{name} + SEAL-C against SEAL-C alone", f"{method}+seal", C, beyond) for name, method in EXTENSIONS.items()),
@@ -104,44 +102,51 @@ def verdict(found: Row, difference: Estimate, as_good: bool) -> str:
     return f"at most {-100 * difference.low:.1f} worse" if as_good else "not shown"
 
 
-def table(folder: Path) -> str:
-    """Both tables in Markdown."""
-    runs = load_runs(folder)
-    lines = ["| claim | the paper | here | samples | right, % | difference, points | p | verdict |", "|---|---|---|---|---|---|---|---|"]
-    for claim in CLAIMS:
-        for i, (what, method, against, keep) in enumerate(claim.rows):
-            cells = [claim.claim, claim.paper] if i == 0 else ["", ""]
-            found = row(runs, method, against, keep)
-            if found is None or (difference := found.difference) is None:
-                cells += [what, "", "", "not run yet", "", ""]
-            else:
-                right = f"{100 * (found.accuracy.value - difference.value):.1f} → {100 * found.accuracy.value:.1f}"
-                cells += [what, f"{difference.n} on {found.n_documents} texts", right, percent(difference, sign=True)]
-                cells += [p_text(difference.p_value), verdict(found, difference, claim.as_good)]
-            lines.append(f"| {' | '.join(cells)} |")
-    lines += [
-        "",
-        "| method | trained | tuning, s | peak memory, GB | perplexity of prose | short questions right |",
-        "|---|---|---|---|---|---|",
-    ]
-    for method in (C, H, LORA, DORA):
-        about = next((run.about for run in runs if run.method == method), None)
-        if about:
-            right = [round(about[f"short_accuracy_{when}"] * about["short_questions"]) for when in ("before", "after")]
-            rise = f"{100 * (about['prose_perplexity_ratio'] - 1):+.1f} %".replace("-", "−")
-            lines.append(
-                f"| {method} | {about['trained_parameters']:,} | {about['tuning_seconds']:.0f} | {about['peak_memory_bytes'] / 1e9:.1f} "
-                f"| {rise} | {right[0]} → {right[1]} of {about['short_questions']} |"
-            )
+def table(runs: list[Run], claim: Claim) -> str:
+    """The claim's rows in Markdown."""
+    lines = ["| | samples (texts) | right, % | difference, points | p | verdict |", "|---|---|---|---|---|---|"]
+    for what, method, against, keep in claim.rows:
+        found = row(runs, method, against, keep)
+        if found is None or (difference := found.difference) is None:
+            lines.append(f"| {what} | | | not run yet | | |")
+            continue
+        right = f"{100 * (found.accuracy.value - difference.value):.1f} → {100 * found.accuracy.value:.1f}"
+        cells = [what, f"{difference.n} ({found.n_documents})", right, percent(difference, sign=True), p_text(difference.p_value)]
+        lines.append(f"| {' | '.join([*cells, verdict(found, difference, claim.as_good)])} |")
     return "\n".join(lines)
 
 
-def into(page: Path, tables: str) -> None:
-    """Put the tables between the page's two marks."""
-    before, rest = page.read_text(encoding="utf-8").split(START)
-    page.write_text(f"{before}{START}\n{tables}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+def costs(runs: list[Run]) -> str:
+    """What each tuning cost and learned, from the adapters' cards."""
+    lines = [
+        "| method | trained | tuning, s | peak, GB | perplexity of prose | short questions right | validation loss |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for method in (C, H, LORA, DORA):
+        about = next(run.about for run in runs if run.method == method)
+        right = [round(about[f"short_accuracy_{when}"] * about["short_questions"]) for when in ("before", "after")]
+        rise = f"{100 * (about['prose_perplexity_ratio'] - 1):+.1f} %".replace("-", "−")
+        lines.append(
+            f"| {method} | {about['trained_parameters']:,} | {about['tuning_seconds']:.0f} | {about['peak_memory_bytes'] / 1e9:.1f} "
+            f"| {rise} | {right[0]} → {right[1]} of {about['short_questions']} | {about['kept']['loss']:.3f} |"
+        )
+    return "\n".join(lines)
+
+
+def tables(folder: Path) -> dict[str, str]:
+    """Name of a place in the page → what belongs there."""
+    runs = load_runs(folder)
+    return {claim.key: table(runs, claim) for claim in CLAIMS} | {"costs": costs(runs)}
+
+
+def filled(page: str, made: dict[str, str]) -> str:
+    """The page with each table between `<!-- computed: NAME -->` and `<!-- end -->`."""
+    for key, text in made.items():
+        before, rest = page.split(f"<!-- computed: {key} -->")
+        page = f"{before}<!-- computed: {key} -->\n{text}\n<!-- end -->{rest.split('<!-- end -->', 1)[1]}"
+    return page
 
 
 if __name__ == "__main__":
-    made = table(Path(sys.argv[1]))
-    into(Path(sys.argv[2]), made) if len(sys.argv) > 2 else print(made)
+    place = Path(sys.argv[2])
+    place.write_text(filled(place.read_text(encoding="utf-8"), tables(Path(sys.argv[1]))), encoding="utf-8")
