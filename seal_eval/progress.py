@@ -1,7 +1,6 @@
 """Bars with rate and time left, silent when nobody watches; the same steps as lines of JSON on request; the width of tables."""
 
 import json
-import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -74,8 +73,8 @@ def steps(what: str, items: Iterable[T], total: int, quiet: bool = False) -> Ite
 
 
 def console() -> "Console":
-    """As wide as the terminal, or as COLUMNS says; what goes into a file or a pipe is not wrapped at 80."""
+    """As wide as the terminal; what goes into a file or a pipe has 160 columns, or COLUMNS where they are more."""
     from rich.console import Console
 
     found = Console()
-    return found if found.is_terminal or "COLUMNS" in os.environ else Console(width=160)
+    return found if found.is_terminal else Console(width=max(160, found.width))
