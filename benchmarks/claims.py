@@ -61,6 +61,8 @@ CLAIMS = (
         ("SEAL-C against DoRA r = 4", C, DORA, within),
         ("SEAL-C against LoRA, at 512 tokens alone", C, LORA, lambda r: within(r) and r.length == 512),
         ("SEAL-C against DoRA, the same", C, DORA, lambda r: within(r) and r.length == 512),
+        ("SEAL-C against LoRA, lines at 4,096 tokens", C, LORA, at("seal_lines", 4096, 4096)),
+        ("SEAL-C against DoRA, the same", C, DORA, at("seal_lines", 4096, 4096)),
     ), as_good=True),
     Claim("lengths", (
         ("lines, 512", C, PLAIN, at("seal_lines", 512, 512)),
