@@ -16,6 +16,7 @@ from seal_eval.compare import Row, method_rows
 from seal_eval.design import designs
 from seal_eval.reading import p_text, percent
 from seal_eval.records import load_runs
+from seal_eval.tuning import short_right
 from seal_eval.types import Estimate, Record, Run
 
 PLAIN, C, H, LORA, DORA, RULE = "plain", "seal(seal-channel)", "seal(seal-head)", "lora", "dora", "rule"
@@ -65,10 +66,7 @@ CLAIMS = (
         ("SEAL-C against DoRA, the same", C, DORA, at("seal_lines", 4096, 4096)),
     ), as_good=True),
     Claim("lengths", (
-        ("lines, 512", C, PLAIN, at("seal_lines", 512, 512)),
-        ("lines, 1,024", C, PLAIN, at("seal_lines", 1024, 1024)),
-        ("lines, 2,048", C, PLAIN, at("seal_lines", 2048, 2048)),
-        ("lines, 4,096", C, PLAIN, at("seal_lines", 4096, 4096)),
+        *((f"lines, {n:,}", C, PLAIN, at("seal_lines", n, n)) for n in (512, 1024, 2048, 4096)),
     )),
     Claim("tasks", (
         ("single needle", C, PLAIN, at("seal_needle", 0, WINDOW)),
@@ -126,11 +124,10 @@ def costs(runs: list[Run]) -> str:
     ]
     for method in (C, H, LORA, DORA):
         about = next(run.about for run in runs if run.method == method)
-        right = [round(about[f"short_accuracy_{when}"] * about["short_questions"]) for when in ("before", "after")]
         rise = f"{100 * (about['prose_perplexity_ratio'] - 1):+.1f} %".replace("-", "−")
         lines.append(
             f"| {method} | {about['trained_parameters']:,} | {about['tuning_seconds']:.0f} | {about['peak_memory_bytes'] / 1e9:.1f} "
-            f"| {rise} | {right[0]} → {right[1]} of {about['short_questions']} | {about['kept']['loss']:.3f} |"
+            f"| {rise} | {short_right(about)} of {about['short_questions']} | {about['kept']['loss']:.3f} |"
         )
     return "\n".join(lines)
 

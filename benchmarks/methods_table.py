@@ -27,7 +27,7 @@ from seal_eval.run import run
 from seal_eval.stats import tango, wilson
 from seal_eval.tasks import get_task
 from seal_eval.tunespec import TuneSpec
-from seal_eval.tuning import tune
+from seal_eval.tuning import short_right, tune
 
 QUESTIONS = 20  # of a record beyond the window
 
@@ -104,10 +104,9 @@ def row(head: str, plain: dict[Any, Any], found: dict[Any, Any], card: dict[str,
     cells += [percent(gain, sign=True), p_text(gain.p_value)]
     if not card:
         return "| " + " | ".join([*cells, *["–"] * 5]) + " |"
-    short = [round(card[f"short_accuracy_{when}"] * card["short_questions"]) for when in ("before", "after")]
     cells += [
         f"{card['trained_parameters']:,}", f"{card['tuning_seconds']:.0f}", f"{card['peak_memory_bytes'] / 1e9:.1f}",
-        f"{100 * (card['prose_perplexity_ratio'] - 1):+.1f} %", f"{short[0]} → {short[1]}",
+        f"{100 * (card['prose_perplexity_ratio'] - 1):+.1f} %", short_right(card),
     ]  # fmt: skip
     return "| " + " | ".join(cells) + " |"
 

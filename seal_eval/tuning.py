@@ -86,9 +86,13 @@ def cost_line(card: dict[str, Any]) -> str:
     """A tuning run's price in one line, from its card."""
     before, after, ratio = (card[f"prose_perplexity_{what}"] for what in ("before", "after", "ratio"))
     what = "scales" if card["method"] == "seal" else "weights"
-    right = (round(card[f"short_accuracy_{when}"] * card["short_questions"]) for when in ("before", "after"))
     return (
         f"{card['trained_parameters']:,} {what} tuned in {card['tuning_seconds']:.0f} s; "
         f"perplexity of prose {before:.2f} → {after:.2f} ({100 * (ratio - 1):+.1f} %), "
-        f"short questions right {' → '.join(map(str, right))} of {card['short_questions']}"
+        f"short questions right {short_right(card)} of {card['short_questions']}"
     )
+
+
+def short_right(card: dict[str, Any]) -> str:
+    """How many short questions were answered before and after, from a tuning run's card."""
+    return " → ".join(f"{card[f'short_accuracy_{when}'] * card['short_questions']:.0f}" for when in ("before", "after"))

@@ -251,7 +251,12 @@ def test_cells_of_a_dead_process_do_not_look_alive(here, tmp_path, monkeypatch):
     shutil.copytree(here / "out", out)
     suite, cells = plan(here / "suite.yaml", out)
     note(out, cells[-1], "running")
-    monkeypatch.setattr("seal_eval.suite.execute._local", lambda *_: iter([seen.append(status(out)[1][-1].state)] * 0))
+
+    def meanwhile(*_):
+        seen.append(status(out)[1][-1].state)
+        return iter(())
+
+    monkeypatch.setattr("seal_eval.suite.execute._local", meanwhile)
     run_suite(suite, cells, out)
     assert seen == ["interrupted"]
 

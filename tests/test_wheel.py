@@ -1,6 +1,5 @@
 """The wheel in an environment of its own, with nothing but what it asks for: stock lm_eval, the quick start, a plugin."""
 
-import re
 import subprocess
 import sys
 import time
@@ -58,7 +57,7 @@ def test_stock_lm_eval(run):
 
 def test_quick_start(run):
     said = run("seal-eval", "quickstart")
-    assert re.search(r"What it costs elsewhere: \d+ scales tuned in \d+ s; perplexity of prose", said)
+    assert "What it costs elsewhere: 192 scales tuned" in said  # 3 layers × 4 heads × 16 channels
     assert (run.here / "quickstart" / "site" / "index.html").is_file()
 
 

@@ -149,7 +149,7 @@ def _run(suite: Suite, model: Model, method: Method, task: Any, size: int, out: 
         "chat_template": model.apply_chat_template, "system_instruction": model.system_instruction,
     }  # fmt: skip
     read_spec(task.task, {**args, **metadata})
-    args["pretrained"] = _asked(model, out)
+    args["pretrained"] = asked = _asked(model, out)
     argv = ["--model", suite.engine, "--model_args", json.dumps(args), "--tasks", task.task]
     argv += ["--apply_chat_template"] if model.apply_chat_template else []
     argv += ["--system_instruction", model.system_instruction] if model.system_instruction else []
@@ -157,7 +157,7 @@ def _run(suite: Suite, model: Model, method: Method, task: Any, size: int, out: 
         f",{k}={Path(v).name.split('__')[-1] if isinstance(v, str) else v}" for k, v in sorted(method.settings.items())
     )
     place = f"runs/{safe(task.task)}-{size}/{safe(name)}"
-    folder = f"{place}/{safe(_asked(model, out))}__{safe(method_label(suite.engine, args))}"  # where `run` puts its files
+    folder = f"{place}/{safe(asked)}__{safe(method_label(suite.engine, args))}"  # where `run` puts its files
     label = f"{safe(model.pretrained)} · {name} · {task.task} · {size}"
     faster = ["--batch_size", str(suite.batch_size), *(["--device", suite.device] if suite.device else [])]
     work = {"argv": argv, "metadata": metadata, "out": str(out / place)}
@@ -198,7 +198,7 @@ def perform(work: dict[str, Any], kind: str) -> None:
 
 
 def state_of(out: Path, cell: Cell) -> dict[str, Any]:
-    """What is known of a cell: {"state": waiting, running, done or failed, …}.
+    """What is known of a cell: {"state": waiting, running, interrupted, done or failed, …}.
 
     Raises SealError when its folder holds results of other settings: two of them could not be told apart later.
     """

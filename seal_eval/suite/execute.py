@@ -30,10 +30,10 @@ def run_suite(suite: Suite, cells: list[Cell], out: Path, executor: str = "local
     """
     os.environ.setdefault("TQDM_DISABLE", "1")  # of the workers, whose output goes to files
     with only_writer(out):
-        todo = [cell for cell in cells if state_of(out, cell)["state"] != "done"]
-        for begun in todo:
-            if state_of(out, begun)["state"] == "running":  # in a process that is dead, since the lock is ours
-                note(out, begun, "interrupted")
+        states = [(cell, state_of(out, cell)["state"]) for cell in cells]
+        todo = [cell for cell, state in states if state != "done"]
+        for begun in (cell for cell, state in states if state == "running"):  # in a process that is dead, since the lock is ours
+            note(out, begun, "interrupted")
         listed = [{"folder": c.folder, "label": c.label, "n_samples": c.n_samples, "ident": c.ident} for c in cells]
         write_json(out / PLAN, {"name": suite.name, "cells": listed})
         event("suite", name=suite.name, cells=len(cells), done=len(cells) - len(todo))
