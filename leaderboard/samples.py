@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from seal_eval.errors import SealError
+from seal_eval.files import open_lines
 from seal_eval.leaderboard.board import ModelBoard
-from seal_eval.records import open_lines
 from seal_eval.types import Record, Run
 
 CHUNK = 100  # samples in a file

@@ -10,8 +10,8 @@ from typing import Any
 from seal_eval import __version__
 from seal_eval.documents import documents
 from seal_eval.errors import SealError
-from seal_eval.files import only_writer, read_json, sha256, write_json, write_text
-from seal_eval.records import load_runs, open_lines
+from seal_eval.files import only_writer, open_lines, read_json, sha256, write_json, write_text
+from seal_eval.records import load_runs
 from seal_eval.spec import known_keys
 from seal_eval.tasks import base_task
 from seal_eval.types import Run

@@ -1,13 +1,15 @@
 """Files that are whole or absent, and folders with one writer."""
 
+import gzip
 import hashlib
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from seal_eval.errors import SealError
 
@@ -49,6 +51,16 @@ def reading(file: Path) -> Iterator[None]:
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError, RuntimeError, RecursionError) as error:
         what = f"no {error}" if isinstance(error, KeyError) else (str(error).splitlines() or [type(error).__name__])[0]
         raise SealError(f"{file}: not as it should be ({what}); the file is damaged or was edited") from error
+
+
+@contextmanager
+def open_lines(file: Path) -> Iterator[IO[bytes]]:
+    """A sample file's lines, compressed or not. Raises SealError in the block when it cannot be decompressed."""
+    try:
+        with cast(IO[bytes], gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb")) as lines:
+            yield lines
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise SealError(f"{file}: cannot be decompressed ({error}); the file is cut or damaged, copy it again") from error
 
 
 def sha256(path: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval.errors import SealError
+from seal_eval.files import open_lines
 from seal_eval.types import Record
 
 
@@ -55,7 +56,7 @@ def read_foreign(file: Path, task: str, run_id: str, metric: str = "") -> Iterat
 
 
 def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with file.open("rb") as lines:
+    with open_lines(file) as lines:
         for number, line in enumerate(lines, 1):
             try:
                 row = json.loads(line)

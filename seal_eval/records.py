@@ -1,17 +1,16 @@
 """lm-eval's result files → Runs and Records, checked; pairing of methods on sample ids."""
 
-import gzip
 import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 from seal_eval.checked import own_part
 from seal_eval.errors import SealError, nearest
-from seal_eval.files import read_json, reading, sha256
+from seal_eval.files import open_lines, read_json, reading, sha256
 from seal_eval.foreign import read_foreign
 from seal_eval.names import method_label, safe
 from seal_eval.tasks import base_task, get_task
@@ -98,11 +97,6 @@ def _run_of(file: Path, foreign: bool, metric: str) -> Run:
         folder=file.parent,
         records=tuple(records),
     )
-
-
-def open_lines(file: Path) -> IO[bytes]:
-    """A sample file's lines, compressed or not."""
-    return cast(IO[bytes], gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb"))
 
 
 def _read_samples(file: Path, task: str, run_id: str) -> Iterator[Record]:

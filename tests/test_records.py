@@ -1,5 +1,6 @@
 """Result files: what is read equals what was written; damage and mismatches are named, never joined in silence."""
 
+import gzip
 import json
 import shutil
 
@@ -68,6 +69,24 @@ def test_damage_is_named(copy, change, message):
     with pytest.raises(SealError, match=message) as error:
         load_runs(copy)
     assert file.name in str(error.value)
+
+
+def flip(data):
+    """With every bit of a byte in the middle turned."""
+    at = len(data) // 2
+    return data[:at] + bytes([data[at] ^ 255]) + data[at + 1 :]
+
+
+@pytest.mark.parametrize(
+    "change", [lambda d: d[:500], lambda d: d[:-3], flip, lambda d: b"no" + d], ids=["cut", "end cut", "flipped", "no gzip"]
+)
+def test_damage_of_a_compressed_file_is_named(copy, change):
+    """gzip's own errors: of one of them the command line would only say that it was aborted."""
+    file = samples_file(copy)
+    file.with_name(file.name + ".gz").write_bytes(change(gzip.compress(file.read_bytes())))
+    file.unlink()
+    said = seal_eval("compare", copy, code=1).stderr
+    assert f"{file.name}.gz" in said and said.startswith("seal-eval: ") and said.count("\n") == 1
 
 
 @pytest.mark.parametrize(
