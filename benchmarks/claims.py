@@ -12,83 +12,111 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from seal_eval.compare import Row, method_rows
-from seal_eval.design import designs
+from seal_eval.design import Design, designs
+from seal_eval.planning import from_pilot
 from seal_eval.reading import p_text, percent
 from seal_eval.records import load_runs
+from seal_eval.stats import minimum_detectable
 from seal_eval.tuning import short_right
 from seal_eval.types import Estimate, Record, Run
 
 PLAIN, C, H, LORA, DORA, RULE = "plain", "seal(seal-channel)", "seal(seal-head)", "lora", "dora", "rule"
+C600, C2048, LORA600, LORA2048 = "seal(seal-600)", "seal(seal-2048)", "lora(lora-600)", "lora(lora-2048)"
+ASKED = (512, 2048, 4096)
 TUNED = ("seal_lines", "seal_needle_multikey")
-WINDOW = 8192
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The rows that look at one of the page's claims."""
+    """The rows that look at one of the page's claims, and the folder of runs they are computed from."""
 
     key: str
     rows: Sequence[tuple[str, str, str, Callable[[Record], bool]]]  # what, method, against, which samples
     as_good: bool = False  # not that it is better
+    suite: str = "smollm2-within"
 
 
-def within(record: Record) -> bool:
-    return record.task in TUNED and (record.length or 0) <= WINDOW
+def tuned(record: Record) -> bool:
+    return record.task in TUNED
 
 
-def beyond(record: Record) -> bool:
-    return (record.length or 0) > WINDOW and record.task in TUNED
+def at(task: str, *lengths: int) -> Callable[[Record], bool]:
+    return lambda record: record.task == task and (not lengths or record.length in lengths)
 
 
-def at(task: str, low: int, high: int) -> Callable[[Record], bool]:
-    return lambda record: record.task == task and low <= (record.length or 0) <= high
-
-
+lines = at("seal_lines")
 EXTENSIONS = {
     "linear": "linear", "NTK": "ntk", "YaRN": "yarn", "Self-Extend": "self_extend", "dual chunks": "dual_chunk",
 }  # fmt: skip
 CLAIMS = (
     Claim("gain", (
-        ("SEAL-C, both tasks it was tuned on, 512–4,096 tokens", C, PLAIN, within),
-        ("SEAL-H, the same", H, PLAIN, within),
+        ("SEAL-C, both tasks it was tuned on, 512–4,096 tokens", C, PLAIN, tuned),
+        ("SEAL-H, the same", H, PLAIN, tuned),
     )),
-    Claim("rule", (("rule from the map of heads", RULE, PLAIN, within),)),
+    Claim("rule", (("rule from the map of heads", RULE, PLAIN, tuned),)),
     Claim("granularity", (
-        ("SEAL-C against SEAL-H", C, H, within),
+        ("SEAL-C against SEAL-H", C, H, tuned),
     ), as_good=True),
     Claim("low-rank", (
-        ("SEAL-C against LoRA r = 4", C, LORA, within),
-        ("SEAL-C against DoRA r = 4", C, DORA, within),
-        ("SEAL-C against LoRA, at 512 tokens alone", C, LORA, lambda r: within(r) and r.length == 512),
-        ("SEAL-C against DoRA, the same", C, DORA, lambda r: within(r) and r.length == 512),
-        ("SEAL-C against LoRA, lines at 4,096 tokens", C, LORA, at("seal_lines", 4096, 4096)),
-        ("SEAL-C against DoRA, the same", C, DORA, at("seal_lines", 4096, 4096)),
+        ("SEAL-C against LoRA r = 4", C, LORA, tuned),
+        ("SEAL-C against DoRA r = 4", C, DORA, tuned),
+        ("SEAL-C against LoRA, at 512 tokens alone", C, LORA, lambda r: tuned(r) and r.length == 512),
+        ("SEAL-C against DoRA, the same", C, DORA, lambda r: tuned(r) and r.length == 512),
+        ("SEAL-C against LoRA, lines at 4,096 tokens", C, LORA, at("seal_lines", 4096)),
+        ("SEAL-C against DoRA, the same", C, DORA, at("seal_lines", 4096)),
     ), as_good=True),
     Claim("lengths", (
-        *((f"lines, {n:,}", C, PLAIN, at("seal_lines", n, n)) for n in (512, 1024, 2048, 4096)),
+        *((f"lines, {n:,}", C, PLAIN, at("seal_lines", n)) for n in (512, 1024, 2048, 4096)),
     )),
     Claim("tasks", (
-        ("single needle", C, PLAIN, at("seal_needle", 0, WINDOW)),
-        ("variable tracking", C, PLAIN, at("seal_variable_tracking", 0, WINDOW)),
-        ("first of five topics", C, PLAIN, at("seal_longeval_topics", 0, WINDOW)),
+        ("single needle", C, PLAIN, at("seal_needle")),
+        ("variable tracking", C, PLAIN, at("seal_variable_tracking")),
+        ("first of five topics", C, PLAIN, at("seal_longeval_topics")),
     ), as_good=True),
     Claim("extension", (
-        ("SEAL-C alone against plain, beyond the window", C, PLAIN, beyond),
-        *((f"{name} + SEAL-C against {name} alone", f"{method}+seal", method, beyond) for name, method in EXTENSIONS.items()),
-        *((f"{name} + SEAL-C against SEAL-C alone", f"{method}+seal", C, beyond) for name, method in EXTENSIONS.items()),
-    )),
+        ("SEAL-C alone against plain, beyond the window", "seal", PLAIN, lines),
+        *((f"{name} + SEAL-C against {name} alone", f"{method}+seal", method, lines) for name, method in EXTENSIONS.items()),
+        *((f"{name} + SEAL-C against SEAL-C alone", f"{method}+seal", "seal", lines) for name, method in EXTENSIONS.items()),
+    ), suite="smollm2-beyond"),
+    Claim("reasons", (
+        *((f"tuned at 600 tokens, asked at {n:,}", C600, LORA600, at("seal_lines", n)) for n in ASKED),
+        *((f"tuned at 2,048 tokens, asked at {n:,}", C2048, LORA2048, at("seal_lines", n)) for n in ASKED),
+    ), as_good=True, suite="smollm2-tuning"),
+    Claim("learning", (
+        ("SEAL-C tuned at 2,048 tokens against 600", C2048, C600, lines),
+        ("LoRA tuned at 2,048 tokens against 600", LORA2048, LORA600, lines),
+    ), suite="smollm2-tuning"),
 )  # fmt: skip
 
 
-def row(runs: list[Run], method: str, against: str, keep: Callable[[Record], bool]) -> Row | None:
-    """The paired difference over the kept samples, None when there are none."""
+def compared(runs: list[Run], method: str, against: str, keep: Callable[[Record], bool]) -> Design | None:
+    """The two methods over the kept samples, None when there are none."""
     chosen = [replace(run, records=tuple(r for r in run.records if keep(r))) for run in runs if run.method in (method, against)]
     chosen = [run for run in chosen if run.records]
     if {run.method for run in chosen} != {method, against}:
         return None
     (design,) = designs(chosen, against)
+    return design
+
+
+def row(design: Design) -> Row:
+    """The paired difference over all cells."""
     return next(found for found in method_rows(design) if found.scope == "primary" and found.difference)
+
+
+def could_show(design: Design) -> float | None:
+    """The smallest difference that these pairs show with 80 % power, None when none can.
+
+    Samples on a text that holds m of them, m averaged over samples, count as 1 / (1 + (m − 1) ρ) independent ones (Kish 1965, section
+    5.4); ρ and the share of samples on which the two differ are those seen.
+    """
+    (seen,) = from_pilot(design, None)
+    sizes = np.bincount(design.document)
+    worth = len(design.document) / (1 + ((sizes**2).sum() / sizes.sum() - 1) * seen.correlation)
+    return minimum_detectable(int(worth), seen.discordance)
 
 
 def verdict(found: Row, difference: Estimate, as_good: bool) -> str:
@@ -104,25 +132,29 @@ def verdict(found: Row, difference: Estimate, as_good: bool) -> str:
 
 def table(runs: list[Run], claim: Claim) -> str:
     """The claim's rows in Markdown."""
-    lines = ["| | samples (texts) | right, % | difference, points | p | verdict |", "|---|---|---|---|---|---|"]
+    lines = ["| | samples (texts) | right, % | difference, points | p | could show | verdict |", "|---|---|---|---|---|---|---|"]
     for what, method, against, keep in claim.rows:
-        found = row(runs, method, against, keep)
-        if found is None or (difference := found.difference) is None:
-            lines.append(f"| {what} | | | not run yet | | |")
+        design = compared(runs, method, against, keep)
+        if design is None or (difference := (found := row(design)).difference) is None:
+            lines.append(f"| {what} | | | not run yet | | | |")
             continue
         right = f"{100 * (found.accuracy.value - difference.value):.1f} → {100 * found.accuracy.value:.1f}"
-        cells = [what, f"{difference.n} ({found.n_documents})", right, percent(difference, sign=True), p_text(difference.p_value)]
-        lines.append(f"| {' | '.join([*cells, verdict(found, difference, claim.as_good)])} |")
+        least = could_show(design)
+        cells = [
+            what, f"{difference.n} ({found.n_documents})", right, percent(difference, sign=True), p_text(difference.p_value),
+            "–" if least is None else f"{100 * least:.1f}", verdict(found, difference, claim.as_good),
+        ]  # fmt: skip
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def costs(runs: list[Run]) -> str:
+def costs(runs: list[Run], methods: Sequence[str]) -> str:
     """What each tuning cost and learned, from the adapters' cards."""
     lines = [
         "| method | trained | tuning, s | peak, GB | perplexity of prose | short questions right | validation loss |",
         "|---|---|---|---|---|---|---|",
     ]
-    for method in (C, H, LORA, DORA):
+    for method in methods:
         about = next(run.about for run in runs if run.method == method)
         rise = f"{100 * (about['prose_perplexity_ratio'] - 1):+.1f} %".replace("-", "−")
         lines.append(
@@ -134,8 +166,11 @@ def costs(runs: list[Run]) -> str:
 
 def tables(folder: Path) -> dict[str, str]:
     """Name of a place in the page → what belongs there."""
-    runs = load_runs(folder)
-    return {claim.key: table(runs, claim) for claim in CLAIMS} | {"costs": costs(runs)}
+    suites = {name: load_runs(folder / name) for name in sorted({claim.suite for claim in CLAIMS})}
+    made = {claim.key: table(suites[claim.suite], claim) for claim in CLAIMS}
+    made["costs"] = costs(suites["smollm2-within"], (C, H, LORA, DORA))
+    made["reasons-costs"] = costs(suites["smollm2-tuning"], (C600, LORA600, C2048, LORA2048))
+    return made
 
 
 def filled(page: str, made: dict[str, str]) -> str:

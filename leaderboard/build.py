@@ -23,32 +23,36 @@ from seal_eval.tracks import in_tracks
 from seal_eval.types import Run
 
 HERE = Path(__file__).parent
-MARKER = "site.txt"  # tells a folder of ours from somebody's documents
+MARKER = "site.txt"  # tells a folder of ours from somebody's documents, and our files in it from others
 
 
 def build(results: Path, out: Path, baseline: str = "plain") -> Path:
     """Write the site of every run below `results` into `out`; returns its index.html.
 
-    Raises SealError when results are damaged or cannot be paired, and when `out` holds something that is not a site.
+    Of what lies in `out` only files that an earlier build wrote are replaced or removed. Raises SealError when results are damaged or
+    cannot be paired, and when `out` holds something and is not a site.
     """
     runs = in_tracks(load_runs(results))
     found = boards(runs, baseline)
     if out.exists() and any(p.name != LOCK for p in out.iterdir()) and not (out / MARKER).is_file():
         raise SealError(f"{out} is not empty and not a site; name a new folder, nothing is overwritten")
     with only_writer(out):
-        write_text(out / MARKER, f"built by seal-eval {__version__}\n")
-        kept = {MARKER, LOCK}
+        earlier = (out / MARKER).read_text(encoding="utf-8").splitlines()[1:] if (out / MARKER).is_file() else []
+        head = f"built by seal-eval {__version__}"
+        write_text(out / MARKER, "\n".join([head, *earlier]) + "\n")
+        written = []
         for name, text in _files(found, runs, baseline):
             (out / name).parent.mkdir(parents=True, exist_ok=True)
             write_text(out / name, text)
-            kept.add(name)
+            written.append(name)
         for file in sorted((HERE / "static").iterdir()):
             (out / "static").mkdir(exist_ok=True)
             shutil.copyfile(file, out / "static" / file.name)
-            kept.add(f"static/{file.name}")
-        for file in sorted(out.rglob("*")):  # what an earlier build wrote and this one did not
-            if file.is_file() and str(file.relative_to(out)) not in kept:
-                file.unlink()
+            written.append(f"static/{file.name}")
+        for name in set(earlier) - set(written):
+            if (out / name).resolve().is_relative_to(out.resolve()):
+                (out / name).unlink(missing_ok=True)
+        write_text(out / MARKER, "\n".join([head, *sorted(written)]) + "\n")
     return out / "index.html"
 
 

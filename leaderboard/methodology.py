@@ -18,7 +18,7 @@ BEHIND = {
         stats.clustered_difference,
         resampling.cluster_bootstrap,
     ),
-    "Cells and documents": (layout.layout, layout.with_spread, layout.variance),
+    "Cells and documents": (layout.layout, layout.variance, layout.strays),
     "Many comparisons": (stats.holm, stats.benjamini_hochberg, stats.cochran_q),
     "Places and tie groups": (ranking.ranks, ranking.tie_groups),
     "Over lengths": (stats.effective_length, stats.weighted_average, stats.method_by_length),

@@ -23,7 +23,7 @@ from seal_eval.stats import (
     position_bias,
     ranks,
     sign_flip,
-    weighted_average,
+    weighted_shares,
 )  # fmt: skip
 from seal_eval.stats.choice import accuracy, difference, even, pair_table, repeats
 from seal_eval.stats.effective import effective_size
@@ -207,14 +207,14 @@ def _over_lengths(design: Design, rows: list[Row], level: float) -> Iterator[Ove
             continue
         for column, method in enumerate(design.methods):
             mine = [row for row in rows if (row.task, row.method) == (task, method)]
-            cells = {row.length or 0: (round(row.accuracy.value * row.accuracy.n), row.accuracy.n) for row in mine}
+            shares = {row.length or 0: row.accuracy.value for row in mine}
             one, base = design.scores[mask, column], design.scores[mask, 0]
             paired = ~np.isnan(one) & ~np.isnan(base)
             both = np.concatenate([one[paired], base[paired]])
             interaction = None
             if column and np.isin(both, (0, 1)).all():
                 interaction = method_by_length(one[paired], base[paired], size[paired], design.document[mask][paired], level)
-            averages = weighted_average(cells, "rising"), weighted_average(cells, "falling")
+            averages = weighted_shares(shares, "rising"), weighted_shares(shares, "falling")
             yield OverLengths(task, method, effective_of({row.length or 0: row.accuracy for row in mine}), *averages, interaction)
 
 

@@ -17,6 +17,7 @@ from seal_eval.journal import ACTIVE
 from seal_eval.journal import keys as journal_keys
 from seal_eval.methods import extended, settings, take_method
 from seal_eval.models import check_finite, first_line, resolve, source, window_of
+from seal_eval.names import safe
 from seal_eval.pace import Pace
 from seal_eval.progress import progress
 from seal_eval.sharing import SharedPrefix, batches, parts, why_not
@@ -37,7 +38,7 @@ class SealLM(HFLM):
         batch_size: int | str | None = 1, **kwargs: Any,
     ) -> None:  # fmt: skip
         self.method_name, self.method, kwargs = take_method({"method": method, **kwargs})
-        self.model_label = pretrained
+        self.model_label = safe(pretrained)
         self.prefill_chunk = whole_number("model_args", "prefill_chunk", prefill_chunk, 1)
         place = resolve(pretrained)
         trained = window_of(place)

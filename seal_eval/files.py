@@ -14,6 +14,7 @@ from typing import IO, Any, cast
 from seal_eval.errors import SealError
 
 LOCK = ".lock"
+WORK = ("part", "tuning")  # what stands in hidden folders while a new folder is made, see `workplace`
 CARD = "seal_eval.json"  # what a folder of ours says of itself: a pulled model, an adapter, a folded checkpoint
 
 
@@ -73,38 +74,92 @@ def sha256(path: Path) -> str:
 def new_folder(out: Path) -> Iterator[Path]:
     """Yield a scratch folder that becomes `out` when the block succeeds and vanishes when it does not.
 
+    A new folder appears whole. An empty one that is there already, or that a link leads to, stays (it may be a mount point): the finished
+    files are moved into it one by one, the card last. What cannot be moved stays in the scratch folder, which the error names.
     What a killed process left is cleared away. Raises SealError when `out` exists or another process is making it.
     """
-    scratch = out.parent / f".{out.name}.part"
+    refuse_taken(out)
+    scratch = workplace(out, "part")
     with only_writer(scratch, out):
+        refuse_taken(out)  # another process may have made it before this one had the lock
         try:
-            if out.exists() and (not out.is_dir() or any(out.iterdir())):
-                raise SealError(f"{out} already exists; name a new folder, nothing is overwritten")
             for remains in scratch.iterdir():
-                if remains.is_dir():
+                if remains.is_dir() and not remains.is_symlink():
                     shutil.rmtree(remains)
                 elif remains.name != LOCK:
                     remains.unlink()
             yield scratch
-            (scratch / LOCK).unlink()
-            if out.exists():
-                out.rmdir()
-            scratch.replace(out)
-        finally:
+        except BaseException:
             shutil.rmtree(scratch, ignore_errors=True)
+            raise
+        try:
+            _settle(scratch, out)
+        except OSError as error:
+            why = error.strerror or error
+            raise SealError(f"what was made cannot be moved to {out} ({why}); it is in {scratch} until you repeat the command") from error
+
+
+def _settle(scratch: Path, out: Path) -> None:
+    """Make the finished scratch folder, or what it holds, `out`."""
+    place = _real(out)
+    if _taken(place):
+        raise FileExistsError("somebody else made it meanwhile")
+    if not place.is_dir():
+        scratch.replace(place)
+        (place / LOCK).unlink(missing_ok=True)  # only now: without it another process would clear the scratch folder
+        return
+    for file in sorted(scratch.iterdir(), key=lambda file: (file.name == CARD, file.name)):
+        if file.name != LOCK:
+            shutil.move(file, place / file.name)
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def refuse_taken(out: Path) -> None:
+    """Raise SealError unless `out` can become a new folder: it is absent, or a folder with nothing in it but our own work on it."""
+    try:
+        taken, scratch = _taken(_real(out)), workplace(out, "part")
+    except OSError as error:
+        raise SealError(f"cannot look into {out}: {error.strerror or error}; name another folder") from error
+    if taken:
+        left = f"; {scratch} holds what a stopped process left" if scratch.is_dir() else ""
+        raise SealError(f"{out} already exists; name a new folder, nothing is overwritten{left}")
+
+
+def _taken(place: Path) -> bool:
+    return place.exists() and (not place.is_dir() or any(file.name not in {f".{what}" for what in WORK} for file in place.iterdir()))
+
+
+def workplace(out: Path, what: str) -> Path:
+    """The hidden folder for work on `out`, on its file system: beside it, or in it where it exists, as only there we may surely write."""
+    place = _real(out)
+    beside = place.parent / f".{place.name}.{what}"
+    return place / f".{what}" if place.is_dir() and not beside.exists() else beside
+
+
+def _real(out: Path) -> Path:
+    """Where `out` is or will be, links followed."""
+    try:
+        return out.resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+        raise SealError(f"{out} cannot be followed ({error}); name another folder") from error
 
 
 @contextmanager
 def only_writer(folder: Path, name: Path | None = None) -> Iterator[None]:
-    """Hold the folder's lock; a second process is refused at once. The lock dies with its process."""
+    """Hold the folder's lock; a second process is refused at once. The lock dies with its process.
+
+    Raises SealError also when the folder cannot be made or written.
+    """
     from filelock import FileLock, Timeout
 
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK, timeout=0)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK, timeout=0)
         lock.acquire()
     except Timeout as error:
         raise SealError(f"another process is writing to {name or folder}; wait for it or name another folder") from error
+    except OSError as error:
+        raise SealError(f"cannot write to {folder}: {error.strerror or error}; name a folder where that is possible") from error
     try:
         yield
     finally:

@@ -5,7 +5,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,8 @@ class Journal:
         self._file = self.path.open("ab")
 
     def close(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # it tries again to write what `add` could not, and `add` has said so
+            self._file.close()
 
     def add(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Append (key, reply)s and wait until the disk has them. Raises SealError when it cannot take them."""

@@ -33,6 +33,8 @@ def resolve(model: str) -> str:
     `model` is a folder with a config.json, an embedded model's short name (pulled when it is not in the cache),
     or a hub id `owner/name`. Raises SealError for anything else.
     """
+    if model.startswith("~/"):  # as a run's recorded command has it
+        model = str(Path(model).expanduser())
     folder = Path(model)
     if folder.is_dir():
         if not (folder / "config.json").is_file():

@@ -1,17 +1,26 @@
 """What a model and a method are called in folders, tables and pages."""
 
+import json
 import re
+from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from seal_eval.files import CARD, read_json
+from seal_eval.types import Run
 
 ENGINE = "seal"  # our model class's name in lm-eval
 
 
 def safe(name: str) -> str:
     """A model or method name as a folder name: a folder's last part, a hub id with -- for /."""
-    name = Path(name).name if name.startswith(("/", ".", "~")) or Path(name).is_dir() else name
+    return recorded(Path(name).name if Path(name).is_dir() else name)
+
+
+def recorded(name: str) -> str:
+    """The same for a name found in a file, which says nothing of the folders here."""
+    name = Path(name).name if name.startswith(("/", ".", "~")) else name
     return re.sub(r"[^A-Za-z0-9._+-]+", "--", name).strip("-.") or "unnamed"
 
 
@@ -24,3 +33,39 @@ def method_label(engine: str, model_args: dict[str, Any]) -> str:
         return "plain"
     card = Path(peft) / CARD
     return str(read_json(card).get("method", Path(peft).name)) if card.is_file() else Path(peft).name
+
+
+def tell_apart(runs: list[Run]) -> list[Run]:
+    """Give runs of one model and method name but other settings a suffix with the settings that differ."""
+    kinds: dict[tuple[str, str], dict[str, Run]] = defaultdict(dict)
+    for run in runs:
+        kinds[run.model, run.method].setdefault(_kind(run), run)
+    labels = {key: dict(zip(found, _labels(list(found.values())), strict=True)) for key, found in kinds.items()}
+    return [replace(run, method=labels[run.model, run.method][_kind(run)]) for run in runs]
+
+
+def _kind(run: Run) -> str:
+    """What makes two runs of a method one: equal settings, and an adapter of the same bytes, wherever it lies."""
+    plain = {key: float(value) if isinstance(value, int) and not isinstance(value, bool) else value for key, value in run.settings.items()}
+    if run.about.get("adapter_sha256"):
+        plain["adapter"] = run.about["adapter_sha256"]
+    return json.dumps(plain, sort_keys=True)
+
+
+def _labels(kinds: list[Run]) -> list[str]:
+    """A name for each kind of one method: the settings that differ, a path being its last part, more of it where that is not enough."""
+    if len(kinds) == 1:
+        return [kinds[0].method]
+
+    def label(run: Run, short: bool, hashed: bool) -> str:
+        own = {key: value for key, value in sorted(run.settings.items()) if any(other.settings.get(key) != value for other in kinds)}
+        # of a path a suite's MODEL__NAME is the name
+        told = [(Path(v).name.split("__")[-1] if short else v) if isinstance(v, str) else f"{key}={v}" for key, v in own.items()]
+        told += [str(run.about["adapter_sha256"])[:8]] * (hashed and "adapter_sha256" in run.about)
+        return f"{run.method}({','.join(told)})" if told else run.method
+
+    for short, hashed in ((True, False), (False, False)):
+        found = [label(run, short, hashed) for run in kinds]
+        if len(set(found)) == len(found):
+            return found
+    return [label(run, True, True) for run in kinds]

@@ -73,8 +73,11 @@ def steps(what: str, items: Iterable[T], total: int, quiet: bool = False) -> Ite
 
 
 def console() -> "Console":
-    """As wide as the terminal; what goes into a file or a pipe has 160 columns, or COLUMNS where they are more."""
+    """As wide as the terminal; what goes into a file or a pipe has 160 columns, or COLUMNS where they are more.
+
+    Text is shown to the letter: names and messages hold brackets, such as [/INST], that are no markup.
+    """
     from rich.console import Console
 
-    found = Console()
-    return found if found.is_terminal else Console(width=max(160, found.width))
+    found = Console(markup=False, emoji=False)
+    return found if found.is_terminal else Console(width=max(160, found.width), markup=False, emoji=False)

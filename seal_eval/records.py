@@ -4,7 +4,6 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from seal_eval.checked import own_part
 from seal_eval.errors import SealError, nearest
 from seal_eval.files import open_lines, read_json, reading, sha256
 from seal_eval.foreign import read_foreign
-from seal_eval.names import method_label, safe
+from seal_eval.names import method_label, recorded, tell_apart
 from seal_eval.tasks import base_task, get_task
 from seal_eval.types import Record, Run
 
@@ -40,7 +39,7 @@ def load_runs(folder: Path, foreign: bool = False, metric: str = "") -> list[Run
         if not link.resolve().is_relative_to(folder.resolve()):
             raise SealError(f"{link} is a link to a place outside of {folder}; copy the file instead")
     runs = sorted((_read_run(file, foreign, metric) for file in files), key=lambda run: (run.date, run.run_id))
-    return _tell_apart(runs)
+    return tell_apart(runs)
 
 
 def _read_run(file: Path, foreign: bool, metric: str) -> Run:
@@ -82,7 +81,7 @@ def _run_of(file: Path, foreign: bool, metric: str) -> Run:
     sidecar = file.with_name(f"command_{stamp}.txt")
     return Run(
         run_id=run_id,
-        model=safe(str(own.get("model") or model_args.get("pretrained") or model_args.get("model") or config.get("model"))),
+        model=recorded(str(own.get("model") or model_args.get("pretrained") or model_args.get("model") or config.get("model"))),
         method=str(own.get("method") or method_label("stock", model_args)),
         settings=own.get("settings") or {k: v for k, v in model_args.items() if k in STOCK_SETTINGS},
         about=own.get("about") or {},
@@ -191,13 +190,17 @@ def check_versions(runs: list[Run]) -> None:
     """Raise when two runs were scored by different versions of a task."""
     seen: dict[str, tuple[str, Run]] = {}
     for run in runs:
-        for task in {record.task for record in run.records} & set(run.task_versions):
-            version, earlier = seen.setdefault(task, (run.task_versions[task], run))
-            if version != run.task_versions[task]:
+        had = {record.task for record in run.records}
+        for name, own in run.task_versions.items():
+            task = base_task(name) or name  # a task at one size has a name of its own
+            if task not in had:
+                continue
+            version, earlier = seen.setdefault(task, (own, run))
+            if version != own:
                 first = next(record.sample_id for record in run.records if record.task == task)
                 raise SealError(
-                    f"{task} has version {version} in run {earlier.run_id} and {run.task_versions[task]} in run {run.run_id} (first sample "
-                    f"{first}); scores of two versions cannot be compared: run one of them again"
+                    f"{task} has version {version} in run {earlier.run_id} and {own} in run {run.run_id} (first sample {first}); "
+                    "scores of two versions cannot be compared: run one of them again"
                 )
 
 
@@ -210,22 +213,6 @@ def check_baseline(methods: list[str], baseline: str, model: str) -> None:
     """Raise when the baseline has not been run on this model."""
     if baseline not in methods:
         raise SealError(f"baseline '{baseline}' was not run on {model}{nearest(baseline, methods)}")
-
-
-def _tell_apart(runs: list[Run]) -> list[Run]:
-    """Give runs of one model and method name but other settings a suffix with the settings that differ."""
-    kinds: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for run in runs:
-        kinds[run.model, run.method].add(json.dumps(run.settings, sort_keys=True))
-
-    def label(run: Run) -> str:
-        others = [json.loads(kind) for kind in kinds[run.model, run.method]]
-        own = {key: value for key, value in sorted(run.settings.items()) if any(other.get(key) != value for other in others)}
-        # a path is its last part, of which a suite's MODEL__NAME is the name
-        told = (Path(v).name.split("__")[-1] if isinstance(v, str) else f"{key}={v}" for key, v in own.items())
-        return f"{run.method}({','.join(told)})" if len(others) > 1 else run.method
-
-    return [replace(run, method=label(run)) for run in runs]
 
 
 def _versions(data: dict[str, Any], own: dict[str, Any]) -> dict[str, str]:

@@ -114,7 +114,8 @@ def check(
 ) -> None:
     """Check a submission: score every reply again, build every sample again, compare every hash."""
     from seal_eval.errors import SealError
-    from seal_eval.leaderboard.submissions import MANIFEST, check_all
+    from seal_eval.leaderboard.checking import check_all
+    from seal_eval.leaderboard.submissions import MANIFEST
 
     lines = check_all(folder, tokenizer)
     if not lines:

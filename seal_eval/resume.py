@@ -100,11 +100,16 @@ def in_order(samples: Path) -> None:
 
 
 def _publish(scratch: Path, folder: Path) -> None:
-    """Move the files into `folder`, the one that makes them a run last."""
-    files = sorted((scratch / "out").iterdir(), key=lambda file: (file.name.startswith("results_"), file.name))
-    for file in files:
+    """Move the files into `folder`, the one that makes them a run last.
+
+    `whole` goes before the rest of the scratch folder is cleared away; where it stands without `out`, everything was published.
+    """
+    out = scratch / "out"
+    files = out.iterdir() if out.is_dir() else ()
+    for file in sorted(files, key=lambda file: (file.name.startswith("results_"), file.name)):
         file.replace(folder / file.name)
         _flush(folder)
+    (scratch / WHOLE).unlink()
 
 
 def _flush(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import fnmatch
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterator
@@ -48,17 +49,17 @@ def run(argv: list[str]) -> Path:
     args = harness._parser.parse_args(["run", *argv])
     _read_config(args)
     args.model = args.model or ENGINE
-    model_args = dict(args.model_args or {})
+    model_args = {key: _from_home(value) for key, value in (args.model_args or {}).items()}
     args.model_args = _checked(args.model, model_args)
     check_keys(args.metadata or {}, strict=True)
     args.metadata = {  # lm-eval does not hand these to tasks, whose lengths count them
         "chat_template": getattr(args, "apply_chat_template", None) or False,
         "system_instruction": args.system_instruction or "",
-        **(args.metadata or {}),
+        **{key: _from_home(value) for key, value in (args.metadata or {}).items()},
     }
     ours_alone = _check_tasks(args, model_args)
     method = method_label(args.model, model_args)
-    folder = Path(args.output_path or "results") / f"{safe(model_args.get('pretrained') or args.model)}__{safe(method)}"
+    folder = Path(_from_home(args.output_path or "results")) / f"{safe(model_args.get('pretrained') or args.model)}__{safe(method)}"
     args.log_samples = True
 
     def evaluate(out: Path) -> None:
@@ -85,8 +86,16 @@ def register() -> None:
 
 def command(argv: list[str]) -> str:
     """The command that repeats this run, with the user's home folder written as ~."""
-    home = str(Path.home())
-    return "seal-eval run " + " ".join(shlex.quote(a) if home not in a else shlex.quote(a).replace(home, "~") for a in argv)
+    home, said = str(Path.home()), [shlex.quote(a) for a in argv]
+    if home != "/":
+        whole = re.compile(rf"(?<![\w./~-]){re.escape(home)}(?=/|'?$)")  # where a path begins: with /home/al not /home/alice, /mnt/home/al
+        said = [whole.sub("~", a) for a in said]
+    return "seal-eval run " + " ".join(said)
+
+
+def _from_home(value: Any) -> Any:
+    """A path as `command` writes it, in full; anything else as it is."""
+    return str(Path(value).expanduser()) if isinstance(value, str) and (value == "~" or value.startswith("~/")) else value
 
 
 def spec_of(args: Any) -> dict[str, Any]:
@@ -104,16 +113,29 @@ def spec_of(args: Any) -> dict[str, Any]:
 
 
 def _read_config(args: Any) -> None:
-    """lm-eval's --config file, its values taken where the command line gives none."""
-    if args.config:
-        from lm_eval.config.evaluate_config import EvaluatorConfig
+    """lm-eval's --config file, its values taken where the command line gives none. Raises SealError for one that cannot be taken."""
+    if not args.config:
+        return
+    from lm_eval.config.evaluate_config import DICT_KEYS, EvaluatorConfig
+    from lm_eval.utils import simple_parse_args_string
 
-        for key, value in EvaluatorConfig.load_yaml_config(args.config).items():
-            if not getattr(args, key, None):
-                setattr(args, key, value)
-        if isinstance(args.tasks, str):
-            args.tasks = args.tasks.split(",")
-        args.config = None
+    if not Path(args.config).is_file():
+        raise SealError(f"--config {args.config} does not exist; name a YAML file whose keys are lm-eval's flags")
+    try:
+        found = EvaluatorConfig.load_yaml_config(args.config)
+    except (ValueError, TypeError) as error:  # YAML's own errors take several lines
+        raise SealError(f"--config {args.config}: {' '.join(str(error).split())}") from error
+    for key, value in found.items():
+        if key not in EvaluatorConfig.__dataclass_fields__:
+            raise SealError(f"--config {args.config}: unknown key '{key}'{nearest(str(key), EvaluatorConfig.__dataclass_fields__)}")
+        taken = simple_parse_args_string(value) if key in DICT_KEYS and isinstance(value, str) else value
+        if key in DICT_KEYS and not isinstance(taken or {}, dict):
+            raise SealError(f"--config {args.config}: {key} is {value!r}, must be a mapping or text such as NAME=VALUE,NAME=VALUE")
+        if not getattr(args, key, None):
+            setattr(args, key, taken)
+    if isinstance(args.tasks, str):
+        args.tasks = args.tasks.split(",")
+    args.config = None
 
 
 def _checked(engine: str, model_args: dict[str, Any]) -> dict[str, Any]:

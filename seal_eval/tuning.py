@@ -29,7 +29,7 @@ def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True) -> d
         get_task(task)
     on = method_of(spec.on)
     wanted = {"model": model_name, "settings": asdict(spec), "seal_eval": __version__}
-    with new_folder(out) as folder, unfinished(out) as state:
+    with unfinished(out) as state, new_folder(out) as folder:
         done = read_progress(state, wanted)
         model, tokenizer = load_model(model_name, spec.dtype)
         trained_window = window_of(model_name)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from seal_eval.errors import SealError
-from seal_eval.files import only_writer
+from seal_eval.files import only_writer, refuse_taken, workplace
 from seal_eval.judging import Point
 from seal_eval.learning import Progress
 
@@ -20,8 +20,12 @@ STATE = "state.safetensors"
 
 @contextmanager
 def unfinished(out: Path) -> Iterator[Path]:
-    """The file for the state of the run that makes `out`. It goes when the block succeeds; after an error it stays."""
-    folder = out.parent / f".{out.name}.tuning"
+    """The file for the state of the run that makes `out`. It goes when the block succeeds; after an error it stays.
+
+    `out` is made inside the block: the state goes only when the result is in its place.
+    """
+    refuse_taken(out)
+    folder = workplace(out, "tuning")
     with only_writer(folder, out):
         try:
             yield folder / STATE

@@ -77,7 +77,7 @@ def oracles() -> list[Oracle]:
         o("Benjamini-Hochberg of the same", "by hand", (*[0.01] * 5, 0.5 / 6, 0.6 / 7, 0.7 / 8, 0.8 / 9, 0.09), 6,
           tuple(benjamini_hochberg(ordered))),
         o("clustered SE: 110, 100, 111, 000", "statsmodels, C / (C − 1)", (0.21517,), 5,
-          (float(variance(layout([i // 3 for i in range(12)]), _array(clustered))) ** 0.5,)),
+          (float(variance(layout([i // 3 for i in range(12)]), _array(clustered))[0]) ** 0.5,)),
         o("psychiatry: McNemar χ²", "R, clust.bin.pair", (11.8451,), 4, (mcnemar(0, *map(sum, PSYCHIATRY), 0).chi2 or 0,)),
         o("psychiatry: Obuchowski χ²", "R, clust.bin.pair", (7.19,), 2, (obuchowski(*PSYCHIATRY).chi2 or 0,)),
         o("Connor, discordant shares .45, .05", "Connor 1987", (23,), 0, (connor(0.50, 0.40),)),

@@ -39,14 +39,15 @@ def scores(method, adapter):
 @pytest.mark.parametrize("against", [("plain", ""), ("lora", "lora")])
 def test_a_difference_counted_by_hand(against):
     """The mean over cells of the mean within each, without the project's reader and statistics."""
-    from claims import C, row, within
+    from claims import C, compared, row, tuned
 
     from seal_eval.records import load_runs
 
     ours, theirs = scores("seal", "seal-channel"), scores(*against)
     assert ours.keys() == theirs.keys() and sum(map(len, ours.values())) == 360
     means = [sum(ours[cell][k] - theirs[cell][k] for k in ours[cell]) / len(ours[cell]) for cell in ours]
-    found = row(load_runs(RESULTS), C, against[0], within)
+    design = compared(load_runs(RESULTS / "smollm2-within"), C, against[0], tuned)
+    found = row(design) if design else None
     assert found and found.difference and found.difference.n == 360
     assert found.difference.value == pytest.approx(sum(means) / len(means))
     assert found.difference.low < found.difference.value < found.difference.high

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -196,6 +197,13 @@ def test_shares_between_0_and_1():
     assert row.pairs is None and "cluster bootstrap" in row.difference.method and "sign-flip" in row.difference.method
     with pytest.raises(SealError, match="scores other than 0 and 1"):
         from_pilot(design, None)
+
+
+def test_averages_over_lengths_of_fractional_scores():
+    """A third of a score or so at both lengths is that under any weights."""
+    design = made(n=40, documents=40, cells=2)
+    found = compare(replace(design, scores=np.full_like(design.scores, 0.34)))
+    assert found.lengths and all(one.rising == one.falling == pytest.approx(0.34) for one in found.lengths)
 
 
 def test_one_document_is_refused():

@@ -19,7 +19,7 @@ def test_variance_published():
     import statsmodels.api as sm
 
     scores, documents = np.array([1, 1, 0, 1, 0, 0, 1, 1, 1, 0, 0, 0.0]), np.repeat(np.arange(4), 3)
-    found = variance(layout(documents), scores) ** 0.5
+    found = variance(layout(documents), scores)[0] ** 0.5
     assert found == pytest.approx(0.21517, abs=5e-6)
     fit = sm.OLS(scores, np.ones(12)).fit(cov_type="cluster", cov_kwds={"groups": documents, "use_correction": False})
     assert found == pytest.approx(float(fit.bse[0]) * np.sqrt(4 / 3), rel=1e-9)
@@ -34,7 +34,7 @@ def test_variance_of_cells_in_loops():
         mean, k = scores[mine].mean(), len(set(documents[mine]))
         sums = [(scores[mine & (documents == d)] - mean).sum() for d in set(documents[mine])]
         total += k / (k - 1) * sum(s * s for s in sums) / mine.sum() ** 2
-    assert variance(layout(documents, cells), scores) == pytest.approx(total / 4)
+    assert variance(layout(documents, cells), scores)[0] == pytest.approx(total / 4)
     assert document_totals(layout(documents, cells), scores).sum() == pytest.approx((scores[:12].mean() + scores[12:].mean()) / 2)
 
 
@@ -88,7 +88,7 @@ def test_bootstrap_has_the_spread_of_the_variance():
     scores, documents, cells = rng().random(160), np.repeat(np.arange(40), 4), np.repeat(np.arange(20), 8)
     parts = layout(documents, cells)
     drawn = resampled_averages(scores[:, None], parts, 20_000)[:, 0]
-    assert drawn.var() == pytest.approx(float(variance(parts, scores)), rel=0.05)
+    assert drawn.var() == pytest.approx(float(variance(parts, scores)[0]), rel=0.05)
     assert resampled_averages(scores[:, None], parts, 50, 3).tolist() == resampled_averages(scores[:, None], parts, 50, 3).tolist()
 
 
@@ -97,15 +97,52 @@ def test_groups_of_documents_keep_the_spread():
     scores = (rng().random(30_000) < 0.3).astype(float)
     documents = np.repeat(np.arange(10_000), 3)
     drawn = resampled_averages(scores[:, None], layout(documents), 2_000)[:, 0]
-    assert drawn.std() == pytest.approx(float(variance(layout(documents), scores)) ** 0.5, rel=0.06)
+    assert drawn.std() == pytest.approx(float(variance(layout(documents), scores)[0]) ** 0.5, rel=0.06)
 
 
-def test_a_cell_with_one_document():
-    """It has no spread of its own: the interval still is one, from the spread between all documents."""
-    a = np.array([1, 1, 1, 0, 1, 0, 1, 1.0])
-    found = clustered_proportion(a, [0, 0, 1, 1, 2, 2, 3, 3], [0, 0, 0, 0, 0, 0, 1, 1])
-    assert found.value == pytest.approx((4 / 6 + 1) / 2) and found.high - found.low > 0.4
-    assert cluster_bootstrap(a, [0, 0, 1, 1, 2, 2, 3, 3], [0, 0, 0, 0, 0, 0, 1, 1]).low < found.value
+def test_cells_of_one_document_each():
+    """Nothing is known within a cell: the spread is that between them, K / (K − 1) Σ (y − ȳ)² / K²."""
+    scores = rng().random(6)
+    found, degrees = variance(layout(range(6), range(6)), scores)
+    assert found == pytest.approx(scores.var(ddof=1) / 6) and degrees == pytest.approx(5)
+    drawn = resampled_averages(scores[:, None], layout(range(6), range(6)), 40_000)[:, 0]
+    assert drawn.var() == pytest.approx(float(found), rel=0.05) and drawn.mean() == pytest.approx(scores.mean(), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("documents", "questions", "chances"),
+    [
+        ((1, 100), (1, 1), (0.9, 0.9)),
+        ((1, 100), (20, 1), (0.5, 0.5)),
+        ((1, 1, 10), (10, 10, 10), (0.5, 0.5, 0.5)),
+        ((1,) * 4, (20,) * 4, (0.9, 0.7, 0.5, 0.3)),
+    ],
+)
+def test_a_cell_with_one_document(documents, questions, chances):
+    """It has no spread of its own and may weigh as much as a hundred others: the interval still holds what it should.
+
+    A document's chances are drawn around the cell's, so that its questions are alike.
+    """
+    draw, missed = np.random.default_rng(7), np.zeros(3, dtype=int)
+    cell = np.repeat(np.arange(len(documents)), np.multiply(documents, questions))
+    each = np.repeat(np.repeat(questions, documents), np.repeat(questions, documents))
+    document = np.repeat(np.arange(sum(documents)), np.repeat(questions, documents))
+    assert len(cell) == len(each) == len(document)
+
+    def scores():
+        own = np.array([draw.beta(2 * p, 2 * (1 - p)) for p, n in zip(chances, documents, strict=True) for _ in range(n)])
+        return (draw.random(len(cell)) < own[document]).astype(float)
+
+    for _ in range(100):
+        a, b = scores(), scores()
+        found = (
+            clustered_proportion(a, document, cell),
+            clustered_difference(a, b, document, cell),
+            cluster_bootstrap(a - b, document, cell, resamples=500),
+        )
+        for i, (interval, true) in enumerate(zip(found, (np.mean(chances), 0, 0), strict=True)):
+            missed[i] += not interval.low - 1e-9 <= true <= interval.high + 1e-9
+    assert (missed <= 10).all(), missed  # of 100 at 95 %; before, up to all of them
 
 
 @pytest.mark.parametrize("same", [0.0, 1.0])

@@ -23,6 +23,7 @@ from seal_eval.stats import (
     sign_flip,
     tie_groups,
 )  # fmt: skip
+from seal_eval.stats.choice import difference
 
 
 def test_cochran_q_by_its_definition():
@@ -212,6 +213,18 @@ def test_anytime_holds_at_every_look():
         missed += any(not e.low <= 0 <= e.high for e in looks)
         naive += min(mcnemar(*t).p_midp for t in tables) <= 0.05
     assert fell / runs <= 0.05 and missed / runs <= 0.05 and naive / runs > 0.15
+
+
+@pytest.mark.parametrize("documents", [range(100), [0] * 10 + list(range(10, 100)), [0] * 50 + list(range(50, 100))])
+def test_anytime_of_uneven_cells(documents):
+    """The value is the design's, whatever the cells' and documents' sizes: a cell of ten won, one of ninety tied."""
+    won, cells = np.array([1.0] * 10 + [0.0] * 90), [0] * 10 + [1] * 90
+    looked = difference(won, np.zeros(100), documents, cells, sequential=True)
+    once = difference(won, np.zeros(100), documents, cells)
+    assert looked.value == pytest.approx(0.5) == once.value and (looked.n, looked.n_discordant) == (once.n, once.n_discordant) == (100, 10)
+    assert looked.low < once.value < looked.high and looked.low < once.low
+    back = difference(np.zeros(100), won, documents, cells, sequential=True)
+    assert (back.low, back.high) == pytest.approx((-looked.high, -looked.low))
 
 
 def test_anytime_of_documents():

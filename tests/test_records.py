@@ -3,6 +3,7 @@
 import gzip
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from seal_eval.compare import compare
 from seal_eval.design import design_of
 from seal_eval.errors import SealError
 from seal_eval.reading import percent
-from seal_eval.records import by_method, load_runs, pair
+from seal_eval.records import by_method, check_versions, load_runs, pair
 from seal_eval.types import Record
 
 from conftest import seal_eval
@@ -188,3 +189,41 @@ def test_two_settings_of_a_method_are_told_apart(copy):
         data["config"]["seal_eval"]["settings"] = {"adapter": adapter, "same": 3, "factor": extra}
         file.write_text(json.dumps(data))
     assert sorted({run.method for run in load_runs(copy)}) == ["plain", "seal(channel,factor=2)", "seal(head,factor=1)"]
+
+
+def test_two_adapters_of_one_name_are_two_methods(copy):
+    """Folders called alike, a folder tuned again, and one adapter that lies in two places; 2 and 2.0 are one number."""
+
+    def named(*given):
+        folders = [copy / f"{MODEL}__seal", *(copy / f"other{i}" for i in range(1, len(given)))]
+        for folder, (adapter, digest, factor) in zip(folders, given, strict=True):
+            if not folder.exists():
+                shutil.copytree(folders[0], folder)
+            (file,) = folder.glob("results_*.json")
+            data = json.loads(file.read_text())
+            own = data["config"]["seal_eval"]
+            own["settings"], own["about"]["adapter_sha256"] = {"adapter": adapter, "factor": factor}, digest
+            file.write_text(json.dumps(data))
+        return [run.method for run in sorted(load_runs(copy), key=lambda run: str(run.folder)) if run.method != "plain"]
+
+    assert sorted(named(("exp1/adapter", "aa", 2), ("exp2/adapter", "bb", 2))) == ["seal(exp1/adapter)", "seal(exp2/adapter)"]
+    assert sorted(named(("exp1/adapter", "a" * 64, 2), ("exp1/adapter", "b" * 64, 2))) == ["seal(aaaaaaaa)", "seal(bbbbbbbb)"]
+    assert named(("exp1/adapter", "aa", 2), ("exp2/adapter", "aa", 2.0)) == ["seal", "seal"]
+
+
+def test_a_model_is_called_the_same_wherever_it_is_read(copy, monkeypatch):
+    (file,) = (copy / f"{MODEL}__plain").glob("results_*.json")
+    data = json.loads(file.read_text())
+    data["config"]["seal_eval"]["model"] = "org/llama"
+    file.write_text(json.dumps(data))
+    (copy / "org" / "llama").mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    assert "org--llama" in {run.model for run in load_runs(copy)}
+
+
+def test_versions_of_a_task_at_one_size(copy):
+    one, two = load_runs(copy)
+    told = [replace(run, task_versions={name: version}) for run, name, version in ((one, "seal_lines", "2"), (two, "seal1024_lines", "1"))]
+    with pytest.raises(SealError, match=rf"seal_lines has version 2 in run {one.run_id} and 1 in run {two.run_id}"):
+        check_versions(told)
+    check_versions([told[0], replace(two, task_versions={"seal1024_lines": "2"})])

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,11 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seal_eval import resume
 from seal_eval.errors import SealError
 from seal_eval.files import only_writer
-from seal_eval.journal import Journal, keys
+from seal_eval.journal import Journal, keys, recording
 from seal_eval.records import load_runs
-from seal_eval.resume import fingerprint, in_order, spec_id
+from seal_eval.resume import complete, fingerprint, in_order, spec_id
 
 from conftest import seal_eval
 
@@ -127,6 +129,46 @@ def test_full_disk(tmp_path):
     with pytest.raises(SealError, match="No space left on device; the 1 replies before are kept: make room and repeat"):
         full.add([("b", "lost")])
     assert full.replies == {"a": "kept"}
+
+
+def test_full_disk_of_a_run(tmp_path):
+    """The error of the reply that could not be written is the one that is seen, not that of closing the file."""
+    (tmp_path / "replies-0.jsonl").symlink_to("/dev/full")
+    with pytest.raises(SealError, match="No space left on device; the 0 replies before are kept"), recording(tmp_path) as journal:
+        journal.add([("a", "lost")])
+
+
+def written(out):
+    out.mkdir()
+    (out / "results_1.json").write_text("{}")
+
+
+def test_killed_while_clearing_away(tmp_path, monkeypatch):
+    """The last thing a run does, removing its own folder, ends half way: the mark of a whole run is gone before the files it speaks of."""
+    spec, remove = {"a": 1}, shutil.rmtree
+    scratch = tmp_path / f".run-{spec_id(spec)}"
+
+    def dies(folder, **_):
+        if folder == scratch:
+            remove(folder / "out")
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(resume.shutil, "rmtree", dies)
+        complete(tmp_path, spec, "command", written)
+    assert scratch.is_dir() and not (scratch / "whole").exists()
+    again = complete(tmp_path, spec, "command", written)
+    assert again == (tmp_path / "results_1.json", "this run was finished before; nothing was run again") and not scratch.exists()
+
+
+def test_mark_of_a_whole_run_alone(tmp_path):
+    """What such a death left before the mark went first."""
+    spec = {"a": 1}
+    complete(tmp_path, spec, "command", written)
+    scratch = tmp_path / f".run-{spec_id(spec)}"
+    scratch.mkdir()
+    (scratch / "whole").touch()
+    assert "finished before" in complete(tmp_path, spec, "command", written)[1] and not scratch.exists()
 
 
 @given(st.binary(max_size=200))

@@ -106,11 +106,22 @@ def test_feed(results, site):
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", feed.find(space + "updated").text)
 
 
-def test_stale_files_go(results, tmp_path):
-    build(results, tmp_path / "out")
-    (tmp_path / "out" / "runs" / "old.html").write_text("old")
-    build(results, tmp_path / "out")
-    assert not (tmp_path / "out" / "runs" / "old.html").exists()
+def test_only_what_an_earlier_build_wrote_goes(results, tmp_path):
+    """A run's page goes with its run; what others keep beside the pages stays."""
+    some, out = shutil.copytree(results, tmp_path / "results"), tmp_path / "out"
+    build(some, out)
+    others = [out / ".git" / "HEAD", out / "CNAME", out / "runs" / "notes.html"]
+    for file in others:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("mine")
+    gone = next(run for run in load_runs(some) if run.method != "plain")
+    assert (out / "runs" / f"{gone.run_id}.html").is_file()
+    shutil.rmtree(gone.folder)
+    build(some, out)
+    assert not (out / "runs" / f"{gone.run_id}.html").exists()
+    assert all(file.read_text() == "mine" for file in others)
+    listed = (out / "site.txt").read_text().splitlines()[1:]
+    assert {*listed, "site.txt", ".lock"} == {str(p.relative_to(out)) for p in out.rglob("*") if p.is_file() and p not in others}
 
 
 def test_run_page_repeats_the_run(results, site):

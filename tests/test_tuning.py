@@ -1,7 +1,9 @@
 """Learning: it learns, it repeats, it leaves the model alone, it goes on after a kill, it keeps what is worth its cost."""
 
+import errno
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from seal_eval import learning
+from seal_eval import learning, tuning
 from seal_eval.adapters import load_scales
 from seal_eval.errors import SealError
 from seal_eval.files import new_folder, read_json
@@ -160,6 +162,26 @@ def test_tune_writes_adapter_and_card(tiny_folder, tmp_path):
     with new_folder(tmp_path / "b"), pytest.raises(SealError, match=r"another process is writing to .*b;"):
         tune(str(tiny_folder), spec, tmp_path / "b")  # refused before it learns
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_what_cannot_be_moved_is_kept(tiny_folder, tmp_path, monkeypatch):
+    """OUT is a link to an empty folder, as on a larger disk, and the last move fails: the state is there, and a repeat goes on from it."""
+    (tmp_path / "big").mkdir()
+    (tmp_path / "a").symlink_to("big")
+    monkeypatch.setattr(tuning, "elsewhere", lambda *_: {"prose_perplexity": 1.0, "short_right": 1, "short_n": 1})
+    with monkeypatch.context() as broken:
+        broken.setattr(shutil, "move", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
+        with pytest.raises(SealError, match=r"cannot be moved to .*a \(No space left on device\); it is in .*big/\.part until"):
+            tune(str(tiny_folder), TuneSpec(**SPEC), tmp_path / "a", progress=False)
+    assert (tmp_path / "big" / ".part" / "adapter_model.safetensors").is_file()
+    assert (tmp_path / "big" / ".tuning" / "state.safetensors").is_file()
+    steps = []
+    monkeypatch.setattr(learning, "answer_loss", lambda *args: steps.append(torch.is_grad_enabled()) or answer_loss(*args))
+    tune(str(tiny_folder), TuneSpec(**SPEC), tmp_path / "a", progress=False)
+    assert sum(steps) == 2  # of twelve: the state is of the tenth
+    assert len(load_scales(str(tmp_path / "a"), tiny_model("llama"))) == 3
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "big"] and (tmp_path / "a").is_symlink()
+    assert not [p.name for p in (tmp_path / "big").iterdir() if p.name.startswith(".")]
 
 
 @pytest.mark.parametrize("own", [(), ("--method", "lora")])

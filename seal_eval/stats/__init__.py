@@ -6,7 +6,7 @@ from seal_eval.stats.clusters import Obuchowski, SignFlip, obuchowski, sign_flip
 from seal_eval.stats.effective import clustered_difference, clustered_proportion, intraclass_correlation
 from seal_eval.stats.interaction import Interaction, method_by_length
 from seal_eval.stats.intervals import clopper_pearson, jeffreys, wilson
-from seal_eval.stats.lengths import effective_length, effective_of, weighted_average
+from seal_eval.stats.lengths import effective_length, effective_of, weighted_average, weighted_shares
 from seal_eval.stats.paired import McNemar, mcnemar, newcombe, tango
 from seal_eval.stats.position import position_bias
 from seal_eval.stats.power import Plan, connor, minimum_detectable, paired_power, pairs_needed, plans
@@ -20,5 +20,5 @@ __all__ = [
     "cochran_q", "connor", "effective_length",
     "effective_of", "holm", "intraclass_correlation", "jeffreys", "mcnemar", "method_by_length",
     "minimum_detectable", "newcombe", "obuchowski", "paired_power", "pairs_needed", "plans", "position_bias", "ranks", "sign_flip",
-    "tango", "tie_groups", "weighted_average", "wilson",
+    "tango", "tie_groups", "weighted_average", "weighted_shares", "wilson",
 ]  # fmt: skip

@@ -1,5 +1,7 @@
 """The test and the interval that a design allows."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from seal_eval.stats.anytime import anytime, anytime_documents
@@ -43,7 +45,11 @@ def difference(a: Values, b: Values, documents: Values, cells: Values, level: fl
     if sequential:
         if by_table:
             return anytime(*table, level=level)
-        return anytime_documents(np.clip(per_document * design.n_documents, -1, 1), level)
+        # a document's part of the average may be above 1 / K: all are measured in units of the largest
+        unit = float(document_totals(design, np.ones(n)).max()) * design.n_documents
+        found = anytime_documents(per_document * design.n_documents / unit, level)
+        low, high = max(-1.0, found.low * unit), min(1.0, found.high * unit)
+        return replace(found, value=value, low=low, high=high, n=n, n_discordant=int((first != second).sum()))
     if by_table and len(design.weight) == 1:
         return tango(*table, level=level)
     if binary:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from seal_eval.stats.intervals import check_level, z_of
-from seal_eval.stats.layout import Array, Layout, Values, layout, variance, with_spread
+from seal_eval.stats.layout import Array, Layout, Values, layout, variance
 from seal_eval.stats.paired import tango_bounds
 from seal_eval.types import Estimate
 
@@ -47,11 +47,10 @@ def effective_size(design: Layout, values: Array, one: float, level: float) -> f
     """How many independent samples are as good: `one` is the variance of a single one."""
     from scipy.stats import t
 
-    spread = with_spread(design)
-    between = float(variance(design, values))
+    between, degrees = map(float, variance(design, values))
     if one < 1e-12 or between < 1e-12 * one:
         return float(design.n_documents)
-    few = (z_of(level) / float(t.ppf((1 + level) / 2, spread.degrees))) ** 2
+    few = (z_of(level) / float(t.ppf((1 + level) / 2, degrees))) ** 2
     return min(one / between, len(values)) * few
 
 

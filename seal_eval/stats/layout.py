@@ -27,9 +27,9 @@ class Layout:
         return len(self.stratum)
 
     @property
-    def degrees(self) -> int:
-        """Degrees of freedom of the variance between documents: their number less the number of strata."""
-        return self.n_documents - int(self.stratum.max()) - 1
+    def alone(self) -> Array:
+        """[n_documents]: whether it is the only one of its stratum."""
+        return np.asarray(np.bincount(self.stratum)[self.stratum] == 1)
 
     def cell_means(self, values: Array) -> Array:
         """[n_samples, …] → [n_cells, …]"""
@@ -64,19 +64,6 @@ def layout(documents: Values, cells: Values | None = None) -> Layout:
     return Layout(document, cell, stratum, np.full(n_c, 1 / n_c))
 
 
-def with_spread(design: Layout) -> Layout:
-    """The design whose documents tell a variance: a stratum of one document has none of its own.
-
-    When there is one, all cells count as one, so that the spread between cells stands in: the variance is then too large, never too
-    small (collapsed strata: Wolter 2007, Introduction to Variance Estimation, section 2.5). Raises ValueError for a single document.
-    """
-    if design.n_documents < 2:
-        raise ValueError(f"{design.n_documents} document: how much documents differ takes at least two")
-    if np.bincount(design.stratum).min() > 1:
-        return design
-    return Layout(design.document, np.zeros_like(design.cell), np.zeros_like(design.stratum), np.ones(1))
-
-
 def document_totals(design: Layout, values: Array) -> Array:
     """What each document adds to the cell average: [n_samples, …] → [n_documents, …], whose sum is `average`."""
     n = np.bincount(design.cell, minlength=len(design.weight))
@@ -86,20 +73,44 @@ def document_totals(design: Layout, values: Array) -> Array:
     return totals
 
 
-def variance(design: Layout, values: Array) -> Array:
-    """Of the cell average, from how documents differ within strata: Σ_h K_h / (K_h − 1) Σ_i (u_i − ū_h)², […] for [n_samples, …].
+def variance(design: Layout, values: Array) -> tuple[Array, Array]:
+    """Of the cell average, from how documents differ within strata, and its degrees of freedom: […] each for [n_samples, …].
 
-    u_i is a document's sum of (value − its cell's mean) / (the cell's size × number of cells): Taylor linearisation with documents as
-    primary sampling units (Wolter 2007, section 6.11).
+    V = Σ_h K_h / (K_h − 1) Σ_i (u_i − ū_h)², u_i a document's sum of (value − its cell's mean) / (the cell's size × number of cells):
+    Taylor linearisation with documents as primary sampling units (Wolter 2007, Introduction to Variance Estimation, section 6.11). A
+    document alone in its stratum adds the square of `strays`. Degrees of freedom of both together: Satterthwaite 1946, Biometrics 2:110.
+    Raises ValueError for a single document.
     """
-    design = with_spread(design)
+    if design.n_documents < 2:
+        raise ValueError(f"{design.n_documents} document: how much documents differ takes at least two")
     u = document_totals(design, values - design.cell_means(values)[design.cell])
     size = np.bincount(design.stratum)
     mean = np.zeros((len(size), *u.shape[1:]))
     np.add.at(mean, design.stratum, u)
     mean /= size.reshape(-1, *[1] * (u.ndim - 1))
-    factor = (size / (size - 1))[design.stratum].reshape(-1, *[1] * (u.ndim - 1))
-    return (factor * (u - mean[design.stratum]) ** 2).sum(axis=0)
+    factor = (size / np.maximum(size - 1, 1))[design.stratum].reshape(-1, *[1] * (u.ndim - 1))
+    together = (factor * (u - mean[design.stratum]) ** 2).sum(axis=0)
+    n_alone = int(design.alone.sum())
+    free, free_alone = design.n_documents - len(size), max(n_alone - (n_alone == design.n_documents), 1)
+    if not n_alone:
+        return together, np.full_like(together, free)
+    apart = (strays(design, values) ** 2).sum(axis=0)
+    fourth = together**2 / max(free, 1) + apart**2 / free_alone
+    degrees = np.where(fourth > 0, (together + apart) ** 2 / np.maximum(fourth, 1e-300), free_alone)
+    return together + apart, degrees
+
+
+def strays(design: Layout, values: Array) -> Array:
+    """How far each document that is alone in its stratum may move the cell average: [n_samples, …] → [n_alone, …].
+
+    Its share s_i of the average times its distance from the average m of the others, over √(1 + Σ_j≠i s_j² / (1 − s_i)²) for what m varies
+    itself: squared, where documents vary alike, the document's own variance in the mean, and more the more strata differ (collapsed
+    strata, Wolter 2007, section 2.5).
+    """
+    every = document_totals(design, np.ones(len(values)))
+    share = every[design.alone].reshape(-1, *[1] * (values.ndim - 1))
+    apart = (document_totals(design, values)[design.alone] - share * design.average(values)) / (1 - share)
+    return np.asarray(apart / np.sqrt(1 + ((every**2).sum() - share**2) / (1 - share) ** 2))
 
 
 def _index(names: Values) -> tuple[Array, list[Any]]:

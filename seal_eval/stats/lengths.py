@@ -26,7 +26,12 @@ def counts(pairs: Iterable[tuple[int, float]]) -> dict[int, tuple[int, int]]:
 
 def weighted_average(by_length: Counts, weights: Literal["rising", "falling"]) -> float:
     """Σ w_i p_i / Σ w_i over the lengths in rising order, w = 1..m or m..1 (RULER's wAvg. inc and dec)."""
-    shares = [k / n for _, (k, n) in sorted(by_length.items())]
+    return weighted_shares({length: k / n for length, (k, n) in by_length.items()}, weights)
+
+
+def weighted_shares(accuracy_by_length: Mapping[int, float], weights: Literal["rising", "falling"]) -> float:
+    """The same from accuracies, whose scores need not be whole."""
+    shares = [share for _, share in sorted(accuracy_by_length.items())]
     w = range(1, len(shares) + 1) if weights == "rising" else range(len(shares), 0, -1)
     return sum(a * b for a, b in zip(w, shares, strict=True)) / sum(w)
 

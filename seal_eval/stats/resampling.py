@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from seal_eval.stats.intervals import check_level, z_of
-from seal_eval.stats.layout import Array, Layout, Values, layout, with_spread
+from seal_eval.stats.layout import Array, Layout, Values, layout, strays, variance
 from seal_eval.stats.paired import tango_bounds
 from seal_eval.types import Estimate
 
@@ -37,10 +37,10 @@ def bootstrap_columns(values: Array, design: Layout, level: float = 0.95, resamp
     check_level(level)
     if not (abs(values) <= 1).all():
         raise ValueError("differences must lie between −1 and 1")
-    tail = float(norm.cdf(t.ppf((1 - level) / 2, with_spread(design).degrees)))
+    tails = norm.cdf(t.ppf((1 - level) / 2, variance(design, values)[1]))
     drawn = resampled_averages(values, design, resamples, seed)
     k, found = design.n_documents, []
-    for value, draws in zip(design.average(values), drawn.T, strict=True):
+    for value, draws, tail in zip(design.average(values), drawn.T, tails, strict=True):
         if np.ptp(draws) < 1e-9:
             low, high = tango_bounds(max(value, 0.0) * k, max(-value, 0.0) * k, k, z_of(level))
             how = "documents do not differ: Tango score, one pair a document"
@@ -54,29 +54,30 @@ def bootstrap_columns(values: Array, design: Layout, level: float = 0.95, resamp
 def resampled_averages(values: Array, design: Layout, resamples: int = RESAMPLES, seed: int = 0) -> Array:
     """Cell averages of drawn documents, [resamples, n_columns] for values [n_samples, n_columns]; centred on the averages seen.
 
-    Of K documents in a stratum K − 1 are drawn, which makes the variance unbiased (Rao & Wu 1988, JASA 83:231). All columns share
-    their draws. A cell that a draw leaves empty does not count in it.
+    Of K documents in a stratum K − 1 are drawn, which makes the variance unbiased (Rao & Wu 1988, JASA 83:231). One alone in its stratum
+    always counts, and is moved by `strays` times a normal number (wild bootstrap, Wu 1986, Ann. Stat. 14:1261). All columns share their
+    draws. A cell that a draw leaves empty does not count in it.
     """
     rng = np.random.default_rng(seed)
-    spread = with_spread(design)
-    seen = design.average(values)
     out = np.empty((resamples, values.shape[1]))
-    strata = [_sums(values, spread, h, rng) for h in range(int(spread.stratum.max()) + 1)]
-    for rows in _chunks(resamples, max(sums.shape[0] for _, sums in strata)):
-        total = np.zeros((len(rows), values.shape[1]))
-        weight = np.zeros((len(rows), 1))
+    strata = [_sums(values, design, h, rng) for h, size in enumerate(np.bincount(design.stratum)) if size > 1]
+    alone = np.unique(design.cell[design.alone[design.document]])
+    fixed = design.weight[alone] @ design.cell_means(values)[alone]
+    moves = strays(design, values) if len(alone) else np.zeros((0, values.shape[1]))
+    for rows in _chunks(resamples, max((sums.shape[0] for _, sums in strata), default=len(moves))):
+        total = fixed + rng.standard_normal((len(rows), len(moves))) @ moves
+        weight = np.full((len(rows), 1), design.weight[alone].sum())
         for cells, sums in strata:  # sums: [groups, cells, columns + 1], the last column counts samples
             k = len(sums)
             drawn = rng.integers(0, k, (len(rows), k - 1)) + k * np.arange(len(rows))[:, None]
             times = np.bincount(drawn.ravel(), minlength=k * len(rows)).reshape(len(rows), k).astype(np.float32)
             found = (times @ sums.reshape(k, -1)).reshape(len(rows), len(cells), -1).astype(float)
             n = found[:, :, -1:]
-            share = spread.weight[cells][:, None] * (n > 0)
+            share = design.weight[cells][:, None] * (n > 0)
             total += (share * found[:, :, :-1] / np.maximum(n, 1)).sum(axis=1)
             weight += share.sum(axis=1)
         out[rows] = total / np.maximum(weight, 1e-300)
-    centre = spread.average(values)
-    return np.asarray(out - centre + seen)
+    return out
 
 
 def _sums(values: Array, design: Layout, stratum: int, rng: np.random.Generator) -> tuple[Array, Array]:

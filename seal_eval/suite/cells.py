@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval.errors import SealError, nearest
-from seal_eval.files import CARD, read_json, write_json
+from seal_eval.files import CARD, read_json, sha256, write_json
 from seal_eval.names import ENGINE, method_label, safe
-from seal_eval.suite.spec import Method, Model, Suite, read_suite, told, tune_spec
+from seal_eval.suite.spec import Method, Model, Suite, heads_spec, read_suite, told, tune_spec
 
 STATE = "cells"  # folder of a suite's output with a file per cell
 PLAN = "suite.json"
@@ -38,8 +38,6 @@ class Cell:
 
 def plan(file: Path, out: Path) -> tuple[Suite, list[Cell]]:
     """(the suite, its cells in order). Raises SealError with a line for every mistake, before anything runs."""
-    from seal_eval.heads import HeadsSpec
-
     suite, lines = read_suite(file)
     mistakes: list[tuple[tuple[str | int, ...], str]] = []
     cells: list[Cell] = []
@@ -49,23 +47,22 @@ def plan(file: Path, out: Path) -> tuple[Suite, list[Cell]]:
             made = make()
             cells.extend([made] if isinstance(made, Cell) else [])
             return True
-        except (SealError, TypeError) as error:
+        except (SealError, TypeError, ValueError, OSError) as error:
             mistakes.append((place, str(error)))
             return False
 
-    models = [Model(pretrained=m) if isinstance(m, str) else m for m in suite.models]
+    models = [_beside(file, Model(pretrained=m) if isinstance(m, str) else m) for m in suite.models]
     methods = [Method(method=m) if isinstance(m, str) else m for m in suite.methods]
     for m, model in enumerate(models):
-        if not attempt(("models", m), lambda o=model: _check_model(o, file.parent)):
+        if not attempt(("models", m), lambda o=model: _check_model(o)):
             continue
         if model.chat_template:
-            work = {"template": str(file.parent / model.chat_template)}
-            attempt(("models", m), lambda o=model, w=work: _made(0, o, "template", Path(o.chat_template).stem, w, out))
+            attempt(("models", m), lambda o=model: _made(0, o, "template", Path(o.chat_template).stem, {"template": o.chat_template}, out))
         for name, given in suite.adapters.items():
             asked = {"chat": model.apply_chat_template, "system": model.system_instruction, "dtype": model.dtype, **given}
             attempt(("adapters", name), lambda n=name, a=asked, o=model: _made(1, o, "tune", n, {"spec": asdict(tune_spec(a))}, out))
         for name, given in suite.heads.items():
-            attempt(("heads", name), lambda n=name, a=given, o=model: _made(1, o, "heads", n, {"spec": asdict(HeadsSpec(**a))}, out))
+            attempt(("heads", name), lambda n=name, a=given, o=model: _made(1, o, "heads", n, {"spec": asdict(heads_spec(a))}, out))
         for k, method in enumerate(methods):
             if not attempt(("methods", k), lambda o=model, w=method: _check_method(suite, o, w, out)):
                 continue
@@ -84,12 +81,17 @@ def plan(file: Path, out: Path) -> tuple[Suite, list[Cell]]:
     return suite, sorted(cells, key=lambda cell: cell.wave)
 
 
-def _check_model(model: Model, beside: Path) -> None:
+def _beside(file: Path, model: Model) -> Model:
+    """The model with its template's whole path, which is given as seen from the suite's file."""
+    return model.model_copy(update={"chat_template": str((file.parent / model.chat_template).absolute())}) if model.chat_template else model
+
+
+def _check_model(model: Model) -> None:
     from seal_eval.models import resolve
 
     resolve(model.pretrained)
-    if model.chat_template and not (beside / model.chat_template).is_file():
-        raise SealError(f"no chat template {beside / model.chat_template}")
+    if model.chat_template and not Path(model.chat_template).is_file():
+        raise SealError(f"no chat template {model.chat_template}")
     if model.chat_template and not model.apply_chat_template:
         raise SealError(f"chat_template {model.chat_template} without apply_chat_template: true would not be used")
 
@@ -168,8 +170,15 @@ def _cell(
     wave: int, label: str, folder: str, kind: str, model: Model, work: dict[str, Any], n: int, size: int, out: Path,
     faster: Sequence[str] = (),
 ) -> Cell:  # fmt: skip
-    """A cell whose id is a hash of what its results depend on, wherever the suite's folder stands; `faster` are flags they do not."""
-    text = json.dumps({"kind": kind, **work}, sort_keys=True).replace(str(out), "")
+    """A cell whose id is a hash of what its results depend on, wherever the suite's folder stands; `faster` are flags they do not.
+
+    A chat template is known by what it says, not by where it lies.
+    """
+    about = {"kind": kind, **work} | ({"template": sha256(Path(model.chat_template))} if model.chat_template else {})
+    text, place = json.dumps(about, sort_keys=True), str(out)
+    for _ in range(2):  # JSON, and JSON inside of it, each with its own escapes
+        place = json.dumps(place)[1:-1]
+        text = text.replace(place, "")
     ident = hashlib.sha256(text.encode()).hexdigest()[:12]
     return Cell(ident, wave, label, folder, kind, model.pretrained, model.dtype, {**work, "faster": list(faster)}, n, size)
 
@@ -192,9 +201,9 @@ def perform(work: dict[str, Any], kind: str) -> None:
 
         tune(work["model"], tune_spec(work["spec"]), Path(work["out"]))
     else:
-        from seal_eval.heads import HeadsSpec, head_map
+        from seal_eval.heads import head_map
 
-        head_map(work["model"], HeadsSpec(**work["spec"]), Path(work["out"]))
+        head_map(work["model"], heads_spec(work["spec"]), Path(work["out"]))
 
 
 def state_of(out: Path, cell: Cell) -> dict[str, Any]:

@@ -72,6 +72,7 @@ def show_status(folder: Path) -> None:
     from collections import Counter
 
     from rich.table import Table
+    from rich.text import Text
 
     from seal_eval.progress import console
     from seal_eval.suite.status import status as look
@@ -81,8 +82,8 @@ def show_status(folder: Path) -> None:
     colours = {"done": "green", "failed": "red", "running": "yellow", "interrupted": "yellow"}
     for c in cells:
         of = f"{c.n_replies} of {c.n_samples}" if c.n_samples else ""
-        colour = colours.get(c.state, "default")
-        table.add_row(c.label, f"[{colour}]{c.state}[/]", of, spell(c.seconds) if c.seconds else "", c.error)
+        state = Text(c.state, style=colours.get(c.state, ""))
+        table.add_row(c.label, state, of, spell(c.seconds) if c.seconds else "", c.error)
     console().print(table)
     counts = Counter(c.state for c in cells)
     print(f"{name}: {', '.join(f'{n} {state}' for state, n in counts.items())}")

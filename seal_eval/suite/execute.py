@@ -6,6 +6,7 @@ import platform
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -19,7 +20,7 @@ from seal_eval.suite.cells import PLAN, Cell, log_of, note, perform, replies, st
 from seal_eval.suite.spec import Suite
 
 LOOK = 1.0  # seconds between two looks at the replies on disk
-RETRIES = 3  # of a cell whose process died
+RETRIES = 3  # deaths of a cell that was alone
 Outcome = tuple[Cell | None, str]  # a cell that ended and its error, '' when it is whole; None: time has passed
 
 
@@ -71,29 +72,36 @@ def work(out: Path, cell: Cell) -> str:
 
 
 def _local(out: Path, cells: list[Cell], workers: int) -> Iterator[Outcome]:
-    """Workers that outlive their cells; one that dies (memory, a signal) is replaced and its cell tried again."""
-    waiting, deaths = list(cells), dict.fromkeys((cell.ident for cell in cells), 0)
-    while waiting:
-        pool = ProcessPoolExecutor(min(workers, len(waiting)), multiprocessing.get_context("spawn"), initializer=_die_with_parent)
+    """Workers that outlive their cells. One that dies (memory, a signal) takes the pool along, and any cell in flight may be why: they
+    are tried again one at a time, before the rest goes on, and a death counts for a cell that was alone.
+    """
+    waiting, suspects, deaths = list(cells), list[Cell](), Counter[str]()
+    while suspects or waiting:
+        queue, at_once = (suspects, 1) if suspects else (waiting, workers)
+        pool = ProcessPoolExecutor(min(at_once, len(queue)), multiprocessing.get_context("spawn"), initializer=_die_with_parent)
         flying: dict[Future[str], Cell] = {}
         try:
-            while waiting or flying:
-                while waiting and len(flying) < workers:
-                    cell = waiting.pop(0)
-                    flying[pool.submit(work, out, cell)] = cell
+            while queue or flying:
+                while queue and len(flying) < at_once:
+                    flying[pool.submit(work, out, queue[0])] = queue[0]  # raises when a worker has died meanwhile
+                    queue.pop(0)
                 ended, _ = wait(flying, timeout=LOOK, return_when=FIRST_COMPLETED)
                 for future in ended:
-                    cell = flying[future]
                     error = future.result()
-                    del flying[future]
-                    yield cell, error
+                    yield flying.pop(future), error
                 yield None, ""
             pool.shutdown()
         except BrokenProcessPool:
-            for cell in flying.values():
-                deaths[cell.ident] += 1
+            pool.shutdown()  # from here on no worker writes, and every future is settled
+            alone = len(flying) == 1
+            for future, cell in flying.items():
+                if future.exception() is None:  # it had ended before
+                    yield cell, future.result()
+                    continue
+                deaths[cell.ident] += alone
                 if deaths[cell.ident] < RETRIES:
-                    waiting.insert(0, cell)
+                    note(out, cell, "interrupted")
+                    suspects.append(cell)
                     continue
                 error = f"its process died {RETRIES} times; out of memory?"
                 note(out, cell, "failed", error=error)

@@ -1,13 +1,16 @@
 """What a suite file may say, checked before anything runs; every mistake with its line."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from seal_eval.errors import SealError, nearest
+from seal_eval.errors import SealError, nearest, whole_number
 from seal_eval.suite.yaml_lines import Lines, read_yaml
 from seal_eval.tunespec import TuneSpec
+
+if TYPE_CHECKING:
+    from seal_eval.heads import HeadsSpec
 
 Size = Annotated[int, Field(ge=1, strict=True)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
@@ -126,7 +129,38 @@ def _said(error: Any) -> str:
 
 
 def tune_spec(given: dict[str, Any]) -> TuneSpec:
-    """The tuning that an entry of `adapters` asks for. Raises SealError for an unknown setting."""
-    if unknown := given.keys() - TuneSpec.__dataclass_fields__.keys():
-        raise SealError(f"tuning has no setting '{min(unknown)}'{nearest(min(unknown), TuneSpec.__dataclass_fields__)}")
-    return TuneSpec(**given)
+    """The tuning that an entry of `adapters` asks for. Raises SealError for an unknown setting, task or method to run on."""
+    from seal_eval.methods import method_of
+    from seal_eval.tasks import get_task
+
+    _known("tuning", given, TuneSpec)
+    spec = TuneSpec(**given)
+    for task, _ in spec.mixture():
+        get_task(task)
+    method_of(spec.on)
+    return spec
+
+
+def heads_spec(given: dict[str, Any]) -> "HeadsSpec":
+    """The map that an entry of `heads` asks for. Raises SealError for an unknown setting or task, and a value that it cannot have."""
+    from seal_eval.heads import HeadsSpec
+    from seal_eval.tasks import get_task
+
+    _known("a map of heads", given, HeadsSpec)
+    spec = HeadsSpec(**given)
+    get_task(spec.task)
+    for name, least in (("length", 1), ("samples", 1), ("seed", 0)):
+        whole_number("a map of heads", name, getattr(spec, name), least)
+    if not isinstance(spec.sweep, bool):
+        raise SealError(f"a map of heads: sweep is {spec.sweep!r}, must be true or false")
+    return spec
+
+
+def _known(what: str, given: dict[str, Any], spec: Any) -> None:
+    """Raise for a key that is no setting of `spec`, and for a name that is no text."""
+    fields = spec.__dataclass_fields__
+    if unknown := given.keys() - fields.keys():
+        raise SealError(f"{what} has no setting '{min(unknown)}'{nearest(min(unknown), fields)}")
+    for key in ("task", "on", "system"):
+        if not isinstance(given.get(key, ""), str):
+            raise SealError(f"{what}: {key} is {given[key]!r}, must be text")

@@ -1,5 +1,6 @@
 """A suite under way, seen from outside: what is done, what runs, what failed."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,3 +48,18 @@ def _alive(out: Path) -> bool:
             return False
     except Timeout:
         return True
+    except OSError:  # somebody else's folder, or a read-only one
+        return _held(out / LOCK)
+
+
+def _held(lock: Path) -> bool:
+    """As who may only read the lock's file can tell; where that cannot be told, no."""
+    with suppress(OSError, ImportError):  # ImportError: not on Windows
+        import fcntl
+
+        with lock.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+    return False

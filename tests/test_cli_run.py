@@ -1,0 +1,64 @@
+"""`seal-eval run`: lm-eval's --config file, and the recorded command."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from seal_eval.errors import SealError
+from seal_eval.models import resolve
+from seal_eval.run import command, run
+
+from conftest import seal_eval
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model_args: pretrained=./nowhere,method=plain\ntasks: seal_lines", "model './nowhere' is no folder here"),
+        ("model_args: {pretrained: ./nowhere}\ntasks: seal_lines", "model './nowhere' is no folder here"),
+        ("model_args: [pretrained]", "config.yaml: model_args is ['pretrained'], must be a mapping or text"),
+        ("modle_args: {pretrained: x}", "config.yaml: unknown key 'modle_args'; did you mean 'model_args'?"),
+        ("model_args: {a", "config.yaml"),
+        ("- a", "config.yaml"),
+        (None, "config.yaml does not exist; name a YAML file"),
+    ],
+)
+def test_config_files(tmp_path, text, message):
+    file = tmp_path / "config.yaml"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(SealError) as caught:
+        run(["--config", str(file)])
+    assert message in str(caught.value) and len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("home", "said", "recorded"),
+    [
+        ("/", "pretrained=owner/name", "pretrained=owner/name"),
+        ("/home/al", "pretrained=/home/alice/m", "pretrained=/home/alice/m"),
+        ("/home/al", "pretrained=/home/al/m,adapter=/home/al/a", "pretrained=~/m,adapter=~/a"),
+        ("/home/al", "/mnt/home/al/m", "/mnt/home/al/m"),
+        ("/home/al", "/home/al", "~"),
+        ("/home/a.l", "/home/aal/m", "/home/aal/m"),
+        ("/home/al", "/home/al b/m", "'/home/al b/m'"),
+        ("/home/al", '{"pretrained": "/home/al/m"}', """'{"pretrained": "~/m"}'"""),
+    ],
+)
+def test_the_home_folder_is_not_recorded(monkeypatch, home, said, recorded):
+    monkeypatch.setenv("HOME", home)
+    assert command(["--model_args", said]) == f"seal-eval run --model_args {recorded}"
+
+
+def test_a_recorded_command_can_be_repeated(tmp_path, tiny_folder, monkeypatch):
+    home = tiny_folder.parent
+    monkeypatch.setenv("HOME", str(home))
+    assert resolve(f"~/{tiny_folder.name}") == str(tiny_folder)
+    said = ["--model_args", f"pretrained={tiny_folder}", "--tasks", "seal_lines", "--device", "cpu"]
+    said += ["--metadata", '{"lengths": [400], "num_samples": 1}', "--output_path", str(tmp_path / "out")]
+    folder = Path(seal_eval("run", *said).stdout.splitlines()[-1])
+    (recorded,) = folder.glob("command_*.txt")
+    words = shlex.split(recorded.read_text())
+    assert f"pretrained=~/{tiny_folder.name}" in words
+    assert "this run was finished before" in seal_eval(*words[1:]).stderr

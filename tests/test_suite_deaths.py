@@ -1,0 +1,69 @@
+"""Workers that die: no cell is lost, and none is blamed for another's deaths."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from seal_eval.suite import execute
+from seal_eval.suite.cells import Cell, state_of
+
+
+def cell(name):
+    return Cell(name, 0, name, name, "run", "m", "auto", {}, 1, 1)
+
+
+def work(out, cell):
+    """Stands for a cell's work in the worker: what it does is its name's first word."""
+    with (out / cell.label).open("a") as file:
+        file.write("begun\n")
+    what = cell.label.split()[0]
+    if what == "dies":
+        time.sleep(0.3)  # with the others in flight
+        os.kill(os.getpid(), signal.SIGKILL)
+    if what == "leaves":  # dies when it has ended, as by a late signal
+        threading.Timer(0.3, os._exit, [1]).start()
+    if what == "lasts":
+        time.sleep(1)
+    return ""
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """[(cell, its error), …] in the order in which they ended."""
+    monkeypatch.setattr(execute, "work", work)
+
+    def run(*names, workers, pause=0.0):
+        ended = []
+        for done, error in execute._local(tmp_path, [cell(name) for name in names], workers):
+            if done:
+                ended.append((done.label, error))
+                time.sleep(pause)
+        return ended
+
+    return run
+
+
+def begun(out, name):
+    return Path(out / name).read_text().count("begun")
+
+
+def test_a_cell_is_not_lost_between_two_looks(run):
+    """The worker is dead when the next cell is handed to it."""
+    assert run("leaves first", "good", "leaves last", workers=1, pause=1.5) == [("leaves first", ""), ("good", ""), ("leaves last", "")]
+
+
+def test_the_cells_beside_a_dying_one_are_whole(run, tmp_path):
+    ended = dict(run("lasts 1", "dies", "lasts 2", "lasts 3", "good 4", "good 5", workers=4))
+    assert ended.pop("dies") == "its process died 3 times; out of memory?"
+    assert ended == dict.fromkeys(["lasts 1", "lasts 2", "lasts 3", "good 4", "good 5"], "")
+    assert begun(tmp_path, "dies") == 1 + execute.RETRIES and begun(tmp_path, "lasts 1") == 2
+    assert state_of(tmp_path, cell("dies"))["state"] == "failed"
+
+
+def test_a_cell_alone_is_tried_three_times(run, tmp_path):
+    assert run("dies", "good", workers=1) == [("dies", "its process died 3 times; out of memory?"), ("good", "")]
+    assert begun(tmp_path, "dies") == execute.RETRIES
