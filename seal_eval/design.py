@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from seal_eval.errors import SealError
-from seal_eval.records import by_method, by_model, check_baseline, check_versions, models, pair
+from seal_eval.records import by_method, by_model, check_baseline, check_sources, check_versions, models, pair
 from seal_eval.stats.choice import even, repeats
 from seal_eval.stats.layout import Array, layout
 from seal_eval.types import Record, Run
@@ -51,6 +51,7 @@ def designs(runs: list[Run], baseline: str = "") -> list[Design]:
     that cannot be paired, naming the first.
     """
     check_versions(runs)
+    check_sources(runs)
     names = models(runs)
     per_model = {name: by_method(runs, name) for name in names}
     if len(names) > 1 and all(len(table) == 1 for table in per_model.values()):
@@ -66,6 +67,7 @@ def design_of(runs: list[Run], model: str, baseline: str = "plain") -> Design:
     """The design of one model's methods. Raises as `designs`."""
     mine = [run for run in runs if run.model == model]
     check_versions(mine)
+    check_sources(mine)
     return _design(by_method(mine, model), model, baseline)
 
 

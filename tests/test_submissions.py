@@ -12,7 +12,7 @@ from seal_eval.compare import compare
 from seal_eval.design import design_of
 from seal_eval.errors import SealError
 from seal_eval.files import sha256
-from seal_eval.leaderboard.checking import check
+from seal_eval.leaderboard.checking import check, check_all
 from seal_eval.leaderboard.submissions import scrub, scrubbed, submit, write_manifest
 from seal_eval.records import load_runs
 
@@ -230,6 +230,14 @@ def test_broken_packages_are_named(packed, tiny_folder, tmp_path):
     refused("link", link, "is a link")
     refused("path", path, "holds an absolute path, '/home/ann/secret'")
     assert "holds no submission.json" in seal_eval("check", tmp_path / "schema" / file.parent, code=1).stderr
+
+
+def test_results_beside_submissions(packed, results, tiny_folder, tmp_path):
+    """A site is built from all of them."""
+    shutil.copytree(packed, tmp_path / "all" / "packed")
+    shutil.copytree(results, tmp_path / "all" / "loose")
+    with pytest.raises(SealError, match=r"loose/.*results_.*json belongs to no submission"):
+        check_all(tmp_path / "all", str(tiny_folder))
 
 
 def test_not_over_something(results, packed):
