@@ -67,7 +67,7 @@ def main() -> None:
         total += lines + needle
         row = f"{n:>8}{shape.cache(n) / 1e9:>7.1f} GB{at_once:>9}{read:>8.1f} s{lines / 60:>8.1f} min{needle / 60:>9.1f} min"
         print(row)
-    methods = ("plain", "SEAL-C", "LoRA", "YaRN", "YaRN + SEAL-C", "rule")
+    methods = ("plain", "SEAL-C", "LoRA", "YaRN", "YaRN + SEAL-C")
     hours = total * len(methods) / 3600
     print(f"{len(methods)} checkpoints × 2 tasks × {len(LENGTHS)} lengths = {len(methods) * 2 * len(LENGTHS)} cells: ", end="")
     print(f"{hours:.0f} node-hours, {hours / nodes:.1f} h on {nodes} nodes")

@@ -110,22 +110,11 @@ def _check_samples(run: Run, file: str, tokenizer: str) -> int:
     task = file.removeprefix("samples_").removesuffix(".gz").removesuffix(".jsonl").removesuffix(f"_{stamp}")
     base = base_task(task)
     assert base  # load_runs reads no other
-    data = read_json(run.folder / results)
-    with reading(run.folder / results):
-        config = data["configs"][task]
-        refuse_own_files(str(run.folder / results), task, config)
-        said = config.get("metadata") or {}
-        metadata = {key: said[key] for key in said if key in (*known_keys(), *KEPT)}
-        metadata |= {"max_length": data.get("max_length") or metadata.get("max_length")}
-    for key in ("pretrained", "tokenizer"):  # it may have come with the submission
-        if not tokenizer and Path(str(metadata.get(key) or "/dev/null")).is_dir():
-            raise SealError(f"{run.folder / results}: {key}={metadata[key]} is also a folder here; pass --tokenizer with what you trust")
-    if tokenizer:
-        metadata |= {"tokenizer": tokenizer, "pretrained": tokenizer}
+    metadata = _metadata(run.folder / results, task, tokenizer)
     frame = load_frame(read_spec(base, metadata))
     every = [dict(doc) for doc in documents(base, **metadata)["test"]]
     wanted = {str(doc["sample_id"]): doc for doc in every}
-    left = {str(doc["sample_id"]) for doc in _asked(every, data["config"].get("limit"))}
+    left = {str(doc["sample_id"]) for doc in _asked(every, run.config.get("limit"))}
     n = 0
     with open_lines(run.folder / file) as lines:
         for n, line in enumerate(lines, 1):
@@ -145,10 +134,26 @@ def _check_samples(run: Run, file: str, tokenizer: str) -> int:
                 raise SealError(f"{where}: prompt_hash of sample {name} is not its prompt's")
             left.discard(name)
     if left:
-        raise SealError(
-            f"{run.folder / file}: lacks {len(left)} of the samples that {base} builds, first {min(left)}; publish all that were asked"
-        )
+        lacks = f"lacks {len(left)} of the samples that {base} builds, first {min(left)}"
+        raise SealError(f"{run.folder / file}: {lacks}; publish all that were asked")
     return n
+
+
+def _metadata(results: Path, task: str, tokenizer: str) -> dict[str, Any]:
+    """What the task is built from: the run's settings, as far as they need no files that came with the submission."""
+    data = read_json(results)
+    with reading(results):
+        config = data["configs"][task]
+        refuse_own_files(str(results), task, config)
+        said = config.get("metadata") or {}
+        found = {key: said[key] for key in said if key in (*known_keys(), *KEPT)}
+        found |= {"max_length": data.get("max_length") or found.get("max_length")}
+    if tokenizer:
+        return found | {"tokenizer": tokenizer, "pretrained": tokenizer}
+    for key in ("pretrained", "tokenizer"):
+        if found.get(key) and Path(str(found[key])).is_dir():
+            raise SealError(f"{results}: {key}={found[key]} is also a folder here; pass --tokenizer with what you trust")
+    return found
 
 
 def _asked(every: list[dict[str, Any]], limit: float | None) -> list[dict[str, Any]]:
