@@ -8,7 +8,7 @@ keys. All parts share one softmax. Queries are taken in blocks: memory grows lin
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
@@ -16,9 +16,11 @@ import torch
 
 from seal_eval.errors import SealError
 from seal_eval.fused import Merged, pieces, usable
-from seal_eval.rope import frequency_names, rotary_modules
+from seal_eval.turning import Frequencies, turn
 
 BLOCK = 256  # queries at a time
+TOKENS, FURTHER = 4, 5  # that are read alone, at position 0 and so much further on
+TOLERANCE = 0.1  # of the largest key: rounding to bf16 stays well below, another rotation well above
 _names = count()
 
 
@@ -41,19 +43,21 @@ class Part:
 def attention_in_parts(model: Any, parts: Sequence[Part], plain_up_to: int) -> Iterator[Any]:
     """Inside the block every layer with full attention attends by `parts`; layers with a sliding window as before.
 
-    Texts of at most `plain_up_to` tokens are left to the model's own attention. Raises SealError for a model without rotary
-    embeddings, with interleaved ones, or whose attention cannot be exchanged.
+    Texts of at most `plain_up_to` tokens are left to the model's own attention. A layer that does not rotate its keys has no distances to
+    change: there only which pairs count does. Raises SealError for a model without rotary embeddings, with others than in halves of the
+    first channels, or whose attention cannot be exchanged.
     """
-    frequencies = _frequencies(model)
     check_attends_fully(model)
+    frequencies = Frequencies(model)
+    still = unturned_layers(model, frequencies)
+    unshifted = [replace(part, shift_query=None, shift_key=None) for part in parts]
 
     def attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[torch.Tensor, None]:
         if slides(module, kwargs) or key.shape[2] <= plain_up_to:
             return plain_attention(module, query, key, value, attention_mask, **kwargs), None
-        if kwargs.get("s_aux") is not None:
-            raise SealError(f"{type(model).__name__} has attention sinks of its own; this method cannot attend for it")
         scaling = kwargs.get("scaling") or query.shape[-1] ** -0.5
-        out = _in_parts(query, key, value, attention_mask, parts, frequencies, scaling, kwargs.get("softcap"))
+        mine = unshifted if module in still else parts
+        out = _in_parts(query, key, value, attention_mask, mine, frequencies().to(key.device), scaling, kwargs.get("softcap"))
         return out.transpose(1, 2).contiguous(), None
 
     with attention_function(model, attend):
@@ -79,6 +83,41 @@ def attention_function(model: Any, function: Callable[..., Any]) -> Iterator[Any
         config._attn_implementation = before
         AttentionInterface._global_mapping.pop(name, None)
         AttentionMaskInterface._global_mapping.pop(name, None)
+
+
+def unturned_layers(model: Any, frequencies: Frequencies) -> set[Any]:
+    """The attention modules with full attention whose keys do not depend on the position at all (NoPE: SmolLM3, EXAONE 4).
+
+    A few tokens are read at two places, each alone, so that nothing but their keys differs: all others must be turned from one to the
+    other by `turn`. Raises SealError where they are not: interleaved or complex channels (Cohere, Llama 4), rotated channels that do not
+    come first (DeepSeek).
+    """
+    for kind in {type(m).__module__ for m in model.modules()}:
+        rotate = getattr(sys.modules.get(kind), "rotate_half", None)
+        if rotate is not None and rotate(torch.arange(4.0)).tolist() != [-2.0, -3.0, 0.0, 1.0]:
+            raise SealError(f"{type(model).__name__} interleaves its rotary channels; this method knows only halves")
+    seen: dict[Any, torch.Tensor] = {}
+
+    def look(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[torch.Tensor, None]:
+        if not slides(module, kwargs):
+            seen[module] = key.detach().float()
+        return plain_attention(module, query, key, value, attention_mask, **kwargs), None
+
+    tokens = torch.arange(1, TOKENS + 1, device=model.device).repeat_interleave(2)[:, None]
+    places = torch.tensor([0, FURTHER], device=model.device).repeat(TOKENS)[:, None]
+    with torch.no_grad(), attention_function(model, look):
+        model(input_ids=tokens, position_ids=places, use_cache=False)
+    still = set()
+    for module, key in seen.items():
+        here, there = key[0::2], key[1::2]  # [TOKENS, n_kv_heads, 1, head_dim]
+        turned = float((turn(here, torch.tensor([FURTHER], device=key.device), frequencies().to(key.device)) - there).abs().max())
+        same, most = float((here - there).abs().max()), TOLERANCE * float(there.abs().max())
+        if same < turned and same <= most:
+            still.add(module)
+        elif not turned <= most:
+            what = "rotates its keys otherwise than in halves of its first channels"
+            raise SealError(f"{type(model).__name__} {what}; choose another method")
+    return still
 
 
 def plain_attention(module: Any, query: Any, key: Any, value: Any, mask: Any, **kwargs: Any) -> torch.Tensor:
@@ -162,12 +201,21 @@ def _fused(block: Block, v: torch.Tensor, i: torch.Tensor, scaling: float) -> to
 
 
 def slides(module: Any, kwargs: dict[str, Any]) -> bool:
-    """True for a layer that attends within a sliding window; its cache holds no more."""
+    """True for a layer that attends within a sliding window; its cache holds no more. Full layers may name the window all the same."""
+    if (own := getattr(module, "is_sliding", None)) is not None:
+        return bool(own)
+    kinds, at = getattr(getattr(module, "config", None), "layer_types", None), getattr(module, "layer_idx", None)
+    if kinds and at is not None:
+        return bool(kinds[at] == "sliding_attention")
     return bool(kwargs.get("sliding_window") or getattr(module, "sliding_window", None))
 
 
 def check_attends_fully(model: Any) -> None:
-    """Raise for a model all of whose layers attend within a sliding window: there is nothing a method could change."""
+    """Raise for a model all of whose layers attend within a sliding window, where there is nothing a method could change, and for one
+    with attention sinks of its own (gpt-oss), which no exchanged attention would see.
+    """
+    if any(isinstance(getattr(module, "sinks", None), torch.Tensor) for module in model.modules()):
+        raise SealError(f"{type(model).__name__} has attention sinks of its own; this method cannot attend for it")
     config = model.config.get_text_config()
     window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
     kinds = getattr(config, "layer_types", None) or (["sliding_attention"] if window else ["full_attention"])
@@ -186,23 +234,3 @@ def query_positions(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor |
     """[batch, n_queries] positions, 0 for the first token after the padding (and for padding)."""
     at = torch.arange(query.shape[2], device=key.device) + key.shape[2] - query.shape[2]
     return (at[None] - padding(key, mask)[:, None]).clamp(min=0)
-
-
-def turn(x: torch.Tensor, by: torch.Tensor, frequencies: torch.Tensor) -> torch.Tensor:
-    """Rotate the first rotary_dim channels of x [..., n, head_dim] by `by` [n] positions more; computed in fp32."""
-    angle = by.float()[:, None] * frequencies  # [n, rotary_dim / 2]
-    cos, sin = angle.cos().repeat(1, 2), angle.sin().repeat(1, 2)
-    d = cos.shape[-1]
-    rotated = x[..., :d].float()
-    half = torch.cat((-rotated[..., d // 2 :], rotated[..., : d // 2]), -1)
-    return torch.cat(((rotated * cos + half * sin).to(x.dtype), x[..., d:]), -1)
-
-
-def _frequencies(model: Any) -> torch.Tensor:
-    (_, _, module), *_ = rotary_modules(model)
-    for kind in {type(m).__module__ for m in model.modules()}:
-        rotate = getattr(sys.modules.get(kind), "rotate_half", None)
-        if rotate is not None and rotate(torch.arange(4.0)).tolist() != [-2.0, -3.0, 0.0, 1.0]:
-            raise SealError(f"{type(model).__name__} interleaves its rotary channels; this method knows only halves")
-    frequencies: torch.Tensor = getattr(module, frequency_names(module)[0])
-    return frequencies.float()

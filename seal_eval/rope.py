@@ -17,8 +17,8 @@ Parameters = dict[str, Any]  # transformers' rope_parameters of one kind of laye
 def rotary_rebuilt(model: Any, change: Callable[[Parameters], Parameters]) -> Iterator[list[nn.Module]]:
     """Inside the block the model's rotary embeddings are built from `change(parameters)`; yields them.
 
-    Layers with a sliding window keep theirs (Gemma 3 has parameters per layer type). Raises SealError for a model without
-    rotary embeddings.
+    Layers with a sliding window keep theirs where the model has parameters per layer type (Gemma 3), and share the change where all layers
+    have one embedding. Raises SealError for a model without rotary embeddings.
     """
     found = rotary_modules(model)
     made: list[nn.Module] = []
