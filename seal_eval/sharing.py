@@ -12,6 +12,7 @@ from seal_eval.types import Method
 LEAST, FEW = 32, 8  # a prompt starts anew that has fewer tokens in common, or less than one in FEW: reading on costs attention a mask
 PIECE = 2048  # tokens read at once behind others: few, because the mask hides half of what a piece computes among its own
 REST = 256  # tokens that prompts answered together may each have after what they share
+FOLLOWING = {"dynamic", "longrope"}  # rotary embeddings whose frequencies depend on how long a text is
 SHORT = 512  # tokens up to which prompts that share nothing are padded and read as a batch
 TOGETHER = 32768  # tokens of prompts read one by one whose replies are written together, all caches being held
 
@@ -206,17 +207,25 @@ def parts(items: list[int], size: int) -> list[list[int]]:
 def why_not(model: Any, method: Method) -> str:
     """The reason why prompts cannot share a cache, '' when they can.
 
-    The method must say that it keeps no state of a prompt (`shares_prefix`), and every layer must keep all of its keys: what a sliding
-    window or a recurrent layer has let go cannot be cut back to.
+    The method must say that it keeps no state of a prompt (`shares_prefix`), keys must be rotated alike in texts of every length, and every
+    layer must keep all of its keys: what a sliding window or a recurrent layer has let go cannot be cut back to.
     """
     if not shares_prefix(method):
         return "the method does not say that prompts can share a cache (shares_prefix)"
+    if kinds := sorted(rope_types(model) & FOLLOWING):
+        return f"the model's rotary frequencies follow each prompt's length ({', '.join(kinds)})"
     try:
         layers = DynamicCache(config=model.config).layers
     except (AttributeError, TypeError, ValueError) as error:
         return f"the model's cache is of another kind ({error})"
     others = {type(layer).__name__ for layer in layers if type(layer) is not DynamicLayer}
     return f"the model has layers that let go of keys ({', '.join(sorted(others))})" if others else ""
+
+
+def rope_types(model: Any) -> set[str]:
+    """transformers' kinds of rotary embedding that a model has; some have one per layer type."""
+    found = [getattr(getattr(module, "config", None), "rope_parameters", None) or {} for module in model.modules()]
+    return {str(one["rope_type"]) for own in found for one in (own, *own.values()) if isinstance(one, dict) and "rope_type" in one}
 
 
 def shares_prefix(method: Method) -> bool:

@@ -124,9 +124,16 @@ class Needle:
         return build_all(start, self.name, length, n)
 
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
-        """1 when the first values of the reply, as many as are expected, are the expected ones, in any order."""
-        unlisted = re.sub(r"(?:^|(?<=\s))\d{1,2}[.)]\s", " ", reply)  # "1. 4187321": the number of a list's line is no value
-        found = read(unlisted, kind_of(doc["targets"][0]), skip=doc["keys"])
+        """1 when the first values of the reply, as many as are expected, are the expected ones, in any order.
+
+        The numbers of a text have as many digits each: what else a reply counts or lists ("the 4 numbers are", "1: 4187321") is no value,
+        unless there is nothing else.
+        """
+        unlisted = re.sub(r"(?:^|(?<=\s))\d{1,2}[.)]\s", " ", reply)
+        kind, target = kind_of(doc["targets"][0]), doc["targets"][0]
+        found = read(unlisted, kind, skip=doc["keys"])
+        if kind == "number":
+            found = [value for value in found if len(value) == len(target)] or found
         return judge(reply, doc, found, lambda value: value in doc["input"], "wrong needle")
 
     def _sample(self, filler: Filler, pools: dict[Phrasing, Pool], i: int, depth: float, seed: int, part: Part) -> Sample:

@@ -58,6 +58,9 @@ def test_lines(reply, value, reason):
         ("The special numbers of the calm-otter are 4,187,321 and 7654321", 1, 1, "exact"), ("4187321 4187321 7654321", 1, 1, "exact"),
         ("4187321", 0, 0.5, "incomplete"), ("4187321, 2001199, 7654321", 0, 0.5, "incomplete"), ("2001199 1112223 4187321 7654321", 0, 0, "wrong needle"),
         ("1234567 and 4187320", 0, 0, "not found"), ("none", 0, 0, "unparsable"),
+        ("The 2 special numbers of the calm-otter are 4187321 and 7654321.", 1, 1, "exact"), ("**1.** 7654321\n**2.** 4187321", 1, 1, "exact"),
+        ("1: 7654321\n2: 4187321", 1, 1, "exact"), ("The 2 numbers are 2001199 and 7654321", 0, 0.5, "incomplete"),
+        ("50125 and 99887", 0, 0, "not found"), ("1. I'm sorry, I cannot help with that", 0, 0, "refused"),
     ],
 )  # fmt: skip
 def test_several_needles(reply, value, recall, reason):

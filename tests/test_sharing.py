@@ -146,6 +146,13 @@ def test_who_shares_and_who_says_why_not():
     plain = take_method({})[1]
     assert why_not(tiny_model(), plain) == ""
     assert "let go of keys" in why_not(tiny_model("gemma2"), plain)
+    for kind, own in (
+        ("dynamic", {}),
+        ("longrope", {"short_factor": [1.0] * 8, "long_factor": [4.0] * 8, "original_max_position_embeddings": 128}),
+    ):
+        follows = tiny_model(rope_parameters={"rope_type": kind, "rope_theta": 1e4, "factor": 4.0, **own})
+        assert why_not(follows, plain) == f"the model's rotary frequencies follow each prompt's length ({kind})"
+    assert why_not(tiny_model(rope_parameters={"rope_type": "linear", "rope_theta": 1e4, "factor": 4.0}), plain) == ""
     assert "shares_prefix" in why_not(tiny_model(), take_method({"method": "dynamic_ntk"})[1])
     both = take_method({"method": "ntk+self_extend", "neighbours": 64} | {"factor": 2.0})
     assert shares_prefix(both[1])
