@@ -84,11 +84,13 @@ CLAIMS = (
     ), suite="smollm2-beyond"),
     Claim("reasons", (
         *((f"tuned at 600 tokens, asked at {n:,}", C600, LORA600, at("seal_lines", n)) for n in ASKED),
+        ("the three together", C600, LORA600, lines),
         *((f"tuned at 2,048 tokens, asked at {n:,}", C2048, LORA2048, at("seal_lines", n)) for n in ASKED),
+        ("the three together", C2048, LORA2048, lines),
     ), as_good=True, suite="smollm2-tuning"),
-    Claim("learning", (
-        ("SEAL-C tuned at 2,048 tokens against 600", C2048, C600, lines),
-        ("LoRA tuned at 2,048 tokens against 600", LORA2048, LORA600, lines),
+    Claim("shorter", (
+        *((f"tuned at 2,048 tokens, lines, {n:,}", C2048, PLAIN, at("seal_lines", n)) for n in ASKED),
+        ("tuned at 2,048 tokens against at 600, the three together", C2048, C600, lines),
     ), suite="smollm2-tuning"),
 )  # fmt: skip
 
