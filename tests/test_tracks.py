@@ -47,6 +47,28 @@ def test_other_cells_are_boards_of_their_own(runs):
     )
 
 
+def otherwise(run):
+    """The run as another suite has it that asks more on a record: samples of the same names, other prompts."""
+    return replace(run, run_id=f"a{run.run_id}", records=tuple(replace(r, prompt_hash=f"a{r.prompt_hash}") for r in run.records))
+
+
+def test_cells_asked_twice_are_two(runs):
+    """Sample ids do not say how many questions a record has; the same cells asked otherwise are not the same."""
+    lines = [replace(cut(run, lambda r: r.task == "seal_lines"), run_id=f"l{run.run_id}") for run in runs]
+    found = {design.name: design for design in designs(in_tracks([*runs, *map(otherwise, lines)]))}
+    assert {name: design.tasks for name, design in found.items()} == {
+        "tiny-llama · seal_lines, seal_needle, 400–700 tokens": ("seal_lines", "seal_needle"),
+        "tiny-llama · seal_lines, 400–700 tokens": ("seal_lines",),
+    }
+    assert {design.methods for design in found.values()} == {("plain", "seal")}
+    found = [design.name for design in designs(in_tracks([*runs, *map(otherwise, runs)]))]
+    assert found == [f"tiny-llama · seal_lines, seal_needle, 400–700 tokens, {number}" for number in (1, 2)]
+    assert in_tracks(runs) == runs
+    alone = [otherwise(run) if run.method == "seal" else run for run in runs]
+    with pytest.raises(SealError, match="has another prompt or target in seal"):
+        designs(in_tracks(alone))
+
+
 def test_tracks_of_one_length_are_named_by_task(runs):
     short = [cut(run, lambda r: r.length == 400) for run in runs if run.records[0].length == 400]
     split = [
