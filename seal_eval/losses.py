@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from seal_eval.prompts import Frame
+from seal_eval.sharing import FOLLOWING, rope_types
 from seal_eval.text import prose
 from seal_eval.types import Sample
 
@@ -46,10 +47,12 @@ def answered(model: Any, frame: Frame, sample: Sample) -> tuple[float, bool]:
 def answered_in_turn(model: Any, frame: Frame, samples: Sequence[Sample]) -> list[bool]:
     """For each sample what `answered` says of its answer; tokens that a prompt shares with the one before are not read again.
 
-    For samples that ask several questions of one record, and methods whose cached keys stay valid (all but dynamic_ntk).
+    For samples that ask several questions of one record. Where rotary frequencies follow a text's length, each sample is read whole.
     """
     from transformers import DynamicCache
 
+    if rope_types(model) & FOLLOWING:
+        return [answered(model, frame, sample)[1] for sample in samples]
     found: list[bool] = []
     cache = DynamicCache(config=model.config)
     before: list[int] = []

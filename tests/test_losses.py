@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from seal_eval.losses import answer_loss, answered, answered_in_turn, prose_kl, prose_pieces, read_prose
+from seal_eval.losses import answer_logits, answer_loss, answered, answered_in_turn, prose_kl, prose_pieces, read_prose
 from seal_eval.methods import method_of
 from seal_eval.prompts import Frame
 from seal_eval.tasks import get_task
@@ -46,6 +46,26 @@ def test_questions_of_one_record_share_its_tokens(tokenizer, method):
         assert answered_in_turn(model, frame, samples) == alone and any(alone) and not all(alone)
         hook.remove()
     assert [n > 300 for n in read] == [True, False, False, False] * 2
+
+
+def test_questions_are_read_whole_where_frequencies_follow_the_length(tokenizer):
+    """A record with a short answer within the window, the same one with a long answer beyond it: the keys of one are not the other's."""
+    frame = Frame(tokenizer)
+    samples = replace(get_task("seal_lines"), questions_per_record=2).build(frame, 500, 2, 0)
+    window = len(frame.encode(samples[0].input, samples[0].prefix)[1]["input_ids"]) + 5
+    rope = {"rope_type": "longrope", "rope_theta": 1e4, "factor": 4.0, "original_max_position_embeddings": window}
+    model = tiny_model("llama", rope_parameters=rope | {"short_factor": [1.0] * 8, "long_factor": [4.0] * 8})
+    digits = tokenizer.convert_tokens_to_ids(list("0123456789"))
+    with torch.no_grad():  # it says digits only
+        model.lm_head.weight[[i for i in range(1000) if i not in digits]] = 0
+    for i, size in enumerate((3, 40)):
+        said = ["0"] * size
+        for t in range(size):  # its own answer, token by token, in a text of the final length
+            samples[i] = replace(samples[i], answer="".join(said))
+            with torch.no_grad():
+                said[t] = tokenizer.decode(answer_logits(model, frame, samples[i])[0][0, t].argmax())
+        samples[i] = replace(samples[i], answer="".join(said))
+    assert answered_in_turn(model, frame, samples) == [answered(model, frame, sample)[1] for sample in samples] == [True, True]
 
 
 def test_kl_by_hand(tokenizer):

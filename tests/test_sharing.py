@@ -74,6 +74,36 @@ def test_same_replies(kind, name, tmp_path):
     assert read_shared < 0.5 * read_alone and read_together < 0.6 * read_alone
 
 
+@pytest.mark.parametrize("kind", ["dynamic", "longrope"])
+def test_prompts_are_read_whole_where_frequencies_follow_their_length(kind, tmp_path, tokenizer):
+    """Some prompts within the window and some beyond, in an engine that would share and read in pieces of 50 tokens."""
+    from lm_eval.api.instance import Instance
+
+    from seal_eval.engine import SealLM
+
+    factors = {"short_factor": [1.0] * 8, "long_factor": [4.0] * 8, "original_max_position_embeddings": 150} if kind == "longrope" else {}
+    rope = {"rope_type": kind, "rope_theta": 1e4, "factor": 4.0, **factors}
+    tiny_model(rope_parameters=rope, max_position_embeddings=150).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    options = {"until": ["</s>"], "do_sample": False, "max_gen_toks": 8}
+    draw = random.Random(0)
+    words = [tokenizer.decode([i]) for i in draw.choices(range(300, 1000), k=300)]
+    texts = ["".join(words[:n] + draw.choices(words, k=20)) for n in (30, 90, 250) for _ in range(4)]
+
+    def said(**more):
+        engine = SealLM(pretrained=str(tmp_path), device="cpu", max_length=1000, prefill_chunk=50, **more)
+        read = []
+        engine._model.register_forward_pre_hook(lambda _, args, kwargs: read.append(kwargs["input_ids"].shape[1]), with_kwargs=True)
+        asked = [Instance("generate_until", {}, (text, dict(options)), 0, metadata=("street", i, 1)) for i, text in enumerate(texts)]
+        found = engine.generate_until(asked, disable_tqdm=True)
+        return found, sorted(n for n in read if n > 1), engine.unshared
+
+    (replies, read, why), (apart, alone, _) = said(), said(share_prefixes=False)
+    assert replies == apart and len(set(replies)) > 3
+    assert read == alone and len(read) == len(texts) and read[0] < 150 < read[-1]
+    assert kind in why
+
+
 def test_batches():
     asked = prompts()
     alone = [part for part, shared in batches(asked, [0] * 17, 1, True) if shared]
