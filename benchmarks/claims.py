@@ -48,7 +48,7 @@ def at(task: str, *lengths: int) -> Callable[[Record], bool]:
     return lambda record: record.task == task and (not lengths or record.length in lengths)
 
 
-lines = at("seal_lines")
+every_line = at("seal_lines")
 EXTENSIONS = {
     "linear": "linear", "NTK": "ntk", "YaRN": "yarn", "Self-Extend": "self_extend", "dual chunks": "dual_chunk",
 }  # fmt: skip
@@ -78,19 +78,19 @@ CLAIMS = (
         ("first of five topics", C, PLAIN, at("seal_longeval_topics")),
     ), as_good=True),
     Claim("extension", (
-        ("SEAL-C alone against plain, beyond the window", "seal", PLAIN, lines),
-        *((f"{name} + SEAL-C against {name} alone", f"{method}+seal", method, lines) for name, method in EXTENSIONS.items()),
-        *((f"{name} + SEAL-C against SEAL-C alone", f"{method}+seal", "seal", lines) for name, method in EXTENSIONS.items()),
+        ("SEAL-C alone against plain, beyond the window", "seal", PLAIN, every_line),
+        *((f"{name} + SEAL-C against {name} alone", f"{method}+seal", method, every_line) for name, method in EXTENSIONS.items()),
+        *((f"{name} + SEAL-C against SEAL-C alone", f"{method}+seal", "seal", every_line) for name, method in EXTENSIONS.items()),
     ), suite="smollm2-beyond"),
     Claim("reasons", (
         *((f"tuned at 600 tokens, asked at {n:,}", C600, LORA600, at("seal_lines", n)) for n in ASKED),
-        ("the three together", C600, LORA600, lines),
+        ("the three together", C600, LORA600, every_line),
         *((f"tuned at 2,048 tokens, asked at {n:,}", C2048, LORA2048, at("seal_lines", n)) for n in ASKED),
-        ("the three together", C2048, LORA2048, lines),
+        ("the three together", C2048, LORA2048, every_line),
     ), as_good=True, suite="smollm2-tuning"),
     Claim("shorter", (
         *((f"tuned at 2,048 tokens, lines, {n:,}", C2048, PLAIN, at("seal_lines", n)) for n in ASKED),
-        ("tuned at 2,048 tokens against at 600, the three together", C2048, C600, lines),
+        ("tuned at 2,048 tokens against at 600, the three together", C2048, C600, every_line),
     ), suite="smollm2-tuning"),
 )  # fmt: skip
 

@@ -14,7 +14,7 @@ import torch
 
 from seal_eval import __version__
 from seal_eval.adapters import input_times
-from seal_eval.errors import SealError
+from seal_eval.errors import SealError, whole_number
 from seal_eval.files import new_folder, read_json, write_json, write_text
 from seal_eval.losses import answer_loss
 from seal_eval.models import load_model, resolve, source
@@ -30,13 +30,20 @@ MAP = "heads.json"
 
 @dataclass(frozen=True)
 class HeadsSpec:
-    """What a map of heads depends on, besides the model's weights."""
+    """What a map of heads depends on, besides the model's weights. Raises SealError for an unknown task and a value it cannot have."""
 
     task: str = "seal_lines"
     length: int = 600  # in the task's unit
     samples: int = 4
     seed: int = 0
     sweep: bool = True  # also the exact effect of each head's removal
+
+    def __post_init__(self) -> None:
+        get_task(self.task)
+        for name, least in (("length", 1), ("samples", 1), ("seed", 0)):
+            whole_number("a map of heads", name, getattr(self, name), least)
+        if not isinstance(self.sweep, bool):
+            raise SealError(f"a map of heads: sweep is {self.sweep!r}, must be true or false")
 
 
 def head_map(model_name: str, spec: HeadsSpec, out: Path) -> dict[str, Any]:
@@ -47,13 +54,10 @@ def head_map(model_name: str, spec: HeadsSpec, out: Path) -> dict[str, Any]:
     """
     from seal_eval.leaderboard.figures import THEMES, head_picture
 
-    if spec.samples < 1:
-        raise SealError(f"samples is {spec.samples}, must be at least 1")
-    task = get_task(spec.task)
     with new_folder(out) as folder:
         model, tokenizer = load_model(model_name)
         frame = Frame(tokenizer)
-        samples = task.build(frame, spec.length, spec.samples, spec.seed, part="tune")
+        samples = get_task(spec.task).build(frame, spec.length, spec.samples, spec.seed, part="tune")
         gradient = by_gradient(model, frame, samples)
         found: dict[str, Any] = {
             "seal_eval": __version__, "model": model_name, "model_source": source(resolve(model_name)), **asdict(spec),

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from seal_eval.prompts import Frame
-from seal_eval.sharing import FOLLOWING, rope_types
+from seal_eval.rope import following_length
 from seal_eval.text import prose
 from seal_eval.types import Sample
 
@@ -51,7 +51,7 @@ def answered_in_turn(model: Any, frame: Frame, samples: Sequence[Sample]) -> lis
     """
     from transformers import DynamicCache
 
-    if rope_types(model) & FOLLOWING:
+    if following_length(model):
         return [answered(model, frame, sample)[1] for sample in samples]
     found: list[bool] = []
     cache = DynamicCache(config=model.config)

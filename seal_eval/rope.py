@@ -54,6 +54,13 @@ def rotary_modules(model: Any) -> list[tuple[nn.Module, str, Any]]:
     return found
 
 
+def following_length(model: Any) -> list[str]:
+    """The model's kinds of rotary embedding (some have one per layer type) whose frequencies depend on how long a text is."""
+    found = [getattr(getattr(module, "config", None), "rope_parameters", None) or {} for module in model.modules()]
+    kinds = {str(one["rope_type"]) for own in found for one in (own, *own.values()) if isinstance(one, dict) and "rope_type" in one}
+    return sorted(kinds & {"dynamic", "longrope"})
+
+
 def frequency_names(module: nn.Module) -> list[str]:
     """The buffers that hold the frequencies of layers with full attention, as they are used."""
     return [n for n, _ in module.named_buffers(recurse=False) if "inv_freq" in n and "original" not in n and "sliding" not in n]

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
+from seal_eval.rope import following_length
 from seal_eval.types import Method
 
 LEAST, FEW = 32, 8  # a prompt starts anew that has fewer tokens in common, or less than one in FEW: reading on costs attention a mask
 PIECE = 2048  # tokens read at once behind others: few, because the mask hides half of what a piece computes among its own
 REST = 256  # tokens that prompts answered together may each have after what they share
-FOLLOWING = {"dynamic", "longrope"}  # rotary embeddings whose frequencies depend on how long a text is
 SHORT = 512  # tokens up to which prompts that share nothing are padded and read as a batch
 TOGETHER = 32768  # tokens of prompts read one by one whose replies are written together, all caches being held
 
@@ -212,7 +212,7 @@ def why_not(model: Any, method: Method) -> str:
     """
     if not shares_prefix(method):
         return "the method does not say that prompts can share a cache (shares_prefix)"
-    if kinds := sorted(rope_types(model) & FOLLOWING):
+    if kinds := following_length(model):
         return f"the model's rotary frequencies follow each prompt's length ({', '.join(kinds)})"
     try:
         layers = DynamicCache(config=model.config).layers
@@ -220,12 +220,6 @@ def why_not(model: Any, method: Method) -> str:
         return f"the model's cache is of another kind ({error})"
     others = {type(layer).__name__ for layer in layers if type(layer) is not DynamicLayer}
     return f"the model has layers that let go of keys ({', '.join(sorted(others))})" if others else ""
-
-
-def rope_types(model: Any) -> set[str]:
-    """transformers' kinds of rotary embedding that a model has; some have one per layer type."""
-    found = [getattr(getattr(module, "config", None), "rope_parameters", None) or {} for module in model.modules()]
-    return {str(one["rope_type"]) for own in found for one in (own, *own.values()) if isinstance(one, dict) and "rope_type" in one}
 
 
 def shares_prefix(method: Method) -> bool:

@@ -130,7 +130,8 @@ class Needle:
         unless there is nothing else.
         """
         unlisted = re.sub(r"(?:^|(?<=\s))\d{1,2}[.)]\s", " ", reply)
-        kind, target = kind_of(doc["targets"][0]), doc["targets"][0]
+        target = doc["targets"][0]
+        kind = kind_of(target)
         found = read(unlisted, kind, skip=doc["keys"])
         if kind == "number":
             found = [value for value in found if len(value) == len(target)] or found
