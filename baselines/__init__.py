@@ -1,1 +1,208 @@
-"""Methods, one file each; the file's name is the method's."""
+"""Names → methods (ours, installed plugins, files), composition, and settings → a method object."""
+
+import dataclasses
+import difflib
+import importlib.util
+import json
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any, ClassVar
+
+from seal_eval.core.errors import SealError, nearest
+from seal_eval.core.types import Method
+
+GROUP = "seal_eval.baselines"  # entry points of plugins: name = "package.module:Class"
+ONCE = ("rope", "attention", "weights")  # at most one method of a composition changes each of these
+
+
+def method_names() -> list[str]:
+    """Every method: a file's presence in baselines/ registers it under its name; installed plugins beside them."""
+    return sorted({*_built_in(), *_plugins()})
+
+
+def source_package(name: str) -> str:
+    """The distribution that a method comes from."""
+    return "seal-eval" if name in _built_in() else _owner(_plugins()[name][0])
+
+
+def get_method(name: str) -> type[Method]:
+    """The dataclass of a method: a name ('seal'), or 'path/to/file.py:Class'.
+
+    Raises SealError for an unknown name, a plugin that hides another, and one that fails on import or is no method.
+    """
+    if ".py:" in name:
+        return _checked(name, _from_file(name))
+    built_in, plugins = _built_in(), _plugins()
+    if name in plugins:
+        owners = [_owner(point) for point in plugins[name]]
+        if name in built_in or len(owners) > 1:
+            raise SealError(
+                f"method '{name}' is claimed by {', '.join((['seal-eval'] if name in built_in else []) + owners)}; rename the plugin's"
+            )
+        try:
+            return _checked(name, plugins[name][0].load())
+        except SealError:
+            raise
+        except Exception as error:
+            raise SealError(f"method '{name}' of {owners[0]} fails on import: {type(error).__name__}: {error}") from error
+    if name not in built_in:
+        raise SealError(f"method '{name}' not found in seal_eval.baselines{nearest(name, method_names())}")
+    module = import_module(f"seal_eval.baselines.{name}")
+    (cls,) = (c for c in vars(module).values() if dataclasses.is_dataclass(c) and c.__module__ == module.__name__)
+    return cls  # type: ignore[return-value]
+
+
+def settings_of(name: str) -> list[dataclasses.Field[Any]]:
+    """The method's settings, in order."""
+    return list(dataclasses.fields(get_method(name)))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Composed:
+    """Several methods one inside the other, the first outermost."""
+
+    parts: tuple[tuple[str, Method], ...]
+
+    summary: ClassVar[str] = "several methods together"
+    citation: ClassVar[str] = ""
+
+    def about(self) -> dict[str, Any]:
+        """What its parts say of themselves, put together."""
+        found: dict[str, Any] = {}
+        for _, part in self.parts:
+            found |= getattr(part, "about", dict)()
+        return found
+
+    def window(self, trained: int) -> int:
+        """Tokens the model can read with all of them."""
+        for _, part in self.parts:
+            trained = extended(part, trained)
+        return trained
+
+    @contextmanager
+    def apply(self, model: Any) -> Iterator[Any]:
+        with ExitStack() as stack:
+            for _, part in self.parts:
+                stack.enter_context(part.apply(model))
+            yield model
+
+
+def extended(method: Method, trained: int) -> int:
+    """Tokens that a model of a trained window can read with the method: what its `window(trained)` says, if it has one."""
+    return int(getattr(method, "window", lambda n: n)(trained))
+
+
+def settings(method: Method) -> dict[str, Any]:
+    """A method's settings as they go into JSON; those of a composition under its parts' names."""
+    if isinstance(method, Composed):
+        return {f"{name}.{key}": value for name, part in method.parts for key, value in settings(part).items()}
+    return {f.name: getattr(method, f.name) for f in dataclasses.fields(method)}  # type: ignore[arg-type]
+
+
+def take_method(model_args: Mapping[str, Any], others: Collection[str] = ()) -> tuple[str, Method, dict[str, Any]]:
+    """(name, method, what is left) from lm-eval's model_args: `method` and the keys that are its settings are taken out.
+
+    `others` are keys of somebody else's, never misspelt ones. 'a+b' applies both; a setting that both have is written
+    'a.setting'. Raises SealError for an unknown method, a missing setting, a key that looks like a misspelt one, and a
+    composition that makes no sense.
+    """
+    name = str(model_args.get("method", "plain"))
+    names = name.split("+")
+    _check_composition(names)
+    fields = {part: settings_of(part) for part in names}
+    count = {f.name: sum(f.name in [g.name for g in fs] for fs in fields.values()) for fs in fields.values() for f in fs}
+    keys = {f"{part}.{f.name}": (part, f.name) for part, fs in fields.items() for f in fs}
+    keys |= {f.name: (part, f.name) for part, fs in fields.items() for f in fs if count[f.name] == 1}
+    if several := [key for key in model_args if count.get(key, 0) > 1]:
+        raise SealError(f"setting '{several[0]}' belongs to several parts of '{name}'; write {names[0]}.{several[0]}=… and so on")
+    rest = {key: value for key, value in model_args.items() if key not in keys and key != "method"}
+    for key in rest.keys() - set(others):
+        if close := difflib.get_close_matches(key, [*keys, "method"], n=1, cutoff=0.8):
+            raise SealError(f"unknown model argument '{key}' with method '{name}'; did you mean '{close[0]}'?")
+    given: dict[str, dict[str, Any]] = {part: {} for part in names}
+    for key, value in model_args.items():
+        if key in keys:
+            part, setting = keys[key]
+            given[part][setting] = value
+    made = tuple((part, _make(part, fields[part], given[part])) for part in names)
+    return name, made[0][1] if len(made) == 1 else Composed(made), rest
+
+
+def method_of(text: str) -> Method:
+    """The method of 'NAME[+NAME][,SETTING=VALUE…]'; '' is plain."""
+    name, _, rest = text.partition(",")
+    if not name:
+        return take_method({})[1]
+    from lm_eval.utils import simple_parse_args_string
+
+    _, method, left = take_method({"method": name, **simple_parse_args_string(rest)})
+    if left:
+        raise SealError(f"'{text}': method '{name}' has no setting {', '.join(left)}")
+    return method
+
+
+def _make(name: str, fields: list[dataclasses.Field[Any]], given: dict[str, Any]) -> Method:
+    for f in fields:
+        if f.name not in given and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
+            raise SealError(f"method '{name}' needs {f.name}=…; settings: {', '.join(g.name for g in fields)}")
+    method = get_method(name)(**given)
+    json.dumps(settings(method))  # the results keep them
+    return method
+
+
+def _check_composition(names: list[str]) -> None:
+    if len(names) == 1:
+        return
+    if len(set(names)) < len(names):
+        raise SealError(f"method '{'+'.join(names)}' names one method twice")
+    if "plain" in names:
+        raise SealError(f"method '{'+'.join(names)}': plain is the unchanged model, there is nothing to compose; leave it out")
+    kinds = [getattr(get_method(name), "changes", "") for name in names]
+    if "weights" in kinds and "scales" in kinds[: kinds.index("weights")]:
+        inner, outer = names[kinds.index("scales")], names[kinds.index("weights")]
+        raise SealError(f"method '{'+'.join(names)}': {inner} scales what {outer}'s projections are given; write {outer}+{inner}")
+    for what in ONCE:
+        both = [name for name, kind in zip(names, kinds, strict=True) if kind == what]
+        if len(both) > 1:
+            raise SealError(f"method '{'+'.join(names)}': {' and '.join(both)} both change the {what}; use one of them")
+
+
+def _built_in() -> list[str]:
+    return sorted(f.stem for f in Path(__file__).parent.glob("*.py") if f.stem != "__init__")
+
+
+def _plugins() -> dict[str, list[metadata.EntryPoint]]:
+    found: dict[str, list[metadata.EntryPoint]] = {}
+    for point in metadata.entry_points(group=GROUP):
+        found.setdefault(point.name, []).append(point)
+    return found
+
+
+def _owner(point: metadata.EntryPoint) -> str:
+    return point.dist.name if point.dist else point.value
+
+
+def _from_file(name: str) -> Any:
+    path, _, cls = name.rpartition(":")
+    if not Path(path).is_file():
+        raise SealError(f"method '{name}': no file {path}")
+    spec = importlib.util.spec_from_file_location(f"seal_eval_plugin_{Path(path).stem}", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise SealError(f"method '{name}': {path} fails on import: {type(error).__name__}: {error}") from error
+    if not hasattr(module, cls):
+        classes = [n for n, c in vars(module).items() if dataclasses.is_dataclass(c)]
+        raise SealError(f"method '{name}': {path} has no {cls}{nearest(cls, classes)}")
+    return getattr(module, cls)
+
+
+def _checked(name: str, cls: Any) -> type[Method]:
+    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls) and hasattr(cls, "apply")):
+        raise SealError(f"method '{name}': {cls!r} is no dataclass with apply(model)")
+    return cls  # type: ignore[return-value]

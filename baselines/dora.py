@@ -6,7 +6,7 @@ Liu et al. 2024, "DoRA: Weight-Decomposed Low-Rank Adaptation", arXiv 2402.09353
 from dataclasses import dataclass
 from typing import ClassVar
 
-from seal_eval.tuned import TunedLowRank
+from seal_eval.models.lora import TunedLowRank
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from seal_eval.attention import Part, attention_in_parts
-from seal_eval.errors import SealError, whole_number
-from seal_eval.rope import trained_window
+from seal_eval.core.errors import SealError, whole_number
+from seal_eval.models.attention import Part, attention_in_parts
+from seal_eval.models.rope import trained_window
 
 
 @dataclass(frozen=True)

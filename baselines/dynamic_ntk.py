@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from seal_eval.rope import check_factor, frequency_names, rotary_dim, rotary_rebuilt, trained_window
-from seal_eval.seams import text_config
+from seal_eval.models.modules import text_config
+from seal_eval.models.rope import check_factor, frequency_names, rotary_dim, rotary_rebuilt, trained_window
 
 
 @dataclass(frozen=True)

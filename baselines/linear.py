@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from seal_eval.rope import check_factor, rotary_rebuilt
+from seal_eval.models.rope import check_factor, rotary_rebuilt
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from seal_eval.attention import attention_function, check_attends_fully, plain_attention, query_positions, slides
-from seal_eval.rope import check_factor, trained_window
+from seal_eval.models.attention import attention_function, check_attends_fully, plain_attention, query_positions, slides
+from seal_eval.models.rope import check_factor, trained_window
 
 
 @dataclass(frozen=True)

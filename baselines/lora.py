@@ -6,7 +6,7 @@ Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", arXiv 2106
 from dataclasses import dataclass
 from typing import ClassVar
 
-from seal_eval.tuned import TunedLowRank
+from seal_eval.models.lora import TunedLowRank
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from seal_eval.errors import SealError, whole_number
+from seal_eval.core.errors import SealError, whole_number
+from seal_eval.core.files import MAP, read_json
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,9 @@ class Rule:
     def apply(self, model: Any) -> Iterator[Any]:
         import torch
 
-        from seal_eval.adapters import scaled
-        from seal_eval.files import reading
-        from seal_eval.heads import MAP, read_map
-        from seal_eval.seams import head_projections, in_features, n_heads
+        from seal_eval.core.files import reading
+        from seal_eval.models.adapters import scaled
+        from seal_eval.models.modules import head_projections, in_features, n_heads
 
         found = read_map(self.heads)
         with reading(Path(self.heads) / MAP):
@@ -60,3 +60,14 @@ class Rule:
             model, {name: row.repeat_interleave(in_features(m) // heads) for (name, m), row in zip(projections, rows, strict=True)}
         ):
             yield model
+
+
+def read_map(folder: str) -> dict[str, Any]:
+    """heads.json of a folder that `seal-eval heads` wrote."""
+    file = Path(folder) / MAP
+    if not file.is_file():
+        raise SealError(f"{folder} has no {MAP}; write one with seal-eval heads --out {folder}")
+    found = read_json(file)
+    if not isinstance(found, dict) or not isinstance(found.get("gradient"), list):
+        raise SealError(f"{file}: no 'gradient' in it; is it a map of heads?")
+    return found

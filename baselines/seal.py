@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from seal_eval.tuned import Tuned
+from seal_eval.models.adapters import Tuned
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Seal(Tuned):
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
-        from seal_eval.adapters import load_scales, scaled
+        from seal_eval.models.adapters import load_scales, scaled
 
         with scaled(model, load_scales(self.adapter, model)):
             yield model

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from seal_eval.errors import SealError
-from seal_eval.rope import check_factor, rotary_rebuilt, trained_window
+from seal_eval.core.errors import SealError
+from seal_eval.models.rope import check_factor, rotary_rebuilt, trained_window
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from seal_eval.errors import SealError
-from seal_eval.models import load_tokenizer, resolve
-from seal_eval.prompts import Frame
+from seal_eval.core.errors import SealError
+from seal_eval.models.hub import resolve
+from seal_eval.models.loading import load_tokenizer
+from seal_eval.prompts.prompt import Frame
 from seal_eval.tasks import tasks
 
 from tokenizers_made import made

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from seal_eval.compare import Row, method_rows
-from seal_eval.design import Design, designs
-from seal_eval.planning import from_pilot
-from seal_eval.reading import p_text, percent
-from seal_eval.records import load_runs
+from seal_eval.core.types import Estimate, Record, Run
+from seal_eval.results.compare import Row, method_rows
+from seal_eval.results.numbers import p_text, percent
+from seal_eval.results.paired import Design, designs
+from seal_eval.results.power import from_pilot
+from seal_eval.results.records import load_runs
 from seal_eval.stats import minimum_detectable
-from seal_eval.tuning import short_right
-from seal_eval.types import Estimate, Record, Run
+from seal_eval.tuning.tune import short_right
 
 PLAIN, C, H, LORA, DORA, RULE = "plain", "seal(seal-channel)", "seal(seal-head)", "lora", "dora", "rule"
 C600, C2048, LORA600, LORA2048 = "seal(seal-600)", "seal(seal-2048)", "lora(lora-600)", "lora(lora-2048)"

@@ -16,11 +16,11 @@ from typing import Any
 
 import torch
 
-from seal_eval.adapters import fold
-from seal_eval.engine import hardware
-from seal_eval.methods import method_of
-from seal_eval.models import forget_peak, load_model, peak_memory
-from seal_eval.seams import head_projections, in_features
+from seal_eval.baselines import method_of
+from seal_eval.harness.engine import hardware
+from seal_eval.models.adapters import fold
+from seal_eval.models.loading import forget_peak, load_model, peak_memory
+from seal_eval.models.modules import head_projections, in_features
 
 MODEL = "smollm2-135m-instruct"
 SHAPES = {  # hidden, inner, layers, heads

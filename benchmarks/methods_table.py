@@ -14,20 +14,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from seal_eval.cells import accuracy, difference
-from seal_eval.heads import HeadsSpec, head_map
-from seal_eval.losses import answered_in_turn
-from seal_eval.methods import method_of
-from seal_eval.models import load_model
-from seal_eval.names import safe
-from seal_eval.prompts import Frame
-from seal_eval.reading import p_text, percent
-from seal_eval.records import by_method, load_runs, pair
-from seal_eval.run import run
+from seal_eval.baselines import method_of
+from seal_eval.core.names import safe
+from seal_eval.harness.run import run
+from seal_eval.models.loading import load_model
+from seal_eval.prompts.prompt import Frame
+from seal_eval.results.depths import accuracy, difference
+from seal_eval.results.numbers import p_text, percent
+from seal_eval.results.records import by_method, load_runs, pair
 from seal_eval.stats import tango, wilson
 from seal_eval.tasks import get_task
-from seal_eval.tunespec import TuneSpec
-from seal_eval.tuning import short_right, tune
+from seal_eval.tuning.config import TuneSpec
+from seal_eval.tuning.head_importance import HeadsSpec, head_map
+from seal_eval.tuning.losses import answered_in_turn
+from seal_eval.tuning.tune import short_right, tune
 
 QUESTIONS = 20  # of a record beyond the window
 

@@ -7,8 +7,8 @@ import argparse
 import contextlib
 import sys
 
-from seal_eval.models import resolve
-from seal_eval.reading import percent
+from seal_eval.models.hub import resolve
+from seal_eval.results.numbers import percent
 from seal_eval.stats import wilson
 
 MODEL = "smollm2-135m-instruct"

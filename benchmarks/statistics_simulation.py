@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import binom, norm
 
-from seal_eval.leaderboard.figures import COLOURS, MARKS, THEMES
+from seal_eval.core.figure import THEMES
+from seal_eval.leaderboard.figures import COLOURS, MARKS
 from seal_eval.stats import (
     clopper_pearson,
     cluster_bootstrap,

@@ -14,11 +14,12 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
 
-from seal_eval.learning import learn
-from seal_eval.models import forget_peak, load_tokenizer, peak_memory, resolve
-from seal_eval.prompts import Frame
-from seal_eval.trainable import trainable
-from seal_eval.tunespec import TuneSpec
+from seal_eval.models.hub import resolve
+from seal_eval.models.loading import forget_peak, load_tokenizer, peak_memory
+from seal_eval.prompts.prompt import Frame
+from seal_eval.tuning.config import TuneSpec
+from seal_eval.tuning.loop import learn
+from seal_eval.tuning.parameters import trainable
 
 SHAPES: dict[str, dict[str, int]] = {
     "7b": {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 32},

@@ -14,16 +14,17 @@ from typing import Any
 
 import torch
 
-from seal_eval.cost import perplexity, short_answers
-from seal_eval.leaderboard.figures import THEMES, pareto
-from seal_eval.learning import learn
-from seal_eval.losses import answered
-from seal_eval.models import load_model
-from seal_eval.prompts import Frame
+from seal_eval.core.figure import THEMES
+from seal_eval.leaderboard.figures import pareto
+from seal_eval.models.loading import load_model
+from seal_eval.prompts.prompt import Frame
 from seal_eval.stats.intervals import wilson
 from seal_eval.tasks import get_task
-from seal_eval.trainable import trainable
-from seal_eval.tunespec import TuneSpec
+from seal_eval.tuning.config import TuneSpec
+from seal_eval.tuning.forgetting import perplexity, short_answers
+from seal_eval.tuning.loop import learn
+from seal_eval.tuning.losses import answered
+from seal_eval.tuning.parameters import trainable
 
 MODEL = "smollm2-135m-instruct"
 BASE = {"length": 600, "dtype": "bfloat16"}

@@ -64,7 +64,7 @@ def methods() -> str:
     """Every method's summary, settings and paper, from the methods themselves."""
     import dataclasses
 
-    from seal_eval.methods import get_method, method_names, settings_of
+    from seal_eval.baselines import get_method, method_names, settings_of
 
     rows = ["| method | what | settings and defaults | source |", "|---|---|---|---|"]
     for name in method_names():

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from seal_eval.cells import by_depth
-from seal_eval.compare import Comparison, OverLengths, Position, Row, compare, method_rows
-from seal_eval.design import Design, design_of
-from seal_eval.errors import SealError
-from seal_eval.pace import ALONE
-from seal_eval.records import by_method, models
+from seal_eval.core.errors import SealError
+from seal_eval.core.types import Estimate, Record, Run
+from seal_eval.harness.throughput import ALONE
+from seal_eval.results.compare import Comparison, OverLengths, Position, Row, compare, method_rows
+from seal_eval.results.depths import by_depth
+from seal_eval.results.paired import Design, design_of
+from seal_eval.results.records import by_method, models
 from seal_eval.stats import Rank
-from seal_eval.types import Estimate, Record, Run
 
 
 @dataclass(frozen=True)

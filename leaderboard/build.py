@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval import __version__
-from seal_eval.errors import SealError
-from seal_eval.files import LOCK, only_writer, write_text
+from seal_eval.core.errors import SealError
+from seal_eval.core.figure import THEMES, scale_picture, size_of
+from seal_eval.core.files import LOCK, only_writer, write_text
+from seal_eval.core.types import Run
 from seal_eval.leaderboard import samples
 from seal_eval.leaderboard.board import ModelBoard, TaskBlock, boards
 from seal_eval.leaderboard.columns import COLUMNS
 from seal_eval.leaderboard.exports import bibtex, model_index
-from seal_eval.leaderboard.figures import THEMES, curves, depth_curves, heatmap, pareto, scale_picture, size_of
+from seal_eval.leaderboard.figures import curves, depth_curves, heatmap, pareto
 from seal_eval.leaderboard.pages import Pages
-from seal_eval.records import load_runs
+from seal_eval.results.records import load_runs
+from seal_eval.results.splits import in_tracks
 from seal_eval.tasks import get_task
-from seal_eval.tracks import in_tracks
-from seal_eval.types import Run
 
 HERE = Path(__file__).parent
 MARKER = "site.txt"  # tells a folder of ours from somebody's documents, and our files in it from others
@@ -100,7 +101,7 @@ def _of_task(block: TaskBlock, baseline: str, theme: str) -> Iterator[tuple[str,
 
 def _downloads(found: list[ModelBoard]) -> Iterator[tuple[str, str]]:
     """The overview's numbers unrounded, and every comparison in full."""
-    from seal_eval.tables import as_text
+    from seal_eval.results.tables import as_text
 
     rows = [{column.key: column.value(entry) for column in COLUMNS} for board in found for entry in board.entries]
     yield "data/overview.json", _json(rows)

@@ -7,14 +7,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from seal_eval.documents import documents, load_frame
-from seal_eval.errors import SealError
-from seal_eval.files import LOCK, open_lines, read_json, reading, sha256
+from seal_eval.core.errors import SealError
+from seal_eval.core.files import LOCK, open_lines, read_json, reading, sha256
+from seal_eval.core.types import Run
+from seal_eval.harness.dataset import documents, load_frame
+from seal_eval.harness.task_config import known_keys, read_spec
 from seal_eval.leaderboard.submissions import MANIFEST, PATH, SCHEMA, claims, refuse_own_files, scrub, scrubbed
-from seal_eval.records import load_runs
-from seal_eval.spec import known_keys, read_spec
+from seal_eval.results.records import load_runs
 from seal_eval.tasks import base_task
-from seal_eval.types import Run
 
 KEPT = ("pretrained", "max_length", "add_bos_token", "chat_template_args", "enable_thinking")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from seal_eval.leaderboard.board import Entry
-from seal_eval.reading import p_text, percent, size
+from seal_eval.results.numbers import p_text, percent, size
 
 
 @dataclass(frozen=True)

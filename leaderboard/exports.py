@@ -3,9 +3,9 @@
 from typing import Any
 
 from seal_eval import __version__
+from seal_eval.core.types import Run
 from seal_eval.leaderboard.board import ModelBoard
-from seal_eval.tracks import GAP
-from seal_eval.types import Run
+from seal_eval.results.splits import GAP
 
 
 def model_index(run: Run, board: ModelBoard) -> str:

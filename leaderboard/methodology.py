@@ -4,7 +4,9 @@ import inspect
 from dataclasses import dataclass
 from typing import Any
 
-from seal_eval import cells, compare, stats
+from seal_eval import stats
+from seal_eval.results import compare
+from seal_eval.results import depths as cells
 from seal_eval.stats import choice, layout, position, ranking, resampling
 
 # what the pages show → the functions behind it, in the order of reading

@@ -5,17 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval import __version__
-from seal_eval.cells import DEPTH_EDGES
-from seal_eval.errors import SealError
+from seal_eval.baselines import get_method, settings_of, source_package
+from seal_eval.core.errors import SealError
+from seal_eval.core.types import Estimate, Run
 from seal_eval.leaderboard.board import ModelBoard, Pair, pairs
 from seal_eval.leaderboard.columns import COLUMNS
 from seal_eval.leaderboard.methodology import chapters
 from seal_eval.leaderboard.samples import chunk_of
-from seal_eval.methods import get_method, settings_of, source_package
-from seal_eval.reading import p_text, percent, size
-from seal_eval.tables import LENGTHS_NOTE, POSITION_NOTE
+from seal_eval.results.depths import DEPTH_EDGES
+from seal_eval.results.numbers import p_text, percent, size
+from seal_eval.results.tables import LENGTHS_NOTE, POSITION_NOTE
 from seal_eval.tasks import get_task
-from seal_eval.types import Estimate, Run
 
 HERE = Path(__file__).parent
 LISTED = 200  # discordant samples of a pair on its page; the rest are in the sample browser

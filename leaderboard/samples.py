@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from seal_eval.errors import SealError
-from seal_eval.files import open_lines
+from seal_eval.core.errors import SealError
+from seal_eval.core.files import open_lines
+from seal_eval.core.types import Record, Run
 from seal_eval.leaderboard.board import ModelBoard
-from seal_eval.types import Record, Run
 
 CHUNK = 100  # samples in a file
 PROMPT_ENDS = 1500  # characters shown of a prompt's beginning and end

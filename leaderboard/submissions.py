@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval import __version__
-from seal_eval.errors import SealError
-from seal_eval.files import new_folder, open_lines, read_json, sha256, write_json, write_text
-from seal_eval.records import load_runs
+from seal_eval.core.errors import SealError
+from seal_eval.core.files import new_folder, open_lines, read_json, sha256, write_json, write_text
+from seal_eval.core.types import Run
+from seal_eval.results.records import load_runs
 from seal_eval.tasks import base_task
-from seal_eval.types import Run
 
 SCHEMA = Path(__file__).parent / "schema" / "submission-1.json"
 MANIFEST = "submission.json"

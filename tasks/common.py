@@ -12,12 +12,12 @@ from functools import cache
 from itertools import accumulate
 from typing import Any, ClassVar
 
-from seal_eval.errors import SealError, whole_number
-from seal_eval.filling import Filler, TooShort, build_all
-from seal_eval.prompts import Frame
-from seal_eval.scores import judge
-from seal_eval.text import Part, part_of, words
-from seal_eval.types import Sample, Score
+from seal_eval.core.errors import SealError, whole_number
+from seal_eval.core.types import Sample, Score
+from seal_eval.prompts.corpus import Part, part_of, words
+from seal_eval.prompts.packing import Filler, TooShort, build_all
+from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.scoring import judge
 
 HEADER = (
     "Below is a numbered list of words. Some words appear much more often than the others. Memorize those that appear most often."

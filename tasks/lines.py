@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from seal_eval.errors import whole_number
-from seal_eval.filling import Filler, Pool, TooShort, build_all
-from seal_eval.prompts import Frame
-from seal_eval.scores import judge, read
-from seal_eval.text import Part, draw_keys, numbers
-from seal_eval.types import Sample, Score
+from seal_eval.core.errors import whole_number
+from seal_eval.core.types import Sample, Score
+from seal_eval.prompts.corpus import Part, draw_keys, numbers
+from seal_eval.prompts.packing import Filler, Pool, TooShort, build_all
+from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.scoring import judge, read
 
 HEADER = (
     "Below is a record of lines to remember. Every line starts with 'line <line index>' and ends with a '<REGISTER_CONTENT>', "

@@ -14,13 +14,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-from seal_eval.errors import SealError
-from seal_eval.longeval_files import Case, read_cases
-from seal_eval.prompts import Frame
-from seal_eval.scores import judge, last_digits, read, silence
+from seal_eval.core.errors import SealError
+from seal_eval.core.types import Sample, Score
+from seal_eval.prompts.corpus import Part, draw_keys, numbers, part_of
+from seal_eval.prompts.longeval_cases import Case, read_cases
+from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.scoring import judge, last_digits, read, silence
 from seal_eval.tasks.lines import HEADER, LINE, PREFIX, QUESTION
-from seal_eval.text import Part, draw_keys, numbers, part_of
-from seal_eval.types import Sample, Score
 
 CITATION = "Li et al. 2023, LongEval (LMSYS)"
 TOPICS_HEADER = (

@@ -13,13 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-from seal_eval.errors import SealError, nearest, whole_number
-from seal_eval.filling import Filler, Pool, build_all
-from seal_eval.haystack import sentences_from
-from seal_eval.prompts import Frame
-from seal_eval.scores import judge, read
-from seal_eval.text import Part, draw_keys, part_of
-from seal_eval.types import Sample, Score
+from seal_eval.core.errors import SealError, nearest, whole_number
+from seal_eval.core.types import Sample, Score
+from seal_eval.prompts.corpus import Part, draw_keys, part_of
+from seal_eval.prompts.haystack import sentences_from
+from seal_eval.prompts.packing import Filler, Pool, build_all
+from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.scoring import judge, read
 
 
 class Phrasing(NamedTuple):

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from seal_eval.errors import SealError, whole_number
-from seal_eval.filling import Filler, build_all
-from seal_eval.haystack import sentences_from
-from seal_eval.prompts import Frame
-from seal_eval.scores import judge, read
+from seal_eval.core.errors import SealError, whole_number
+from seal_eval.core.types import Sample, Score
+from seal_eval.prompts.corpus import Part, numbers, part_of
+from seal_eval.prompts.haystack import sentences_from
+from seal_eval.prompts.packing import Filler, build_all
+from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.scoring import judge, read
 from seal_eval.tasks.needle import spaced, spread
-from seal_eval.text import Part, numbers, part_of
-from seal_eval.types import Sample, Score
 
 HEADER = (
     "Chains of variable assignments are hidden in the following text. Track them: a variable that is assigned another variable holds "

@@ -16,7 +16,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"  # two workers with two threads each wait for each other
 
 
-LONG = ("test_quickstart", "test_recipes", "test_wheel", "test_docs", "test_tuning", "test_suite", "test_resume", "test_site_browser")
+LONG = ("test_quickstart", "test_recipes", "test_wheel", "test_docs", "test_tune", "test_suite", "test_resume", "test_site_browser")
 
 
 def pytest_collection_modifyitems(items):
@@ -29,7 +29,7 @@ def tokenizer_file(tmp_path_factory):
     """Byte-level BPE with single digits, trained on prose here and now."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-    from seal_eval.text import prose
+    from seal_eval.prompts.corpus import prose
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -109,9 +109,9 @@ def adapter(tmp_path_factory, tiny_folder):
     """An adapter of strong random scales for the tiny Llama."""
     import torch
 
-    from seal_eval.adapters import save_adapter
-    from seal_eval.models import load_model
-    from seal_eval.seams import head_projections, in_features
+    from seal_eval.models.adapters import save_adapter
+    from seal_eval.models.loading import load_model
+    from seal_eval.models.modules import head_projections, in_features
 
     model, _ = load_model(str(tiny_folder))
     generator = torch.Generator().manual_seed(3)

@@ -32,7 +32,7 @@ def child(argv: list[str], before: Callable[[], None] = lambda: None) -> int:
         os.dup2(said, 1)
         os.dup2(said, 2)
         before()
-        from seal_eval.run import run
+        from seal_eval.harness.run import run
 
         run(argv)
         code = 0
@@ -77,7 +77,7 @@ def main(wanted: int, model: str, work: Path, every: int = 1) -> None:
     """Kill until `wanted` kills are counted, then at every step (or each `every`-th) at which a run waits for the disk."""
     import torch
 
-    from seal_eval.run import run
+    from seal_eval.harness.run import run
 
     torch.set_num_threads(1)
     argv = ["--model_args", f"pretrained={model}", *TASKS, "--output_path"]

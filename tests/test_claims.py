@@ -41,7 +41,7 @@ def test_a_difference_counted_by_hand(against):
     """The mean over cells of the mean within each, without the project's reader and statistics."""
     from claims import C, compared, row, tuned
 
-    from seal_eval.records import load_runs
+    from seal_eval.results.records import load_runs
 
     ours, theirs = scores("seal", "seal-channel"), scores(*against)
     assert ours.keys() == theirs.keys() and sum(map(len, ours.values())) == 360

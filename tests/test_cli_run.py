@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from seal_eval.errors import SealError
-from seal_eval.models import resolve
-from seal_eval.run import command, run
+from seal_eval.core.errors import SealError
+from seal_eval.harness.run import command, run
+from seal_eval.models.hub import resolve
 
 from conftest import seal_eval
 

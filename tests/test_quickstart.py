@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from seal_eval.errors import SealError
-from seal_eval.models import resolve
+from seal_eval.core.errors import SealError
+from seal_eval.models.hub import resolve
 from seal_eval.quickstart import Plan, quickstart
-from seal_eval.records import load_runs
-from seal_eval.tunespec import TuneSpec
+from seal_eval.results.records import load_runs
+from seal_eval.tuning.config import TuneSpec
 
 from conftest import seal_eval
 

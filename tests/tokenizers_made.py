@@ -15,7 +15,7 @@ KINDS = ("bpe-digits", "unigram-bos", "llama2-like", "bytes", "superword")
 
 @cache
 def text():
-    from seal_eval.text import prose
+    from seal_eval.prompts.corpus import prose
 
     sentences = [s for d in prose("tune")[:3] for s in d.sentences]
     return [

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from seal_eval.seams import head_projections, in_features, n_heads
+from seal_eval.models.modules import head_projections, in_features, n_heads
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 import math
 
+from seal_eval.core.types import Estimate
 from seal_eval.stats.intervals import check_level
 from seal_eval.stats.layout import Values
 from seal_eval.stats.paired import restricted
-from seal_eval.types import Estimate
 
 
 def anytime(both: int, only_a: int, only_b: int, neither: int, level: float = 0.95) -> Estimate:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from seal_eval.core.types import Estimate
 from seal_eval.stats.anytime import anytime, anytime_documents
 from seal_eval.stats.clusters import sign_flip
 from seal_eval.stats.effective import clustered_difference, clustered_proportion
@@ -11,7 +12,6 @@ from seal_eval.stats.intervals import wilson
 from seal_eval.stats.layout import Array, Layout, Values, document_totals, layout
 from seal_eval.stats.paired import mcnemar, tango
 from seal_eval.stats.resampling import cluster_bootstrap
-from seal_eval.types import Estimate
 
 ALONE = "one document: it tells nothing of others"
 

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
+from seal_eval.core.types import Estimate
 from seal_eval.stats.intervals import check_level, z_of
 from seal_eval.stats.layout import Array, Layout, Values, layout, variance
 from seal_eval.stats.paired import tango_bounds
-from seal_eval.types import Estimate
 
 
 def clustered_proportion(scores: Values, documents: Values, cells: Values | None = None, level: float = 0.95) -> Estimate:

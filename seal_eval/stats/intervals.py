@@ -1,6 +1,6 @@
 """Intervals for one proportion."""
 
-from seal_eval.types import Estimate
+from seal_eval.core.types import Estimate
 
 
 def wilson(k: int, n: int, level: float = 0.95) -> Estimate:

@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
+from seal_eval.core.types import Estimate
 from seal_eval.stats.intervals import wilson
-from seal_eval.types import Estimate
 
 THRESHOLD = 0.856  # RULER's: Llama-2-7B-chat at 4K
 DRAWS = 4000

@@ -6,8 +6,8 @@ The table of pairs is always given as (both right, only A right, only B right, n
 import math
 from dataclasses import dataclass
 
+from seal_eval.core.types import Estimate
 from seal_eval.stats.intervals import check_level, wilson, z_of
-from seal_eval.types import Estimate
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from seal_eval.core.types import Estimate
 from seal_eval.stats.clusters import sign_flip
 from seal_eval.stats.intervals import check_level
 from seal_eval.stats.layout import Values, layout
 from seal_eval.stats.resampling import RESAMPLES, cluster_bootstrap
-from seal_eval.types import Estimate
 
 THIRDS = (1 / 3, 2 / 3)
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from seal_eval.core.types import Estimate
 from seal_eval.stats.intervals import check_level, z_of
 from seal_eval.stats.layout import Array, Layout, Values, layout, strays, variance
 from seal_eval.stats.paired import tango_bounds
-from seal_eval.types import Estimate
 
 RESAMPLES = 10_000
 MOST = 4096  # documents of a stratum that are drawn one by one; more are first put together at random into so many groups

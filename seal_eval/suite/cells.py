@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from seal_eval.errors import SealError, nearest
-from seal_eval.files import CARD, read_json, sha256, write_json
-from seal_eval.names import ENGINE, method_label, safe
+from seal_eval.core.errors import SealError, nearest
+from seal_eval.core.files import CARD, read_json, sha256, write_json
+from seal_eval.core.names import ENGINE, method_label, safe
 from seal_eval.suite.spec import Method, Model, Suite, heads_spec, read_suite, told, tune_spec
 
 STATE = "cells"  # folder of a suite's output with a file per cell
@@ -87,7 +87,7 @@ def _beside(file: Path, model: Model) -> Model:
 
 
 def _check_model(model: Model) -> None:
-    from seal_eval.models import resolve
+    from seal_eval.models.hub import resolve
 
     resolve(model.pretrained)
     if model.chat_template and not Path(model.chat_template).is_file():
@@ -98,7 +98,7 @@ def _check_model(model: Model) -> None:
 
 def _check_method(suite: Suite, model: Model, method: Method, out: Path) -> None:
     """Its settings, with what the suite makes first taken as made."""
-    from seal_eval.methods import take_method
+    from seal_eval.baselines import take_method
 
     if suite.engine != ENGINE:
         if method.method != "plain":
@@ -140,7 +140,7 @@ def _made(wave: int, model: Model, kind: str, name: str, work: dict[str, Any], o
 
 
 def _run(suite: Suite, model: Model, method: Method, task: Any, size: int, out: Path) -> Cell:
-    from seal_eval.spec import SIZE_KEYS, read_spec
+    from seal_eval.harness.task_config import SIZE_KEYS, read_spec
     from seal_eval.tasks import get_task
 
     args = {"pretrained": model.pretrained, "dtype": model.dtype, **model.args}
@@ -186,22 +186,22 @@ def _cell(
 def perform(work: dict[str, Any], kind: str) -> None:
     """Do a cell's work, in whatever process this is."""
     if kind == "run":
-        from seal_eval.run import run
+        from seal_eval.harness.run import run
 
         run([*work["argv"], "--metadata", json.dumps(work["metadata"]), *work["faster"], "--output_path", work["out"]])
         return
     if (Path(work["out"]) / CARD).is_file() or (Path(work["out"]) / "heads.json").is_file():
         return  # made before its state could be noted
     if kind == "template":
-        from seal_eval.templated import with_template
+        from seal_eval.models.chat_template import with_template
 
         with_template(work["model"], Path(work["template"]), Path(work["out"]))
     elif kind == "tune":
-        from seal_eval.tuning import tune
+        from seal_eval.tuning.tune import tune
 
         tune(work["model"], tune_spec(work["spec"]), Path(work["out"]))
     else:
-        from seal_eval.heads import head_map
+        from seal_eval.tuning.head_importance import head_map
 
         head_map(work["model"], heads_spec(work["spec"]), Path(work["out"]))
 

@@ -21,7 +21,7 @@ def suite(
     address: Annotated[str, typer.Option(help="Of the Ray cluster, such as auto.", show_default="one started here")] = "",
 ) -> None:
     """Run models × methods × tasks × sizes. What is done is skipped, what fails is noted and the rest goes on (exit status 1)."""
-    from seal_eval.errors import SealError
+    from seal_eval.core.errors import SealError
     from seal_eval.suite.cells import plan
     from seal_eval.suite.execute import run_suite
     from seal_eval.suite.spec import read_suite
@@ -52,7 +52,7 @@ def show_plan(asked: "Suite", cells: "list[Cell]", out: Path) -> None:
     """The cells, what each takes, and the sum."""
     from rich.table import Table
 
-    from seal_eval.progress import console
+    from seal_eval.core.progress import console
     from seal_eval.suite.cells import state_of
     from seal_eval.suite.estimate import estimate
 
@@ -74,7 +74,7 @@ def show_status(folder: Path) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from seal_eval.progress import console
+    from seal_eval.core.progress import console
     from seal_eval.suite.status import status as look
 
     name, cells = look(folder)

@@ -29,7 +29,7 @@ def shape(model: str) -> dict[str, Any]:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    from seal_eval.models import resolve
+    from seal_eval.models.hub import resolve
 
     config = AutoConfig.from_pretrained(resolve(model))
     with torch.device("meta"):
@@ -73,7 +73,7 @@ def machine(dtype: str) -> tuple[float, float]:
 
 def estimate(suite: Suite, cell: Cell) -> Estimate:
     """Arithmetic of reading (2 operations per parameter and token, 2 per layer, width and pair of tokens) and of writing (weights read)."""
-    from seal_eval.engine import PREFILL_CHUNK
+    from seal_eval.harness.engine import PREFILL_CHUNK
 
     if cell.kind == "template":
         return Estimate(0, 0, 0.0, 0.0)

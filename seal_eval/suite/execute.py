@@ -13,9 +13,9 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
-from seal_eval.errors import SealError
-from seal_eval.files import only_writer, write_json
-from seal_eval.progress import event, progress
+from seal_eval.core.errors import SealError
+from seal_eval.core.files import only_writer, write_json
+from seal_eval.core.progress import event, progress
 from seal_eval.suite.cells import PLAN, Cell, log_of, note, perform, replies, state_of
 from seal_eval.suite.spec import Suite
 

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from seal_eval.errors import SealError, nearest
+from seal_eval.core.errors import SealError, nearest
 from seal_eval.suite.yaml_lines import Lines, read_yaml
-from seal_eval.tunespec import TuneSpec
+from seal_eval.tuning.config import TuneSpec
 
 if TYPE_CHECKING:
-    from seal_eval.heads import HeadsSpec
+    from seal_eval.tuning.head_importance import HeadsSpec
 
 Size = Annotated[int, Field(ge=1, strict=True)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
@@ -130,7 +130,7 @@ def _said(error: Any) -> str:
 
 def tune_spec(given: dict[str, Any]) -> TuneSpec:
     """The tuning that an entry of `adapters` asks for. Raises SealError for an unknown setting, task or method to run on."""
-    from seal_eval.methods import method_of
+    from seal_eval.baselines import method_of
     from seal_eval.tasks import get_task
 
     _known("tuning", given, TuneSpec)
@@ -143,7 +143,7 @@ def tune_spec(given: dict[str, Any]) -> TuneSpec:
 
 def heads_spec(given: dict[str, Any]) -> "HeadsSpec":
     """The map that an entry of `heads` asks for. Raises SealError for an unknown setting or task, and a value that it cannot have."""
-    from seal_eval.heads import HeadsSpec
+    from seal_eval.tuning.head_importance import HeadsSpec
 
     _known("a map of heads", given, HeadsSpec)
     return HeadsSpec(**given)

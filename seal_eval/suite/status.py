@@ -6,8 +6,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from seal_eval.errors import SealError
-from seal_eval.files import LOCK, read_json, reading
+from seal_eval.core.errors import SealError
+from seal_eval.core.files import LOCK, read_json, reading
 from seal_eval.suite.cells import PLAN, note_of, replies_in
 
 

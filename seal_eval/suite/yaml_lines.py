@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from seal_eval.errors import SealError
+from seal_eval.core.errors import SealError
 
 LARGEST = 1 << 20  # bytes
 PLAIN = ("null", "bool", "int", "float", "str", "seq", "map")

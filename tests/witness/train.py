@@ -24,8 +24,8 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from seal_eval.prompts.corpus import words
 from seal_eval.tasks.lines import HEADER, LINE, PREFIX, QUESTION
-from seal_eval.text import words
 
 WINDOW = 256
 HIDDEN, LAYERS, HEADS, HEAD_DIM, BASE = 128, 3, 4, 64, 500.0

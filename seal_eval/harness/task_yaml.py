@@ -1,0 +1,90 @@
+"""The YAML files that tell lm-eval about the tasks, written from the tasks themselves: python -m seal_eval.harness.task_yaml FOLDER."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from seal_eval.core.types import Task
+from seal_eval.harness.metrics import SUMMARIES
+from seal_eval.harness.task_config import SIZE_KEYS, leaves
+from seal_eval.tasks import tasks
+
+VERSION = 2.0  # of the prompts: raise it when they change
+COMMON = "_common"  # no .yaml, so that lm-eval's index passes it by
+
+
+def files() -> dict[str, str]:
+    """File name → text: one file per task, per task and size, and per group of a size or a task."""
+    found = {COMMON: _common()}
+    groups: dict[str, list[str]] = {}
+    for name, task in tasks().items():
+        found[f"{name}.yaml"] = _text(_task(task))
+    for leaf, (name, size) in leaves().items():
+        task = tasks()[name]
+        config = {"include": f"{name}.yaml", "task": leaf, "tag": [], "metadata": {"version": VERSION, SIZE_KEYS[task.unit]: [size]}}
+        found[f"{leaf}.yaml"] = _text(config)
+        groups.setdefault(f"seal{size}" if task.unit == "tokens" else name.removeprefix("seal_"), []).append(leaf)
+    for group, members in groups.items():
+        mean = [{"metric": "acc", "aggregation": "mean", "weight_by_size": False}]
+        found[f"{group}.yaml"] = _text({"group": group, "task": members, "aggregate_metric_list": mean, "metadata": {"version": VERSION}})
+    return found
+
+
+def _common() -> str:
+    return _text({
+        "tag": "seal_eval",  # 'seal_*' unquoted in this repository's root becomes the folder's name
+        "custom_dataset": Function("seal_eval.harness.dataset.documents"),
+        "output_type": "generate_until",
+        "test_split": "test",
+        "doc_to_text": "input",
+        "doc_to_target": "answer",
+        "gen_prefix": "prefix",
+        "process_results": Function("seal_eval.harness.metrics.process_results"),
+        "num_fewshot": 0,
+        "metadata": {"version": VERSION},
+    })  # fmt: skip
+
+
+def _task(task: Task) -> dict[str, Any]:
+    mean = [{"metric": name, "aggregation": "mean", "higher_is_better": True} for name in ("acc", *task.metrics)]
+    summaries = [
+        {"metric": name, "aggregation": Function(f"seal_eval.harness.metrics.{name}"), "higher_is_better": True}
+        for summary in SUMMARIES
+        for name in (summary, summary + "_stderr")
+    ]
+    return {
+        "include": COMMON,
+        "task": task.name,
+        "dataset_kwargs": {"task": task.name},
+        "metric_list": mean + summaries,
+        "generation_kwargs": {"do_sample": False, "max_gen_toks": task.answer_tokens, "until": list(task.until)},
+    }
+
+
+class Function(str):
+    """A dotted name that lm-eval imports."""
+
+
+def _text(config: dict[str, Any]) -> str:
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        pass
+
+    Dumper.add_representer(Function, lambda dumper, name: dumper.represent_scalar("!function", str(name)))
+    return yaml.dump(config, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=130)
+
+
+def write(folder: Path) -> None:
+    """Write every file; those of tasks that are gone are removed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = files()
+    for file in folder.glob("*.yaml"):
+        if file.name not in wanted:
+            file.unlink()
+    for name, text in wanted.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

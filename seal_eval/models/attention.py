@@ -1,0 +1,236 @@
+"""Attention whose rotary distances are other than the tokens': the seam for Self-Extend, StreamingLLM, dual chunks.
+
+Queries and keys come rotated by their positions, and rotations compose: turning a query by a and a key by b more gives the score of the
+distance i + a - (j + b). So a part of the attention is two shifts and a rule which pairs it holds, and the cache keeps ordinary
+keys. All parts share one softmax. Queries are taken in blocks: memory grows linearly with length.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any
+
+import torch
+
+from seal_eval.core.errors import SealError
+from seal_eval.models.flash import Merged, pieces, usable
+from seal_eval.models.rotation import Frequencies, turn
+
+BLOCK = 256  # queries at a time
+TOKENS, FURTHER = 4, 5  # that are read alone, at position 0 and so much further on
+TOLERANCE = 0.1  # of the largest key: rounding to bf16 stays well below, another rotation well above
+_names = count()
+
+
+@dataclass(frozen=True)
+class Part:
+    """Pairs of query position i and key position j (int64 tensors that broadcast) and the distance they are scored at.
+
+    `holds(i, j)`: which pairs belong to the part; `keys(first, last)`: a range [low, high) outside of which no key pairs with queries
+    of those positions; `shift_query(i)`, `shift_key(j)`: added to the positions, None for nothing. The queries that a key pairs with are
+    consecutive.
+    """
+
+    holds: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+    keys: Callable[[int, int], tuple[int, int]]
+    shift_query: Callable[[torch.Tensor], torch.Tensor] | None = None
+    shift_key: Callable[[torch.Tensor], torch.Tensor] | None = None
+
+
+@contextmanager
+def attention_in_parts(model: Any, parts: Sequence[Part], plain_up_to: int) -> Iterator[Any]:
+    """Inside the block every layer with full attention attends by `parts`; layers with a sliding window as before.
+
+    Texts of at most `plain_up_to` tokens are left to the model's own attention. A layer that does not rotate its keys has no distances to
+    change: there only which pairs count does. Raises SealError for a model without rotary embeddings, with others than in halves of the
+    first channels, or whose attention cannot be exchanged.
+    """
+    check_attends_fully(model)
+    frequencies = Frequencies(model)
+    still = unturned_layers(model, frequencies)
+    unshifted = [replace(part, shift_query=None, shift_key=None) for part in parts]
+
+    def attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[torch.Tensor, None]:
+        if slides(module, kwargs) or key.shape[2] <= plain_up_to:
+            return plain_attention(module, query, key, value, attention_mask, **kwargs), None
+        scaling = kwargs.get("scaling") or query.shape[-1] ** -0.5
+        mine = unshifted if module in still else parts
+        out = _in_parts(query, key, value, attention_mask, mine, frequencies().to(key.device), scaling, kwargs.get("softcap"))
+        return out.transpose(1, 2).contiguous(), None
+
+    with attention_function(model, attend):
+        yield model
+
+
+@contextmanager
+def attention_function(model: Any, function: Callable[..., Any]) -> Iterator[Any]:
+    """Inside the block the model's attention is `function`, in transformers' form; masks are those of sdpa (boolean or None)."""
+    from transformers import AttentionInterface
+    from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
+
+    config = model.config.get_text_config()
+    if not getattr(type(model), "_supports_attention_backend", getattr(model, "_supports_attention_backend", False)):
+        raise SealError(f"{type(model).__name__} does not let its attention be exchanged; choose a method that does not change it")
+    name, before = f"seal_eval_{next(_names)}", config._attn_implementation
+    AttentionInterface.register(name, function)
+    AttentionMaskInterface.register(name, ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
+    try:
+        config._attn_implementation = name
+        yield model
+    finally:
+        config._attn_implementation = before
+        AttentionInterface._global_mapping.pop(name, None)
+        AttentionMaskInterface._global_mapping.pop(name, None)
+
+
+def unturned_layers(model: Any, frequencies: Frequencies) -> set[Any]:
+    """The attention modules with full attention whose keys do not depend on the position at all (NoPE: SmolLM3, EXAONE 4).
+
+    A few tokens are read at two places, each alone, so that nothing but their keys differs: all others must be turned from one to the
+    other by `turn`. Raises SealError where they are not: interleaved or complex channels (Cohere, Llama 4), rotated channels that do not
+    come first (DeepSeek).
+    """
+    for kind in {type(m).__module__ for m in model.modules()}:
+        rotate = getattr(sys.modules.get(kind), "rotate_half", None)
+        if rotate is not None and rotate(torch.arange(4.0)).tolist() != [-2.0, -3.0, 0.0, 1.0]:
+            raise SealError(f"{type(model).__name__} interleaves its rotary channels; this method knows only halves")
+    seen: dict[Any, torch.Tensor] = {}
+
+    def look(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[torch.Tensor, None]:
+        if not slides(module, kwargs):
+            seen[module] = key.detach().float()
+        return plain_attention(module, query, key, value, attention_mask, **kwargs), None
+
+    tokens = torch.arange(1, TOKENS + 1, device=model.device).repeat_interleave(2)[:, None]
+    places = torch.tensor([0, FURTHER], device=model.device).repeat(TOKENS)[:, None]
+    with torch.no_grad(), attention_function(model, look):
+        model(input_ids=tokens, position_ids=places, use_cache=False)
+    still = set()
+    for module, key in seen.items():
+        here, there = key[0::2], key[1::2]  # [TOKENS, n_kv_heads, 1, head_dim]
+        turned = float((turn(here, torch.tensor([FURTHER], device=key.device), frequencies().to(key.device)) - there).abs().max())
+        same, most = float((here - there).abs().max()), TOLERANCE * float(there.abs().max())
+        if same < turned and same <= most:
+            still.add(module)
+        elif not turned <= most:
+            what = "rotates its keys otherwise than in halves of its first channels"
+            raise SealError(f"{type(model).__name__} {what}; choose another method")
+    return still
+
+
+def plain_attention(module: Any, query: Any, key: Any, value: Any, mask: Any, **kwargs: Any) -> torch.Tensor:
+    """Plain attention: sdpa, or eager where scores are capped."""
+    from transformers import AttentionInterface
+
+    if kwargs.get("softcap") is not None:
+        modeling = sys.modules[type(module).__module__]
+        if mask is None:
+            n, m = query.shape[2], key.shape[2]
+            mask = torch.ones(n, m, dtype=torch.bool, device=query.device).tril(m - n)[None, None]
+        floor = torch.zeros((), dtype=query.dtype, device=query.device)
+        mask = floor.masked_fill(~mask, torch.finfo(query.dtype).min) if mask.dtype == torch.bool else mask
+        return modeling.eager_attention_forward(module, query, key, value, mask, **kwargs)[0]
+    return AttentionInterface()["sdpa"](module, query, key, value, mask, **kwargs)[0]
+
+
+def _in_parts(
+    query: torch.Tensor,  # [batch, n_heads, n_queries, head_dim], rotated by position
+    key: torch.Tensor,  # [batch, n_kv_heads, n_keys, head_dim], rotated by position
+    value: torch.Tensor,  # [batch, n_kv_heads, n_keys, value_dim]
+    mask: torch.Tensor | None,  # [batch, 1, n_queries, n_keys], True where allowed
+    parts: Sequence[Part],
+    frequencies: torch.Tensor,  # [rotary_dim / 2], radians per position
+    scaling: float,
+    softcap: float | None,
+) -> torch.Tensor:
+    """[batch, n_heads, n_queries, value_dim]"""
+    batch, n_heads, n_queries, _ = query.shape
+    n_keys, n_kv = key.shape[2], key.shape[1]
+    pad = padding(key, mask)
+    shared = bool((pad == pad[0]).all())
+    rows = [(slice(None), int(pad[0]))] if shared else [(slice(b, b + 1), int(pad[b])) for b in range(batch)]
+    out = query.new_zeros(batch, n_heads, n_queries, value.shape[-1])
+    for row, skip in rows:
+        k, v = key[row, :, skip:], value[row, :, skip:]
+        j = torch.arange(n_keys - skip, device=key.device)
+        turned = [turn(k, part.shift_key(j), frequencies) if part.shift_key else k for part in parts]
+        for start in range(max(n_queries - (n_keys - skip), 0), n_queries, BLOCK):
+            stop = min(start + BLOCK, n_queries)
+            i = torch.arange(start, stop, device=key.device) + (n_keys - skip - n_queries)
+            q = query[row, :, start:stop]
+            block = []
+            for part, k_turned in zip(parts, turned, strict=True):
+                low, high = part.keys(int(i[0]), int(i[-1]))
+                low, high = max(low, 0), min(high, int(i[-1]) + 1)
+                if low < high:
+                    q_turned = turn(q, part.shift_query(i), frequencies) if part.shift_query else q
+                    block.append((part, q_turned.unflatten(1, (n_kv, -1)), k_turned, low, high))
+            fused = softcap is None and usable(q, k, v)
+            mixed = _fused(block, v, i, scaling) if fused else _dense(block, v, i, j, scaling, softcap)
+            out[row, :, start:stop] = mixed.flatten(1, 2).to(out.dtype)
+    return out
+
+
+Block = Sequence[tuple[Part, torch.Tensor, torch.Tensor, int, int]]  # part, its queries and keys, first key and end
+
+
+def _dense(block: Block, v: torch.Tensor, i: torch.Tensor, j: torch.Tensor, scaling: float, softcap: float | None) -> torch.Tensor:
+    """All scores side by side under one softmax: [batch, n_kv_heads, group, n_queries, value_dim]. Differentiable."""
+    scores, values = [], []
+    for part, q, k, low, high in block:
+        score = q @ k[:, :, None, low:high].transpose(-1, -2) * scaling
+        if softcap is not None:
+            score = torch.tanh(score / softcap) * softcap
+        holds = part.holds(i[:, None], j[None, low:high]) & (j[None, low:high] <= i[:, None])
+        scores.append(score.masked_fill(~holds, float("-inf")))
+        values.append(v[:, :, None, low:high])
+    return torch.cat(scores, -1).float().softmax(-1).to(v.dtype) @ torch.cat(values, -2)
+
+
+def _fused(block: Block, v: torch.Tensor, i: torch.Tensor, scaling: float) -> torch.Tensor:
+    """As `_dense`, part by part, merged by their log-sum-exp; heads that share keys are rows of one product."""
+    merged = Merged()
+    for part, q, k, low, high in block:
+        rows = q.flatten(2, 3)
+        for first, end, allowed in pieces(part.holds, i, low, high):
+            again = None if allowed is None else allowed.repeat(q.shape[2], 1)
+            merged.add(rows, k[:, :, first:end], v[:, :, first:end], scaling, again)
+    return merged.out.unflatten(2, block[0][1].shape[2:4])
+
+
+def slides(module: Any, kwargs: dict[str, Any]) -> bool:
+    """True for a layer that attends within a sliding window; its cache holds no more. Full layers may name the window all the same."""
+    if (own := getattr(module, "is_sliding", None)) is not None:
+        return bool(own)
+    kinds, at = getattr(getattr(module, "config", None), "layer_types", None), getattr(module, "layer_idx", None)
+    if kinds and at is not None:
+        return bool(kinds[at] == "sliding_attention")
+    return bool(kwargs.get("sliding_window") or getattr(module, "sliding_window", None))
+
+
+def check_attends_fully(model: Any) -> None:
+    """Raise for a model all of whose layers attend within a sliding window, where there is nothing a method could change, and for one
+    with attention sinks of its own (gpt-oss), which no exchanged attention would see.
+    """
+    if any(isinstance(getattr(module, "sinks", None), torch.Tensor) for module in model.modules()):
+        raise SealError(f"{type(model).__name__} has attention sinks of its own; this method cannot attend for it")
+    config = model.config.get_text_config()
+    window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
+    kinds = getattr(config, "layer_types", None) or (["sliding_attention"] if window else ["full_attention"])
+    if all(kind == "sliding_attention" for kind in kinds):
+        raise SealError(f"{type(model).__name__}: every layer attends within a window of {window} tokens; this method needs full attention")
+
+
+def padding(key: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """[batch] tokens of left padding: positions start where the last query's row of the mask does."""
+    if mask is None:
+        return torch.zeros(key.shape[0], dtype=torch.int64, device=key.device)
+    return (~mask[:, 0, -1]).long().cumprod(-1).sum(-1)
+
+
+def query_positions(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """[batch, n_queries] positions, 0 for the first token after the padding (and for padding)."""
+    at = torch.arange(query.shape[2], device=key.device) + key.shape[2] - query.shape[2]
+    return (at[None] - padding(key, mask)[:, None]).clamp(min=0)

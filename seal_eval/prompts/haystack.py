@@ -1,0 +1,139 @@
+"""Haystacks: sentences to hide a needle among, and what each costs in tokens."""
+
+import hashlib
+import os
+import random
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seal_eval.core.errors import SealError
+from seal_eval.core.files import cache
+from seal_eval.prompts.corpus import Document, Part, part_of, prose, sentences
+from seal_eval.prompts.packing import SPARE
+from seal_eval.prompts.prompt import Frame
+
+# the repeated noise of Mohtashami & Jaggi 2023 and of RULER
+NOISE = ("The grass is green.", "The sky is blue.", "The sun is yellow.", "Here we go.", "There and back again.")
+PIECE = 200  # sentences of a user's text that belong to tuning or to evaluation together
+
+
+@dataclass(frozen=True)
+class Haystack:
+    """Texts end to end, with the token cost of each sentence. A sample reads on from a place of its own."""
+
+    ids: tuple[str, ...]  # of the texts
+    firsts: tuple[int, ...]  # index of each text's first sentence
+    sentences: tuple[str, ...]
+    costs: Any  # [n_sentences], tokens
+
+    def from_text(self, i: int, rng: random.Random, tokens: int) -> tuple[str, list[str], Any]:
+        """(id of the i-th text, sentences from a random place in its first half on, their costs).
+
+        Enough for `tokens` and some to choose from; goes on at the beginning when the end is reached, never twice round.
+        """
+        t = i % len(self.ids)
+        end = self.firsts[t + 1] if t + 1 < len(self.firsts) else len(self.sentences)
+        first = self.firsts[t] + rng.randrange(max((end - self.firsts[t]) // 2, 1))
+        spare = (2 if tokens > 2000 else 6) * SPARE
+        last = int(np.searchsorted(self._reach, self._reach[first] + tokens)) + spare
+        n = min(last - first + (tokens if last > len(self.sentences) else 0), len(self.sentences))
+        order = np.arange(first, first + n) % len(self.sentences)
+        return self.ids[t], [self.sentences[j] for j in order], self.costs[order]
+
+    @cached_property
+    def _reach(self) -> Any:
+        return np.cumsum(self.costs)
+
+
+def sentences_from(source: str, part: Part, frame: Frame, i: int, rng: random.Random, tokens: int) -> tuple[str | None, list[str], Any]:
+    """(id of the text or None for noise, sentences enough for `tokens`, their costs) of sample i. `source`: 'noise' or haystack()'s."""
+    if source == "noise":
+        return None, *noise(frame, tokens)
+    return haystack(source, part, frame).from_text(i, rng, tokens)
+
+
+def noise(frame: Frame, length: int) -> tuple[list[str], list[int]]:
+    """The five noise sentences over and over, enough for `length` tokens, and their costs."""
+    costs = frame.costs(NOISE, " ")
+    times = length // sum(costs) + 10
+    return list(NOISE) * times, costs * times
+
+
+@lru_cache(maxsize=4)
+def haystack(source: str, part: Part, frame: Frame) -> Haystack:
+    """`source`: 'prose' (the presidential addresses), a folder of .txt files, or 'datasets:ID' with a column `text`.
+
+    Tokenised once per tokenizer and kept in the cache.
+    """
+    texts = _texts(source, part)
+    lines = tuple(s for d in texts for s in d.sentences)
+    firsts, n = [], 0
+    for d in texts:
+        firsts.append(n)
+        n += len(d.sentences)
+    return Haystack(tuple(d.id for d in texts), tuple(firsts), lines, _costs(lines, frame))
+
+
+def _costs(lines: tuple[str, ...], frame: Frame) -> Any:
+    key = hashlib.sha256("\n".join((frame.fingerprint, *lines)).encode()).hexdigest()
+    file = cache() / "haystacks" / f"{key[:32]}.npy"
+    if file.is_file():
+        try:
+            costs = np.load(file)
+            if costs.shape == (len(lines),):
+                return costs
+        except (OSError, ValueError):  # damaged: made again
+            pass
+    costs = np.asarray(frame.costs(lines, " "), dtype=np.int64)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    scratch = file.with_name(f".{file.name}.{os.getpid()}.npy")
+    np.save(scratch, costs)
+    scratch.replace(file)
+    return costs
+
+
+def _texts(source: str, part: Part) -> tuple[Document, ...]:
+    if source == "prose":
+        return prose(part)
+    texts = _dataset(source.removeprefix("datasets:")) if source.startswith("datasets:") else _folder(Path(source))
+    pieces = []
+    for name, text in texts:
+        lines = sentences(text)
+        for k in range(0, len(lines), PIECE):
+            if part_of(f"{name}#{k // PIECE}") == part:
+                pieces.append(Document(f"{name}#{k // PIECE}", lines[k : k + PIECE]))
+    if not pieces:
+        raise SealError(
+            f"haystack {source} holds no text for {part}: {sum(len(t) for _, t in texts)} characters in {len(texts)} files; add text"
+        )
+    return tuple(pieces)
+
+
+def _folder(folder: Path) -> list[tuple[str, str]]:
+    if not folder.is_dir():
+        raise SealError(f"haystack '{folder}' is no folder; choose prose, noise, needles, a folder of .txt files, or datasets:ID")
+    texts = []
+    for file in sorted(folder.rglob("*.txt")):
+        try:
+            texts.append((str(file.relative_to(folder)), file.read_text(encoding="utf-8")))
+        except UnicodeDecodeError as error:
+            raise SealError(f"haystack file {file} is not UTF-8 (byte {error.start}); convert it") from error
+    if not any(text.strip() for _, text in texts):
+        raise SealError(f"haystack folder {folder} holds no text: {len(texts)} .txt files, all empty; put prose into it")
+    return texts
+
+
+def _dataset(name: str) -> list[tuple[str, str]]:
+    from datasets import load_dataset
+
+    try:
+        rows = load_dataset(name, split="train")
+    except Exception as error:  # whatever the hub or the loader raises
+        raise SealError(f"haystack dataset '{name}' could not be loaded: {str(error).splitlines()[0]}") from error
+    if "text" not in rows.column_names:
+        raise SealError(f"haystack dataset '{name}' has no column 'text', only {', '.join(rows.column_names)}")
+    return [(f"{name}/{i}", text) for i, text in enumerate(rows["text"])]

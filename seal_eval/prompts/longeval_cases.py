@@ -1,0 +1,83 @@
+"""LongEval's official case files, read as they are."""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seal_eval.core.errors import SealError
+
+# where the files stand below the folder named: in LongEval's own layout, or beside each other
+PLACES = ("", "testcases", "{kind}/testcases", "evaluation/{kind}/testcases", "longeval/evaluation/{kind}/testcases")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question: its prompt, the begun answer, what a perfect model adds, the target, the key asked for, the fact's text."""
+
+    prompt: str
+    prefix: str
+    answer: str
+    target: str
+    keys: tuple[str, ...]
+    fact: str
+
+
+def official_sizes(folder: Path, kind: str) -> list[int]:
+    """The sizes for which `folder` holds a case file of this kind ('lines' or 'topics')."""
+    sizes = {
+        int(name[0])
+        for place in PLACES
+        for file in (folder / place.format(kind=kind)).glob(f"*_{kind}.jsonl")
+        if (name := file.name.split("_"))[0].isdigit()
+    }
+    if not sizes:
+        raise SealError(f"longeval_data {folder} holds no N_{kind}.jsonl, nor does {kind}/testcases below it")
+    return sorted(sizes)
+
+
+def read_cases(folder: Path, kind: str, size: int) -> list[Case]:
+    """The cases of N_lines.jsonl or N_topics.jsonl, prompts byte for byte.
+
+    Raises SealError naming file and line for a damaged line or a missing field. Cases whose value stands on another line too
+    are told on stderr: a wrong line can score right there.
+    """
+    files = [folder / place.format(kind=kind) / f"{size}_{kind}.jsonl" for place in PLACES]
+    file = next((f for f in files if f.is_file()), None)
+    if file is None:
+        raise SealError(f"longeval_data {folder} holds no {size}_{kind}.jsonl; sizes there: {official_sizes(folder, kind)}")
+    cases, twice = [], 0
+    for number, raw in enumerate(file.read_bytes().splitlines(), 1):
+        if not raw.strip():
+            continue
+        try:
+            row = json.loads(raw)
+            case = _line_case(row) if kind == "lines" else _topic_case(row)
+        except KeyError as error:
+            raise SealError(f"{file}, line {number}: no field {error}") from error
+        except (ValueError, TypeError, IndexError) as error:
+            raise SealError(f"{file}, line {number}: not a LongEval case ({error})") from error
+        twice += kind == "lines" and case.prompt.count(f"<{case.target}>") > 1
+        cases.append(case)
+    if not cases:
+        raise SealError(f"{file} holds no case")
+    if twice:
+        print(f"{file}: in {twice} of {len(cases)} cases the answer's value stands on another line too", file=sys.stderr)
+    return cases
+
+
+def _line_case(row: Mapping[str, Any]) -> Case:
+    prompt, value, key, line = row["prompt"], str(int(row["expected_number"])), str(row["random_idx"][0]), str(row["correct_line"]).strip()
+    if not isinstance(prompt, str) or line not in prompt or f"<{value}>" not in line:
+        raise ValueError("the prompt does not hold the correct line, or the line not the expected number")
+    return Case(prompt, "", f" {value}", value, (key,), line)
+
+
+def _topic_case(row: Mapping[str, Any]) -> Case:
+    prompt, topic = row["prompt"], str(row["topics"][0])
+    at = prompt.casefold().find("discuss the topic of " + topic.casefold())
+    if at < 0:
+        raise ValueError(f"the prompt does not open the topic {topic!r}")
+    return Case(prompt, "", f" {topic}", topic, (), prompt[at : at + len(topic) + len("discuss the topic of ")])

@@ -1,0 +1,203 @@
+"""Filling a prompt with pieces of text until it has exactly as many tokens as promised."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seal_eval.core.errors import SealError
+from seal_eval.core.types import Sample
+from seal_eval.prompts.prompt import Frame
+
+SPARE = 100  # pieces to choose the last ones from
+FEW = 20  # so few pieces need more to choose from
+CLOSE = 8  # about so many of the last pieces are chosen for their lengths
+TOLERANCE = 0.01  # a prompt lies at most this share below its length, and never above
+
+
+class TooShort(SealError):
+    """The length has no room for what must stand in the prompt."""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A text with its facts in place."""
+
+    text: str
+    n_tokens: int
+    depths: tuple[float, ...]  # where each fact starts, as a fraction of n_tokens
+    pieces: tuple[str, ...]  # those used, in order
+
+
+class Filler:
+    """Joins head, pieces with facts among them, and tail, so that prompt and answer budget fill a length to within 1 %.
+
+    `gap` stands before every piece and fact. Where the vocabulary proves that tokens never cross a gap, the counts of the
+    pieces add up and nothing long is tokenised; one prompt of each filler is counted whole all the same. Otherwise every
+    prompt is counted whole.
+    """
+
+    def __init__(self, frame: Frame, gap: str, answer_tokens: int, length: int) -> None:
+        self.frame, self.gap, self.answer_tokens, self.length = frame, gap, answer_tokens, length
+        self.adds_up: bool | None = None if frame.apart(gap) else False  # None: proven, not yet seen
+
+    def costs(self, pieces: Sequence[str]) -> list[int]:
+        """Tokens of each piece with its gap."""
+        return self.frame.costs(pieces, self.gap)
+
+    def fill(
+        self,
+        head: str,
+        tail: str,
+        prefix: str,
+        pieces: Sequence[str],
+        costs: Sequence[int],
+        facts: Sequence[tuple[str, float]],
+        alike: bool = False,
+    ) -> Filled:
+        """Pieces in order while there is much room, then those of the next ones that fit best; each fact at its depth.
+
+        `facts` are (text, wanted fraction of the pieces' tokens before it). alike: leave a little room, so that prompts of the same pieces
+        with other facts of about their size take the same of them. Raises TooShort.
+        """
+        order = sorted(range(len(facts)), key=lambda j: facts[j][1])
+        texts = [facts[j][0] for j in order]
+        base, starts = self.frame.locate(self._join(head, texts, tail), prefix, [self.gap + text for text in texts])
+        cost = np.asarray(costs, dtype=np.int64)
+        room = self.length - base - self.answer_tokens
+        if alike:
+            room -= room % max(1, int(0.75 * TOLERANCE * self.length))
+        for _ in range(12):
+            if room <= 0:
+                break
+            chosen = fit(cost, room)
+            reach = np.concatenate([[0], np.cumsum(cost[chosen])])
+            places = [int(np.abs(reach - facts[j][1] * reach[-1]).argmin()) for j in order]
+            used = [pieces[i] for i in chosen]
+            text = self._join(head, _insert(used, texts, places), tail)
+            n_tokens = self.count(base + int(reach[-1]), text, prefix)
+            if self.fits(n_tokens):
+                depth = [0.0] * len(facts)
+                for j, start, place in zip(order, starts, places, strict=True):
+                    depth[j] = (start + int(reach[place])) / n_tokens
+                return Filled(text, n_tokens, tuple(depth), tuple(used))
+            if self.adds_up:
+                break
+            room -= n_tokens + self.answer_tokens - self.length
+        total = int(cost.sum())
+        if total < self.length - base - self.answer_tokens and len(cost) > 0:
+            raise SealError(
+                f"the haystack holds {total} tokens, {self.length - base - self.answer_tokens} are needed for a length of {self.length}; "
+                "add text or choose a shorter length"
+            )
+        raise TooShort(f"length {self.length} cannot be filled")
+
+    def _join(self, head: str, items: Sequence[str], tail: str) -> str:
+        return head + "".join(self.gap + item for item in items) + tail
+
+    def fits(self, n_tokens: int) -> bool:
+        """True when a prompt of so many tokens and its answer budget fill the length, not above it and at most 1 % below."""
+        return -TOLERANCE * self.length < n_tokens + self.answer_tokens - self.length <= 0
+
+    def count(self, total: int, text: str, prefix: str) -> int:
+        """Tokens of a prompt whose pieces add up to `total`: that sum where it is proven, else counted."""
+        if self.adds_up:
+            return total
+        exact = self.frame.count(text, prefix)
+        if self.adds_up is None:
+            self.adds_up = exact == total
+        return exact
+
+
+def fit(costs: Any, room: int) -> list[int]:
+    """Indices, ascending: the first pieces while there is much room, then of the next SPARE those that fill the rest best."""
+    reach = np.cumsum(costs)
+    mean = max(1, int(reach[-1] // len(costs))) if len(costs) else 1
+    n = int(np.searchsorted(reach, room - CLOSE * mean, side="right"))
+    n = max(0, min(n, len(costs) - SPARE // 4))
+    rest = room - (int(reach[n - 1]) if n else 0)
+    spare = SPARE if n > FEW else len(costs)  # few pieces leave little choice
+    return [*range(n), *(n + i for i in best_fit([int(c) for c in costs[n : n + spare]], rest))]
+
+
+def best_fit(costs: Sequence[int], room: int) -> list[int]:
+    """Indices, ascending, of items whose costs add up to as much of `room` as possible, never more (subset sum).
+
+    Reachable sums are the bits of an integer, so that an item is one shift.
+    """
+    full = (1 << (room + 1)) - 1
+    sums = [1]
+    for cost in costs:
+        sums.append((sums[-1] | (sums[-1] << cost)) & full)
+        if sums[-1] >> room & 1:
+            break
+    total = sums[-1].bit_length() - 1
+    chosen = []
+    for i in range(len(sums) - 1, 0, -1):
+        if not sums[i - 1] >> total & 1:
+            chosen.append(i - 1)
+            total -= costs[i - 1]
+    return chosen[::-1]
+
+
+def _insert(pieces: Sequence[str], facts: Sequence[str], places: Sequence[int]) -> list[str]:
+    items: list[str] = []
+    done = 0
+    for fact, place in zip(facts, places, strict=True):
+        items += [*pieces[done:place], fact]
+        done = place
+    return [*items, *pieces[done:]]
+
+
+def build_all(start: Callable[[int], Callable[[int], list[Sample]]], task: str, length: int, n: int) -> list[Sample]:
+    """`start(length)(i)` for i in 0..n-1, flattened. Too short a length is an error naming the smallest that is not."""
+
+    def build(tokens: int) -> list[Sample]:
+        one = start(tokens)
+        return [sample for i in range(n) for sample in one(i)]
+
+    try:
+        return build(length)
+    except TooShort as error:
+        for longer in _lengths_above(length):
+            try:
+                build(longer)
+            except TooShort:
+                continue
+            raise TooShort(
+                f"{task}: length {length} cannot be filled with this tokenizer; the smallest that can is about {longer}"
+            ) from error
+        raise
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Made-up pieces of one form, tokenised once, of which every sample of a length draws its own."""
+
+    keys: Sequence[str]
+    values: Sequence[str]
+    texts: Sequence[str]
+    costs: Sequence[int]
+
+    def draw(self, rng: random.Random, tokens: int, but: Sequence[int]) -> tuple[list[str], list[int]]:
+        """Pieces in random order, enough for `tokens` and some to choose from, and their costs; those in `but` left out."""
+        pieces = tokens * len(self.costs) // sum(self.costs)
+        enough = pieces * 21 // 20 + 2 * SPARE if pieces > 2 * FEW else len(self.texts)
+        chosen = rng.sample(range(len(self.texts)), min(enough, len(self.texts)))
+        left_out = set(but)
+        kept = [i for i in chosen if i not in left_out]
+        return [self.texts[i] for i in kept], [self.costs[i] for i in kept]
+
+    @staticmethod
+    def size(tokens: int, cost: int) -> int:
+        """How many pieces of about `cost` tokens a pool for `tokens` holds: four times what a sample uses."""
+        return 4 * (tokens // max(cost, 1)) + 2000
+
+
+def _lengths_above(length: int) -> list[int]:
+    steps = [max(length, 16)]
+    while steps[-1] < 1_000_000:
+        steps.append(steps[-1] + max(4, steps[-1] // 25))
+    return steps[1:]

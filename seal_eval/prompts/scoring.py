@@ -1,0 +1,83 @@
+"""Rules that read answers from a reply and say why it scores as it does."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from seal_eval.core.types import Score
+
+PATTERNS = {
+    "number": r"\d{1,3}(?:,\d{3})+(?!\d)|\d+",
+    "word": r"[^\W\d_]+-[^\W\d_]+",
+    "uuid": r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+    "variable": r"\b[A-Z]{5}\b",
+}
+LONGEST = 1000  # characters of an answer; a longer run of digits is no number
+REFUSAL = re.compile(
+    r"\b(can(no|')t|can not|could(n't| not)|unable|sorry|apologi[sz]e"
+    r"|(do|does|did)(n't| not) (know|contain|mention|have|find|see|specify|include)"
+    r"|no (such|mention|information)|not (mentioned|given|provided|specified|stated|found|available))\b",
+    re.IGNORECASE,
+)
+
+
+def read(reply: str, kind: str, skip: Sequence[str] = ()) -> list[str]:
+    """The distinct values of a kind in a reply, in order, those in `skip` left out.
+
+    Numbers lose thousands separators and leading zeros, digits of any script count ('１２' is 12, '2,416' is 2416); words
+    and UUIDs are read in any case.
+    """
+    found = []
+    for match in re.finditer(PATTERNS[kind], reply, re.IGNORECASE if kind in ("word", "uuid") else 0):
+        text = match.group()
+        if len(text) >= LONGEST:
+            continue
+        value = str(int(text.replace(",", ""))) if kind == "number" else text.lower() if kind in ("word", "uuid") else text
+        if value not in skip:
+            found.append(value)
+    return list(dict.fromkeys(found))
+
+
+def judge(reply: str, doc: Mapping[str, Any], found: Sequence[str], in_text: Callable[[str], bool], other: str) -> Score:
+    """1 when the first values of the reply are the targets, as many as there are and in any order.
+
+    What follows them does not count, so listing every value of the text does not help. Reasons: 'exact'; 'incomplete' (some of
+    several targets); `other` (a value of the text that was not asked for); 'not found' (a value that the text does not have);
+    'refused', 'cut off' and 'unparsable' for a reply without a value. metrics: recall, the share of targets among those values.
+    """
+    targets = set(doc["targets"])
+    answers = list(found[: len(targets)])
+    answer = ", ".join(answers) or None
+    recall = len(targets & set(answers)) / len(targets)
+    if recall == 1:
+        reason = "exact"
+    elif recall > 0:
+        reason = "incomplete"
+    elif answers:
+        reason = other if in_text(answers[0]) else "not found"
+    else:
+        reason = silence(reply, int(doc["answer_tokens"]))
+    return Score(float(recall == 1), answer, reason, {"recall": recall})
+
+
+def silence(reply: str, answer_tokens: int) -> str:
+    """Why a reply holds no answer: it refuses (in English), was cut off by its budget, or cannot be read.
+
+    Cut off is a reply of at least two characters per token of its budget that does not end like a sentence.
+    """
+    if REFUSAL.search(reply[:2000]):
+        return "refused"
+    text = reply.rstrip()
+    return "cut off" if len(text) >= 2 * answer_tokens and not text.endswith((".", "!", "?")) else "unparsable"
+
+
+def last_digits(reply: str, targets: Sequence[str]) -> tuple[float, str | None]:
+    """LongEval's own rule: 1 when the last run of digits, as an integer, is the target's number; and that run.
+
+    It reads '2,416' as 416 and marks a right answer wrong when any number follows it; kept for comparison with published
+    figures (DachengLi1/LongChat, folder longeval, commit 4b5faa5).
+    """
+    runs = re.findall(r"\d+", reply)
+    if not runs:
+        return 0.0, None
+    return float(len(runs[-1]) < LONGEST and str(int(runs[-1])) in targets), runs[-1]

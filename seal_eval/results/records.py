@@ -1,0 +1,249 @@
+"""lm-eval's result files → Runs and Records, checked; pairing of methods on sample ids."""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from seal_eval.core.errors import SealError, nearest
+from seal_eval.core.files import open_lines, read_json, reading, sha256
+from seal_eval.core.names import method_label, recorded
+from seal_eval.core.types import Record, Run
+from seal_eval.results.labels import tell_apart
+from seal_eval.results.other_tasks import read_foreign
+from seal_eval.results.validation import own_part
+from seal_eval.tasks import base_task, get_task
+
+# what a document must carry, and as what it is read
+_KIND: dict[str, Callable[[Any], Any]] = {
+    "sample_id": str, "length": int, "n_tokens": int, "depth": lambda x: None if x is None else float(x), "document": str,
+}  # fmt: skip
+
+
+# of stock engines' model_args: what makes the same model another subject
+STOCK_SETTINGS = ("peft", "delta", "revision", "subfolder", "rope_parameters", "rope_scaling", "hf_overrides", "max_position_embeddings")
+
+
+def load_runs(folder: Path, foreign: bool = False, metric: str = "") -> list[Run]:
+    """Every run below `folder`, oldest first; with `foreign` also its tasks that are not ours, by `metric` (see `read_foreign`).
+
+    Raises SealError naming file and line for anything damaged.
+    """
+    if not folder.is_dir():
+        raise SealError(f"results folder {folder} does not exist")
+    files = sorted(f for f in folder.rglob("results_*.json") if not any(p.startswith(".") for p in f.relative_to(folder).parts))
+    if not files:
+        raise SealError(f"{folder} holds no results_*.json; write some with seal-eval run --output_path {folder}")
+    for link in (p for p in folder.rglob("*") if p.is_symlink() and p.suffix in (".json", ".jsonl", ".gz", ".txt")):
+        if not link.resolve().is_relative_to(folder.resolve()):
+            raise SealError(f"{link} is a link to a place outside of {folder}; copy the file instead")
+    runs = sorted((_read_run(file, foreign, metric) for file in files), key=lambda run: (run.date, run.run_id))
+    return tell_apart(runs)
+
+
+def _read_run(file: Path, foreign: bool, metric: str) -> Run:
+    with reading(file):
+        return _run_of(file, foreign, metric)
+
+
+def _run_of(file: Path, foreign: bool, metric: str) -> Run:
+    data = read_json(file)
+    if not isinstance(data, dict) or not isinstance(data.get("config"), dict) or not isinstance(data.get("results"), dict):
+        raise SealError(f"{file}: not an lm-eval results file (no 'config' and 'results')")
+    stamp = file.stem.removeprefix("results_")
+    config = data["config"]
+    own = own_part(file, data)
+    model_args = config.get("model_args") or {}
+    if not isinstance(model_args, dict):
+        model_args = dict(part.split("=", 1) for part in str(model_args).split(",") if "=" in part)
+    digest = sha256(file)
+    run_id = digest[:12]
+    records: list[Record] = []
+    hashes = {file.name: digest}
+    for task in sorted(data["results"]):
+        base = base_task(task)
+        if not base and (not foreign or (data.get("group_subtasks") or {}).get(task)):  # a group has no samples of its own
+            continue
+        samples = file.with_name(f"samples_{task}_{stamp}.jsonl")
+        if not samples.is_file() and samples.with_name(samples.name + ".gz").is_file():
+            samples = samples.with_name(samples.name + ".gz")
+        if not samples.is_file():
+            raise SealError(f"{samples} is missing: {file.name} reports {task}; run again with --log_samples")
+        hashes[samples.name] = sha256(samples)
+        rows = list(_read_samples(samples, base, run_id) if base else read_foreign(samples, task, run_id, metric))
+        records += rows
+        reported = (data.get("n-samples") or {}).get(task, {}).get("effective")
+        if reported is not None and reported != len(rows):
+            raise SealError(f"{samples} holds {len(rows)} samples, {file.name} reports {reported}; the file is cut or was edited")
+    if not records:
+        raise SealError(f"{file}: no {'scored' if foreign else 'seal_*'} task in it ({', '.join(data['results']) or 'no task at all'})")
+    sidecar = file.with_name(f"command_{stamp}.txt")
+    return Run(
+        run_id=run_id,
+        model=recorded(str(own.get("model") or model_args.get("pretrained") or model_args.get("model") or config.get("model"))),
+        method=str(own.get("method") or method_label("stock", model_args)),
+        settings=own.get("settings") or {k: v for k, v in model_args.items() if k in STOCK_SETTINGS},
+        about=own.get("about") or {},
+        config=config,
+        versions=_versions(data, own),
+        hardware=str(own.get("hardware") or _processor(data)),
+        date=stamp,
+        command=sidecar.read_text(encoding="utf-8").strip() if sidecar.is_file() else _stock_command(config, model_args, data),
+        seconds=float(data["total_evaluation_time_seconds"]) if data.get("total_evaluation_time_seconds") else None,
+        files=hashes,
+        task_versions={task: str(version) for task, version in (data.get("versions") or {}).items()},
+        folder=file.parent,
+        records=tuple(records),
+    )
+
+
+def _read_samples(file: Path, task: str, run_id: str) -> Iterator[Record]:
+    seen: dict[str, int] = {}
+    score = get_task(task).score
+    with open_lines(file) as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+                doc = row["doc"]
+                found = {key: _KIND[key](doc[key]) for key in _KIND}
+                targets = tuple(map(str, doc["targets"]))
+                doc["input"], doc["answer_tokens"]  # the scorer reads them
+                reply, logged = row["filtered_resps"][0], row["acc"]
+                prompt_hash = row["prompt_hash"] + row["target_hash"]
+            except (ValueError, KeyError, TypeError, IndexError) as error:  # not UTF-8 and not JSON are ValueErrors
+                what = f"no {error}" if isinstance(error, KeyError) else str(error)
+                raise SealError(f"{file}, line {number}: not a sample of {task} ({what}); the file is damaged") from error
+            if not isinstance(reply, str):
+                raise SealError(f"{file}, line {number}: the reply is {type(reply).__name__}, not text")
+            mark = score(reply, doc)
+            if mark.value is not None and mark.value != logged:
+                raise SealError(
+                    f"{file}, line {number}: acc is {logged}, but the reply scores {mark.value} ({mark.reason}); the file was edited"
+                )
+            if found["sample_id"] in seen:
+                raise SealError(f"{file}, line {number}: sample {found['sample_id']} stands on line {seen[found['sample_id']]} too")
+            seen[found["sample_id"]] = number
+            yield Record(
+                run_id=run_id,
+                task=task,
+                targets=targets,
+                reply=reply,
+                answer=mark.answer,
+                score=mark.value,
+                reason=mark.reason,
+                prompt_hash=prompt_hash,
+                **found,
+            )
+    if not seen:
+        raise SealError(f"{file} is empty; remove it together with its results file, or run again")
+
+
+def by_method(runs: list[Run], model: str) -> dict[str, dict[str, Record]]:
+    """method → sample id → record, for one model. A sample answered twice by a method is an error naming it."""
+    return _by_subject([run for run in runs if run.model == model], lambda run: run.method)
+
+
+def by_model(runs: list[Run]) -> dict[str, dict[str, Record]]:
+    """model → sample id → record, for runs of one method or of models that have one each."""
+    return _by_subject(runs, lambda run: run.model)
+
+
+def _by_subject(runs: list[Run], subject: Callable[[Run], str]) -> dict[str, dict[str, Record]]:
+    table: dict[str, dict[str, Record]] = defaultdict(dict)
+    owner: dict[tuple[str, str], Run] = {}
+    for run in runs:
+        name = subject(run)
+        for record in run.records:
+            earlier = owner.setdefault((name, record.sample_id), run)
+            if earlier is not run:
+                raise SealError(
+                    f"{run.model}, method {run.method}: sample {record.sample_id} stands in two runs, {earlier.date} and {run.date}; "
+                    "move one of them out of the results folder"
+                )
+            table[name][record.sample_id] = record
+    return dict(table)
+
+
+def pair(baseline: dict[str, Record], other: dict[str, Record], names: tuple[str, str]) -> list[tuple[Record, Record]]:
+    """(baseline's record, other's record) for every sample, in id order.
+
+    Raises SealError naming the run and the first sample that only one of them has, or whose prompt or target differs.
+    """
+    for have, lack, i in ((baseline, other, 1), (other, baseline, 0)):
+        if missing := sorted(set(have) - set(lack)):
+            runs = ", ".join(sorted({record.run_id for record in lack.values()}))
+            raise SealError(
+                f"{names[i]} (run {runs or 'none'}) lacks {len(missing)} samples that {names[1 - i]} has, first {missing[0]}; "
+                "run both with the same tasks, --metadata and --limit"
+            )
+    for key in sorted(baseline):
+        if baseline[key].prompt_hash != other[key].prompt_hash:
+            raise SealError(
+                f"sample {key} has another prompt or target in {names[1]} (run {other[key].run_id}) than in {names[0]} "
+                f"(run {baseline[key].run_id}); they cannot be paired"
+            )
+    return [(baseline[key], other[key]) for key in sorted(baseline)]
+
+
+def check_versions(runs: list[Run]) -> None:
+    """Raise when two runs were scored by different versions of a task."""
+    seen: dict[str, tuple[str, Run]] = {}
+    for run in runs:
+        had = {record.task for record in run.records}
+        for name, own in run.task_versions.items():
+            task = base_task(name) or name  # a task at one size has a name of its own
+            if task not in had:
+                continue
+            version, earlier = seen.setdefault(task, (own, run))
+            if version != own:
+                first = next(record.sample_id for record in run.records if record.task == task)
+                raise SealError(
+                    f"{task} has version {version} in run {earlier.run_id} and {own} in run {run.run_id} (first sample {first}); "
+                    "scores of two versions cannot be compared: run one of them again"
+                )
+
+
+def check_sources(runs: list[Run]) -> None:
+    """Raise when two runs read a model of one name from different places, so that its weights may differ."""
+    seen: dict[str, tuple[Any, Run]] = {}
+    for run in runs:
+        own = (run.config.get("seal_eval") or {}).get("model_source")
+        source, earlier = seen.setdefault(run.model, (own, run)) if own else (own, run)
+        if source != own:
+            raise SealError(
+                f"{run.model} came from {_place(source)} in run {earlier.run_id} and from {_place(own)} in run {run.run_id}; its weights "
+                "differ: run one of them again with the other's model, or under another name"
+            )
+
+
+def _place(source: Any) -> str:
+    return ", ".join(f"{key}={value}" for key, value in source.items()) if isinstance(source, dict) else str(source)
+
+
+def models(runs: list[Run]) -> list[str]:
+    """The models of some runs, in order of first appearance."""
+    return list(dict.fromkeys(run.model for run in runs))
+
+
+def check_baseline(methods: list[str], baseline: str, model: str) -> None:
+    """Raise when the baseline has not been run on this model."""
+    if baseline not in methods:
+        raise SealError(f"baseline '{baseline}' was not run on {model}{nearest(baseline, methods)}")
+
+
+def _versions(data: dict[str, Any], own: dict[str, Any]) -> dict[str, str]:
+    found = {"lm-eval": data.get("lm_eval_version"), "transformers": data.get("transformers_version")}
+    found |= {"seal-eval": own.get("version"), "torch": own.get("torch"), "commit": data.get("git_hash")}
+    return {key: str(value) for key, value in found.items() if value}
+
+
+def _processor(data: dict[str, Any]) -> str:
+    found = re.search(r"^Model name:\s*(.+)$", str(data.get("pretty_env_info") or ""), re.MULTILINE)
+    return found.group(1) if found else "unknown"
+
+
+def _stock_command(config: dict[str, Any], model_args: dict[str, Any], data: dict[str, Any]) -> str:
+    args = ",".join(f"{k}={v}" for k, v in model_args.items())
+    return f"lm_eval --model {config.get('model')} --model_args {args} --tasks {','.join(data['results'])}"

@@ -1,0 +1,176 @@
+"""What can be trained on a frozen model: SEAL's scales, and the low-rank adapters they are compared with."""
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from seal_eval.core.files import CARD, read_json, write_json
+from seal_eval.models.adapters import Scales, save_adapter, scaled
+from seal_eval.models.lora import _take_out
+from seal_eval.models.modules import attention_linears, head_projections, in_features, n_heads, weight
+from seal_eval.tuning.config import Kind, TuneSpec
+
+State = dict[str, torch.Tensor]
+
+
+class Trainable(Protocol):
+    """fp32 parameters beside a frozen model. They act inside `on` alone; elsewhere the model is plain."""
+
+    def parameters(self) -> list[nn.Parameter]: ...
+
+    def on(self) -> contextlib.AbstractContextManager[Any]:
+        """Inside the block the model runs with the parameters, differentiably: one backward pass a block, within it."""
+        ...
+
+    def state(self) -> State:
+        """A copy of the parameters, on the CPU."""
+        ...
+
+    def load(self, state: State) -> None:
+        """Set the parameters."""
+        ...
+
+    def shrink(self) -> torch.Tensor:
+        """Mean squared distance of the scales from 1; 0 for adapters."""
+        ...
+
+    def save(self, folder: Path, card: dict[str, Any]) -> dict[str, Any]:
+        """Write a PEFT adapter and its card into an existing folder. Returns the card as written."""
+        ...
+
+
+@contextlib.contextmanager
+def trainable(model: Any, spec: TuneSpec) -> Iterator[Trainable]:
+    """The frozen model with what `spec` trains beside it; afterwards the model is as before."""
+    with frozen(model):
+        if spec.method == "seal":
+            yield Gains(model, spec.granularity == "head")
+        else:
+            with low_rank(model, spec.method, spec.rank, spec.seed) as adapter:
+                yield adapter
+
+
+@contextlib.contextmanager
+def frozen(model: Any) -> Iterator[None]:
+    """Inside the block no weight of the model asks for a gradient."""
+    before = {name: p.requires_grad for name, p in model.named_parameters()}
+    model.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for name, p in model.named_parameters():
+            p.requires_grad_(before[name])
+
+
+class Gains:
+    """SEAL's scales, learned as δ with s = 1 + δ: [n_heads] or [n_heads * head_dim] per layer."""
+
+    def __init__(self, model: Any, per_head: bool) -> None:
+        self.model = model
+        self.projections = head_projections(model)
+        heads = n_heads(model)
+        self.repeats = [in_features(m) // heads if per_head else 1 for _, m in self.projections]
+        self.delta = [
+            nn.Parameter(torch.zeros(in_features(m) // r, device=weight(m).device))
+            for (_, m), r in zip(self.projections, self.repeats, strict=True)
+        ]
+
+    def parameters(self) -> list[nn.Parameter]:
+        return self.delta
+
+    def on(self) -> contextlib.AbstractContextManager[Any]:
+        return scaled(self.model, self._live())
+
+    def state(self) -> State:
+        return {name: delta.detach().cpu().clone() for (name, _), delta in zip(self.projections, self.delta, strict=True)}
+
+    @torch.no_grad()
+    def load(self, state: State) -> None:
+        for (name, _), delta in zip(self.projections, self.delta, strict=True):
+            delta.copy_(state[name])
+
+    def shrink(self) -> torch.Tensor:
+        return torch.cat([d.square() for d in self.delta]).mean()
+
+    def scales(self) -> Scales:
+        """The scales as they are now, by projection's name."""
+        return {name: scale.detach().clone() for name, scale in self._live().items()}
+
+    def save(self, folder: Path, card: dict[str, Any]) -> dict[str, Any]:
+        scales = self.scales()
+        values = torch.cat(list(scales.values()))
+        heads = [[round(float(h.mean()), 4) for h in scale.reshape(n_heads(self.model), -1)] for scale in scales.values()]
+        card = card | {"scale_min": values.min().item(), "scale_max": values.max().item(), "mean_scales": heads}  # [n_layers][n_heads]
+        save_adapter(self.model, scales, folder, card)
+        return card
+
+    def _live(self) -> Scales:
+        parts = zip(self.projections, self.delta, self.repeats, strict=True)
+        return {name: (1 + delta).repeat_interleave(repeat) for (name, _), delta, repeat in parts}
+
+
+@contextlib.contextmanager
+def low_rank(model: Any, kind: Kind, rank: int, seed: int) -> Iterator["LowRank"]:
+    """LoRA (Hu et al. 2021) or DoRA (Liu et al. 2024) on the attention's own projections, through peft, taken out at the end."""
+    from peft import LoraConfig, get_peft_model
+
+    targets = attention_linears(model)
+    config = LoraConfig(
+        task_type="CAUSAL_LM", r=rank, lora_alpha=2 * rank, lora_dropout=0.0, use_dora=kind == "dora", target_modules=targets,
+        fan_in_fan_out=hasattr(head_projections(model)[0][1], "nx"),
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about a model's name that peft would like to look up
+        torch.manual_seed(seed)
+        wrapped: Any = get_peft_model(model, config)
+    try:
+        wrapped.base_model.disable_adapter_layers()
+        yield LowRank(model, wrapped)
+    finally:
+        _take_out(model, wrapped)
+
+
+class LowRank:
+    """peft's low-rank adapters on a model."""
+
+    def __init__(self, model: Any, wrapped: Any) -> None:
+        self.model, self.wrapped = model, wrapped
+        self.named = {n: p for n, p in model.named_parameters() if "lora_" in n}
+        for p in self.named.values():
+            p.data = p.data.float()
+
+    def parameters(self) -> list[nn.Parameter]:
+        return list(self.named.values())
+
+    @contextlib.contextmanager
+    def on(self) -> Iterator[Any]:
+        self.wrapped.base_model.enable_adapter_layers()
+        try:
+            yield self.model
+        finally:
+            self.wrapped.base_model.disable_adapter_layers()
+
+    def state(self) -> State:
+        return {name: p.detach().cpu().clone() for name, p in self.named.items()}
+
+    @torch.no_grad()
+    def load(self, state: State) -> None:
+        for name, p in self.named.items():
+            p.copy_(state[name])
+
+    def shrink(self) -> torch.Tensor:
+        return torch.zeros(())
+
+    def save(self, folder: Path, card: dict[str, Any]) -> dict[str, Any]:
+        self.wrapped.peft_config["default"].base_model_name_or_path = card.get("model")
+        self.wrapped.save_pretrained(str(folder), save_embedding_layers=False)
+        (folder / "README.md").unlink(missing_ok=True)  # peft's empty form
+        config = read_json(folder / "adapter_config.json")
+        write_json(folder / "adapter_config.json", config | {"target_modules": sorted(config["target_modules"])})  # peft's order is a set's
+        write_json(folder / CARD, card)
+        return card

@@ -1,0 +1,190 @@
+"""One cache from prompt to prompt: the same replies as without, and what two prompts begin with is read once."""
+
+import random
+from itertools import pairwise
+
+import pytest
+import torch
+from transformers.cache_utils import DynamicLayer
+
+from seal_eval.baselines import method_names, take_method
+from seal_eval.harness.prefix_cache import LEAST, GrowingLayer, SharedPrefix, batches, in_common, shares_prefix, why_not
+
+from conftest import tiny_model
+from method_cases import CASES, MADE, made
+
+KINDS = ("llama", "qwen3", "phi", "gpt_neox")
+
+
+def prompts(seed=0):
+    """Four records of four questions each, two of one length; and one prompt that begins like none."""
+    draw = random.Random(seed)
+    tokens = lambda n: [draw.randrange(2, 900) for _ in range(n)]  # noqa: E731
+    records = [tokens(60 + 9 * i) for i in range(4)]
+    return [record + tokens(n) for n in (5, 5, 6, 7) for record in records] + [tokens(40)]
+
+
+def replies(model, asked, size=1, chunk=0):
+    """Greedy replies of eight tokens, and how many tokens went through the model; with a chunk, through the shared cache."""
+    read, out = 0, {}
+
+    def count(_module, args, kwargs):
+        nonlocal read
+        ids = kwargs.get("input_ids") if kwargs.get("input_ids") is not None else args[0]
+        assert not chunk or ids.shape[1] <= chunk
+        read += ids.numel()
+
+    handle = model.register_forward_pre_hook(count, with_kwargs=True)
+    cache = SharedPrefix(model, chunk) if chunk else None
+    plan = batches(asked, [None] * len(asked), size, True) if chunk else [([i], False) for i in range(len(asked))]
+    for part, through_cache in plan:
+        longest = max(len(asked[i]) for i in part)
+        context = torch.tensor([[1] * (longest - len(asked[i])) + asked[i] for i in part])
+        mask = torch.tensor([[0] * (longest - len(asked[i])) + [1] * len(asked[i]) for i in part])
+        more = {"past_key_values": cache.begin(context, mask)} if through_cache else {}
+        found = model.generate(context, attention_mask=mask, max_new_tokens=8, do_sample=False, pad_token_id=1, use_cache=True, **more)
+        if through_cache:
+            cache.end(found)
+        out |= dict(zip(part, found[:, context.shape[1] :].tolist(), strict=True))
+    handle.remove()
+    return [until_eos(out[i]) for i in range(len(asked))], read
+
+
+def until_eos(tokens):
+    """A reply that has ended is padded while others go on."""
+    return tokens[: tokens.index(1) + 1] if 1 in tokens else tokens
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["plain", *CASES, *MADE])
+def test_same_replies(kind, name, tmp_path):
+    model = tiny_model(kind)
+    own = {} if name == "plain" else CASES[name][1] if name in CASES else made(name, kind, 1, tmp_path / "made")
+    method = take_method({"method": name, **own})[1]
+    if why_not(model, method):
+        assert name == "dynamic_ntk"
+        return
+    asked = prompts()
+    with method.apply(model), torch.no_grad():
+        alone, read_alone = replies(model, asked)
+        shared, read_shared = replies(model, asked, chunk=1000)
+        pieces, _ = replies(model, asked, chunk=23)
+        together, read_together = replies(model, asked, size=8, chunk=1000)
+    assert shared == pieces == together == alone
+    assert read_shared < 0.5 * read_alone and read_together < 0.6 * read_alone
+
+
+@pytest.mark.parametrize("kind", ["dynamic", "longrope"])
+def test_prompts_are_read_whole_where_frequencies_follow_their_length(kind, tmp_path, tokenizer):
+    """Some prompts within the window and some beyond, in an engine that would share and read in pieces of 50 tokens."""
+    from lm_eval.api.instance import Instance
+
+    from seal_eval.harness.engine import SealLM
+
+    factors = {"short_factor": [1.0] * 8, "long_factor": [4.0] * 8, "original_max_position_embeddings": 150} if kind == "longrope" else {}
+    rope = {"rope_type": kind, "rope_theta": 1e4, "factor": 4.0, **factors}
+    tiny_model(rope_parameters=rope, max_position_embeddings=150).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    options = {"until": ["</s>"], "do_sample": False, "max_gen_toks": 8}
+    draw = random.Random(0)
+    words = [tokenizer.decode([i]) for i in draw.choices(range(300, 1000), k=300)]
+    texts = ["".join(words[:n] + draw.choices(words, k=20)) for n in (30, 90, 250) for _ in range(4)]
+
+    def said(**more):
+        engine = SealLM(pretrained=str(tmp_path), device="cpu", max_length=1000, prefill_chunk=50, **more)
+        read = []
+        engine._model.register_forward_pre_hook(lambda _, args, kwargs: read.append(kwargs["input_ids"].shape[1]), with_kwargs=True)
+        asked = [Instance("generate_until", {}, (text, dict(options)), 0, metadata=("street", i, 1)) for i, text in enumerate(texts)]
+        found = engine.generate_until(asked, disable_tqdm=True)
+        return found, sorted(n for n in read if n > 1), engine.unshared
+
+    (replies, read, why), (apart, alone, _) = said(), said(share_prefixes=False)
+    assert replies == apart and len(set(replies)) > 3
+    assert read == alone and len(read) == len(texts) and read[0] < 150 < read[-1]
+    assert kind in why
+
+
+def test_batches():
+    asked = prompts()
+    alone = [part for part, shared in batches(asked, [0] * 17, 1, True) if shared]
+    assert sorted(i for part in alone for i in part) == list(range(17)) and all(len(part) == 1 for part in alone)
+    starts = [asked[part[0]][0] for part in alone]
+    assert sum(a != b for a, b in pairwise(starts)) == 4  # each record is left once
+    plan = batches(asked, [0] * 17, 8, True)
+    # pairs of one length share all but their ends; those between two pairs are read apart
+    assert sorted(len(part) for part, shared in plan if shared) == [1, 1, 1, 2, 2, 2, 2, 2, 3]
+    assert sum(len({len(asked[i]) for i in part}) == 1 for part, shared in plan if shared and len(part) == 2) == 4
+    assert [part for part, shared in plan if not shared] == [[16]]  # shares nothing and is short
+    assert all(len(part) == 1 for part, shared in batches(asked, range(17), 8, True))  # each is to be answered otherwise
+    plan = batches(asked, [0] * 17, 8, False)
+    assert [len(part) for part, _ in plan] == [8, 8, 1] and not any(shared for _, shared in plan)
+    far = [[*range(5_000), i, *range(5_000)] for i in range(5)]  # three of them are written together, for their caches' sake no more
+    assert [part for part, _ in batches(far, [0] * 5, 8, True)] == [[0, 1, 2], [3, 4]]
+    assert [part for part, _ in batches(far, [0, 1, 1, 1, 0], 8, True)] == [[0], [1, 2, 3], [4]]
+    long = [[i, *range(600)] for i in range(3)]
+    assert batches(long, [0] * 3, 8, False) == [([0], False), ([1], False), ([2], False)]
+    assert in_common([], [1]) == 0 and in_common([1, 2, 3], [1, 2]) == 2 and in_common([1, 2, 3], [1, 4, 3]) == 1
+
+
+def test_a_prompt_that_begins_otherwise_starts_anew():
+    shared = SharedPrefix(tiny_model(), 1000)
+    first = shared.begin(torch.arange(100)[None])
+    shared.tokens = list(range(100))
+    assert shared.begin(torch.tensor([list(range(LEAST - 1)) + [777] * 50])) is not first and shared.tokens == []
+
+
+def test_what_is_read_of_prompts_that_share_little_or_much():
+    """Less than an eighth in common is read anew at once; more is kept, and the rest read in small pieces."""
+    torch.manual_seed(0)
+    model, read = tiny_model(max_position_embeddings=4096), []
+    shared = SharedPrefix(model, 8192)
+    ids = torch.randint(2, 900, (1, 3000))
+    other, like = ids.clone(), ids.clone()
+    other[0, 300:], like[0, 1000:] = 7, 8
+    model.register_forward_pre_hook(lambda _, a, k: read.append(k["input_ids"].shape[1]), with_kwargs=True)
+    for prompt in (ids, other, ids, like):
+        read.clear()
+        cache = shared.begin(prompt)
+        told = cache.get_seq_length()
+        model(input_ids=prompt[:, told:], past_key_values=cache, use_cache=True)
+        shared.end(prompt)
+        assert shared.tokens == prompt[0].tolist()
+    assert read == [2000]  # of `like`; `other` had 300 of 3,000 in common
+    shared.begin(other)
+    assert shared.tokens == []
+
+
+def test_growing_layer_holds_what_the_library_layer_holds():
+    draw = torch.Generator().manual_seed(0)
+    ours, theirs = GrowingLayer(), DynamicLayer()
+    for n in (50, 1, 1, 200, 1):
+        keys, values = (torch.randn(1, 2, n, 4, generator=draw) for _ in range(2))
+        assert all(torch.equal(a, b) for a, b in zip(ours.update(keys, values), theirs.update(keys, values), strict=True))
+        for layer in (ours, theirs):
+            layer.crop(-3)
+    before = ours.keys.clone()
+    three = ours.for_batch(3)
+    new = torch.randn(3, 2, 1, 4, generator=draw)
+    keys, _ = three.update(new, new)
+    assert torch.equal(keys[1, :, :-1], before[0]) and torch.equal(keys[:, :, -1], new[:, :, 0]) and torch.equal(ours.keys, before)
+
+
+def test_who_shares_and_who_says_why_not():
+    says = {name: shares_prefix(take_method({"method": name, "adapter": "a", "heads": "h"} if name in MADE else {"method": name})[1])
+            for name in method_names()}  # fmt: skip
+    assert [name for name, does in says.items() if not does] == ["dynamic_ntk"]
+    plain = take_method({})[1]
+    assert why_not(tiny_model(), plain) == ""
+    assert "let go of keys" in why_not(tiny_model("gemma2"), plain)
+    for kind, own in (
+        ("dynamic", {}),
+        ("longrope", {"short_factor": [1.0] * 8, "long_factor": [4.0] * 8, "original_max_position_embeddings": 128}),
+    ):
+        follows = tiny_model(rope_parameters={"rope_type": kind, "rope_theta": 1e4, "factor": 4.0, **own})
+        assert why_not(follows, plain) == f"the model's rotary frequencies follow each prompt's length ({kind})"
+    assert why_not(tiny_model(rope_parameters={"rope_type": "linear", "rope_theta": 1e4, "factor": 4.0}), plain) == ""
+    assert "shares_prefix" in why_not(tiny_model(), take_method({"method": "dynamic_ntk"})[1])
+    both = take_method({"method": "ntk+self_extend", "neighbours": 64} | {"factor": 2.0})
+    assert shares_prefix(both[1])
+    with_state = take_method({"method": "dynamic_ntk+seal", "adapter": "a"})[1]
+    assert not shares_prefix(with_state)

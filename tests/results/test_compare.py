@@ -1,0 +1,272 @@
+"""What `compare` and `power` say: by counting, on lm-eval's own files of any task, in every format; what they refuse."""
+
+import csv
+import io
+import json
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from seal_eval.core.errors import SealError
+from seal_eval.results.compare import compare
+from seal_eval.results.paired import Design, check_documents, design_of, designs
+from seal_eval.results.power import from_pilot
+from seal_eval.results.records import load_runs
+from seal_eval.results.tables import as_text, tables
+from seal_eval.stats import benjamini_hochberg, holm, mcnemar, pairs_needed, sign_flip, tango
+
+from conftest import seal_eval
+
+YAML = """
+task: capitals
+dataset_path: json
+dataset_kwargs: {data_files: {test: FILE}}
+test_split: test
+output_type: generate_until
+doc_to_text: "Text: {{passage}} Question: {{question}} Answer:"
+doc_to_target: "{{answer}}"
+generation_kwargs: {until: ["\\n"], max_gen_toks: 3}
+metric_list:
+  - {metric: exact_match, aggregation: mean, higher_is_better: true}
+metadata: {version: 1.0}
+"""
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory, tiny_folder, adapter):
+    """A task of lm-eval's own kind, two questions a passage, run by the stock engine without and with the adapter."""
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    folder = tmp_path_factory.mktemp("foreign")
+    text = "The city of number {} is far away. "
+    docs = [{"passage": text.format(i) * 3, "question": f"q{j}", "answer": f"a{j}"} for i in range(6) for j in range(2)]
+    (folder / "docs.jsonl").write_text("".join(json.dumps(d) + "\n" for d in docs))
+    (folder / "capitals.yaml").write_text(YAML.replace("FILE", str(folder / "docs.jsonl")))
+    for name, extra in (("plain", ""), ("other", f",peft={adapter}")):
+        subprocess.run(
+            [
+                Path(sys.executable).parent / "lm_eval", "--model", "hf", "--model_args", f"pretrained={tiny_folder}{extra}", "--tasks",
+                "capitals", "--include_path", folder, "--output_path", folder / "results" / name, "--log_samples", "--device", "cpu",
+            ],
+            check=True, capture_output=True,
+        )  # fmt: skip
+    return folder / "results"
+
+
+def edited(folder, tmp_path, change):
+    """A copy whose sample files went through `change(rows, which)`, scores in lm-eval's own place."""
+    import shutil
+
+    copy = shutil.copytree(folder, tmp_path / "edited")
+    for which, file in enumerate(sorted(copy.rglob("samples_*.jsonl"))):
+        rows = [json.loads(line) for line in file.read_text().splitlines()]
+        file.write_text("".join(json.dumps(row) + "\n" for row in change(rows, which)))
+    return copy
+
+
+def test_a_task_that_is_not_ours(foreign, tmp_path):
+    """Plain lm-eval folders: the passage is the document; scores put in by hand give the tables worked here."""
+    right = [[0] * 12, [1, 1, 1, 0, 1, 1, 0, 1, 1, 1, 1, 1]]  # file 0: other, file 1: plain
+    copy = edited(foreign, tmp_path, lambda rows, which: [{**r, "exact_match": right[which][r["doc_id"]]} for r in rows])
+    (design,) = designs(load_runs(copy, foreign=True))
+    assert len(design.documents) == 6 and design.cells == (("capitals", None),) and design.baseline == "plain"
+    found = compare(design)
+    (row,) = [r for r in found.of("primary") if r.difference]
+    gains = np.subtract(*right).reshape(6, 2).sum(axis=1)
+    assert row.difference.value == pytest.approx(-10 / 12) and row.difference.p_value == sign_flip(gains).p_value
+    assert row.pairs == (0, 0, 10, 2) and "12 samples stand on 6 documents" in found.sentence and "no p below 0.031" in found.sentence
+    out = seal_eval("compare", copy, "--metric", "exact_match").stdout
+    assert "capitals" in out or "−83.3" in out
+    assert "no metric 'f1'; it has exact_match" in seal_eval("compare", copy, "--metric", "f1", code=1).stderr
+    assert "no sample with the filter 'strict'" in seal_eval("compare", copy, "--metric", "exact_match,strict", code=1).stderr
+
+
+def test_scores_out_of_range_and_versions_are_named(foreign, tmp_path):
+    for name, value in (("five", 5), ("text", "yes"), ("nan", float("nan"))):
+        copy = edited(foreign, tmp_path / name, lambda rows, _, value=value: [{**r, "exact_match": value} for r in rows])
+        done = seal_eval("compare", copy, code=1)
+        assert "line 1: exact_match is" in done.stderr and "samples_capitals" in done.stderr and len(done.stderr.splitlines()) == 1
+    copy = edited(foreign, tmp_path / "versions", lambda rows, _: rows)
+    file = next((copy / "other").rglob("results_*.json"))
+    file.write_text(file.read_text().replace('"capitals": 1.0', '"capitals": 2.0'))
+    done = seal_eval("compare", copy, code=1)
+    assert "capitals has version" in done.stderr and "first sample capitals:0:" in done.stderr
+    copy = edited(foreign, tmp_path / "doubled", lambda rows, _: [*rows[:-1], rows[0]])
+    assert "line 12: sample capitals:0" in seal_eval("compare", copy, code=1).stderr
+    copy = edited(foreign, tmp_path / "damaged", lambda rows, _: [{k: v for k, v in r.items() if k != "doc_hash"} for r in rows])
+    assert "line 1: not a sample of lm-eval (no 'doc_hash')" in seal_eval("compare", copy, code=1).stderr
+
+
+def test_ruler_lengths_are_cells(foreign, tmp_path):
+    """lm-eval's RULER scores a sample under its length and −1 under the others."""
+
+    def change(rows, _):
+        for r in rows:
+            length = 4096 if r["doc_id"] % 2 else 8192
+            r |= {"metrics": ["4096", "8192"], "4096": -1.0, "8192": -1.0, str(length): 1.0}
+        return rows
+
+    (design,) = designs(load_runs(edited(foreign, tmp_path, change), foreign=True))
+    assert design.cells == (("capitals", 4096), ("capitals", 8192)) and (design.scores == 1).all()
+
+
+def test_models_are_compared_when_each_has_one_method(foreign, tmp_path):
+    """Two models with one method each: the older is the baseline unless another is named."""
+    copy = edited(foreign, tmp_path, lambda rows, which: [{**r, "exact_match": which} for r in rows])
+    for file in (copy / "other").rglob("results_*.json"):
+        data = json.loads(file.read_text())
+        data["config"]["model_args"] = {"pretrained": "org/second"}
+        file.write_text(json.dumps(data))
+    (design,) = designs(load_runs(copy, foreign=True))
+    assert design.name == "models" and design.methods == ("tiny-llama", "org--second")
+    (design,) = designs(load_runs(copy, foreign=True), "org--second")
+    assert design.methods == ("org--second", "tiny-llama")
+    for file in (copy / "other").rglob("samples_*.jsonl"):  # another tokenizer's prompts
+        file.write_text(file.read_text().replace('"prompt_hash": "', '"prompt_hash": "x'))
+    apart = designs(load_runs(copy, foreign=True))
+    assert [(d.name, d.methods) for d in apart] == [("tiny-llama", ("plain",)), ("org--second", ("plain",))]
+    with pytest.raises(SealError, match="has another prompt or target in org--second"):
+        designs(load_runs(copy, foreign=True), "tiny-llama")
+
+
+def made(n=120, methods=4, documents=None, cells=2, seed=0):
+    rng = np.random.default_rng(seed)
+    scores = (rng.random((n, methods)) < np.linspace(0.4, 0.7, methods)).astype(float)
+    document = np.arange(n) if documents is None else np.arange(n) % documents
+    names = tuple(f"m{i}" for i in range(methods))
+    where = tuple(("seal_lines", 512 * 2**i) for i in range(cells))
+    return Design(
+        "model", names, tuple(f"s{i:06}" for i in range(n)), where, np.arange(n) % cells, document,
+        tuple(map(str, range(document.max() + 1))),
+        rng.random(n), scores,
+    )  # fmt: skip
+
+
+def test_independent_samples_by_hand():
+    """Two cells of one size: mid-p McNemar of all pairs, Holm over methods, BH over cells, Tango in a cell."""
+    design = made()
+    found = compare(design)
+    rows = [r for r in found.of("primary") if r.difference]
+    base, expected = design.scores[:, 0], []
+    for column, row in enumerate(rows, 1):
+        one = design.scores[:, column]
+        table = [int(x.sum()) for x in (one * base, one * (1 - base), (1 - one) * base, (1 - one) * (1 - base))]
+        assert row.pairs == tuple(table) and row.difference.value == pytest.approx((table[1] - table[2]) / 120)
+        expected.append(mcnemar(*table).p_midp)
+        assert row.bootstrap.low < row.difference.value < row.bootstrap.high
+        assert abs(row.bootstrap.low - row.difference.low) < 0.04 and row.posterior.p_better > 0.5 if row.difference.value > 0 else True
+    assert [r.difference.p_value for r in rows] == pytest.approx(expected)
+    assert [r.p_adjusted for r in rows] == pytest.approx(holm(expected))
+    cells = [r for r in found.of("cell") if r.difference]
+    assert [r.p_adjusted for r in cells] == pytest.approx(benjamini_hochberg([r.difference.p_value for r in cells]))
+    one = tango(*cells[0].pairs)
+    assert (cells[0].difference.low, cells[0].difference.high) == (one.low, one.high)
+    assert "mid-p McNemar" in found.sentence and found.cochran.degrees == 3 and len(found.ranks) == 4
+
+
+def test_documents_that_repeat_and_cells_of_several_sizes():
+    repeated = compare(made(documents=12))
+    assert "12 documents" in repeated.sentence and "sign-flip" in repeated.of("primary")[1].difference.method and repeated.cochran is None
+    design = made(cells=2)
+    uneven = Design(**{**vars(design), "cell": (np.arange(120) > 30).astype(int)})
+    found = compare(uneven)
+    one, base = (np.array([design.scores[uneven.cell == c, m].mean() for c in (0, 1)]) for m in (1, 0))
+    assert found.of("primary")[1].difference.value == pytest.approx((one - base).mean()) and "different sizes" in found.sentence
+
+
+def test_unscored_replies_are_counted_and_left_out():
+    design = made()
+    design.scores[:7, 1] = np.nan
+    row = compare(design).of("primary")[1]
+    assert (row.accuracy.n, row.accuracy.n_missing, row.difference.n, row.difference.n_missing) == (113, 7, 113, 7)
+    assert sum(row.pairs) == 113
+    design.scores[:, 2] = np.nan
+    with pytest.raises(SealError, match="m2: no scored reply in common with m0 on all tasks, first sample s000000"):
+        compare(design)
+
+
+def test_shares_between_0_and_1():
+    """A metric that gives part of a point: documents are flipped, the bootstrap gives the interval."""
+    design = made(methods=2)
+    design.scores[:, 1] = np.round(design.scores[:, 1] * 0.75, 2)
+    row = compare(design).of("primary")[1]
+    assert row.pairs is None and "cluster bootstrap" in row.difference.method and "sign-flip" in row.difference.method
+    with pytest.raises(SealError, match="scores other than 0 and 1"):
+        from_pilot(design, None)
+
+
+def test_averages_over_lengths_of_fractional_scores():
+    """A third of a score or so at both lengths is that under any weights."""
+    design = made(n=40, documents=40, cells=2)
+    found = compare(replace(design, scores=np.full_like(design.scores, 0.34)))
+    assert found.lengths and all(one.rising == one.falling == pytest.approx(0.34) for one in found.lengths)
+
+
+def test_one_document_is_refused():
+    design = made(n=20, documents=1, cells=1)
+    with pytest.raises(SealError, match=r"model: all 20 samples stand on one document, first s000000; .*six to reach p < .05"):
+        check_documents(design)
+    row = compare(design).of("cell")[1]
+    assert (row.difference.low, row.difference.high, row.difference.p_value) == (-1.0, 1.0, 1.0)
+
+
+def test_sequential():
+    found = compare(made(), sequential=True)
+    plain = compare(made())
+    for one, two in zip(found.of("primary")[1:], plain.of("primary")[1:], strict=True):
+        assert one.difference.p_value > two.difference.p_value and one.difference.low < two.difference.low
+    assert "anytime" in found.sentence and "again and again" not in found.sentence and "again and again" in plain.sentence
+
+
+def test_every_format_says_the_same(results):
+    """JSON, CSV, Markdown and LaTeX of real files hold each primary row's numbers."""
+    texts = {kind: seal_eval("compare", results, f"--{kind}").stdout for kind in ("json", "csv", "markdown", "latex")}
+    data = json.loads(texts["json"])
+    rows = list(csv.DictReader(io.StringIO(texts["csv"])))
+    found = compare(design_of(load_runs(results), "tiny-llama"))
+    assert len(rows) == len(data[0]["rows"]) == len(found.rows)
+    for row, flat, deep in zip(found.rows, rows, data[0]["rows"], strict=True):
+        assert float(flat["accuracy_value"]) == deep["accuracy"]["value"] == row.accuracy.value
+        assert (flat["difference_p_value"] or None) == (row.difference and str(row.difference.p_value))
+    assert texts["markdown"].count("| seal |") >= 1 and r"\toprule" in texts["latex"] and r"seal\_lines" in texts["latex"]
+    assert "choose one output format" in seal_eval("compare", results, "--json", "--csv", code=1).stderr
+    assert "level is 2" in seal_eval("compare", results, "--level", "2", code=1).stderr
+
+
+def test_tables_of_several_methods():
+    found = compare(made())
+    primary = tables(found, bayes=True)[0]
+    assert "places" in primary.columns and "P(better)" in primary.columns and "Cochran's Q" in primary.note
+    assert all(len(row) == len(table.columns) for table in tables(found, bayes=True) for row in table.rows)
+    assert "| m3 |" in as_text([found], "markdown") and "NaN" not in as_text([found], "json")
+
+
+def test_power_commands(results):
+    out = seal_eval("power", "--accuracy", "0.5", "--against", "0.4", "--discordance", "0.3").stdout
+    assert f": {pairs_needed(0.3, 0.1)}\n" in out and "cheapest" in out
+    assert "no number of samples shows a difference of 0" in seal_eval("power", results).stdout
+    for args, message in (
+        ((), "or --accuracy and --against"),
+        (("--accuracy", ".5", "--against", ".5"), "both 0.5"),
+        (("--accuracy", ".5", "--against", ".4", "--discordance", ".05"), "allow 0.1 to 0.9"),
+        (("--accuracy", ".5", "--against", ".4", "--correlation", "7"), "--correlation is 7"),
+        (("--accuracy", ".5", "--against", ".4", "--power", "1"), "--power 1.0"),
+        (("--accuracy", ".5", "--against", ".4", "--seconds-per-record", "-1"), "costs of at least 0"),
+        ((results, "--accuracy", ".5"), "one or the other"),
+    ):
+        assert message in seal_eval("power", *args, code=1).stderr
+
+
+def test_large_comparisons_are_quick():
+    """20 methods, 100,000 samples of 10,000 documents in 12 cells, 10,000 resamples: under 20 s on one core and 2 GB."""
+    import resource
+
+    design = made(n=100_000, methods=20, documents=10_000, cells=12)
+    start, before = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = compare(design)
+    assert time.process_time() - start < 20
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20 < 2 and len(found.of("primary")) == 20

@@ -1,0 +1,279 @@
+"""Suites: mistakes with their lines, plans, real runs here and on a Ray cluster, deaths of workers, status."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seal_eval.core.errors import SealError
+from seal_eval.results.records import load_runs
+from seal_eval.suite.cells import note, plan
+from seal_eval.suite.execute import run_suite
+from seal_eval.suite.spec import read_suite
+from seal_eval.suite.status import status
+from seal_eval.suite.yaml_lines import read_yaml
+
+from conftest import seal_eval
+
+BIN = Path(sys.executable).parent
+
+
+def write(folder, model, **other):
+    suite = {
+        "name": "tiny", "models": [str(model)], "device": "cpu",
+        "methods": ["plain", {"method": "seal", "adapter": "channel"}, {"method": "linear", "factor": 2.0, "sizes": [600]}],
+        "adapters": {"channel": {"task": "seal_lines", "length": 420, "samples": 2, "validation": 1}},
+        "tasks": [{"task": "seal_lines", "sizes": [400, 600], "num_samples": 8, "questions_per_record": 4}],
+    }  # fmt: skip
+    file = folder / "suite.yaml"
+    file.write_text(yaml.safe_dump(suite | other, sort_keys=False))
+    return file
+
+
+def samples(out):
+    """Place of a sample file below the suite's folder, without its time → its bytes without the paths of this folder."""
+    found = {}
+    for file in sorted(out.rglob("samples_*.jsonl")):
+        found[str(file.relative_to(out).with_name(file.name.split("_2")[0]))] = file.read_bytes()
+    return found
+
+
+def test_every_mistake_with_its_line(tmp_path, tiny_folder):
+    (tmp_path / "bad.yaml").write_text(f"""name: bad
+models: [{tiny_folder}, {tmp_path}/none]
+methods:
+  - plain
+  - method: sael
+  - {{method: seal, adapter: chanel}}
+  - {{method: linear, factr: 2.0}}
+adapters:
+  channel: {{task: seal_lines, lenght: 420}}
+tasks:
+  - {{task: seal_lines, sizes: [400, 60000], num_samples: 8}}
+  - {{task: seal_nedle, sizes: [400], num_samples: 1}}
+""")
+    done = seal_eval("suite", tmp_path / "bad.yaml", "--out", tmp_path / "out", code=1)
+    lines = done.stderr.strip().splitlines()
+    wanted = [
+        (2, "is no folder here"), (5, "did you mean 'seal'?"), (6, "did you mean 'channel'?"), (7, "did you mean 'factor'?"),
+        (9, "did you mean 'length'?"), (11, "length 60000 is above the model's window"), (12, "did you mean 'seal_needle'?"),
+    ]  # fmt: skip
+    assert len(lines) == len(wanted)
+    assert all(f"bad.yaml, line {n}: " in line and what in line for line, (n, what) in zip(lines, wanted, strict=True))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "message"),
+    [
+        ({"nmae": "x"}, 24, "nmae: not known here; did you mean 'name'?"),
+        ({"name": "a b"}, 1, "should match pattern"),
+        ({"methods": []}, 5, "at least 1 item"),
+        ({"batch_size": "8"}, 24, "batch_size: input should be a valid integer (it is '8')"),
+        ({"models": [{"pretrained": "m", "dtpye": "x"}]}, 3, "did you mean 'dtype'?"),
+        ({"tasks": [{"task": "seal_lines", "num_samples": 3}]}, 17, "tasks/0/sizes: is missing"),
+    ],
+)
+def test_mistakes_of_form(tmp_path, tiny_folder, change, line, message):
+    file = write(tmp_path, tiny_folder, **change)
+    with pytest.raises(SealError) as caught:
+        read_suite(file)
+    assert message in str(caught.value)
+    named = int(str(caught.value).split("line ")[1].split(":")[0])
+    assert next(iter(change)) in "\n".join(file.read_text().splitlines()[max(0, named - 3) : named]) and abs(named - line) < 9
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: &x [1]\nb: [*x, *x]", "line 2: aliases"),
+        ("a: 1\na: 2", "line 2: 'a' a second time"),
+        ("a: !!python/object/apply:os.system [ls]", "line 1"),
+        ("a: [1", "line 1"),
+        ("? [1, 2]\n: x", "line 1: a key that is no word"),
+        ("[" * 5000 + "]" * 5000, "not YAML that is read here"),
+        ("x" * (1 << 20) + "y", "bytes; at most"),
+        ("a: \x00", "suite.yaml"),
+    ],
+)
+def test_hostile_yaml(tmp_path, text, message):
+    file = tmp_path / "suite.yaml"
+    file.write_text(text)
+    with pytest.raises(SealError, match=message):
+        read_yaml(file)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+        lambda x: (
+            st.lists(x, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["name", "models", "methods", "tasks", "adapters", "pretrained", "method", "task", "sizes", "num_samples"])
+                | st.text(max_size=5),
+                x,
+                max_size=4,
+            )
+        ),
+        max_leaves=12,
+    )
+)
+def test_any_yaml_is_a_suite_or_a_clear_error(tmp_path_factory, value):
+    file = tmp_path_factory.mktemp("fuzz") / "suite.yaml"
+    file.write_text(yaml.safe_dump(value), encoding="utf-8")
+    with pytest.raises(SealError) as caught:
+        plan(file, file.parent)
+    assert str(file) in str(caught.value)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=100))
+def test_any_bytes_are_yaml_or_a_clear_error(tmp_path_factory, raw):
+    file = tmp_path_factory.mktemp("fuzz") / "suite.yaml"
+    file.write_bytes(raw)
+    try:
+        read_yaml(file)
+    except SealError as error:
+        assert str(file) in str(error)
+
+
+def test_dry_run_writes_nothing(tmp_path, tiny_folder):
+    done = seal_eval("suite", write(tmp_path, tiny_folder), "--dry-run", "--out", tmp_path / "out")
+    assert "tune channel" in done.stdout and "linear,factor=2.0 · seal_lines · 600" in done.stdout
+    assert "6 cells, about" in done.stdout and done.stdout.count("waiting") == 6
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory, tiny_folder):
+    """A suite run by the local executor."""
+    folder = tmp_path_factory.mktemp("suite")
+    done = seal_eval("--log-json", folder / "log.jsonl", "suite", write(folder, tiny_folder), "--out", folder / "out")
+    assert "tiny: 6 done" in done.stdout
+    return folder
+
+
+def test_runs_every_cell_once(here, tiny_folder):
+    runs = load_runs(here / "out")
+    assert sorted((run.method, len(run.records)) for run in runs) == [("linear", 8), ("plain", 8), ("plain", 8), ("seal", 8), ("seal", 8)]
+    before = samples(here / "out")
+    seal_eval("suite", here / "suite.yaml", "--out", here / "out")
+    assert samples(here / "out") == before and len(load_runs(here / "out")) == 5
+    events = [json.loads(line) for line in (here / "log.jsonl").read_text().splitlines()]
+    assert [e["event"] for e in events].count("cell") == 6 and {"time", "event"} <= events[0].keys()
+    name, cells = status(here / "out")
+    assert name == "tiny" and {c.state for c in cells} == {"done"} and sum(c.n_replies for c in cells) == 40
+
+
+def test_other_settings_in_the_same_folder_are_refused(here, tiny_folder, tmp_path):
+    task = {"task": "seal_lines", "sizes": [400, 600], "num_samples": 9, "questions_per_record": 4}
+    done = seal_eval("suite", write(tmp_path, tiny_folder, tasks=[task]), "--out", here / "out", code=1)
+    assert "was run with other settings; give --out a new folder" in done.stderr
+
+
+def test_ray_gives_the_same_records(here, tmp_path, tiny_folder):
+    """Byte-identical samples; a worker killed while its cell runs is replaced and nothing is counted twice."""
+    out, killed = tmp_path / "out", []
+
+    def kill_one():
+        limit = time.monotonic() + 200
+        while not killed and time.monotonic() < limit:
+            for file in out.glob("cells/runs*.json"):
+                state = json.loads(file.read_text())
+                if state["state"] == "running" and list(out.rglob("replies-0.jsonl")):
+                    os.kill(state["pid"], signal.SIGKILL)
+                    killed.append(state["label"])
+                    return
+            time.sleep(0.01)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    done = seal_eval("suite", here / "suite.yaml", "--out", out, "--executor", "ray")
+    killer.join()
+    assert "tiny: 6 done" in done.stdout and len(killed) == 1
+    assert samples(out) == samples(here / "out")
+
+
+def test_a_dead_worker_and_a_failing_cell(here, tmp_path, tiny_folder):
+    """The local executor replaces a killed worker; a cell that fails is noted, the rest goes on, the exit status tells."""
+    adapters = {"channel": {"task": "seal_lines", "length": 420, "samples": 2, "validation": 1}}
+    methods = ["plain", {"method": "seal", "adapter": str(tmp_path / "wrong")}]
+    (tmp_path / "wrong").mkdir()
+    file, out = write(tmp_path, tiny_folder, methods=methods, adapters=adapters), tmp_path / "out"
+    running = subprocess.Popen([BIN / "seal-eval", "suite", file, "--out", out], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    limit = time.monotonic() + 200
+    while time.monotonic() < limit:
+        states = [json.loads(f.read_text()) for f in out.glob("cells/*.json")]
+        if first := [s for s in states if s["state"] == "running"]:
+            os.kill(first[0]["pid"], signal.SIGKILL)
+            break
+        time.sleep(0.02)
+    _, said = running.communicate(timeout=300)
+    assert running.returncode == 1 and "2 of 5 cells failed" in said and said.count("has no adapter_model.safetensors") == 2
+    found = {c.label.split(" · ", 1)[1]: c.state for c in status(out)[1]}
+    assert list(found.values()).count("failed") == 2 and found["plain · seal_lines · 400"] == "done"
+    plain = {k: v for k, v in samples(here / "out").items() if "plain" in k}
+    assert samples(out) == plain
+    table = seal_eval("status", out).stdout
+    assert "tiny: 3 done, 2 failed" in table and "adapter_model.safetensors" in table
+
+
+def test_killed_suite_goes_on(here, tmp_path, tiny_folder):
+    """SIGKILL of the suite's process takes its worker along; meanwhile a second one is refused; repeated it completes."""
+    out, command = tmp_path / "out", [BIN / "seal-eval", "suite", here / "suite.yaml", "--out", tmp_path / "out"]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    limit = time.monotonic() + 200
+    while not list(out.rglob("replies-0.jsonl")) and time.monotonic() < limit:
+        time.sleep(0.02)
+    second = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert second.returncode == 1 and "another process is writing to" in second.stderr
+    running.kill()
+    running.wait()
+    assert "interrupted" in {c.state for c in status(out)[1]} or len(samples(out)) == 5
+    seal_eval("suite", here / "suite.yaml", "--out", out)
+    assert samples(out) == samples(here / "out")
+
+
+def test_cells_of_a_dead_process_do_not_look_alive(here, tmp_path, monkeypatch):
+    """What ran when a suite died is not called running while its continuation runs other cells."""
+    out, seen = tmp_path / "out", []
+    shutil.copytree(here / "out", out)
+    suite, cells = plan(here / "suite.yaml", out)
+    note(out, cells[-1], "running")
+
+    def meanwhile(*_):
+        seen.append(status(out)[1][-1].state)
+        return iter(())
+
+    monkeypatch.setattr("seal_eval.suite.execute._local", meanwhile)
+    run_suite(suite, cells, out)
+    assert seen == ["interrupted"]
+
+
+def test_estimates_follow_the_arithmetic(tmp_path, tiny_folder):
+    """Parameters as counted in the weights; twice the tokens, more than twice the time; memory holds the weights."""
+    from seal_eval.suite.estimate import estimate, shape
+
+    from conftest import tiny_model
+
+    suite, cells = plan(write(tmp_path, tiny_folder), tmp_path / "out")
+    assert shape(str(tiny_folder))["parameters"] == sum(p.numel() for p in tiny_model().parameters())
+    runs = {cell.size: estimate(suite, cell) for cell in cells if cell.kind == "run" and "plain" in cell.label}
+    assert runs[400].n_read == 800 and runs[600].n_read == 1200  # two records, each read once
+    assert runs[600].seconds > runs[400].seconds > 0 and runs[400].memory > 4 * shape(str(tiny_folder))["parameters"]
+
+
+def test_no_suite_there(tmp_path):
+    assert "holds no suite.json" in seal_eval("status", tmp_path, code=1).stderr
+    assert "choose local or ray" in seal_eval("suite", tmp_path / "x.yaml", "--executor", "slurm", code=1).stderr

@@ -1,0 +1,47 @@
+"""What is shown of a suite: texts to the letter, and somebody else's folder."""
+
+import pytest
+from filelock import FileLock
+
+from seal_eval.core.files import LOCK, write_json
+from seal_eval.suite.cells import PLAN, Cell, note
+from seal_eval.suite.commands import show_status
+from seal_eval.suite.status import status
+
+SAID = "chat template t.jinja drops the system's turn: '<s>[INST] What is 2 + 2? [/INST]' :smile:"
+
+
+@pytest.fixture
+def out(tmp_path):
+    """A suite's folder with a cell that runs."""
+    cell = Cell("0", 0, "m · seal(run[a]) · seal_lines", "made/m__t", "template", "m", "auto", {}, 0, 0)
+    note(tmp_path, cell, "running")
+    listed = {"folder": cell.folder, "label": cell.label, "n_samples": 0, "ident": cell.ident}
+    write_json(tmp_path / PLAN, {"name": "s", "cells": [listed]})
+    return tmp_path, cell
+
+
+def test_brackets_are_no_markup(out, capsys):
+    folder, cell = out
+    note(folder, cell, "failed", error=SAID)
+    show_status(folder)
+    shown = capsys.readouterr().out
+    assert SAID in shown and "seal(run[a])" in shown and "s: 1 failed" in shown
+
+
+@pytest.mark.parametrize("error", [PermissionError, OSError])
+def test_a_folder_that_cannot_be_written(out, monkeypatch, error):
+    """Its status is told, and whether it runs where the lock can be read."""
+    folder, _ = out
+
+    class NotOurs:
+        def __init__(self, *_, **__):
+            raise error("not ours")
+
+    with FileLock(folder / LOCK) as lock:
+        monkeypatch.setattr("seal_eval.suite.status.FileLock", NotOurs)
+        assert status(folder)[1][0].state == "running"
+        lock.release()
+        assert status(folder)[1][0].state == "interrupted"
+    (folder / LOCK).unlink(missing_ok=True)
+    assert status(folder)[1][0].state == "interrupted"

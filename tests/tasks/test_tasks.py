@@ -1,0 +1,235 @@
+"""Builders: what a sample promises holds for any seed, length, tokenizer, with and without template and begun answer."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from seal_eval.core.errors import SealError
+from seal_eval.prompts.corpus import part_of, prose, words
+from seal_eval.prompts.prompt import Frame
+from seal_eval.tasks import base_task, get_task, leaf_name, task_names, tasks
+from seal_eval.tasks.longeval import conversations
+from seal_eval.tasks.needle import kind_of, spaced, spread
+
+from tokenizers_made import KINDS, made
+
+SLOW = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+IN_TOKENS = [name for name, task in tasks().items() if task.unit == "tokens"]
+VARIANTS = [
+    *tasks().values(),
+    replace(get_task("seal_needle"), value="word"),
+    replace(get_task("seal_needle"), value="uuid", haystack="needles"),
+    replace(get_task("seal_needle"), value="word", haystack="needles", queries=2, keys=3),
+    replace(get_task("seal_needle"), haystack="noise", keys=4, values=2, spacing="sigmoid"),
+    replace(get_task("seal_lines"), questions_per_record=5),
+    replace(get_task("seal_variable_tracking"), chains=3, hops=2, haystack="prose"),
+    replace(get_task("seal_common_words"), common=3, often=5, rarely=2),
+]
+
+
+def size_of(task, wanted):
+    return {"tokens": wanted, "lines": max(2, wanted // 100), "topics": 2}[task.unit]
+
+
+@pytest.fixture
+def frame(tokenizer):
+    return Frame(tokenizer)
+
+
+def test_names():
+    assert task_names() == [
+        "seal_common_words", "seal_lines", "seal_longeval_lines", "seal_longeval_topics", "seal_needle", "seal_needle_multikey",
+        "seal_needle_multiquery", "seal_needle_multivalue", "seal_passkey", "seal_variable_tracking",
+    ]  # fmt: skip
+    with pytest.raises(SealError, match="did you mean 'seal_lines'"):
+        get_task("seal_line")
+    for task in tasks().values():
+        assert base_task(task.name) == base_task(leaf_name(task, 4096)) == task.name
+        assert not leaf_name(task, 4096).startswith("seal_")
+    assert base_task("longeval_lines") is base_task("seal1024") is base_task("niah_single_1") is None
+
+
+@pytest.mark.parametrize("task", VARIANTS, ids=[f"{task.name}-{i}" for i, task in enumerate(VARIANTS)])
+@given(length=st.integers(700, 3000), seed=st.integers(0, 10**6), kind=st.sampled_from(KINDS), chat=st.booleans(), begin=st.booleans())
+@SLOW
+def test_sample_promises(task, length, seed, kind, chat, begin):
+    frame = Frame(made(kind), chat=chat, begin_answer=begin, system="Answer briefly." if seed % 2 else "")
+    size = size_of(task, length)
+    try:
+        samples = task.build(frame, size, 3, seed)
+    except SealError as error:  # a tokenizer may need more for the least that must stand in the prompt
+        assert task.unit == "tokens" and "the smallest that can is about" in str(error)
+        size = int(str(error).split()[-1])
+        samples = task.build(frame, size, 3, seed)
+    assert len({s.sample_id for s in samples}) == 3 == len({(s.input, s.keys) for s in samples})
+    for sample in samples:
+        assert sample.n_tokens == frame.count(sample.input, sample.prefix)
+        if task.unit == "tokens":
+            assert 0.99 * size < sample.n_tokens + sample.answer_tokens <= size
+        assert (sample.prefix != "") == begin
+        doc = vars(sample)
+        perfect = task.score(sample.answer, doc)
+        assert (perfect.value, perfect.reason) == (1.0, "exact") and set(perfect.metrics) == set(task.metrics)
+        assert set(perfect.metrics.values()) <= {1.0}
+        assert task.score("", doc).value == 0.0
+        for target in sample.targets:
+            assert target in sample.input
+        assert all(key in sample.input for key in sample.keys)
+
+
+def test_random_replies_score_nothing(frame):
+    import random
+
+    for task in tasks().values():
+        samples = task.build(frame, size_of(task, 1500), 20, 0)
+        rng = random.Random(0)
+        said = ["".join(rng.choices("abcdef 0123456789-ABCDEF\n.,", k=80)) for _ in samples]
+        assert sum(task.score(reply, vars(s)).value for reply, s in zip(said, samples, strict=True)) == 0, task.name
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_same_seed_same_bytes(frame, name):
+    import random
+
+    task = get_task(name)
+    size = size_of(task, 1200)
+    first = task.build(frame, size, 6, 1)
+    random.seed(99)  # global state must not matter
+    assert task.build(frame, size, 6, 1) == first
+    assert task.build(frame, size, 3, 1) == first[:3]  # a prefix, whatever else is asked for
+    others = task.build(frame, size, 6, 2)
+    assert not {s.input for s in first} & {s.input for s in others}
+    assert len({s.sample_id for s in first + others}) == 12
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_tuning_and_evaluation_share_nothing(frame, name):
+    task = get_task(name)
+    size = size_of(task, 1200)
+    learned, asked = (task.build(frame, size, 20, 0, part=part) for part in ("tune", "eval"))
+    for samples, part in ((learned, "tune"), (asked, "eval")):
+        for sample in samples:
+            assert all(part_of(t) == part for t in sample.targets) or kind_of(sample.targets[0]) == "word"
+    assert not {k for s in learned for k in s.keys} & {k for s in asked for k in s.keys}
+    assert not {t for s in learned for t in s.targets} & {t for s in asked for t in s.targets}
+    assert not {s.document for s in learned} & {s.document for s in asked}
+
+
+def test_parts_are_disjoint():
+    assert not set(words("tune")[1]) & set(words("eval")[1])
+    assert not {d.id for d in prose("tune")} & {d.id for d in prose("eval")}
+    assert len(prose("tune")) + len(prose("eval")) == 249
+    assert {part_of(str(n)) for n in range(100)} == {"tune", "eval"}
+    kept = [part_of(c["topic"]) for c in conversations()]
+    assert kept.count("eval") >= 25 and kept.count("tune") >= 10
+
+
+@pytest.mark.parametrize("questions", [1, 4])
+def test_lines_ask_every_fifth_equally(frame, questions):
+    samples = replace(get_task("seal_lines"), questions_per_record=questions).build(frame, 4000, 20, 0)
+    where = []
+    for sample in samples:
+        (key,) = sample.keys
+        lines = re.findall(r"^line (\S+):", sample.input, re.MULTILINE)
+        assert len(set(lines)) == len(lines) and len(set(re.findall(r"<(\d+)>", sample.input))) == len(lines)
+        where.append(min(int(5 * lines.index(key) / (len(lines) - 1)), 4))
+        at = sample.input.index(f"line {key}:")
+        assert sample.depth == pytest.approx(frame.count(sample.input[:at]) / sample.n_tokens, abs=1e-9)
+    assert sorted(where) == sorted([0, 1, 2, 3, 4] * 4)
+    records = [s.input.split("\nNow the record")[0] for s in samples]
+    assert len(set(records)) == len({s.document for s in samples}) == 20 / questions
+    assert len({(s.document, s.keys) for s in samples}) == 20
+
+
+@pytest.mark.parametrize("spacing", ["linear", "sigmoid"])
+def test_needle_depths(frame, spacing):
+    """The grid is asked for in full, the depth reached is the needle's place among the tokens, between two sentences."""
+    task = replace(get_task("seal_needle"), spacing=spacing, phrasing=0)
+    samples = task.build(frame, 3000, 22, 0)
+    assert len({s.document for s in samples}) == 22
+    for sample, wanted in zip(samples, spread(spaced(11, spacing)) * 2, strict=True):
+        at = sample.input.index("The special number of the")
+        assert sample.depth == pytest.approx(frame.count(sample.input[:at].rstrip()) / sample.n_tokens, abs=1e-9)
+        assert sample.depth == pytest.approx(wanted, abs=0.1)  # head, tail and whole sentences take their share
+        assert sample.input[:at].rstrip().endswith((".", "!", "?", '"', "”", "text:"))
+
+
+def test_depth_grids():
+    assert spaced(5, "linear") == [0, 0.25, 0.5, 0.75, 1]
+    assert [round(x, 3) for x in spaced(5, "sigmoid")] == [0, 0.076, 0.5, 0.924, 1]  # Kamradt's logistic at 25, 50, 75 %
+    assert spread(spaced(5, "linear"))[:3] == [0, 1, 0.5] and spaced(1, "sigmoid") == [0.5]
+
+
+def test_every_depth_meets_every_phrasing(frame):
+    met = set()
+    task = replace(get_task("seal_needle"), depths=3)
+    for i, sample in enumerate(task.build(frame, 700, 9, 0)):
+        met.add((i % 3, sample.prefix.split()[1]))
+    assert len(met) == 9
+
+
+def test_needle_variants(frame):
+    multikey = get_task("seal_needle_multikey").build(frame, 2000, 3, 0)[0]
+    assert len(re.findall(r"\d{7}", multikey.input)) > 20
+    multivalue = get_task("seal_needle_multivalue").build(frame, 2000, 3, 0)[0]
+    assert len(multivalue.targets) == 4 and multivalue.input.count(f"{multivalue.keys[0]}") == 5  # four needles and the question
+    multiquery = get_task("seal_needle_multiquery").build(frame, 2000, 3, 0)[0]
+    assert len(multiquery.keys) == len(multiquery.targets) == 4 and len(re.findall(r"\d{7}", multiquery.input)) == 8
+    passkey = get_task("seal_passkey").build(frame, 2000, 3, 0)[0]
+    assert passkey.input.count(f"The pass key is {passkey.targets[0]}.") == 1
+
+
+def test_variable_chains_are_true(frame):
+    """The targets, found again by following the assignments in the prompt."""
+    task = replace(get_task("seal_variable_tracking"), chains=4)
+    for sample in task.build(frame, 2500, 10, 0):
+        told = sample.input.split("The text:")[1].split("(End")[0]
+        assigned = re.findall(r"VAR ([A-Z]{5}) = (?:VAR )?(\w+)\.", told)
+        assert len(assigned) == 20
+        value = {}
+        for name, source in assigned:  # in reading order: a source is always known
+            value[name] = source if source.isdigit() else value[source]
+        assert {n for n, v in value.items() if v == sample.keys[0]} == set(sample.targets)
+
+
+def test_common_words_are_the_most_common(frame):
+    from collections import Counter
+
+    for length, often in ((1500, 6), (6000, 30)):
+        for sample in get_task("seal_common_words").build(frame, length, 5, 0):
+            entries = re.findall(r"(\d+)\. (\w+)", sample.input)
+            assert [int(n) for n, _ in entries] == list(range(1, len(entries) + 1))
+            counts = Counter(word for _, word in entries).most_common()
+            assert {w for w, _ in counts[:10]} == set(sample.targets)
+            assert all(n == often for _, n in counts[:10]) and counts[10][1] <= often // 6
+
+
+@pytest.mark.parametrize("name", IN_TOKENS)
+def test_too_short(frame, name):
+    """The error's remedy works: what it calls the smallest length can be built."""
+    with pytest.raises(SealError, match=r"length 40 cannot be filled with this tokenizer; the smallest that can is about") as error:
+        get_task(name).build(frame, 40, 5, 0)
+    assert len(get_task(name).build(frame, int(str(error.value).split()[-1]), 5, 0)) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "message"),
+    [
+        ("seal_needle", {"keys": 0}, "keys is 0, must be a whole number from 1"),
+        ("seal_needle", {"queries": 3}, "keys is 1, must be a whole number from 3"),
+        ("seal_needle", {"value": "nubmer"}, "value 'nubmer' is not known; did you mean 'number'"),
+        ("seal_needle", {"spacing": "log"}, "spacing 'log' is not known"),
+        ("seal_needle", {"depths": 2.5}, "depths is 2.5"),
+        ("seal_lines", {"questions_per_record": 0}, "questions_per_record is 0"),
+        ("seal_variable_tracking", {"hops": 99}, "hops is 99"),
+        ("seal_variable_tracking", {"haystack": "needles"}, "haystack 'needles' is for seal_needle"),
+        ("seal_common_words", {"often": 2, "rarely": 3}, "often is 2, must be above rarely, 3"),
+        ("seal_longeval_lines", {"longeval_data": "/nowhere"}, "longeval_data /nowhere is no folder"),
+    ],
+)
+def test_bad_settings(name, own, message):
+    with pytest.raises(SealError, match=message):
+        replace(get_task(name), **own)

@@ -1,0 +1,92 @@
+"""Checkpoints that leave: plain transformers gives what the method gave here."""
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from seal_eval.baselines import method_of
+from seal_eval.core.errors import SealError
+from seal_eval.models.adapters import load_scales, scaled
+from seal_eval.tuning.config import TuneSpec
+from seal_eval.tuning.merge import export
+from seal_eval.tuning.parameters import trainable
+
+from conftest import seal_eval, tiny_model
+
+IDS = torch.arange(2, 92)[None] * 7 % 900
+
+
+@torch.no_grad()
+def logits(model):
+    return model(IDS).logits
+
+
+def test_merge_writes_an_ordinary_checkpoint(tiny_folder, adapter, tmp_path):
+    export(str(tiny_folder), tmp_path / "merged", str(adapter))
+    model = AutoModelForCausalLM.from_pretrained(tiny_folder)
+    with scaled(model, load_scales(str(adapter), model)):
+        hooked = logits(model)
+    merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
+    assert torch.allclose(logits(merged), hooked, atol=1e-4 * hooked.abs().max())
+    assert AutoTokenizer.from_pretrained(tmp_path / "merged")("a b")["input_ids"]
+    with pytest.raises(SealError, match="already exists"):
+        export(str(tiny_folder), tmp_path / "merged", str(adapter))
+
+
+@pytest.fixture(scope="session", params=["lora", "dora"])
+def low_rank(request, tmp_path_factory):
+    """(kind, folder) of an adapter whose every weight matters."""
+    folder = tmp_path_factory.mktemp("adapters") / request.param
+    folder.mkdir()
+    with trainable(tiny_model(), TuneSpec(method=request.param)) as trained:
+        generator = torch.Generator().manual_seed(1)
+        trained.load({n: t + 0.1 * torch.randn(t.shape, generator=generator) for n, t in trained.state().items()})
+        trained.save(folder, {"method": request.param, "trained_parameters": 7})
+    return request.param, folder
+
+
+def test_low_rank_adapters_leave_too(tiny_folder, low_rank, tmp_path):
+    kind, folder = low_rank
+    export(str(tiny_folder), tmp_path / "merged", str(folder))
+    model = AutoModelForCausalLM.from_pretrained(tiny_folder)
+    with method_of(f"{kind},adapter={folder}").apply(model):
+        ours = logits(model)
+    assert not torch.allclose(ours, logits(model), atol=1e-2)
+    assert torch.allclose(logits(AutoModelForCausalLM.from_pretrained(tmp_path / "merged")), ours, atol=1e-4 * ours.abs().max())
+
+
+@pytest.mark.parametrize("on", ["linear,factor=4", "ntk,factor=4", "yarn,factor=4,original=32", "yarn,factor=2,beta_fast=16"])
+@pytest.mark.parametrize("kind", ["llama", "gpt_neox", "gemma3_text", "phi"])
+def test_rotary_scaling_in_the_configuration(kind, on, tokenizer, tmp_path):
+    model = tiny_model(kind)
+    model.save_pretrained(tmp_path / "plain")
+    tokenizer.save_pretrained(tmp_path / "plain")
+    export(str(tmp_path / "plain"), tmp_path / "long", on=on)
+    with (method := method_of(on)).apply(model):
+        ours = logits(model)
+    theirs = AutoModelForCausalLM.from_pretrained(tmp_path / "long")
+    assert torch.allclose(logits(theirs), ours, atol=1e-5 * ours.abs().max())
+    assert not torch.allclose(logits(model), ours, atol=1e-3)
+    assert theirs.config.max_position_embeddings == method.window(2048)
+
+
+def test_scales_and_rotary_scaling_together(tiny_folder, adapter, tmp_path):
+    seal_eval("merge", "--model", tiny_folder, "--adapter", adapter, "--on", "yarn,factor=4", "--out", tmp_path / "long")
+    model = AutoModelForCausalLM.from_pretrained(tiny_folder)
+    with method_of("yarn,factor=4").apply(model), scaled(model, load_scales(str(adapter), model)):
+        ours = logits(model)
+    assert torch.allclose(logits(AutoModelForCausalLM.from_pretrained(tmp_path / "long")), ours, atol=1e-4 * ours.abs().max())
+
+
+@pytest.mark.parametrize(
+    ("on", "message"),
+    [
+        ("self_extend,group=4", "no configuration can hold this method, it changes more than rotary frequencies; use linear, ntk or yarn"),
+        ("yarn+logn", "it changes more than rotary frequencies"), ("dynamic_ntk", "its frequencies follow the prompt's length"),
+        ("", "nothing to merge"),
+    ],
+)  # fmt: skip
+def test_what_cannot_leave(tiny_folder, tmp_path, on, message):
+    with pytest.raises(SealError, match=message):
+        export(str(tiny_folder), tmp_path / "out", on=on)
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,289 @@
+"""Learning: it learns, it repeats, it leaves the model alone, it goes on after a kill, it keeps what is worth its cost."""
+
+import errno
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from seal_eval.core.errors import SealError
+from seal_eval.core.files import new_folder, read_json
+from seal_eval.models.adapters import load_scales
+from seal_eval.prompts.prompt import Frame
+from seal_eval.tasks import get_task
+from seal_eval.tuning import loop as learning
+from seal_eval.tuning import tune as tuning
+from seal_eval.tuning.config import TuneSpec
+from seal_eval.tuning.loop import learn, recomputed, samples_of
+from seal_eval.tuning.losses import answer_loss, prose_kl, prose_pieces, read_prose
+from seal_eval.tuning.parameters import Gains, frozen, trainable
+from seal_eval.tuning.tune import tune
+
+from conftest import seal_eval, tiny_model
+
+SPEC = {"length": 400, "samples": 12, "lr": 0.1, "kl": 0.0, "validation": 2, "cost_limit": 9.0}
+
+
+@pytest.fixture(scope="module")
+def frame(tokenizer):
+    return Frame(tokenizer)
+
+
+@pytest.mark.parametrize(
+    ("own", "parameters"),
+    [({"granularity": "head"}, 3 * 4), ({}, 3 * 64), ({"method": "lora", "lr": 0.01}, 3 * 4 * (128 + 96 + 96 + 128)),
+     ({"method": "dora", "lr": 0.01}, 3 * (4 * (128 + 96 + 96 + 128) + 64 + 32 + 32 + 64))],
+)  # fmt: skip
+def test_learns_and_leaves_the_model_alone(frame, own, parameters):
+    model = tiny_model("llama")
+    before = {n: p.clone() for n, p in model.named_parameters()}
+    spec = TuneSpec(**(SPEC | own))
+    states = []
+    for _ in range(2):
+        with trainable(model, spec) as trained:
+            assert sum(p.numel() for p in trained.parameters()) == parameters
+            samples, _ = samples_of(frame, spec)
+            with torch.no_grad():
+                plain = sum(answer_loss(model, frame, s).item() for s in samples)
+                with trained.on():
+                    assert all(p.dtype == torch.float32 and p.requires_grad for p in trained.parameters())
+                    assert sum(answer_loss(model, frame, s).item() for s in samples) == pytest.approx(plain, rel=1e-5)
+                learned = learn_there(model, frame, spec, trained)
+                with trained.on():
+                    tuned = sum(answer_loss(model, frame, s).item() for s in samples)
+                assert sum(answer_loss(model, frame, s).item() for s in samples) == pytest.approx(plain, rel=1e-5)  # plain outside
+            states.append(trained.state())
+        assert tuned < plain and learned.kept.loss < learned.plain.loss
+        assert len(learned.log) == 12 and all(math.isfinite(step["loss"]) for step in learned.log)
+        after = dict(model.named_parameters())
+        assert after.keys() == before.keys()
+        assert all(torch.equal(p, before[n]) and p.requires_grad and p.grad is None for n, p in after.items())
+    assert all(torch.equal(a, b) for a, b in zip(*(s.values() for s in states), strict=True))  # it repeats
+
+
+@torch.enable_grad()
+def learn_there(*args):
+    return learn(*args)
+
+
+def test_scales_of_a_head_are_one(frame):
+    model = tiny_model("llama")
+    with trainable(model, TuneSpec(**SPEC, granularity="head")) as trained:
+        learn(model, frame, TuneSpec(**SPEC, granularity="head"), trained)
+    assert all(len(s.reshape(4, 16).unique(dim=1).T) == 1 for s in trained.scales().values())
+
+
+@pytest.mark.parametrize("term", [{"kl": 10.0}, {"shrink": 100.0}])
+def test_terms_hold_the_model(frame, term):
+    model = tiny_model("llama")
+    drift, far = [], []
+    for own in ({}, term):
+        spec = TuneSpec(**(SPEC | {"lr": 0.05} | own))
+        with trainable(model, spec) as trained:
+            learn(model, frame, spec, trained)
+            pieces = [read_prose(model, p) for p in prose_pieces(frame.tokenizer, 4, 128, 7)]
+            with torch.no_grad(), trained.on():
+                drift.append(sum(prose_kl(model, p).item() for p in pieces))
+            far.append(trained.shrink().item())
+    assert drift[1] < 0.7 * drift[0] if "kl" in term else far[1] < 0.7 * far[0]
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "phi"])
+def test_recomputed_activations_give_the_same_gradients(frame, kind):
+    """Dropout, which training mode would bring, stays off (GPT-2 and Phi have it)."""
+    model = tiny_model(kind, **({"resid_pdrop": 0.5, "attn_pdrop": 0.5} if kind == "gpt2" else {}))
+    sample = get_task("seal_lines").build(frame, 400, 1, 0, part="tune")[0]
+    gradients, saved = [], []
+    for again in (False, True):
+        gains, kept = Gains(model, per_head=False), []
+        with frozen(model), gains.on(), recomputed(model) if again else torch.enable_grad():
+            with torch.autograd.graph.saved_tensors_hooks(lambda t, kept=kept: kept.append(t.nbytes) or t, lambda t: t):
+                loss = answer_loss(model, frame, sample)
+            loss.backward()
+        gradients.append(torch.cat([d.grad for d in gains.delta]))
+        saved.append(sum(kept))
+    assert torch.allclose(*gradients, rtol=1e-4, atol=1e-7) and gradients[0].abs().max() > 1e-4
+    assert saved[1] < 0.5 * saved[0]
+    assert not any(m.training for m in model.modules()) and not any(getattr(m, "gradient_checkpointing", False) for m in model.modules())
+
+
+def test_memory_grows_linearly(frame):
+    """What a step keeps for its backward pass, at twice the length."""
+    model = tiny_model("llama")
+    kept = []
+    for length in (400, 800):
+        gains, sizes = Gains(model, per_head=False), {}
+        sample = get_task("seal_lines").build(frame, length, 1, 0, part="tune")[0]
+        with frozen(model), gains.on(), torch.autograd.graph.saved_tensors_hooks(
+            lambda t, sizes=sizes: sizes.update({t.data_ptr(): t.untyped_storage().nbytes()}) or t, lambda t: t
+        ):  # fmt: skip
+            answer_loss(model, frame, sample)
+        kept.append(sum(sizes.values()))
+    assert kept[1] < 2.1 * kept[0]
+
+
+def test_mixture_takes_turns(frame):
+    spec = TuneSpec(task="seal_lines:400, seal_needle,seal_lines:500", length=450, samples=8, validation=3)
+    train, validation = samples_of(frame, spec)
+    assert [(s.task, s.length) for s in train[:4]] == [("seal_lines", 400), ("seal_needle", 450), ("seal_lines", 500), ("seal_lines", 400)]
+    assert len(train) == 8 and len(validation) == 9
+    assert not {s.input for s in train} & {s.input for s in validation}
+
+
+@pytest.mark.parametrize("method", ["seal", "lora", "dora"])
+def test_half_precision_weights(frame, method):
+    """The frozen weights in bf16, what is learned in fp32."""
+    model, spec = tiny_model("llama").bfloat16(), TuneSpec(**(SPEC | {"method": method, "lr": 0.1 if method == "seal" else 0.01}))
+    with trainable(model, spec) as trained:
+        learned = learn(model, frame, spec, trained)
+        assert all(p.dtype == torch.float32 for p in trained.parameters())
+    assert learned.kept.loss < learned.plain.loss and model.dtype == torch.bfloat16
+
+
+def test_tune_writes_adapter_and_card(tiny_folder, tmp_path):
+    spec = TuneSpec(length=400, samples=3, granularity="head", validation=2)
+    card = tune(str(tiny_folder), spec, tmp_path / "a", progress=False)
+    assert card == read_json(tmp_path / "a" / "seal_eval.json")
+    assert card["trained_parameters"] == 3 * 4 and card["peak_memory_bytes"] > 1e7 and card["lr_by_rule"]
+    assert card["prose_perplexity_ratio"] == pytest.approx(card["prose_perplexity_after"] / card["prose_perplexity_before"])
+    assert card["short_questions"] > 150 and 0 <= card["short_accuracy_after"] <= 1
+    assert {k: card[k] for k in vars(spec) if k != "lr"} == {k: v for k, v in vars(spec).items() if k != "lr"}
+    assert card["kept"] in card["frontier"] and card["kept"]["perplexity_ratio"] <= 1.01
+    assert len(load_scales(str(tmp_path / "a"), tiny_model("llama"))) == 3
+    with pytest.raises(SealError, match="already exists"):
+        tune(str(tiny_folder), spec, tmp_path / "a")
+    with new_folder(tmp_path / "b"), pytest.raises(SealError, match=r"another process is writing to .*b;"):
+        tune(str(tiny_folder), spec, tmp_path / "b")  # refused before it learns
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_what_cannot_be_moved_is_kept(tiny_folder, tmp_path, monkeypatch):
+    """OUT is a link to an empty folder, as on a larger disk, and the last move fails: the state is there, and a repeat goes on from it."""
+    (tmp_path / "big").mkdir()
+    (tmp_path / "a").symlink_to("big")
+    monkeypatch.setattr(tuning, "elsewhere", lambda *_: {"prose_perplexity": 1.0, "short_right": 1, "short_n": 1})
+    with monkeypatch.context() as broken:
+        broken.setattr(shutil, "move", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
+        with pytest.raises(SealError, match=r"cannot be moved to .*a \(No space left on device\); it is in .*big/\.part until"):
+            tune(str(tiny_folder), TuneSpec(**SPEC), tmp_path / "a", progress=False)
+    assert (tmp_path / "big" / ".part" / "adapter_model.safetensors").is_file()
+    assert (tmp_path / "big" / ".tuning" / "state.safetensors").is_file()
+    steps = []
+    monkeypatch.setattr(learning, "answer_loss", lambda *args: steps.append(torch.is_grad_enabled()) or answer_loss(*args))
+    tune(str(tiny_folder), TuneSpec(**SPEC), tmp_path / "a", progress=False)
+    assert sum(steps) == 2  # of twelve: the state is of the tenth
+    assert len(load_scales(str(tmp_path / "a"), tiny_model("llama"))) == 3
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "big"] and (tmp_path / "a").is_symlink()
+    assert not [p.name for p in (tmp_path / "big").iterdir() if p.name.startswith(".")]
+
+
+@pytest.mark.parametrize("own", [(), ("--method", "lora")])
+def test_a_killed_run_goes_on(tiny_folder, tmp_path, own):
+    """SIGKILL in mid-run; the same command again gives, to the bit, what an undisturbed run gives."""
+    asked = ("tune", "--model", tiny_folder, "--length", "400", "--samples", "24", "--lr", ".01", "--validation", "2", *own, "--out")
+    seal_eval(*asked, tmp_path / "whole")
+    script = Path(sys.executable).parent / "seal-eval"
+    run = subprocess.Popen([script, *map(str, asked), tmp_path / "killed"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    state = tmp_path / ".killed.tuning" / "state.safetensors"
+    while not state.is_file():
+        assert run.poll() is None, "ended before it could be killed"
+        time.sleep(0.01)
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    assert not (tmp_path / "killed").exists()
+    other = seal_eval(*asked[:8], ".02", *asked[9:], tmp_path / "killed", code=1)
+    assert "unfinished run with other settings (lr 0.01 there, 0.02 now)" in other.stderr and state.is_file()
+    seal_eval(*asked, tmp_path / "killed")
+    whole, killed = (load_file(tmp_path / name / "adapter_model.safetensors") for name in ("whole", "killed"))
+    assert whole.keys() == killed.keys() and all(torch.equal(whole[k], killed[k]) for k in whole)
+    cards = [read_json(tmp_path / name / "seal_eval.json") for name in ("whole", "killed")]
+    assert [len(c["log"]) for c in cards] == [24, 24] and cards[0]["frontier"] == cards[1]["frontier"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["killed", "whole"]
+
+
+def test_divergence_keeps_the_last_good_setting(tiny_folder, tmp_path, monkeypatch):
+    """The sixth step's loss overflows: the error says so, the last setting whose loss was seen to be fine is saved."""
+    calls = []
+
+    def overflowing(*args):
+        calls.append(args)
+        return answer_loss(*args) * (math.inf if len(calls) == 6 else 1.0)
+
+    monkeypatch.setattr(learning, "answer_loss", overflowing)
+    with pytest.raises(SealError, match=r"diverged at step 6 of 12 \(loss inf.*\); lower --lr from 0\.1; the setting of step 4 is kept in"):
+        tune(str(tiny_folder), TuneSpec(**SPEC), tmp_path / "a", progress=False)
+    card = read_json(tmp_path / "a" / "seal_eval.json")
+    assert card["diverged"].startswith("tuning diverged at step 6") and card["steps"] == 5 and card["kept"]["step"] == 4
+    scales = torch.cat(list(load_scales(str(tmp_path / "a"), tiny_model("llama")).values()))
+    assert torch.isfinite(scales).all() and (scales != 1).any()
+
+
+def test_losses_worse_than_a_guess_are_divergence(frame, monkeypatch):
+    """Nothing overflows: three losses above ln(vocabulary) end it."""
+    calls = []
+    monkeypatch.setattr(learning, "answer_loss", lambda *args: calls.append(args) or answer_loss(*args) + 9.0 * (len(calls) > 2))
+    with trainable(model := tiny_model("llama"), spec := TuneSpec(**SPEC)) as trained:
+        learned = learn(model, frame, spec, trained)
+    assert (
+        learned.diverged == ("tuning diverged at step 5 of 12 (three losses above 6.9 nats, a uniform guess's); lower --lr from 0.1")
+        and learned.kept.step == 1
+    )
+
+
+def test_divergence_at_once_leaves_nothing(frame):
+    model, spec = tiny_model("llama"), TuneSpec(**(SPEC | {"lr": None}))
+    with torch.no_grad():
+        model.lm_head.weight[5, 5] = torch.nan
+    with trainable(model, spec) as trained, pytest.raises(SealError, match=r"tuning diverged at step 1 of 12 .* lower --lr from 0\.08"):
+        learn(model, frame, spec, trained)
+
+
+def test_samples_beyond_the_window(tiny_folder, tmp_path):
+    spec = TuneSpec(length=4000, samples=2, validation=1)
+    with pytest.raises(
+        SealError, match=r"samples of 4000 tokens do not fit the window of 2048; choose a smaller --length, or extend it with --on"
+    ):
+        tune(str(tiny_folder), spec, tmp_path / "a", progress=False)
+    assert not list(tmp_path.iterdir())
+    longer = TuneSpec(length=2200, samples=2, validation=1, on="self_extend,group=4,neighbours=64", checkpointing=True)
+    card = tune(str(tiny_folder), longer, tmp_path / "b", progress=False)
+    assert card["on"] == longer.on and card["log"][0]["n_tokens"] > 2100
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"granularity": "layer"}, "granularity 'layer' is not known"), ({"lr": 0.0}, "lr is 0.0"), ({"lr": math.nan}, "lr is nan"),
+        ({"kl": -1.0}, "kl is -1.0"), ({"samples": 0}, "samples is 0"), ({"length": -5}, "length is -5"), ({"rank": 0}, "rank is 0"),
+        ({"method": "adapter"}, "method 'adapter' is not known; choose seal or lora or dora"), ({"dtype": "int8"}, "dtype 'int8'"),
+        ({"method": "lora", "shrink": 1.0}, "it pulls scales to 1, and lora has none"), ({"samples": 2.5}, "samples is 2.5, must be"),
+        ({"task": "seal_lines:x"}, "task 'seal_lines:x' is not NAME or NAME:SIZE"), ({"task": "a,a"}, "names one task twice"),
+    ],
+)  # fmt: skip
+def test_bad_settings(setting, message):
+    with pytest.raises(SealError, match=message):
+        TuneSpec(**setting)
+
+
+@pytest.mark.parametrize(
+    ("on", "message"),
+    [("self_extent", "did you mean 'self_extend'"), ("yarn,faktor=2", "did you mean 'factor'"), ("yarn,colour=2", "has no setting colour")],
+)
+def test_bad_method_to_tune_on(tiny_folder, tmp_path, on, message):
+    with pytest.raises(SealError, match=message):
+        tune(str(tiny_folder), TuneSpec(on=on), tmp_path / "a", progress=False)
+
+
+def test_the_rate_by_rule():
+    """As far in fewer steps: rate times steps is the same."""
+    rates = {n: TuneSpec(samples=n).rate() for n in (25, 50, 200)}
+    assert rates[25] * 25 == pytest.approx(rates[50] * 50) == pytest.approx(rates[200] * 200)
+    assert TuneSpec(lr=0.3).rate() == 0.3

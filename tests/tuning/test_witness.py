@@ -1,0 +1,78 @@
+"""Real effects in seconds, on a small model trained by tests/witness/train.py: what fails, what recovers, what SEAL adds."""
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from seal_eval.baselines import method_of
+from seal_eval.models.loading import load_model
+from seal_eval.prompts.prompt import Frame
+from seal_eval.stats import mcnemar
+from seal_eval.tasks import get_task
+from seal_eval.tuning.config import TuneSpec
+from seal_eval.tuning.loop import learn
+from seal_eval.tuning.losses import answered
+from seal_eval.tuning.parameters import trainable
+
+FOLDER = Path(__file__).parents[1] / "witness"
+WITHIN, BEYOND, N = 256, 1024, 100  # tokens, tokens, samples
+ON = "self_extend,group=8"
+
+
+@cache
+def witness(name):
+    model, tokenizer = load_model(str(FOLDER / name), "float32")
+    return model, Frame(tokenizer)
+
+
+@cache
+def right(length, method="", name="reader"):
+    """Which of N samples it answers."""
+    model, frame = witness(name)
+    with method_of(method).apply(model):
+        return verdicts(model, frame, length)
+
+
+def verdicts(model, frame, length):
+    return [answered(model, frame, sample)[1] for sample in get_task("seal_lines").build(frame, length, N, 0)]
+
+
+def better(a, b):
+    """Mid-p of as large a difference by chance, when a has more right; else 1."""
+    only_a, only_b = (sum(x and not y for x, y in zip(*pair, strict=True)) for pair in ((a, b), (b, a)))
+    return mcnemar(0, only_a, only_b, N - only_a - only_b).p_midp if only_a > only_b else 1.0
+
+
+def test_plain_reads_its_window_and_no_further():
+    assert sum(right(WITHIN)) > 0.75 * N
+    assert sum(right(BEYOND)) < 0.15 * N
+
+
+@pytest.mark.parametrize("method", ["self_extend,group=8", "self_extend,group=16", "dual_chunk"])
+def test_extension_recovers(method):
+    assert better(right(BEYOND, method), right(BEYOND)) < 0.01
+    assert sum(right(WITHIN, method)) > 0.6 * N
+
+
+@pytest.mark.parametrize("method", ["streaming,recent=200", "linear,factor=4"])
+def test_what_cannot_retrieve_does_not(method):
+    """What lies between sinks and recent tokens is not seen; squeezed positions blur the heads that look one token back."""
+    assert sum(right(BEYOND, method)) < 0.3 * N
+
+
+def test_seal_on_top_recovers_more():
+    """Where reading competes with habits, Self-Extend alone recovers some, SEAL's scales on top more."""
+    plain, extended = right(BEYOND, name="habits"), right(BEYOND, ON, "habits")
+    assert better(extended, plain) < 0.05
+    assert better(tuned(), extended) < 0.05
+
+
+def tuned():
+    """Which of N samples the model with habits answers with ON and scales learned under it."""
+    model, frame = witness("habits")
+    spec = TuneSpec(length=BEYOND, kl=0.0, cost_limit=1e9, on=ON)  # prose says nothing to a model without words for it
+    with method_of(ON).apply(model), trainable(model, spec) as trained:
+        learn(model, frame, spec, trained)
+        with trained.on():
+            return verdicts(model, frame, BEYOND)
