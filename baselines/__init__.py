@@ -55,7 +55,7 @@ def get_method(name: str) -> type[Method]:
     return cls  # type: ignore[return-value]
 
 
-def settings_of(name: str) -> list[dataclasses.Field[Any]]:
+def method_settings(name: str) -> list[dataclasses.Field[Any]]:
     """The method's settings, in order."""
     return list(dataclasses.fields(get_method(name)))  # type: ignore[arg-type]
 
@@ -112,7 +112,7 @@ def take_method(model_args: Mapping[str, Any], others: Collection[str] = ()) -> 
     name = str(model_args.get("method", "plain"))
     names = name.split("+")
     _check_composition(names)
-    fields = {part: settings_of(part) for part in names}
+    fields = {part: method_settings(part) for part in names}
     count = {f.name: sum(f.name in [g.name for g in fs] for fs in fields.values()) for fs in fields.values() for f in fs}
     keys = {f"{part}.{f.name}": (part, f.name) for part, fs in fields.items() for f in fs}
     keys |= {f.name: (part, f.name) for part, fs in fields.items() for f in fs if count[f.name] == 1}

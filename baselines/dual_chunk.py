@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from seal_eval.core.errors import SealError, whole_number
-from seal_eval.models.attention import Part, attention_in_parts
+from seal_eval.models.attention import Region, attention_by_region
 from seal_eval.models.rope import trained_window
 
 
@@ -43,13 +43,13 @@ class DualChunk:
         def at_key(j: Any) -> Any:
             return j % s - j
 
-        parts = (
-            Part(lambda i, j: i // s == j // s, lambda first, last: (first // s * s, last + 1), lambda i: i % s - i, at_key),
-            Part(
+        regions = (
+            Region(lambda i, j: i // s == j // s, lambda first, last: (first // s * s, last + 1), lambda i: i % s - i, at_key),
+            Region(
                 lambda i, j: i // s - 1 == j // s, lambda first, last: ((first // s - 1) * s, last // s * s),
                 lambda i: (i % s + s).clamp(max=c) - i, at_key,
             ),
-            Part(lambda i, j: i // s - 1 > j // s, lambda first, last: (0, (last // s - 1) * s), lambda i: c - i, at_key),
+            Region(lambda i, j: i // s - 1 > j // s, lambda first, last: (0, (last // s - 1) * s), lambda i: c - i, at_key),
         )  # fmt: skip
-        with attention_in_parts(model, parts, plain_up_to=s):
+        with attention_by_region(model, regions, plain_up_to=s):
             yield model

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from seal_eval.models.modules import text_config
-from seal_eval.models.rope import check_factor, frequency_names, rotary_dim, rotary_rebuilt, trained_window
+from seal_eval.models.rope import check_factor, frequency_names, rotary_dim, rotary_replaced, trained_window
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class DynamicNtk:
 
         trained = trained_window(model, self.original)
         block = max(trained // 4, 1)
-        with rotary_rebuilt(model, lambda old: {**old, "rope_type": "default"}) as modules:
+        with rotary_replaced(model, lambda old: {**old, "rope_type": "default"}) as modules:
             config = text_config(model)
 
             def before(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

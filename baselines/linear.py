@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from seal_eval.models.rope import check_factor, rotary_rebuilt
+from seal_eval.models.rope import check_factor, rotary_replaced
 
 
 @dataclass(frozen=True)
@@ -28,5 +28,5 @@ class Linear:
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
-        with rotary_rebuilt(model, lambda old: {**old, "rope_type": "linear", "factor": float(self.factor)}):
+        with rotary_replaced(model, lambda old: {**old, "rope_type": "linear", "factor": float(self.factor)}):
             yield model

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from seal_eval.models.modules import text_config
-from seal_eval.models.rope import Parameters, check_factor, rotary_dim, rotary_rebuilt
+from seal_eval.models.rope import Parameters, check_factor, rotary_dim, rotary_replaced
 
 
 @dataclass(frozen=True)
@@ -33,5 +33,5 @@ class Ntk:
             d = rotary_dim(old, text_config(model))
             return {**old, "rope_type": "default", "rope_theta": old["rope_theta"] * float(self.factor) ** (d / (d - 2))}
 
-        with rotary_rebuilt(model, change):
+        with rotary_replaced(model, change):
             yield model

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from seal_eval.core.errors import SealError, whole_number
-from seal_eval.models.attention import Part, attention_in_parts
+from seal_eval.models.attention import Region, attention_by_region
 from seal_eval.models.rope import trained_window
 
 
@@ -43,12 +43,12 @@ class SelfExtend:
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
         g, w = self.group, self._neighbours(trained_window(model, 0))
-        near = Part(holds=lambda i, j: i - j < w, keys=lambda first, last: (first - w + 1, last + 1))
-        far = Part(
+        near = Region(holds=lambda i, j: i - j < w, keys=lambda first, last: (first - w + 1, last + 1))
+        far = Region(
             holds=lambda i, j: i - j >= w, keys=lambda first, last: (0, last - w + 1),
             shift_query=lambda i: i // g + (w - w // g) - i, shift_key=lambda j: j // g - j,
         )  # fmt: skip
-        with attention_in_parts(model, (near, far), plain_up_to=w):
+        with attention_by_region(model, (near, far), plain_up_to=w):
             yield model
 
     def _neighbours(self, trained: int) -> int:

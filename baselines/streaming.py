@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from seal_eval.core.errors import SealError, whole_number
-from seal_eval.models.attention import Part, attention_in_parts
+from seal_eval.models.attention import Region, attention_by_region
 from seal_eval.models.rope import trained_window
 
 
@@ -38,10 +38,10 @@ class Streaming:
         s, w = self.sinks, self.recent or trained // 4 - self.sinks
         if not 0 < w <= trained:
             raise SealError(f"method 'streaming': recent, {w}, must lie between 1 and the trained window, {trained}; sinks are {s}")
-        recent = Part(holds=lambda i, j: i - j < w, keys=lambda first, last: (first - w + 1, last + 1))
-        sinks = Part(
+        recent = Region(holds=lambda i, j: i - j < w, keys=lambda first, last: (first - w + 1, last + 1))
+        sinks = Region(
             holds=lambda i, j: (j < s) & (i - j >= w), keys=lambda first, last: (0, s),
             shift_query=lambda i: i.clamp(max=s + w - 1) - i,
         )  # fmt: skip
-        with attention_in_parts(model, (recent, sinks) if s else (recent,), plain_up_to=w):
+        with attention_by_region(model, (recent, sinks) if s else (recent,), plain_up_to=w):
             yield model

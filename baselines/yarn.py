@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from seal_eval.core.errors import SealError
-from seal_eval.models.rope import check_factor, rotary_rebuilt, trained_window
+from seal_eval.models.rope import check_factor, rotary_replaced, trained_window
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Yarn:
             "rope_type": "yarn", "factor": float(self.factor), "original_max_position_embeddings": trained_window(model, self.original),
             "beta_fast": float(self.beta_fast), "beta_slow": float(self.beta_slow),
         }  # fmt: skip
-        with rotary_rebuilt(model, lambda old: {"rope_theta": old["rope_theta"], **_partial(old), **own}):
+        with rotary_replaced(model, lambda old: {"rope_theta": old["rope_theta"], **_partial(old), **own}):
             yield model
 
 

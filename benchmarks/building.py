@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from seal_eval.core.errors import SealError
 from seal_eval.models.hub import resolve
 from seal_eval.models.loading import load_tokenizer
-from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import tasks
 
 from tokenizers_made import made
@@ -25,28 +25,31 @@ LENGTHS = tuple(1024 * 2**k for k in range(8))
 N = 20
 
 
-def table(name: str, frame: Frame) -> None:
+def table(name: str, prompt_format: PromptFormat) -> None:
     """Seconds, worst deviation from the nominal length (every prompt counted whole), distinct samples, smallest buildable length."""
-    print(f"\n{name}: vocabulary {len(frame.tokenizer):,}, counts add up: {frame.apart(' ')} (words), {frame.apart('')} (lines); n = {N}")
+    print(
+        f"\n{name}: vocabulary {len(prompt_format.tokenizer):,}, counts add up: {prompt_format.apart(' ')} (words), "
+        f"{prompt_format.apart('')} (lines); n = {N}"
+    )
     print(f"{'task':24}{'size':>8}{'seconds':>9}{'below its length by':>24}{'distinct':>10}")
     for task in tasks().values():
         sizes = LENGTHS if task.unit == "tokens" else [s for s in task.sizes if task.unit == "topics" or s in (200, 680, 1350)]
         for size in sizes:
             start = time.perf_counter()
             try:
-                samples = task.build(frame, size, N, 0)
+                samples = task.build(prompt_format, size, N, 0)
             except SealError as error:
                 print(f"{task.name:24}{size:>8,}  {error}")
                 continue
             seconds = time.perf_counter() - start
-            wrong = [s for s in samples if frame.count(s.input, s.prefix) != s.n_tokens]
+            wrong = [s for s in samples if prompt_format.count(s.input, s.prefix) != s.n_tokens]
             assert not wrong, f"{len(wrong)} counts are wrong"
             below = [1 - (s.n_tokens + s.answer_tokens) / size for s in samples]
             said = f"{min(below):.2%} to {max(below):.2%}" if task.unit == "tokens" else task.unit
             print(f"{task.name:24}{size:>8,}{seconds:>9.2f}{said:>24}{len({s.input for s in samples}):>10}", flush=True)
 
 
-def beside_ruler(frame: Frame) -> None:
+def beside_ruler(prompt_format: PromptFormat) -> None:
     """500 documents at 4,096 tokens: lm-eval's builders and ours, in one run."""
     from lm_eval.tasks.ruler import cwe_utils, niah_utils, vt_utils
 
@@ -63,12 +66,12 @@ def beside_ruler(frame: Frame) -> None:
         with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
             rows = build(pretrained=resolve(MODEL), max_seq_lengths=[4096])["test"]
         seconds = time.perf_counter() - start
-        n_tokens = [frame.count(r["input"], r["gen_prefix"]) + budget for r in rows]
+        n_tokens = [prompt_format.count(r["input"], r["gen_prefix"]) + budget for r in rows]
         distinct, depth = len({r["input"] for r in rows}), any("depth" in key for key in rows.features)
         print(f"{name:24}{seconds:>9.2f}{f'{min(n_tokens):,} to {max(n_tokens):,}':>18}{distinct:>10}{depth!s:>12}", flush=True)
         task = tasks()[ours[name]]
         start = time.perf_counter()
-        samples = task.build(Frame(load_tokenizer(resolve(MODEL))), 4096, 500, 0)
+        samples = task.build(PromptFormat(load_tokenizer(resolve(MODEL))), 4096, 500, 0)
         seconds = time.perf_counter() - start
         n_tokens = [s.n_tokens + s.answer_tokens for s in samples]
         row = f"{task.name:24}{seconds:>9.2f}{f'{min(n_tokens):,} to {max(n_tokens):,}':>18}{len({s.input for s in samples}):>10}"
@@ -76,21 +79,21 @@ def beside_ruler(frame: Frame) -> None:
     for name in ("seal_needle", "seal_lines"):
         for again in ("first time", "again"):
             start = time.perf_counter()
-            samples = tasks()[name].build(Frame(load_tokenizer(resolve(MODEL))), 4096, 500, 0)
+            samples = tasks()[name].build(PromptFormat(load_tokenizer(resolve(MODEL))), 4096, 500, 0)
             print(f"{name + ', ' + again:24}{time.perf_counter() - start:>9.2f}")
     start = time.perf_counter()
-    tasks()["seal_needle"].build(frame, 131_072, 100, 0)
+    tasks()["seal_needle"].build(prompt_format, 131_072, 100, 0)
     print(f"seal_needle, 100 samples of 131,072 tokens: {time.perf_counter() - start:.1f} s")
     start = time.perf_counter()
-    tasks()["seal_lines"].build(frame, 131_072, 100, 0)
+    tasks()["seal_lines"].build(prompt_format, 131_072, 100, 0)
     print(f"seal_lines, 100 samples of 131,072 tokens: {time.perf_counter() - start:.1f} s")
 
 
 if __name__ == "__main__":
-    own = Frame(load_tokenizer(resolve(MODEL)))
+    own = PromptFormat(load_tokenizer(resolve(MODEL)))
     with tempfile.TemporaryDirectory() as cache:  # nothing is there from before
         os.environ["SEAL_EVAL_CACHE"] = cache
         beside_ruler(own)
         table("SmolLM2-135M-Instruct", own)
-        table("SentencePiece-like unigram with BOS", Frame(made("unigram-bos")))
-        table("one token a byte", Frame(made("bytes")))
+        table("SentencePiece-like unigram with BOS", PromptFormat(made("unigram-bos")))
+        table("one token a byte", PromptFormat(made("bytes")))

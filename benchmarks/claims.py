@@ -18,7 +18,7 @@ import numpy as np
 from seal_eval.core.types import Estimate, Record, Run
 from seal_eval.results.compare import Row, method_rows
 from seal_eval.results.numbers import p_text, percent
-from seal_eval.results.paired import Design, designs
+from seal_eval.results.paired import PairedScores, paired_scores
 from seal_eval.results.power import from_pilot
 from seal_eval.results.records import load_runs
 from seal_eval.stats import minimum_detectable
@@ -95,30 +95,30 @@ CLAIMS = (
 )  # fmt: skip
 
 
-def compared(runs: list[Run], method: str, against: str, keep: Callable[[Record], bool]) -> Design | None:
+def compared(runs: list[Run], method: str, against: str, keep: Callable[[Record], bool]) -> PairedScores | None:
     """The two methods over the kept samples, None when there are none."""
     chosen = [replace(run, records=tuple(r for r in run.records if keep(r))) for run in runs if run.method in (method, against)]
     chosen = [run for run in chosen if run.records]
     if {run.method for run in chosen} != {method, against}:
         return None
-    (design,) = designs(chosen, against)
-    return design
+    (paired,) = paired_scores(chosen, against)
+    return paired
 
 
-def row(design: Design) -> Row:
+def row(paired: PairedScores) -> Row:
     """The paired difference over all cells."""
-    return next(found for found in method_rows(design) if found.scope == "primary" and found.difference)
+    return next(found for found in method_rows(paired) if found.scope == "primary" and found.difference)
 
 
-def could_show(design: Design) -> float | None:
+def could_show(paired: PairedScores) -> float | None:
     """The smallest difference that these pairs show with 80 % power, None when none can.
 
     Samples on a text that holds m of them, m averaged over samples, count as 1 / (1 + (m − 1) ρ) independent ones (Kish 1965, section
     5.4); ρ and the share of samples on which the two differ are those seen.
     """
-    (seen,) = from_pilot(design, None)
-    sizes = np.bincount(design.document)
-    worth = len(design.document) / (1 + ((sizes**2).sum() / sizes.sum() - 1) * seen.correlation)
+    (seen,) = from_pilot(paired, None)
+    sizes = np.bincount(paired.cluster)
+    worth = len(paired.cluster) / (1 + ((sizes**2).sum() / sizes.sum() - 1) * seen.correlation)
     return minimum_detectable(int(worth), seen.discordance)
 
 
@@ -138,14 +138,14 @@ def table(runs: list[Run], claim: Claim) -> str:
     """The claim's rows in Markdown."""
     lines = ["| | samples (texts) | right, % | difference, points | p | could show | verdict |", "|---|---|---|---|---|---|---|"]
     for what, method, against, keep in claim.rows:
-        design = compared(runs, method, against, keep)
-        if design is None or (difference := (found := row(design)).difference) is None:
+        paired = compared(runs, method, against, keep)
+        if paired is None or (difference := (found := row(paired)).difference) is None:
             lines.append(f"| {what} | | | not run yet | | | |")
             continue
         right = f"{100 * (found.accuracy.value - difference.value):.1f} → {100 * found.accuracy.value:.1f}"
-        least = could_show(design)
+        least = could_show(paired)
         cells = [
-            what, f"{difference.n} ({found.n_documents})", right, percent(difference, sign=True), p_text(difference.p_value),
+            what, f"{difference.n} ({found.n_clusters})", right, percent(difference, sign=True), p_text(difference.p_value),
             "–" if least is None else f"{100 * least:.1f}", verdict(found, difference, claim.as_good),
         ]  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")

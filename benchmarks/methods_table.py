@@ -18,8 +18,8 @@ from seal_eval.baselines import method_of
 from seal_eval.core.names import safe
 from seal_eval.harness.run import run
 from seal_eval.models.loading import load_model
-from seal_eval.prompts.prompt import Frame
-from seal_eval.results.depths import accuracy, difference
+from seal_eval.prompts.prompt import PromptFormat
+from seal_eval.results.depths import accuracy_of_records, difference_of_records
 from seal_eval.results.numbers import p_text, percent
 from seal_eval.results.records import by_method, load_runs, pair
 from seal_eval.stats import tango, wilson
@@ -97,10 +97,10 @@ def within(plan: Plan, out: Path) -> list[str]:
 
 def row(head: str, plain: dict[Any, Any], found: dict[Any, Any], card: dict[str, Any] | None) -> str:
     pairs = pair(plain, found, ("plain", "other"))
-    cells = [head, percent(accuracy([m for _, m in pairs]))]
+    cells = [head, percent(accuracy_of_records([m for _, m in pairs]))]
     if card is None:
         return "| " + " | ".join([*cells, *["–"] * 7]) + " |"
-    gain = difference(pairs)
+    gain = difference_of_records(pairs)
     cells += [percent(gain, sign=True), p_text(gain.p_value)]
     if not card:
         return "| " + " | ".join([*cells, *["–"] * 5]) + " |"
@@ -139,11 +139,11 @@ def verdicts(plan: Plan, out: Path, method: str, task: str, length: int, n: int)
     for line in file.read_text().splitlines() if file.is_file() else []:
         if (done := json.loads(line)) | asked == done:
             return list(done["right"])
-    model, frame = loaded(plan.model, plan.dtype)
-    samples = replace(get_task(task), questions_per_record=QUESTIONS).build(frame, length, n, 0)
+    model, prompt_format = loaded(plan.model, plan.dtype)
+    samples = replace(get_task(task), questions_per_record=QUESTIONS).build(prompt_format, length, n, 0)
     began = time.perf_counter()
     with method_of(method).apply(model):
-        right = answered_in_turn(model, frame, samples)
+        right = answered_in_turn(model, prompt_format, samples)
     with file.open("a") as f:
         f.write(json.dumps(asked | {"right": right, "seconds": round(time.perf_counter() - began, 1)}) + "\n")
     print(f"{method} {task} {length}: {sum(right)}/{n}", flush=True)
@@ -151,9 +151,9 @@ def verdicts(plan: Plan, out: Path, method: str, task: str, length: int, n: int)
 
 
 @cache
-def loaded(name: str, dtype: str) -> tuple[Any, Frame]:
+def loaded(name: str, dtype: str) -> tuple[Any, PromptFormat]:
     model, tokenizer = load_model(name, dtype)
-    return model, Frame(tokenizer)
+    return model, PromptFormat(tokenizer)
 
 
 def main() -> None:

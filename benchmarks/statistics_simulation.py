@@ -45,13 +45,13 @@ DRAWS, RESAMPLES = 1000, 1000
 Found = dict[str, list[float]]  # name → 0/1 for each draw: the interval held the truth, or the test rejected
 
 
-def replies(rng: np.random.Generator, k: int, q: int, accuracies: tuple[float, float], in_document: float) -> list[np.ndarray]:
+def replies(rng: np.random.Generator, k: int, q: int, accuracies: tuple[float, float], in_cluster: float) -> list[np.ndarray]:
     """0/1 scores of two methods on k documents of q questions, [k * q] each."""
-    document, sample = rng.normal(size=(k, 1)), rng.normal(size=(k, q))
+    cluster, sample = rng.normal(size=(k, 1)), rng.normal(size=(k, q))
     out = []
     for p in accuracies:
         own, rest = rng.normal(size=(k, 1)), rng.normal(size=(k, q))
-        z = np.sqrt(in_document / 2) * (document + own) + np.sqrt(SHARED) * sample + np.sqrt(1 - SHARED - in_document) * rest
+        z = np.sqrt(in_cluster / 2) * (cluster + own) + np.sqrt(SHARED) * sample + np.sqrt(1 - SHARED - in_cluster) * rest
         out.append((z < norm.ppf(p)).astype(float).ravel())
     return out
 
@@ -81,16 +81,16 @@ def alone(rng: np.random.Generator, n: int, p: float, gap: float) -> Found:
 
 def clustered(rng: np.random.Generator, k: int, q: int, p: float, gap: float) -> Found:
     found: Found = defaultdict(list)
-    documents = np.arange(k).repeat(q)
+    clusters = np.arange(k).repeat(q)
     for draw in range(DRAWS):
         a, b = replies(rng, k, q, (p, p - gap), IN_DOCUMENT)
         table = pair_table(a, b)
         test, score, _ = of_table(table)
         found["Tango, as if independent"].append(holds(score, gap))
-        found["Tango, effective pairs"].append(holds(clustered_difference(a, b, documents), gap))
-        found["cluster bootstrap"].append(holds(cluster_bootstrap(a - b, documents, resamples=RESAMPLES, seed=draw), gap))
+        found["Tango, effective pairs"].append(holds(clustered_difference(a, b, clusters), gap))
+        found["cluster bootstrap"].append(holds(cluster_bootstrap(a - b, clusters, resamples=RESAMPLES, seed=draw), gap))
         found["Wilson, as if independent"].append(holds(wilson(int(a.sum()), k * q), p))
-        found["Wilson, effective samples"].append(holds(clustered_proportion(a, documents), p))
+        found["Wilson, effective samples"].append(holds(clustered_proportion(a, clusters), p))
         if not gap:
             won, lost = ((x).reshape(k, q).sum(axis=1) for x in (a > b, a < b))
             chi2 = obuchowski(won, lost).p_value
@@ -108,7 +108,7 @@ def exact(n: int, p: float) -> dict[str, float]:
     return {name: float(sum(c * holds(f(int(x), n), p) for x, c in zip(k, chance, strict=True))) for name, f in kinds.items()}
 
 
-def designs() -> list[tuple[int, int, float, float]]:
+def paired_scores() -> list[tuple[int, int, float, float]]:
     """(documents, questions, accuracy, gap); the gap is only where both accuracies lie within 0 and 1."""
     sizes = [(n, 1) for n in ALONE] + list(CLUSTERED)
     return [(k, q, p, gap) for k, q in sizes for p in ACCURACIES for gap in GAPS if p - gap > 0]
@@ -161,7 +161,7 @@ def picture(rows: list[dict[str, Any]], theme: str) -> str:
 def main(out: Path) -> None:
     rows = [json.loads(line) for line in out.read_text().splitlines()] if out.is_file() else []
     done = {(row["documents"], row["questions"], row["accuracy"], row["gap"]) for row in rows}
-    for k, q, p, gap in designs():
+    for k, q, p, gap in paired_scores():
         if (k, q, p, gap) in done:
             continue
         rng = np.random.default_rng([k, q, round(100 * p), round(100 * gap)])

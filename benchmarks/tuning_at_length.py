@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 
 from seal_eval.models.hub import resolve
 from seal_eval.models.loading import forget_peak, load_tokenizer, peak_memory
-from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tuning.config import TuneSpec
 from seal_eval.tuning.loop import learn
 from seal_eval.tuning.parameters import trainable
@@ -57,7 +57,7 @@ def main() -> None:
     with trainable(model, spec) as trained:
         forget_peak()
         began = time.perf_counter()
-        learned = learn(model, Frame(tokenizer), spec, trained, progress=True)
+        learned = learn(model, PromptFormat(tokenizer), spec, trained, progress=True)
         whole = time.perf_counter() - began
     seconds = min(step["seconds"] for step in learned.log)
     n_tokens = max(int(step["n_tokens"]) for step in learned.log)

@@ -17,11 +17,11 @@ import torch
 from seal_eval.core.figure import THEMES
 from seal_eval.leaderboard.figures import pareto
 from seal_eval.models.loading import load_model
-from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.stats.intervals import wilson
 from seal_eval.tasks import get_task
 from seal_eval.tuning.config import TuneSpec
-from seal_eval.tuning.forgetting import perplexity, short_answers
+from seal_eval.tuning.forgetting import perplexity, short_questions_right
 from seal_eval.tuning.loop import learn
 from seal_eval.tuning.losses import answered
 from seal_eval.tuning.parameters import trainable
@@ -48,17 +48,21 @@ RUNS: dict[str, dict[str, Any]] = {
 ASKED = (("seal_lines", 600, 40), ("seal_lines", 1200, 20))
 
 
-def accuracies(model: Any, frame: Frame) -> dict[str, str]:
+def accuracies(model: Any, prompt_format: PromptFormat) -> dict[str, str]:
     found = {}
     for task, length, n in ASKED:
-        right = sum(answered(model, frame, sample)[1] for sample in get_task(task).build(frame, length, n, 0))
+        right = sum(answered(model, prompt_format, sample)[1] for sample in get_task(task).build(prompt_format, length, n, 0))
         found[f"{task}@{length}"] = f"{right}/{n}"
     return found
 
 
-def measured(model: Any, frame: Frame) -> dict[str, Any]:
-    right = short_answers(model, frame.tokenizer)
-    return {**accuracies(model, frame), "perplexity": perplexity(model, frame.tokenizer, 32), "short": f"{sum(right)}/{len(right)}"}
+def measured(model: Any, prompt_format: PromptFormat) -> dict[str, Any]:
+    right = short_questions_right(model, prompt_format.tokenizer)
+    return {
+        **accuracies(model, prompt_format),
+        "perplexity": perplexity(model, prompt_format.tokenizer, 32),
+        "short": f"{sum(right)}/{len(right)}",
+    }
 
 
 def table(out: Path) -> str:
@@ -82,12 +86,12 @@ def pictures(out: Path) -> None:
     """Accuracy at each length against the rise of perplexity, for light and dark pages: OUT without its suffix + -LENGTH-THEME.svg."""
     plain, *rows = [json.loads(line) for line in out.read_text().splitlines()]
     for key in (key for key in plain["test"] if "@" in key):
-        points = []
+        measured = []
         for row in [plain, *rows]:
             right, n = map(int, row["test"][key].split("/"))
-            points.append((row["name"], row["test"]["perplexity"] / plain["test"]["perplexity"] - 1, wilson(right, n)))
+            measured.append((row["name"], row["test"]["perplexity"] / plain["test"]["perplexity"] - 1, wilson(right, n)))
         for theme in THEMES:
-            text = pareto(points, theme, "rise of the perplexity of unseen prose", f"correct, {key.replace('@', ' at ')} tokens")
+            text = pareto(measured, theme, "rise of the perplexity of unseen prose", f"correct, {key.replace('@', ' at ')} tokens")
             out.with_name(f"{out.stem}-{key.partition('@')[2]}-{theme}.svg").write_text(text)
 
 
@@ -95,7 +99,7 @@ def main(out: Path, names: list[str]) -> None:
     torch.set_num_threads(2)
     done = [json.loads(line)["name"] for line in out.read_text().splitlines()] if out.is_file() else []
     model, tokenizer = load_model(MODEL, BASE["dtype"])
-    frame = Frame(tokenizer)
+    prompt_format = PromptFormat(tokenizer)
 
     def keep(name: str, line: dict[str, Any]) -> None:
         with out.open("a") as file:
@@ -103,18 +107,18 @@ def main(out: Path, names: list[str]) -> None:
         print(name, {k: v for k, v in line.items() if k not in ("frontier", "settings")}, flush=True)
 
     if "plain" not in done:
-        keep("plain", {"test": measured(model, frame)})
+        keep("plain", {"test": measured(model, prompt_format)})
     for name in names or RUNS:
         if name in done:
             continue
         spec = TuneSpec(**(BASE | RUNS[name]))
         with trainable(model, spec) as trained:
-            learned = learn(model, frame, spec, trained, progress=True)
+            learned = learn(model, prompt_format, spec, trained, progress=True)
             with trained.on():
-                test = measured(model, frame)
+                test = measured(model, prompt_format)
             line = {
-                "settings": asdict(spec), "test": test, "kept": asdict(learned.kept), "plain": asdict(learned.plain),
-                "seconds": learned.seconds, "steps": len(learned.log), "frontier": [asdict(p) for p in learned.points],
+                "settings": asdict(spec), "test": test, "kept": learned.kept.as_json(), "plain": learned.plain.as_json(),
+                "seconds": learned.seconds, "steps": len(learned.log), "frontier": [p.as_json() for p in learned.measured],
                 "parameters": sum(p.numel() for p in trained.parameters()),
             }  # fmt: skip
         keep(name, line)

@@ -64,12 +64,12 @@ def methods() -> str:
     """Every method's summary, settings and paper, from the methods themselves."""
     import dataclasses
 
-    from seal_eval.baselines import get_method, method_names, settings_of
+    from seal_eval.baselines import get_method, method_names, method_settings
 
     rows = ["| method | what | settings and defaults | source |", "|---|---|---|---|"]
     for name in method_names():
         kind = get_method(name)
-        own = (f.name + ("" if f.default is dataclasses.MISSING else f"={f.default}") for f in settings_of(name))
+        own = (f.name + ("" if f.default is dataclasses.MISSING else f"={f.default}") for f in method_settings(name))
         given = ", ".join(f"`{text}`" for text in own) or "none"
         rows.append(f"| `{name}` | {cell(kind.summary)} | {given} | {cell(kind.citation or '–')} |")
     return "\n".join(rows)

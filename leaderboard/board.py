@@ -9,10 +9,10 @@ import numpy as np
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.types import Estimate, Record, Run
-from seal_eval.harness.throughput import ALONE
+from seal_eval.harness.throughput import QUIET_MACHINE
 from seal_eval.results.compare import Comparison, OverLengths, Position, Row, compare, method_rows
 from seal_eval.results.depths import by_depth
-from seal_eval.results.paired import Design, design_of
+from seal_eval.results.paired import PairedScores, paired_scores_of
 from seal_eval.results.records import by_method, models
 from seal_eval.stats import Rank
 
@@ -72,7 +72,7 @@ class ModelBoard:
 
     name: str
     number: int
-    design: Design
+    paired: PairedScores
     found: Comparison
     entries: list[Entry]
     tasks: list[TaskBlock]
@@ -91,15 +91,15 @@ class ModelBoard:
 
 
 def boards(runs: list[Run], baseline: str) -> list[ModelBoard]:
-    """A board per model, in order of first appearance. Raises as `design_of`."""
+    """A board per model, in order of first appearance. Raises as `paired_scores_of`."""
     return [_board(runs, model, number, baseline) for number, model in enumerate(models(runs))]
 
 
 def _board(runs: list[Run], model: str, number: int, baseline: str) -> ModelBoard:
-    design = design_of(runs, model, baseline)
-    found = compare(design)
+    paired = paired_scores_of(runs, model, baseline)
+    found = compare(paired)
     if not found.ranks:
-        raise SealError(f"{model}: no sample that every method has a score for, first {design.samples[0]}; run the methods again")
+        raise SealError(f"{model}: no sample that every method has a score for, first {paired.samples[0]}; run the methods again")
     records = by_method(runs, model)
     mine = [run for run in runs if run.model == model]
     rows = {row.method: row for row in found.of("primary")}
@@ -110,7 +110,7 @@ def _board(runs: list[Run], model: str, number: int, baseline: str) -> ModelBoar
         effective = min(over, key=lambda e: (e.value, e.low), default=None)
         entries.append(Entry(model, method, rows[method], rank, own[-1], effective, *_speed(own)))
     entries.sort(key=lambda e: (e.rank.value, e.method != baseline, e.method))
-    return ModelBoard(model, number, design, found, entries, list(_tasks(found, records, number)), records)
+    return ModelBoard(model, number, paired, found, entries, list(_tasks(found, records, number)), records)
 
 
 def _speed(runs: list[Run]) -> tuple[float | None, bool]:
@@ -118,7 +118,7 @@ def _speed(runs: list[Run]) -> tuple[float | None, bool]:
     paces = [run.config.get("seal_eval", {}).get("pace") for run in runs]
     if all(paces):
         seconds = sum(pace["seconds"] for pace in paces)
-        return sum(pace["prompt_tokens"] for pace in paces) / seconds, any(pace["others"] > ALONE for pace in paces)
+        return sum(pace["prompt_tokens"] for pace in paces) / seconds, any(pace["others"] > QUIET_MACHINE for pace in paces)
     spent = [run.seconds for run in runs if run.seconds]
     tokens = sum(record.n_tokens for run in runs for record in run.records)
     return (tokens / sum(spent) if len(spent) == len(runs) else None), True
@@ -146,7 +146,7 @@ def pairs(board: ModelBoard) -> Iterator[Pair]:
     """Every two methods of a model, b against a, the baseline first."""
     order = {method: i for i, method in enumerate(board.found.methods)}
     for a, b in combinations(board.found.methods, 2):
-        two = replace(board.design, methods=(a, b), scores=board.design.scores[:, [order[a], order[b]]])
+        two = replace(board.paired, methods=(a, b), scores=board.paired.scores[:, [order[a], order[b]]])
         rows = [row for row in method_rows(two, board.found.level) if row.difference]
         right = two.scores == 1
         scored = ~np.isnan(two.scores).any(axis=1)

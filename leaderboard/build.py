@@ -20,10 +20,10 @@ from seal_eval.leaderboard.exports import bibtex, model_index
 from seal_eval.leaderboard.figures import curves, depth_curves, heatmap, pareto
 from seal_eval.leaderboard.pages import Pages
 from seal_eval.results.records import load_runs
-from seal_eval.results.splits import in_tracks
+from seal_eval.results.splits import comparable_groups
 from seal_eval.tasks import get_task
 
-HERE = Path(__file__).parent
+_HERE = Path(__file__).parent
 MARKER = "site.txt"  # tells a folder of ours from somebody's documents, and our files in it from others
 
 
@@ -33,7 +33,7 @@ def build(results: Path, out: Path, baseline: str = "plain") -> Path:
     Of what lies in `out` only files that an earlier build wrote are replaced or removed. Raises SealError when results are damaged or
     cannot be paired, and when `out` holds something and is not a site.
     """
-    runs = in_tracks(load_runs(results))
+    runs = comparable_groups(load_runs(results))
     found = boards(runs, baseline)
     if out.exists() and any(p.name != LOCK for p in out.iterdir()) and not (out / MARKER).is_file():
         raise SealError(f"{out} is not empty and not a site; name a new folder, nothing is overwritten")
@@ -46,7 +46,7 @@ def build(results: Path, out: Path, baseline: str = "plain") -> Path:
             (out / name).parent.mkdir(parents=True, exist_ok=True)
             write_text(out / name, text)
             written.append(name)
-        for file in sorted((HERE / "static").iterdir()):
+        for file in sorted((_HERE / "static").iterdir()):
             (out / "static").mkdir(exist_ok=True)
             shutil.copyfile(file, out / "static" / file.name)
             written.append(f"static/{file.name}")
@@ -63,7 +63,7 @@ def _files(found: list[ModelBoard], runs: list[Run], baseline: str) -> Iterator[
     yield from figures.items()
     sizes = {name.removeprefix("figures/").removesuffix("-light.svg"): size_of(text) for name, text in figures.items()}
     yield from Pages(found, runs, baseline, sizes).files()
-    yield from samples.files(found, runs)
+    yield from samples.sample_pages(found, runs)
     yield from _downloads(found)
     for run in runs:
         (board,) = (board for board in found if board.name == run.model)

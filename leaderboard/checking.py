@@ -10,7 +10,7 @@ from typing import Any
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import LOCK, open_lines, read_json, reading, sha256
 from seal_eval.core.types import Run
-from seal_eval.harness.dataset import documents, load_frame
+from seal_eval.harness.dataset import documents, load_prompt_format
 from seal_eval.harness.task_config import known_keys, read_spec
 from seal_eval.leaderboard.submissions import MANIFEST, PATH, SCHEMA, claims, refuse_own_files, scrub, scrubbed
 from seal_eval.results.records import load_runs
@@ -111,7 +111,7 @@ def _check_samples(run: Run, file: str, tokenizer: str) -> int:
     base = base_task(task)
     assert base  # load_runs reads no other
     metadata = _metadata(run.folder / results, task, tokenizer)
-    frame = load_frame(read_spec(base, metadata))
+    prompt_format = load_prompt_format(read_spec(base, metadata))
     every = [dict(doc) for doc in documents(base, **metadata)["test"]]
     wanted = {str(doc["sample_id"]): doc for doc in every}
     left = {str(doc["sample_id"]) for doc in _asked(every, run.config.get("limit"))}
@@ -128,7 +128,7 @@ def _check_samples(run: Run, file: str, tokenizer: str) -> int:
                 raise SealError(f"{where}: sample {name} is not one that {base} builds")
             if odd := next((key for key in built if built[key] != doc.get(key)), None):
                 raise SealError(f"{where}: {odd} of sample {name} is not what {base} builds")
-            if prompt != frame.render(built["input"], built["prefix"]):
+            if prompt != prompt_format.render(built["input"], built["prefix"]):
                 raise SealError(f"{where}: the prompt of sample {name} is not its input")
             if hashed != hashlib.sha256(prompt.encode()).hexdigest():
                 raise SealError(f"{where}: prompt_hash of sample {name} is not its prompt's")

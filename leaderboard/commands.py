@@ -1,12 +1,13 @@
 """Commands that publish results: parse, call, print."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 
-def site(
+def site_command(
     results: Annotated[Path, typer.Argument(help="Folder with result files, searched below too.")],
     out: Annotated[Path, typer.Option(help="Folder for the site.")],
     baseline: Annotated[str, typer.Option(help="Method the others are compared with.")] = "plain",
@@ -17,7 +18,7 @@ def site(
     print(build(results, out, baseline))
 
 
-def submit(
+def submit_command(
     results: Annotated[Path, typer.Argument(help="Folder with result files, searched below too.")],
     out: Annotated[Path, typer.Option(help="New folder, such as leaderboard/results/NAME.")],
 ) -> None:
@@ -27,7 +28,7 @@ def submit(
     print(pack(results, out))
 
 
-def check(
+def check_command(
     folder: Annotated[Path, typer.Argument(help="A submission's folder, or one that holds several.")],
     tokenizer: Annotated[str, typer.Option(help="Folder or hub id, when the run's own cannot be had here.", show_default="the run's")] = "",
 ) -> None:
@@ -42,4 +43,4 @@ def check(
     print("\n".join(lines))
 
 
-PUBLICATION = (site, submit, check)
+PUBLICATION: dict[str, Callable[..., None]] = {"site": site_command, "submit": submit_command, "check": check_command}

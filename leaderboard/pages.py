@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval import __version__
-from seal_eval.baselines import get_method, settings_of, source_package
+from seal_eval.baselines import get_method, method_settings, source_package
 from seal_eval.core.errors import SealError
 from seal_eval.core.types import Estimate, Run
 from seal_eval.leaderboard.board import ModelBoard, Pair, pairs
@@ -17,7 +17,7 @@ from seal_eval.results.numbers import p_text, percent, size
 from seal_eval.results.tables import LENGTHS_NOTE, POSITION_NOTE
 from seal_eval.tasks import get_task
 
-HERE = Path(__file__).parent
+_HERE = Path(__file__).parent
 LISTED = 200  # discordant samples of a pair on its page; the rest are in the sample browser
 
 
@@ -78,7 +78,7 @@ def known(run: Run) -> dict[str, Any]:
         return {}
     try:
         parts = [get_method(part) for part in name.split("+")]
-        settings = [(part, field.name, repr(field.default)) for part in name.split("+") for field in settings_of(part)]
+        settings = [(part, field.name, repr(field.default)) for part in name.split("+") for field in method_settings(part)]
     except SealError:
         return {}
     return {
@@ -91,7 +91,7 @@ def _environment() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     filters = {"percent": percent, "p": p_text, "points": _points, "number": _number, "size": size, "stamp": _stamp, "across": _across}
     environment.filters |= filters

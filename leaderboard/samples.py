@@ -16,15 +16,15 @@ LONGEST_REPLY = 2000
 
 def chunk_of(board: ModelBoard) -> dict[str, str]:
     """sample id → name of the chunk that holds it, 'BOARD-CELL-NUMBER'."""
-    seen = [0] * len(board.design.cells)
+    seen = [0] * len(board.paired.cells)
     names = {}
-    for sample, cell in zip(board.design.samples, board.design.cell, strict=True):
+    for sample, cell in zip(board.paired.samples, board.paired.cell, strict=True):
         names[sample] = f"{board.number}-{cell}-{seen[cell] // CHUNK}"
         seen[cell] += 1
     return names
 
 
-def files(boards: list[ModelBoard], runs: list[Run]) -> Iterator[tuple[str, str]]:
+def sample_pages(boards: list[ModelBoard], runs: list[Run]) -> Iterator[tuple[str, str]]:
     """(relative path, text) of the manifest and every chunk. Chunks come one by one: a million samples need no memory for all."""
     manifest = []
     for board in boards:
@@ -33,8 +33,8 @@ def files(boards: list[ModelBoard], runs: list[Run]) -> Iterator[tuple[str, str]
         for name in dict.fromkeys(names.values()):
             by_cell.setdefault(int(name.split("-")[1]), []).append(name)
         cells = [
-            {"task": task, "length": length, "n": int((board.design.cell == i).sum()), "chunks": by_cell.get(i, [])}
-            for i, (task, length) in enumerate(board.design.cells)
+            {"task": task, "length": length, "n": int((board.paired.cell == i).sum()), "chunks": by_cell.get(i, [])}
+            for i, (task, length) in enumerate(board.paired.cells)
         ]
         manifest.append({"model": board.name, "methods": board.found.methods, "cells": cells})
         where: dict[str, list[str]] = {}
@@ -51,7 +51,7 @@ def _row(sample: str, board: ModelBoard, prompts: dict[str, str]) -> dict[str, A
     one = board.records[board.found.baseline][sample]
     replies = [_reply(board.records[method][sample]) for method in board.found.methods]
     return {
-        "id": sample, "depth": None if one.depth is None else round(one.depth, 4), "tokens": one.n_tokens, "document": one.document,
+        "id": sample, "depth": None if one.depth is None else round(one.depth, 4), "tokens": one.n_tokens, "document": one.cluster,
         "expected": list(one.targets), "prompt": prompts.get(sample, ""), "replies": replies,
     }  # fmt: skip
 

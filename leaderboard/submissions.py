@@ -20,7 +20,7 @@ MANIFEST = "submission.json"
 PATH = re.compile(r"""(?<![\w:/.~\\-])(?:~/|(?:/|[A-Za-z]:[\\/])[^\s"',=:;\\/<>\[\]]+[\\/])(?:[^\s"',=:;\\/]+[\\/])*([^\s"',=:;\\/]+)""")
 WHOLE_PATH = re.compile(r"~?[\\/]|[A-Za-z]:[\\/]")
 # what names a model or a place: such a value is a path from its first character to its last
-PLACES = ("pretrained", "tokenizer", "model", "model_name", "adapter", "peft", "delta", "heads", "output_path", "gguf_file")
+PATH_KEYS = ("pretrained", "tokenizer", "model", "model_name", "adapter", "peft", "delta", "heads", "output_path", "gguf_file")
 PROMPTS = ("system_instruction", "chat_template", "tokenizer_chat_template")  # stand in every published prompt; kept to the letter
 OWN_FILES = ("haystack", "longeval_data")
 BUILT_IN = ("noise", "prose", "needles")  # haystacks that everybody has
@@ -96,7 +96,7 @@ def scrubbed(value: Any, key: str = "") -> Any:
     if isinstance(value, str):
         if key in PROMPTS:
             return value
-        if key in PLACES and WHOLE_PATH.match(value):
+        if key in PATH_KEYS and WHOLE_PATH.match(value):
             return re.split(r"[\\/]", value.rstrip("\\/"))[-1]
         return scrub(value)
     if isinstance(value, dict):

@@ -21,10 +21,10 @@ models_app = typer.Typer(no_args_is_help=True, help="Models that come with the p
 app.add_typer(models_app, name="models")
 score_app = typer.Typer(no_args_is_help=True, help="Score existing response files again.")
 app.add_typer(score_app, name="score")
-score_app.command("longeval-lines")(results_commands.longeval_lines)
+score_app.command("longeval-lines")(results_commands.longeval_lines_command)
 
-TUNE = TuneSpec()  # its defaults
-Model = Annotated[str, typer.Option("--model", help="Short name (seal-eval models list), folder, or hub id.")]
+TUNE_DEFAULTS = TuneSpec()  # its defaults
+ModelOption = Annotated[str, typer.Option("--model", help="Short name (seal-eval models list), folder, or hub id.")]
 
 
 @app.callback()
@@ -46,8 +46,8 @@ def root(
         raise typer.Exit
 
 
-@app.command()
-def quickstart(out: Annotated[Path, typer.Option(help="Folder for results, adapter and site.")] = Path("quickstart")) -> None:
+@app.command("quickstart")
+def quickstart_command(out: Annotated[Path, typer.Option(help="Folder for results, adapter and site.")] = Path("quickstart")) -> None:
     """Pull a small model, run it, tune SEAL on it, run that, compare, write a site. Minutes on two cores; continues where it stopped."""
     from seal_eval.quickstart import quickstart as start
 
@@ -55,19 +55,20 @@ def quickstart(out: Annotated[Path, typer.Option(help="Folder for results, adapt
 
 
 @app.command(
+    "run",
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
     options_metavar="[LM-EVAL'S FLAGS]",
 )
-def run(context: typer.Context) -> None:
+def run_command(context: typer.Context) -> None:
     """Evaluate with lm-eval's own flags (run --help lists them); --model_args pretrained=M,method=NAME,… applies a method."""
     from seal_eval.harness.run import run as evaluate
 
     print(evaluate(context.args))
 
 
-@app.command()
-def tune(
-    model: Model,
+@app.command("tune")
+def tune_command(
+    model: ModelOption,
     out: Annotated[Path, typer.Option(help="New folder for the PEFT adapter and its card.")],
     task: Annotated[
         str, typer.Option(help="Task whose generated samples are learned from; several with commas, NAME:SIZE for a size of its own.")
@@ -77,14 +78,14 @@ def tune(
     samples: Annotated[int, typer.Option(help="Generated samples, one step each.")] = 50,
     seed: Annotated[int, typer.Option(help="Of the samples; they share nothing with evaluation's.")] = 0,
     lr: Annotated[float | None, typer.Option(help="AdamW's learning rate, decaying to 0.", show_default="by rule")] = None,
-    kl: Annotated[float, typer.Option(help="Weight of the term that holds the model on prose.")] = TUNE.kl,
-    shrink: Annotated[float, typer.Option(help="Weight of the scales' mean squared distance from 1.")] = TUNE.shrink,
+    kl: Annotated[float, typer.Option(help="Weight of the term that holds the model on prose.")] = TUNE_DEFAULTS.kl,
+    shrink: Annotated[float, typer.Option(help="Weight of the scales' mean squared distance from 1.")] = TUNE_DEFAULTS.shrink,
     cost_limit: Annotated[
         float, typer.Option(help="Rise of prose perplexity that is allowed; the strongest setting below it is kept.")
-    ] = TUNE.cost_limit,
+    ] = TUNE_DEFAULTS.cost_limit,
     method: Annotated[str, typer.Option(help="[b]seal[/b], or [b]lora[/b], [b]dora[/b] to compare with.")] = "seal",
-    rank: Annotated[int, typer.Option(help="Of lora and dora.")] = TUNE.rank,
-    validation: Annotated[int, typer.Option(help="Generated samples of each task that judge the setting.")] = TUNE.validation,
+    rank: Annotated[int, typer.Option(help="Of lora and dora.")] = TUNE_DEFAULTS.rank,
+    validation: Annotated[int, typer.Option(help="Generated samples of each task that judge the setting.")] = TUNE_DEFAULTS.validation,
     dtype: Annotated[str, typer.Option(help="Of the frozen weights meanwhile: auto (as saved), float32, bfloat16.")] = "auto",
     checkpointing: Annotated[
         bool | None, typer.Option(help="Recompute activations to save memory.", show_default="from 4,096 tokens")
@@ -104,9 +105,9 @@ def tune(
     print(f"{out}: {cost_line(learn(model, spec, out))}")
 
 
-@app.command()
-def heads(
-    model: Model,
+@app.command("heads")
+def heads_command(
+    model: ModelOption,
     out: Annotated[Path, typer.Option(help="New folder for heads.json and the pictures.")],
     task: Annotated[str, typer.Option(help="Task whose generated samples are asked.")] = "seal_lines",
     length: Annotated[int, typer.Option(help="Size of a sample, in the task's unit.")] = 600,
@@ -124,9 +125,9 @@ def heads(
         print(f"prediction against exact effect: Spearman {found['spearman']:.3f}, same sign for {same} of heads")
 
 
-@app.command()
-def merge(
-    model: Model,
+@app.command("merge")
+def merge_command(
+    model: ModelOption,
     out: Annotated[Path, typer.Option(help="New folder for the checkpoint.")],
     adapter: Annotated[str, typer.Option(help="Folder written by tune.")] = "",
     on: Annotated[str, typer.Option(help="Rotary scaling to put into the configuration, such as yarn,factor=4.")] = "",
@@ -138,35 +139,35 @@ def merge(
     print(out)
 
 
-for command in (*results_commands.STATISTICS, suite_commands.suite, suite_commands.status, *leaderboard_commands.PUBLICATION):
-    app.command()(command)
+for name, command in (results_commands.STATISTICS | suite_commands.SUITES | leaderboard_commands.PUBLICATION).items():
+    app.command(name)(command)
 
 
-@app.command()
-def baselines() -> None:
+@app.command("baselines")
+def baselines_command() -> None:
     """Every method: what it does, its settings with their defaults, its source, the package it comes from."""
     import dataclasses
 
-    from seal_eval.baselines import get_method, method_names, settings_of, source_package
+    from seal_eval.baselines import get_method, method_names, method_settings, source_package
 
     for name in method_names():
-        method, fields = get_method(name), settings_of(name)
+        method, fields = get_method(name), method_settings(name)
         own = ", ".join(f.name + ("" if f.default is dataclasses.MISSING else f"={f.default}") for f in fields) or "none"
         lines = (name, method.summary, f"source: {method.citation or '-'}", f"settings: {own}", f"from: {source_package(name)}")
         print("\n  ".join(lines))
 
 
-@app.command()
-def tasks() -> None:
+@app.command("tasks")
+def tasks_command() -> None:
     """Every task: what it asks, its source, its settings, an example."""
     from seal_eval.harness.task_config import SIZE_KEYS
-    from seal_eval.tasks import get_task, settings_of, task_names
+    from seal_eval.tasks import get_task, task_names, task_settings
 
     for name in task_names():
         task = get_task(name)
         key, size = SIZE_KEYS[task.unit], (task.sizes or (1024,))[0]
         example = f"seal-eval run --model_args pretrained=M --tasks {name} --metadata {key}=[{size}]"
-        settings = ", ".join((key, *settings_of(task)))
+        settings = ", ".join((key, *task_settings(task)))
         print("\n  ".join((name, task.summary, f"source: {task.citation}", f"settings: {settings}", f"example: {example}")))
 
 
@@ -186,7 +187,7 @@ def models_pull(
 
 @models_app.command("template")
 def models_template(
-    model: Model,
+    model: ModelOption,
     template: Annotated[Path, typer.Option(help="Jinja file, as transformers renders it.")],
     out: Annotated[Path, typer.Option(help="New folder: the model's files, its weights as links, and the template.")],
 ) -> None:

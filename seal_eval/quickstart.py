@@ -12,7 +12,7 @@ from seal_eval.harness.run import run
 from seal_eval.models.hub import resolve
 from seal_eval.results.compare import Comparison, compare
 from seal_eval.results.numbers import p_equals, percent
-from seal_eval.results.paired import design_of
+from seal_eval.results.paired import paired_scores_of
 from seal_eval.results.records import by_method, load_runs
 from seal_eval.results.tables import show
 from seal_eval.tuning.config import TuneSpec
@@ -58,7 +58,7 @@ def quickstart(out: Path, plan: Plan | None = None) -> dict[str, Any]:
         _evaluate(plan, results, "seal", f",adapter={adapter}")
         _say(5, "compare")
         runs = load_runs(results)
-        found = compare(design_of(runs, safe(plan.model)))
+        found = compare(paired_scores_of(runs, safe(plan.model)))
         show(found)
         _say(6, "site")
         page = build(results, out / "site")

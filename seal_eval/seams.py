@@ -1,3 +1,3 @@
-"""Old name of seal_eval.models.modules, kept for plugins until 0.2."""
+"""Old name of seal_eval.models.modules, kept for plugins; goes with 0.2."""
 
 from seal_eval.models.modules import *  # noqa: F403

@@ -9,7 +9,7 @@ from pathlib import Path
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.types import Task
 
-PREFIX = "seal_"  # what --tasks 'seal_*' finds: tasks that run on any model
+TASK_PREFIX = "seal_"  # what --tasks 'seal_*' finds: tasks that run on any model
 
 
 @cache
@@ -34,17 +34,17 @@ def get_task(name: str) -> Task:
 def leaf_name(task: Task, size: int) -> str:
     """lm-eval's name of a task at one length, outside of 'seal_*': 'seal1024_lines', 'longeval_topics_5'."""
     if task.unit == "tokens":
-        return f"seal{size}_{task.name.removeprefix(PREFIX)}"
-    return f"{task.name.removeprefix(PREFIX)}_{size}"
+        return f"seal{size}_{task.name.removeprefix(TASK_PREFIX)}"
+    return f"{task.name.removeprefix(TASK_PREFIX)}_{size}"
 
 
 def base_task(name: str) -> str | None:
     """The task behind an lm-eval name, its own or a leaf's; None for a foreign one."""
     leaf = re.fullmatch(r"seal\d+_(.+)|(.+)_\d+", name)
-    base = PREFIX + (leaf[1] or leaf[2]) if leaf else name
+    base = TASK_PREFIX + (leaf[1] or leaf[2]) if leaf else name
     return base if base in tasks() else None
 
 
-def settings_of(task: Task) -> list[str]:
+def task_settings(task: Task) -> list[str]:
     """The keys of --metadata that this task takes besides those every task takes."""
     return [f.name for f in fields(task) if f.name not in ("name", "summary", "pass_key")]  # type: ignore[arg-type]

@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 
 from seal_eval.core.errors import SealError, whole_number
 from seal_eval.core.types import Sample, Score
-from seal_eval.prompts.corpus import Part, part_of, words
-from seal_eval.prompts.packing import Filler, TooShort, build_all
-from seal_eval.prompts.prompt import Frame
-from seal_eval.prompts.scoring import judge
+from seal_eval.prompts.corpus import Split, split_of, words
+from seal_eval.prompts.packing import Packer, TooShort, build_samples
+from seal_eval.prompts.prompt import PromptFormat
+from seal_eval.prompts.scoring import score_values
 
 HEADER = (
     "Below is a numbered list of words. Some words appear much more often than the others. Memorize those that appear most often."
@@ -55,33 +55,33 @@ class CommonWords:
         """Room for the words, their commas and numbers; RULER's 120 for ten."""
         return 12 * self.common
 
-    def build(self, frame: Frame, length: int, n: int, seed: int, part: Part = "eval") -> list[Sample]:
+    def build(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split = "eval") -> list[Sample]:
         """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above.
 
         Where the words do not suffice for the length, all appear so many times more often.
         """
 
         def start(tokens: int) -> Callable[[int], list[Sample]]:
-            filler = Filler(frame, " ", self.answer_tokens, tokens)
-            known = vocabulary(part)
-            table = Table(
-                known, filler.costs(known), list(accumulate(filler.costs([f"{i}." for i in range(1, max(tokens // 3, 2000))]), initial=0))
+            packer = Packer(prompt_format, " ", self.answer_tokens, tokens)
+            known = vocabulary(split)
+            table = WordTable(
+                known, packer.costs(known), list(accumulate(packer.costs([f"{i}." for i in range(1, max(tokens // 3, 2000))]), initial=0))
             )
-            return lambda i: [self._sample(filler, table, i, seed, part)]
+            return lambda i: [self._sample(packer, table, i, seed, split)]
 
-        return build_all(start, self.name, length, n)
+        return build_samples(start, self.name, length, n)
 
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
         """acc: the first listed words that the reply names, as many as are expected, are the expected ones; recall as in RULER."""
         listed = set(re.findall(r"\d+\. (\w+)", doc["input"])) - (set(_words(TAIL + PREFIX)) - set(doc["targets"]))
         found = dict.fromkeys(word for word in _words(reply) if word in listed)
-        return judge(reply, doc, list(found), lambda word: True, "wrong word")
+        return score_values(reply, doc, list(found), lambda word: True, "wrong word")
 
-    def _sample(self, filler: Filler, table: "Table", i: int, seed: int, part: Part) -> Sample:
-        frame, length = filler.frame, filler.length
-        rng = random.Random(f"{seed}:{self.name}:{part}:{length}:{i}")
-        prefix, tail = frame.begun(PREFIX.format(n=self.common)), TAIL.format(n=self.common)
-        base = frame.count(HEADER + tail, prefix)
+    def _sample(self, packer: Packer, table: "WordTable", i: int, seed: int, split: Split) -> Sample:
+        prompt_format, length = packer.prompt_format, packer.length
+        rng = random.Random(f"{seed}:{self.name}:{split}:{length}:{i}")
+        prefix, tail = prompt_format.answer_prefix(PREFIX.format(n=self.common)), TAIL.format(n=self.common)
+        base = prompt_format.count(HEADER + tail, prefix)
         room = length - self.answer_tokens - base
         often, rarely = self._repeats(length, room, table)
         order = rng.sample(range(len(table.words)), len(table.words))
@@ -100,17 +100,17 @@ class CommonWords:
         entries += table.last(spare, len(entries), room)
         rng.shuffle(entries)
         text = HEADER + "".join(f" {k}. {table.words[w]}" for k, w in enumerate(entries, 1)) + tail
-        n_tokens = filler.count(base + table.cost(entries), text, prefix)
-        if not filler.fits(n_tokens):
+        n_tokens = packer.count(base + table.cost(entries), text, prefix)
+        if not packer.fits(n_tokens):
             raise TooShort(f"{self.name}: length {length} cannot be filled")
         targets = [table.words[w] for w in common]
-        sample_id = f"{self.name}-{part}-{length}-{seed}-{i}"
+        sample_id = f"{self.name}-{split}-{length}-{seed}-{i}"
         return Sample(
             sample_id=sample_id, task=self.name, input=text, prefix=prefix, answer=" " + ", ".join(targets) + ".", targets=tuple(targets),
-            keys=(), length=length, n_tokens=n_tokens, depth=None, document=sample_id, seed=seed, answer_tokens=self.answer_tokens,
+            keys=(), length=length, n_tokens=n_tokens, depth=None, cluster=sample_id, seed=seed, answer_tokens=self.answer_tokens,
         )  # fmt: skip
 
-    def _repeats(self, length: int, room: int, table: "Table") -> tuple[int, int]:
+    def _repeats(self, length: int, room: int, table: "WordTable") -> tuple[int, int]:
         often, rarely = (self.often or 30, self.rarely or 3) if length >= 4096 else (self.often or 6, self.rarely or 1)
         entry = sum(table.costs) / len(table.costs) + table.numbers[-1] / len(table.numbers)
         times = 1
@@ -123,7 +123,7 @@ SPARE, CLOSE = 100, 60  # words kept for the last entries; tokens of room left f
 
 
 @dataclass(frozen=True)
-class Table:
+class WordTable:
     """Words, tokens of each, and tokens of the first k numbers "1." … "k." for every k."""
 
     words: Sequence[str]
@@ -154,10 +154,10 @@ class Table:
 
 
 @cache
-def vocabulary(part: Part) -> tuple[str, ...]:
-    """Nouns and adjectives that belong to `part`."""
-    adjectives, nouns = words(part)
-    return tuple(sorted({*nouns, *(a for a in adjectives if part_of(a) == part)}))
+def vocabulary(split: Split) -> tuple[str, ...]:
+    """Nouns and adjectives that belong to `split`."""
+    adjectives, nouns = words(split)
+    return tuple(sorted({*nouns, *(a for a in adjectives if split_of(a) == split)}))
 
 
 def _words(text: str) -> list[str]:

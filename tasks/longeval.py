@@ -16,10 +16,10 @@ from typing import Any, ClassVar
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.types import Sample, Score
-from seal_eval.prompts.corpus import Part, draw_keys, numbers, part_of
+from seal_eval.prompts.corpus import Split, draw_keys, numbers, split_of
 from seal_eval.prompts.longeval_cases import Case, read_cases
-from seal_eval.prompts.prompt import Frame
-from seal_eval.prompts.scoring import judge, last_digits, read, silence
+from seal_eval.prompts.prompt import PromptFormat
+from seal_eval.prompts.scoring import extract, last_digits, score_values, why_no_answer
 from seal_eval.tasks.lines import HEADER, LINE, PREFIX, QUESTION
 
 CITATION = "Li et al. 2023, LongEval (LMSYS)"
@@ -48,18 +48,18 @@ class _LongEval:
         if self.longeval_data and not Path(self.longeval_data).is_dir():
             raise SealError(f"{self.name}: longeval_data {self.longeval_data} is no folder; name the one with the official case files")
 
-    def _official(self, frame: Frame, kind: str, size: int, n: int) -> list[Sample]:
+    def _official(self, prompt_format: PromptFormat, kind: str, size: int, n: int) -> list[Sample]:
         """The first `n` cases of an official file."""
         cases = read_cases(Path(self.longeval_data), kind, size)
         if n > len(cases):
             raise SealError(f"{self.name}: num_samples is {n}, the official file for {size} {kind} holds {len(cases)} cases")
-        return [self._sample(frame, case, size, f"{self.name}-official-{size}-{i}", 0) for i, case in enumerate(cases[:n])]
+        return [self._sample(prompt_format, case, size, f"{self.name}-official-{size}-{i}", 0) for i, case in enumerate(cases[:n])]
 
-    def _sample(self, frame: Frame, case: Case, size: int, sample_id: str, seed: int) -> Sample:
-        n_tokens, (before,) = frame.locate(case.prompt, case.prefix, [case.fact])
+    def _sample(self, prompt_format: PromptFormat, case: Case, size: int, sample_id: str, seed: int) -> Sample:
+        n_tokens, (before,) = prompt_format.locate(case.prompt, case.prefix, [case.fact])
         return Sample(
             sample_id=sample_id, task=self.name, input=case.prompt, prefix=case.prefix, answer=case.answer, targets=(case.target,),
-            keys=case.keys, length=size, n_tokens=n_tokens, depth=before / n_tokens, document=sample_id, seed=seed,
+            keys=case.keys, length=size, n_tokens=n_tokens, depth=before / n_tokens, cluster=sample_id, seed=seed,
             answer_tokens=self.answer_tokens,  # type: ignore[attr-defined]
         )  # fmt: skip
 
@@ -74,15 +74,15 @@ class LongEvalLines(_LongEval):
     answer_tokens: ClassVar[int] = 100
     metrics: ClassVar[tuple[str, ...]] = ("acc_official",)
 
-    def build(self, frame: Frame, length: int, n: int, seed: int, part: Part = "eval") -> list[Sample]:
+    def build(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split = "eval") -> list[Sample]:
         """`n` records of `length` lines; the line asked for is uniform, as in LongEval."""
         if self.longeval_data:
-            return self._official(frame, "lines", length, n)
+            return self._official(prompt_format, "lines", length, n)
         samples = []
         for i in range(n):
-            rng = random.Random(f"{seed}:{self.name}:{part}:{length}:{i}")
-            keys = draw_keys(rng, length, part)
-            known = numbers(1, 50000, part)
+            rng = random.Random(f"{seed}:{self.name}:{split}:{length}:{i}")
+            keys = draw_keys(rng, length, split)
+            known = numbers(1, 50000, split)
             if length > len(known):
                 raise SealError(f"{self.name}: {length} lines need as many distinct numbers, {len(known)} exist")
             lines = [LINE.format(key=k, value=v) for k, v in zip(keys, rng.sample(known, length), strict=True)]
@@ -90,18 +90,18 @@ class LongEvalLines(_LongEval):
             key, value = keys[at], lines[at].split("<")[1].split(">")[0]
             case = Case(
                 HEADER + "".join(lines) + QUESTION.format(key=key),
-                frame.begun(PREFIX.format(key=key)),
+                prompt_format.answer_prefix(PREFIX.format(key=key)),
                 f"{value}>",
                 value,
                 (key,),
                 lines[at],
             )
-            samples.append(self._sample(frame, case, length, f"{self.name}-{part}-{length}-{seed}-{i}", seed))
+            samples.append(self._sample(prompt_format, case, length, f"{self.name}-{split}-{length}-{seed}-{i}", seed))
         return samples
 
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
         """Both rules; acc_official exactly as LongEval scores it."""
-        ours = judge(reply, doc, read(reply, "number"), lambda value: f"<{value}>" in doc["input"], "wrong line")
+        ours = score_values(reply, doc, extract(reply, "number"), lambda value: f"<{value}>" in doc["input"], "wrong line")
         return Score(ours.value, ours.answer, ours.reason, {"acc_official": last_digits(reply, doc["targets"])[0]})
 
 
@@ -118,21 +118,21 @@ class LongEvalTopics(_LongEval):
     answer_tokens: ClassVar[int] = 50
     metrics: ClassVar[tuple[str, ...]] = ("acc_named",)
 
-    def build(self, frame: Frame, length: int, n: int, seed: int, part: Part = "eval") -> list[Sample]:
+    def build(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split = "eval") -> list[Sample]:
         """`n` records of `length` conversations in random order."""
         if self.longeval_data:
-            return self._official(frame, "topics", length, n)
-        known = [c for c in conversations() if part_of(c["topic"]) == part]
+            return self._official(prompt_format, "topics", length, n)
+        known = [c for c in conversations() if split_of(c["topic"]) == split]
         if length > len(known):
-            raise SealError(f"{self.name}: {length} topics are asked for, {len(known)} belong to {part}")
+            raise SealError(f"{self.name}: {length} topics are asked for, {len(known)} belong to {split}")
         samples = []
         for i in range(n):
-            rng = random.Random(f"{seed}:{self.name}:{part}:{length}:{i}")
+            rng = random.Random(f"{seed}:{self.name}:{split}:{length}:{i}")
             chosen = rng.sample(known, length)
             topic = chosen[0]["topic"]
             prompt = TOPICS_HEADER.format(n=length) + "".join(map(_told, chosen)) + TOPICS_QUESTION
-            case = Case(prompt, frame.begun(TOPICS_PREFIX), f" {topic}.", topic, (), f"discuss the topic of {topic}")
-            samples.append(self._sample(frame, case, length, f"{self.name}-{part}-{length}-{seed}-{i}", seed))
+            case = Case(prompt, prompt_format.answer_prefix(TOPICS_PREFIX), f" {topic}.", topic, (), f"discuss the topic of {topic}")
+            samples.append(self._sample(prompt_format, case, length, f"{self.name}-{split}-{length}-{seed}-{i}", seed))
         return samples
 
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
@@ -143,7 +143,7 @@ class LongEvalTopics(_LongEval):
         named = [t for _, t in found]
         metrics = {"acc_named": float(_plain(target) in said)}
         if not named:
-            reason = silence(reply, int(doc["answer_tokens"]))
+            reason = why_no_answer(reply, int(doc["answer_tokens"]))
             return Score(0.0, None, "not found" if reason == "unparsable" and reply.strip() else reason, metrics)
         right = _plain(named[0]) == _plain(target)
         return Score(float(right), "; ".join(named), "exact" if right else "wrong topic", metrics)

@@ -15,11 +15,11 @@ from typing import Any, ClassVar, NamedTuple
 
 from seal_eval.core.errors import SealError, nearest, whole_number
 from seal_eval.core.types import Sample, Score
-from seal_eval.prompts.corpus import Part, draw_keys, part_of
+from seal_eval.prompts.corpus import Split, draw_keys, split_of
 from seal_eval.prompts.haystack import sentences_from
-from seal_eval.prompts.packing import Filler, Pool, build_all
-from seal_eval.prompts.prompt import Frame
-from seal_eval.prompts.scoring import judge, read
+from seal_eval.prompts.packing import Packer, Pool, build_samples
+from seal_eval.prompts.prompt import PromptFormat
+from seal_eval.prompts.scoring import extract, score_values
 
 
 class Phrasing(NamedTuple):
@@ -109,7 +109,7 @@ class Needle:
         """One value ends with its sentence; several may come as a list."""
         return (".",) if self.values * self.queries == 1 else ("\n\n",)
 
-    def build(self, frame: Frame, length: int, n: int, seed: int, part: Part = "eval") -> list[Sample]:
+    def build(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split = "eval") -> list[Sample]:
         """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above.
 
         Raises SealError when `length` cannot be filled so, naming the smallest that can, and for a haystack too small.
@@ -117,11 +117,11 @@ class Needle:
         depths = spread(spaced(self.depths, self.spacing))
 
         def start(tokens: int) -> Callable[[int], list[Sample]]:
-            filler = Filler(frame, " ", self.answer_tokens, tokens)
+            packer = Packer(prompt_format, " ", self.answer_tokens, tokens)
             pools: dict[Phrasing, Pool] = {}
-            return lambda i: [self._sample(filler, pools, i, depths[i % len(depths)], seed, part)]
+            return lambda i: [self._sample(packer, pools, i, depths[i % len(depths)], seed, split)]
 
-        return build_all(start, self.name, length, n)
+        return build_samples(start, self.name, length, n)
 
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
         """1 when the first values of the reply, as many as are expected, are the expected ones, in any order.
@@ -132,14 +132,14 @@ class Needle:
         unlisted = re.sub(r"(?:^|(?<=\s))\d{1,2}[.)]\s", " ", reply)
         target = doc["targets"][0]
         kind = kind_of(target)
-        found = read(unlisted, kind, skip=doc["keys"])
+        found = extract(unlisted, kind, skip=doc["keys"])
         if kind == "number":
             found = [value for value in found if len(value) == len(target)] or found
-        return judge(reply, doc, found, lambda value: value in doc["input"], "wrong needle")
+        return score_values(reply, doc, found, lambda value: value in doc["input"], "wrong needle")
 
-    def _sample(self, filler: Filler, pools: dict[Phrasing, Pool], i: int, depth: float, seed: int, part: Part) -> Sample:
-        frame, length = filler.frame, filler.length
-        place = f"{seed}:{self.name}:{part}:{length}"
+    def _sample(self, packer: Packer, pools: dict[Phrasing, Pool], i: int, depth: float, seed: int, split: Split) -> Sample:
+        prompt_format, length = packer.prompt_format, packer.length
+        place = f"{seed}:{self.name}:{split}:{length}"
         rng, hay, shared = random.Random(f"{place}:{i}"), i // self.depths_per_haystack, self.depths_per_haystack > 1
         hay_rng = random.Random(f"{place}:haystack{hay}") if shared else rng
         many = self.values * self.queries > 1
@@ -147,8 +147,8 @@ class Needle:
         turn = hay if shared else i + i // self.depths  # every depth meets every phrasing
         phrasing = PASS_KEY if self.pass_key else PHRASINGS[turn % len(PHRASINGS) if self.phrasing < 0 else self.phrasing]
         if self.haystack == "needles" and phrasing not in pools:
-            pools[phrasing] = self._pool(filler, phrasing, seed, part)
-        pieces, costs, document, keys, values = self._haystack(filler, pools.get(phrasing), i, rng, hay_rng, part)
+            pools[phrasing] = self._pool(packer, phrasing, seed, split)
+        pieces, costs, cluster, keys, values = self._haystack(packer, pools.get(phrasing), i, rng, hay_rng, split)
         needles = [phrasing.needle.format(one=one, key=keys[j // self.values], value=v) for j, v in enumerate(values)]
         facts = [(text, rng.random() if j else depth) for j, text in enumerate(needles)]
         asked, targets = keys[: self.queries], values[: self.queries * self.values]
@@ -156,55 +156,55 @@ class Needle:
             "what": what, "keys": _listed([f"the {k}" for k in asked]), "is": "are" if many else "is",
             "belong": "belong" if many else "belongs", "are": "are" if self.queries > 1 else "is",
         }  # fmt: skip
-        prefix = frame.begun(phrasing.prefix.format(**words))
+        prefix = prompt_format.answer_prefix(phrasing.prefix.format(**words))
         tail = TAIL.format(question=phrasing.question.format(**words), what=what)
-        filled = filler.fill(
+        filled = packer.fill(
             HEADER.format(what=what if self.pass_key else PLURAL[self.value]), tail, prefix, pieces, costs, facts, alike=shared
         )
         around = " ".join(filled.pieces)
         if present := [text for text in (*values, *keys) if text in around]:
             raise SealError(f"{self.name}: {present[0]!r} of the needle stands in the haystack already; use another seed than {seed}")
-        sample_id = f"{self.name}-{part}-{length}-{seed}-{i}"
+        sample_id = f"{self.name}-{split}-{length}-{seed}-{i}"
         return Sample(
             sample_id=sample_id, task=self.name, input=filled.text, prefix=prefix, answer=f" {_listed(targets)}.", targets=tuple(targets),
             keys=() if self.pass_key else tuple(asked),
             length=length, n_tokens=filled.n_tokens, depth=filled.depths[0],
-            document=document or (f"{self.name}-{part}-{length}-{seed}-haystack{hay}" if shared else sample_id),
+            cluster=cluster or (f"{self.name}-{split}-{length}-{seed}-haystack{hay}" if shared else sample_id),
             seed=seed, answer_tokens=self.answer_tokens,
         )  # fmt: skip
 
     def _haystack(
-        self, filler: Filler, others: Pool | None, i: int, rng: random.Random, hay_rng: random.Random, part: Part
+        self, packer: Packer, others: Pool | None, i: int, rng: random.Random, hay_rng: random.Random, split: Split
     ) -> tuple[Any, ...]:
         """(sentences, their costs, id of their text or None, keys, values); values[j] belongs to keys[j // self.values]."""
-        frame, own = filler.frame, self.keys * self.values
+        prompt_format, own = packer.prompt_format, self.keys * self.values
         if others:
             mine = [(i * own + j) % len(others.keys) for j in range(own)]
             keys = [others.keys[m] for m in mine[: self.keys]]
-            return *others.draw(hay_rng, filler.length, but=mine), None, keys, [others.values[m] for m in mine]
-        words = draw(rng, self.keys + (own if self.value == "word" else 0), "word", part)
-        keys, values = words[: self.keys], words[self.keys :] or draw(rng, own, self.value, part)
-        name, sentences, costs = sentences_from(self.haystack, part, frame, i // self.depths_per_haystack, hay_rng, filler.length)
+            return *others.draw(hay_rng, packer.length, but=mine), None, keys, [others.values[m] for m in mine]
+        words = draw(rng, self.keys + (own if self.value == "word" else 0), "word", split)
+        keys, values = words[: self.keys], words[self.keys :] or draw(rng, own, self.value, split)
+        name, sentences, costs = sentences_from(self.haystack, split, prompt_format, i // self.depths_per_haystack, hay_rng, packer.length)
         return sentences, costs, name, keys, values
 
-    def _pool(self, filler: Filler, phrasing: Phrasing, seed: int, part: Part) -> Pool:
-        rng = random.Random(f"{seed}:{self.name}:{part}:{filler.length}")
+    def _pool(self, packer: Packer, phrasing: Phrasing, seed: int, split: Split) -> Pool:
+        rng = random.Random(f"{seed}:{self.name}:{split}:{packer.length}")
         form = phrasing.needle.replace("{one}", SINGULAR[self.value])
-        n = Pool.size(filler.length, filler.costs([form.format(key="old-tower", value=draw(rng, 1, self.value, part)[0])])[0])
-        words = draw(rng, 2 * n if self.value == "word" else n, "word", part)
-        keys, values = words[:n], words[n:] or draw(rng, n, self.value, part)
+        n = Pool.size(packer.length, packer.costs([form.format(key="old-tower", value=draw(rng, 1, self.value, split)[0])])[0])
+        words = draw(rng, 2 * n if self.value == "word" else n, "word", split)
+        keys, values = words[:n], words[n:] or draw(rng, n, self.value, split)
         texts = [form.format(key=k, value=v) for k, v in zip(keys, values, strict=True)]
-        return Pool(keys, values, texts, filler.costs(texts))
+        return Pool(keys, values, texts, packer.costs(texts))
 
 
-def draw(rng: random.Random, n: int, kind: str, part: Part) -> list[str]:
-    """`n` distinct values of a kind that belong to `part`."""
+def draw(rng: random.Random, n: int, kind: str, split: Split) -> list[str]:
+    """`n` distinct values of a kind that belong to `split`."""
     if kind == "word":
-        return draw_keys(rng, n, part)
+        return draw_keys(rng, n, split)
     found: dict[str, None] = {}
     while len(found) < n:
         value = str(rng.randint(1_000_000, 9_999_999)) if kind == "number" else str(uuid.UUID(int=rng.getrandbits(128), version=4))
-        if part_of(value) == part:
+        if split_of(value) == split:
             found[value] = None
     return list(found)
 

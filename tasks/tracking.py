@@ -13,11 +13,11 @@ from typing import Any, ClassVar
 
 from seal_eval.core.errors import SealError, whole_number
 from seal_eval.core.types import Sample, Score
-from seal_eval.prompts.corpus import Part, numbers, part_of
+from seal_eval.prompts.corpus import Split, numbers, split_of
 from seal_eval.prompts.haystack import sentences_from
-from seal_eval.prompts.packing import Filler, build_all
-from seal_eval.prompts.prompt import Frame
-from seal_eval.prompts.scoring import judge, read
+from seal_eval.prompts.packing import Packer, build_samples
+from seal_eval.prompts.prompt import PromptFormat
+from seal_eval.prompts.scoring import extract, score_values
 from seal_eval.tasks.needle import spaced, spread
 
 HEADER = (
@@ -61,28 +61,28 @@ class VariableTracking:
         """Room for the names, five capitals each, and their commas."""
         return 16 + 8 * (self.hops + 1)
 
-    def build(self, frame: Frame, length: int, n: int, seed: int, part: Part = "eval") -> list[Sample]:
+    def build(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split = "eval") -> list[Sample]:
         """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above."""
         starts = spread(spaced(5, "linear"))  # where the asked chain begins, over the first half
 
         def start(tokens: int) -> Callable[[int], list[Sample]]:
-            filler = Filler(frame, " ", self.answer_tokens, tokens)
-            return lambda i: [self._sample(filler, i, starts[i % 5] / 2, seed, part)]
+            packer = Packer(prompt_format, " ", self.answer_tokens, tokens)
+            return lambda i: [self._sample(packer, i, starts[i % 5] / 2, seed, split)]
 
-        return build_all(start, self.name, length, n)
+        return build_samples(start, self.name, length, n)
 
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
         """acc: the first names, as many as are expected, are the expected ones; recall as in RULER, capped at so many names."""
-        return judge(reply, doc, read(reply, "variable"), lambda name: f"VAR {name} " in doc["input"], "wrong variable")
+        return score_values(reply, doc, extract(reply, "variable"), lambda name: f"VAR {name} " in doc["input"], "wrong variable")
 
-    def _sample(self, filler: Filler, i: int, first: float, seed: int, part: Part) -> Sample:
-        rng = random.Random(f"{seed}:{self.name}:{part}:{filler.length}:{i}")
+    def _sample(self, packer: Packer, i: int, first: float, seed: int, split: Split) -> Sample:
+        rng = random.Random(f"{seed}:{self.name}:{split}:{packer.length}:{i}")
         names: dict[str, None] = {}
         while len(names) < self.chains * (self.hops + 1):
             name = "".join(rng.choices(string.ascii_uppercase, k=5))
-            if part_of(name) == part:
+            if split_of(name) == split:
                 names[name] = None
-        variables, values = list(names), rng.sample(numbers(10000, 99999, part), self.chains)
+        variables, values = list(names), rng.sample(numbers(10000, 99999, split), self.chains)
         facts = []
         for c in range(self.chains):
             chain = variables[c * (self.hops + 1) : (c + 1) * (self.hops + 1)]
@@ -91,14 +91,14 @@ class VariableTracking:
             told = [f"VAR {chain[0]} = {values[c]}.", *(f"VAR {b} = VAR {a}." for a, b in pairwise(chain))]
             facts += list(zip(told, depths, strict=True))
         targets = variables[: self.hops + 1]
-        document, pieces, costs = sentences_from(self.haystack, part, filler.frame, i, rng, filler.length)
-        prefix = filler.frame.begun(PREFIX.format(n=len(targets), value=values[0]))
-        filled = filler.fill(HEADER, TAIL.format(value=values[0]), prefix, pieces, costs, facts)
-        sample_id = f"{self.name}-{part}-{filler.length}-{seed}-{i}"
+        cluster, pieces, costs = sentences_from(self.haystack, split, packer.prompt_format, i, rng, packer.length)
+        prefix = packer.prompt_format.answer_prefix(PREFIX.format(n=len(targets), value=values[0]))
+        filled = packer.fill(HEADER, TAIL.format(value=values[0]), prefix, pieces, costs, facts)
+        sample_id = f"{self.name}-{split}-{packer.length}-{seed}-{i}"
         return Sample(
             sample_id=sample_id, task=self.name, input=filled.text, prefix=prefix, answer=" " + ", ".join(targets) + ".",
-            targets=tuple(targets), keys=(str(values[0]),), length=filler.length, n_tokens=filled.n_tokens, depth=filled.depths[0],
-            document=document or sample_id, seed=seed, answer_tokens=self.answer_tokens,
+            targets=tuple(targets), keys=(str(values[0]),), length=packer.length, n_tokens=filled.n_tokens, depth=filled.depths[0],
+            cluster=cluster or sample_id, seed=seed, answer_tokens=self.answer_tokens,
         )  # fmt: skip
 
 

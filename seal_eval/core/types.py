@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+TaskLength = tuple[str, int | None]  # a cell of the tables: task and length, None for a task that does not say
+CLUSTER_KEY = "document"  # what sample files call Sample.cluster
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -25,7 +28,7 @@ class Sample:
     length: int  # nominal, in the task's unit; tokens: prompt and answer budget fit into so many
     n_tokens: int  # measured: what the model sees before its answer, template and special tokens included
     depth: float | None  # measured: where the needed fact starts, as a fraction of n_tokens; None when it is everywhere
-    document: str  # cluster id: samples that share a text share it
+    cluster: str  # samples that share a text share it; written as `document`
     seed: int
     answer_tokens: int  # the budget for the reply
 
@@ -78,7 +81,7 @@ class Task(Protocol):
     @property
     def until(self) -> tuple[str, ...]: ...  # a reply ends before these
 
-    def build(self, frame: Any, length: int, n: int, seed: int, part: Any = "eval") -> list[Sample]: ...
+    def build(self, prompt_format: Any, length: int, n: int, seed: int, split: Any = "eval") -> list[Sample]: ...
 
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score: ...
 
@@ -93,7 +96,7 @@ class Record:
     length: int | None  # None: a task of others, which does not say
     n_tokens: int
     depth: float | None
-    document: str
+    cluster: str
     targets: tuple[str, ...]
     reply: str
     answer: str | None

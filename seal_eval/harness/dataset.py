@@ -13,11 +13,11 @@ from typing import Any
 from seal_eval import __version__
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import cache
-from seal_eval.core.types import Sample
+from seal_eval.core.types import CLUSTER_KEY, Sample
 from seal_eval.harness.task_config import Spec, read_spec
 from seal_eval.models.loading import load_tokenizer
 from seal_eval.prompts.packing import TooShort
-from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.prompt import PromptFormat
 
 
 def documents(task: str, **metadata: Any) -> dict[str, Any]:
@@ -30,11 +30,11 @@ def _build(spec: Spec) -> Any:
     from datasets import Dataset, disable_progress_bars, load_from_disk
 
     disable_progress_bars()
-    frame = load_frame(spec)
-    folder = cache() / "data" / f"{spec.task.name}-{_key(spec, frame)[:32]}"
+    prompt_format = load_prompt_format(spec)
+    folder = cache() / "data" / f"{spec.task.name}-{_key(spec, prompt_format)[:32]}"
     if not folder.is_dir():
         scratch = folder.with_name(f".{folder.name}.{os.getpid()}")
-        Dataset.from_list(build_rows(spec, frame)).save_to_disk(scratch)
+        Dataset.from_list(build_rows(spec, prompt_format)).save_to_disk(scratch)
         try:
             scratch.replace(folder)
         except OSError:  # another process was faster; its bytes are the same
@@ -42,18 +42,18 @@ def _build(spec: Spec) -> Any:
     return load_from_disk(folder)
 
 
-def build_rows(spec: Spec, frame: Frame) -> list[dict[str, Any]]:
+def build_rows(spec: Spec, prompt_format: PromptFormat) -> list[dict[str, Any]]:
     """Every document, the sizes in turn: a size's own samples are in stratified depth order, so any --limit is balanced."""
     per_size: list[list[Sample]] = []
     for size in spec.sizes:
         try:
-            samples = spec.task.build(frame, size, spec.num_samples, spec.seed)
+            samples = spec.task.build(prompt_format, size, spec.num_samples, spec.seed)
         except TooShort as error:
             if spec.explicit or (size == spec.sizes[-1] and not per_size):
                 raise
             print(f"{error}; left out", file=sys.stderr)
             continue
-        frame.check_writes([target for s in samples for target in s.targets])
+        prompt_format.check_writes([target for s in samples for target in s.targets])
         if too_long := [s for s in samples if spec.window is not None and s.n_tokens + s.answer_tokens > spec.window]:
             if spec.explicit or not per_size:
                 raise SealError(_does_not_fit(spec, size, too_long[0]))
@@ -65,17 +65,18 @@ def build_rows(spec: Spec, frame: Frame) -> list[dict[str, Any]]:
 
 
 @lru_cache(maxsize=4)
-def _frame(tokenizer: str, chat: bool | str, system: str, begin_answer: bool, add_bos: bool | None, args: str) -> Frame:
-    return Frame(load_tokenizer(tokenizer), chat, system, begin_answer, add_bos, json.loads(args))
+def _frame(tokenizer: str, chat: bool | str, system: str, begin_answer: bool, add_bos: bool | None, args: str) -> PromptFormat:
+    return PromptFormat(load_tokenizer(tokenizer), chat, system, begin_answer, add_bos, json.loads(args))
 
 
-def load_frame(spec: Spec) -> Frame:
+def load_prompt_format(spec: Spec) -> PromptFormat:
     """The tokenizer and what surrounds a prompt; the same object for the tasks of one run."""
     return _frame(spec.tokenizer, spec.chat, spec.system, spec.begin_answer, spec.add_bos, spec.template_args)
 
 
 def _row(sample: Sample) -> dict[str, Any]:
-    return {**asdict(sample), "targets": list(sample.targets), "keys": list(sample.keys)}
+    row = {**asdict(sample), "targets": list(sample.targets), "keys": list(sample.keys)}
+    return {CLUSTER_KEY if key == "cluster" else key: value for key, value in row.items()}
 
 
 def _does_not_fit(spec: Spec, size: int, sample: Sample) -> str:
@@ -85,9 +86,9 @@ def _does_not_fit(spec: Spec, size: int, sample: Sample) -> str:
     )
 
 
-def _key(spec: Spec, frame: Frame) -> str:
+def _key(spec: Spec, prompt_format: PromptFormat) -> str:
     """Hash of the specification, the tokenizer and the code that builds."""
-    what = {**asdict(spec), "task": [type(spec.task).__name__, asdict(spec.task)], "tokenizer": frame.fingerprint}  # type: ignore[call-overload]
+    what = {**asdict(spec), "task": [type(spec.task).__name__, asdict(spec.task)], "tokenizer": prompt_format.fingerprint}  # type: ignore[call-overload]
     return hashlib.sha256(json.dumps([what, _code(), _haystack_files(spec)], sort_keys=True, default=str).encode()).hexdigest()
 
 

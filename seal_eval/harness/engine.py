@@ -19,7 +19,7 @@ from seal_eval.core.progress import progress
 from seal_eval.harness.prefix_cache import SharedPrefix, batches, parts, why_not
 from seal_eval.harness.reply_log import ACTIVE
 from seal_eval.harness.reply_log import keys as journal_keys
-from seal_eval.harness.throughput import Pace
+from seal_eval.harness.throughput import Throughput
 from seal_eval.models.hub import resolve, source
 from seal_eval.models.loading import check_finite, first_line, window_of
 
@@ -59,7 +59,7 @@ class SealLM(HFLM):
         self.unshared = why_not(self._model, self.method) if share_prefixes else "share_prefixes=False"
         self._shared: SharedPrefix | None = None
         self._journal = ACTIVE.get()
-        self._pace = Pace()
+        self._pace = Throughput()
         self._fits = int(self.batch_size)  # prompts at once, until memory teaches otherwise
 
     def get_model_info(self) -> dict[str, Any]:

@@ -10,8 +10,11 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 from seal_eval.core.types import Method
 from seal_eval.models.rope import following_length
 
-LEAST, FEW = 32, 8  # a prompt starts anew that has fewer tokens in common, or less than one in FEW: reading on costs attention a mask
-PIECE = 2048  # tokens read at once behind others: few, because the mask hides half of what a piece computes among its own
+MIN_SHARED_TOKENS, MIN_SHARED_FRACTION = (
+    32,
+    8,
+)  # a prompt starts anew that has fewer tokens in common, or less than one in FEW: reading on costs attention a mask
+CHUNK_BEHIND_CACHE = 2048  # tokens read at once behind others: few, because the mask hides half of what a piece computes among its own
 REST = 256  # tokens that prompts answered together may each have after what they share
 SHORT = 512  # tokens up to which prompts that share nothing are padded and read as a batch
 TOGETHER = 32768  # tokens of prompts read one by one whose replies are written together, all caches being held
@@ -104,12 +107,12 @@ class SharedPrefix:
     def _take(self, common: list[int], behind_all: bool) -> None:
         """Have the cache hold `common` and nothing else; all but a last piece of it, unless `behind_all`."""
         same = in_common(self.tokens, common)
-        if self.cache is None or same < max(LEAST, len(common) // FEW):
+        if self.cache is None or same < max(MIN_SHARED_TOKENS, len(common) // MIN_SHARED_FRACTION):
             self.cache, self.tokens = growing_cache(self.model.config), []
         elif same < len(self.tokens):
             self.cache.crop(same - len(self.tokens))  # a negative number of tokens is taken off the end
             self.tokens = self.tokens[:same]
-        behind = min(self.chunk, PIECE)
+        behind = min(self.chunk, CHUNK_BEHIND_CACHE)
         left = 0 if behind_all else self.chunk if not self.tokens and len(common) <= self.chunk else behind
         while len(self.tokens) < len(common) - left:
             piece = common[len(self.tokens) : len(self.tokens) + (behind if self.tokens else self.chunk)]
@@ -160,7 +163,7 @@ def batches(prompts: Sequence[list[int]], kinds: Sequence[Hashable], size: int, 
     families: list[list[int]] = []
     for i in sorted(range(len(prompts)), key=prompts.__getitem__):
         same = in_common(prompts[families[-1][0]], prompts[i]) if families and shares else 0
-        if same >= LEAST and max(len(prompts[i]), len(prompts[families[-1][0]])) - same <= REST:
+        if same >= MIN_SHARED_TOKENS and max(len(prompts[i]), len(prompts[families[-1][0]])) - same <= REST:
             families[-1].append(i)
         else:
             families.append([i])

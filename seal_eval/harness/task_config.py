@@ -13,7 +13,7 @@ from seal_eval.core.types import Method, Task
 from seal_eval.models.hub import resolve
 from seal_eval.models.loading import window_of
 from seal_eval.prompts.longeval_cases import official_sizes
-from seal_eval.tasks import get_task, leaf_name, settings_of, tasks
+from seal_eval.tasks import get_task, leaf_name, task_settings, tasks
 
 DEFAULT_LENGTHS = tuple(1024 * 2**k for k in range(8))  # 1K … 128K, those that fit the window
 SHORT_LENGTHS = (256, 512)  # for windows below 1K
@@ -48,7 +48,7 @@ def leaves() -> dict[str, tuple[str, int]]:
 
 def known_keys() -> list[str]:
     """Every metadata key that some task takes."""
-    return sorted({*COMMON_KEYS, *SIZE_KEYS.values(), *(key for task in tasks().values() for key in settings_of(task))})
+    return sorted({*COMMON_KEYS, *SIZE_KEYS.values(), *(key for task in tasks().values() for key in task_settings(task))})
 
 
 def check_keys(keys: Iterable[str], strict: bool) -> None:
@@ -68,7 +68,7 @@ def read_spec(name: str, metadata: Mapping[str, Any]) -> Spec:
     if "method" in metadata:
         _, method, mixed = take_method(metadata, others=[*known_keys(), *MODEL_KEYS])
     check_keys(mixed, strict=False)
-    if own := {key: metadata[key] for key in settings_of(task) if key in metadata}:
+    if own := {key: metadata[key] for key in task_settings(task) if key in metadata}:
         task = replace(task, **own)  # type: ignore[type-var]
     pretrained = metadata.get("pretrained") or metadata.get("model")
     tokenizer = metadata.get("tokenizer") or pretrained

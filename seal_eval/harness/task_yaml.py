@@ -13,7 +13,7 @@ VERSION = 2.0  # of the prompts: raise it when they change
 COMMON = "_common"  # no .yaml, so that lm-eval's index passes it by
 
 
-def files() -> dict[str, str]:
+def yaml_files() -> dict[str, str]:
     """File name → text: one file per task, per task and size, and per group of a size or a task."""
     found = {COMMON: _common()}
     groups: dict[str, list[str]] = {}
@@ -78,7 +78,7 @@ def _text(config: dict[str, Any]) -> str:
 def write(folder: Path) -> None:
     """Write every file; those of tasks that are gone are removed."""
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = files()
+    wanted = yaml_files()
     for file in folder.glob("*.yaml"):
         if file.name not in wanted:
             file.unlink()

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-ALONE = 0.05  # of the processors' time that others may have taken
+QUIET_MACHINE = 0.05  # of the processors' time that others may have taken
 
 
-class Pace:
+class Throughput:
     """Sums over the calls of one process."""
 
     def __init__(self) -> None:

@@ -15,17 +15,17 @@ from typing import Any
 import torch
 
 from seal_eval.core.errors import SealError
-from seal_eval.models.flash import Merged, pieces, usable
-from seal_eval.models.rotation import Frequencies, turn
+from seal_eval.models.flash import OnlineSoftmax, mask_ranges, usable
+from seal_eval.models.rotation import Frequencies, rotate
 
 BLOCK = 256  # queries at a time
 TOKENS, FURTHER = 4, 5  # that are read alone, at position 0 and so much further on
-TOLERANCE = 0.1  # of the largest key: rounding to bf16 stays well below, another rotation well above
+KEY_TOLERANCE = 0.1  # of the largest key: rounding to bf16 stays well below, another rotation well above
 _names = count()
 
 
 @dataclass(frozen=True)
-class Part:
+class Region:
     """Pairs of query position i and key position j (int64 tensors that broadcast) and the distance they are scored at.
 
     `holds(i, j)`: which pairs belong to the part; `keys(first, last)`: a range [low, high) outside of which no key pairs with queries
@@ -40,8 +40,8 @@ class Part:
 
 
 @contextmanager
-def attention_in_parts(model: Any, parts: Sequence[Part], plain_up_to: int) -> Iterator[Any]:
-    """Inside the block every layer with full attention attends by `parts`; layers with a sliding window as before.
+def attention_by_region(model: Any, regions: Sequence[Region], plain_up_to: int) -> Iterator[Any]:
+    """Inside the block every layer with full attention attends by `regions`; layers with a sliding window as before.
 
     Texts of at most `plain_up_to` tokens are left to the model's own attention. A layer that does not rotate its keys has no distances to
     change: there only which pairs count does. Raises SealError for a model without rotary embeddings, with others than in halves of the
@@ -49,15 +49,15 @@ def attention_in_parts(model: Any, parts: Sequence[Part], plain_up_to: int) -> I
     """
     check_attends_fully(model)
     frequencies = Frequencies(model)
-    still = unturned_layers(model, frequencies)
-    unshifted = [replace(part, shift_query=None, shift_key=None) for part in parts]
+    still = unrotated_layers(model, frequencies)
+    unshifted = [replace(region, shift_query=None, shift_key=None) for region in regions]
 
     def attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[torch.Tensor, None]:
         if slides(module, kwargs) or key.shape[2] <= plain_up_to:
             return plain_attention(module, query, key, value, attention_mask, **kwargs), None
         scaling = kwargs.get("scaling") or query.shape[-1] ** -0.5
-        mine = unshifted if module in still else parts
-        out = _in_parts(query, key, value, attention_mask, mine, frequencies().to(key.device), scaling, kwargs.get("softcap"))
+        mine = unshifted if module in still else regions
+        out = _by_region(query, key, value, attention_mask, mine, frequencies().to(key.device), scaling, kwargs.get("softcap"))
         return out.transpose(1, 2).contiguous(), None
 
     with attention_function(model, attend):
@@ -85,16 +85,16 @@ def attention_function(model: Any, function: Callable[..., Any]) -> Iterator[Any
         AttentionMaskInterface._global_mapping.pop(name, None)
 
 
-def unturned_layers(model: Any, frequencies: Frequencies) -> set[Any]:
+def unrotated_layers(model: Any, frequencies: Frequencies) -> set[Any]:
     """The attention modules with full attention whose keys do not depend on the position at all (NoPE: SmolLM3, EXAONE 4).
 
     A few tokens are read at two places, each alone, so that nothing but their keys differs: all others must be turned from one to the
-    other by `turn`. Raises SealError where they are not: interleaved or complex channels (Cohere, Llama 4), rotated channels that do not
+    other by `rotate`. Raises SealError where they are not: interleaved or complex channels (Cohere, Llama 4), rotated channels that do not
     come first (DeepSeek).
     """
     for kind in {type(m).__module__ for m in model.modules()}:
-        rotate = getattr(sys.modules.get(kind), "rotate_half", None)
-        if rotate is not None and rotate(torch.arange(4.0)).tolist() != [-2.0, -3.0, 0.0, 1.0]:
+        rotate_half = getattr(sys.modules.get(kind), "rotate_half", None)
+        if rotate_half is not None and rotate_half(torch.arange(4.0)).tolist() != [-2.0, -3.0, 0.0, 1.0]:
             raise SealError(f"{type(model).__name__} interleaves its rotary channels; this method knows only halves")
     seen: dict[Any, torch.Tensor] = {}
 
@@ -110,11 +110,12 @@ def unturned_layers(model: Any, frequencies: Frequencies) -> set[Any]:
     still = set()
     for module, key in seen.items():
         here, there = key[0::2], key[1::2]  # [TOKENS, n_kv_heads, 1, head_dim]
-        turned = float((turn(here, torch.tensor([FURTHER], device=key.device), frequencies().to(key.device)) - there).abs().max())
-        same, most = float((here - there).abs().max()), TOLERANCE * float(there.abs().max())
-        if same < turned and same <= most:
+        moved = rotate(here, torch.tensor([FURTHER], device=key.device), frequencies().to(key.device))
+        rotated = float((moved - there).abs().max())
+        same, most = float((here - there).abs().max()), KEY_TOLERANCE * float(there.abs().max())
+        if same < rotated and same <= most:
             still.add(module)
-        elif not turned <= most:
+        elif not rotated <= most:
             what = "rotates its keys otherwise than in halves of its first channels"
             raise SealError(f"{type(model).__name__} {what}; choose another method")
     return still
@@ -135,12 +136,12 @@ def plain_attention(module: Any, query: Any, key: Any, value: Any, mask: Any, **
     return AttentionInterface()["sdpa"](module, query, key, value, mask, **kwargs)[0]
 
 
-def _in_parts(
+def _by_region(
     query: torch.Tensor,  # [batch, n_heads, n_queries, head_dim], rotated by position
     key: torch.Tensor,  # [batch, n_kv_heads, n_keys, head_dim], rotated by position
     value: torch.Tensor,  # [batch, n_kv_heads, n_keys, value_dim]
     mask: torch.Tensor | None,  # [batch, 1, n_queries, n_keys], True where allowed
-    parts: Sequence[Part],
+    regions: Sequence[Region],
     frequencies: torch.Tensor,  # [rotary_dim / 2], radians per position
     scaling: float,
     softcap: float | None,
@@ -155,35 +156,35 @@ def _in_parts(
     for row, skip in rows:
         k, v = key[row, :, skip:], value[row, :, skip:]
         j = torch.arange(n_keys - skip, device=key.device)
-        turned = [turn(k, part.shift_key(j), frequencies) if part.shift_key else k for part in parts]
+        rotated = [rotate(k, region.shift_key(j), frequencies) if region.shift_key else k for region in regions]
         for start in range(max(n_queries - (n_keys - skip), 0), n_queries, BLOCK):
             stop = min(start + BLOCK, n_queries)
             i = torch.arange(start, stop, device=key.device) + (n_keys - skip - n_queries)
             q = query[row, :, start:stop]
             block = []
-            for part, k_turned in zip(parts, turned, strict=True):
-                low, high = part.keys(int(i[0]), int(i[-1]))
+            for region, k_rotated in zip(regions, rotated, strict=True):
+                low, high = region.keys(int(i[0]), int(i[-1]))
                 low, high = max(low, 0), min(high, int(i[-1]) + 1)
                 if low < high:
-                    q_turned = turn(q, part.shift_query(i), frequencies) if part.shift_query else q
-                    block.append((part, q_turned.unflatten(1, (n_kv, -1)), k_turned, low, high))
+                    q_rotated = rotate(q, region.shift_query(i), frequencies) if region.shift_query else q
+                    block.append((region, q_rotated.unflatten(1, (n_kv, -1)), k_rotated, low, high))
             fused = softcap is None and usable(q, k, v)
             mixed = _fused(block, v, i, scaling) if fused else _dense(block, v, i, j, scaling, softcap)
             out[row, :, start:stop] = mixed.flatten(1, 2).to(out.dtype)
     return out
 
 
-Block = Sequence[tuple[Part, torch.Tensor, torch.Tensor, int, int]]  # part, its queries and keys, first key and end
+Block = Sequence[tuple[Region, torch.Tensor, torch.Tensor, int, int]]  # part, its queries and keys, first key and end
 
 
 def _dense(block: Block, v: torch.Tensor, i: torch.Tensor, j: torch.Tensor, scaling: float, softcap: float | None) -> torch.Tensor:
     """All scores side by side under one softmax: [batch, n_kv_heads, group, n_queries, value_dim]. Differentiable."""
     scores, values = [], []
-    for part, q, k, low, high in block:
+    for region, q, k, low, high in block:
         score = q @ k[:, :, None, low:high].transpose(-1, -2) * scaling
         if softcap is not None:
             score = torch.tanh(score / softcap) * softcap
-        holds = part.holds(i[:, None], j[None, low:high]) & (j[None, low:high] <= i[:, None])
+        holds = region.holds(i[:, None], j[None, low:high]) & (j[None, low:high] <= i[:, None])
         scores.append(score.masked_fill(~holds, float("-inf")))
         values.append(v[:, :, None, low:high])
     return torch.cat(scores, -1).float().softmax(-1).to(v.dtype) @ torch.cat(values, -2)
@@ -191,13 +192,13 @@ def _dense(block: Block, v: torch.Tensor, i: torch.Tensor, j: torch.Tensor, scal
 
 def _fused(block: Block, v: torch.Tensor, i: torch.Tensor, scaling: float) -> torch.Tensor:
     """As `_dense`, part by part, merged by their log-sum-exp; heads that share keys are rows of one product."""
-    merged = Merged()
-    for part, q, k, low, high in block:
+    softmax = OnlineSoftmax()
+    for region, q, k, low, high in block:
         rows = q.flatten(2, 3)
-        for first, end, allowed in pieces(part.holds, i, low, high):
+        for first, end, allowed in mask_ranges(region.holds, i, low, high):
             again = None if allowed is None else allowed.repeat(q.shape[2], 1)
-            merged.add(rows, k[:, :, first:end], v[:, :, first:end], scaling, again)
-    return merged.out.unflatten(2, block[0][1].shape[2:4])
+            softmax.add(rows, k[:, :, first:end], v[:, :, first:end], scaling, again)
+    return softmax.out.unflatten(2, block[0][1].shape[2:4])
 
 
 def slides(module: Any, kwargs: dict[str, Any]) -> bool:

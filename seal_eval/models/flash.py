@@ -19,7 +19,7 @@ def usable(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> bool:
     return _KERNEL is not None and query.device.type == "cpu" and not wanted and query.shape[-1] == value.shape[-1]
 
 
-class Merged:
+class OnlineSoftmax:
     """The softmax over all keys seen so far. out: [batch, n_kv_heads, rows, head_dim] in fp32; lse: [batch, n_kv_heads, rows, 1]."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Merged:
         self.lse = both
 
 
-def pieces(holds: Holds, i: torch.Tensor, low: int, high: int) -> list[tuple[int, int, torch.Tensor | None]]:
+def mask_ranges(holds: Holds, i: torch.Tensor, low: int, high: int) -> list[tuple[int, int, torch.Tensor | None]]:
     """The keys [low, high) cut into up to three ranges: (first, end, which pairs hold [queries, keys], None where all do).
 
     The queries i [n] are consecutive, and those that a key pairs with are.

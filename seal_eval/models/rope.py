@@ -14,7 +14,7 @@ Parameters = dict[str, Any]  # transformers' rope_parameters of one kind of laye
 
 
 @contextmanager
-def rotary_rebuilt(model: Any, change: Callable[[Parameters], Parameters]) -> Iterator[list[nn.Module]]:
+def rotary_replaced(model: Any, change: Callable[[Parameters], Parameters]) -> Iterator[list[nn.Module]]:
     """Inside the block the model's rotary embeddings are built from `change(parameters)`; yields them.
 
     Layers with a sliding window keep theirs where the model has parameters per layer type (Gemma 3), and share the change where all layers

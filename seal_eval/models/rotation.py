@@ -7,7 +7,7 @@ import torch
 from seal_eval.models.rope import frequency_names, rotary_modules
 
 
-def turn(x: torch.Tensor, by: torch.Tensor, frequencies: torch.Tensor) -> torch.Tensor:
+def rotate(x: torch.Tensor, by: torch.Tensor, frequencies: torch.Tensor) -> torch.Tensor:
     """Rotate the first rotary_dim channels of x [..., n, head_dim] by `by` [n] positions more; computed in fp32."""
     angle = by.float()[:, None] * frequencies  # [n, rotary_dim / 2]
     cos, sin = angle.cos().repeat(1, 2), angle.sin().repeat(1, 2)

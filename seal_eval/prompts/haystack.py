@@ -12,13 +12,13 @@ import numpy as np
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import cache
-from seal_eval.prompts.corpus import Document, Part, part_of, prose, sentences
-from seal_eval.prompts.packing import SPARE
-from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.corpus import Document, Split, prose, sentences, split_of
+from seal_eval.prompts.packing import SPARE_PIECES
+from seal_eval.prompts.prompt import PromptFormat
 
 # the repeated noise of Mohtashami & Jaggi 2023 and of RULER
 NOISE = ("The grass is green.", "The sky is blue.", "The sun is yellow.", "Here we go.", "There and back again.")
-PIECE = 200  # sentences of a user's text that belong to tuning or to evaluation together
+SENTENCES_PER_PIECE = 200  # sentences of a user's text that belong to tuning or to evaluation together
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Haystack:
         t = i % len(self.ids)
         end = self.firsts[t + 1] if t + 1 < len(self.firsts) else len(self.sentences)
         first = self.firsts[t] + rng.randrange(max((end - self.firsts[t]) // 2, 1))
-        spare = (2 if tokens > 2000 else 6) * SPARE
+        spare = (2 if tokens > 2000 else 6) * SPARE_PIECES
         last = int(np.searchsorted(self._reach, self._reach[first] + tokens)) + spare
         n = min(last - first + (tokens if last > len(self.sentences) else 0), len(self.sentences))
         order = np.arange(first, first + n) % len(self.sentences)
@@ -49,37 +49,39 @@ class Haystack:
         return np.cumsum(self.costs)
 
 
-def sentences_from(source: str, part: Part, frame: Frame, i: int, rng: random.Random, tokens: int) -> tuple[str | None, list[str], Any]:
+def sentences_from(
+    source: str, split: Split, prompt_format: PromptFormat, i: int, rng: random.Random, tokens: int
+) -> tuple[str | None, list[str], Any]:
     """(id of the text or None for noise, sentences enough for `tokens`, their costs) of sample i. `source`: 'noise' or haystack()'s."""
     if source == "noise":
-        return None, *noise(frame, tokens)
-    return haystack(source, part, frame).from_text(i, rng, tokens)
+        return None, *noise(prompt_format, tokens)
+    return haystack(source, split, prompt_format).from_text(i, rng, tokens)
 
 
-def noise(frame: Frame, length: int) -> tuple[list[str], list[int]]:
+def noise(prompt_format: PromptFormat, length: int) -> tuple[list[str], list[int]]:
     """The five noise sentences over and over, enough for `length` tokens, and their costs."""
-    costs = frame.costs(NOISE, " ")
+    costs = prompt_format.costs(NOISE, " ")
     times = length // sum(costs) + 10
     return list(NOISE) * times, costs * times
 
 
 @lru_cache(maxsize=4)
-def haystack(source: str, part: Part, frame: Frame) -> Haystack:
+def haystack(source: str, split: Split, prompt_format: PromptFormat) -> Haystack:
     """`source`: 'prose' (the presidential addresses), a folder of .txt files, or 'datasets:ID' with a column `text`.
 
     Tokenised once per tokenizer and kept in the cache.
     """
-    texts = _texts(source, part)
+    texts = _texts(source, split)
     lines = tuple(s for d in texts for s in d.sentences)
     firsts, n = [], 0
     for d in texts:
         firsts.append(n)
         n += len(d.sentences)
-    return Haystack(tuple(d.id for d in texts), tuple(firsts), lines, _costs(lines, frame))
+    return Haystack(tuple(d.id for d in texts), tuple(firsts), lines, _costs(lines, prompt_format))
 
 
-def _costs(lines: tuple[str, ...], frame: Frame) -> Any:
-    key = hashlib.sha256("\n".join((frame.fingerprint, *lines)).encode()).hexdigest()
+def _costs(lines: tuple[str, ...], prompt_format: PromptFormat) -> Any:
+    key = hashlib.sha256("\n".join((prompt_format.fingerprint, *lines)).encode()).hexdigest()
     file = cache() / "haystacks" / f"{key[:32]}.npy"
     if file.is_file():
         try:
@@ -88,7 +90,7 @@ def _costs(lines: tuple[str, ...], frame: Frame) -> Any:
                 return costs
         except (OSError, ValueError):  # damaged: made again
             pass
-    costs = np.asarray(frame.costs(lines, " "), dtype=np.int64)
+    costs = np.asarray(prompt_format.costs(lines, " "), dtype=np.int64)
     file.parent.mkdir(parents=True, exist_ok=True)
     scratch = file.with_name(f".{file.name}.{os.getpid()}.npy")
     np.save(scratch, costs)
@@ -96,19 +98,19 @@ def _costs(lines: tuple[str, ...], frame: Frame) -> Any:
     return costs
 
 
-def _texts(source: str, part: Part) -> tuple[Document, ...]:
+def _texts(source: str, split: Split) -> tuple[Document, ...]:
     if source == "prose":
-        return prose(part)
+        return prose(split)
     texts = _dataset(source.removeprefix("datasets:")) if source.startswith("datasets:") else _folder(Path(source))
     pieces = []
     for name, text in texts:
         lines = sentences(text)
-        for k in range(0, len(lines), PIECE):
-            if part_of(f"{name}#{k // PIECE}") == part:
-                pieces.append(Document(f"{name}#{k // PIECE}", lines[k : k + PIECE]))
+        for k in range(0, len(lines), SENTENCES_PER_PIECE):
+            if split_of(f"{name}#{k // SENTENCES_PER_PIECE}") == split:
+                pieces.append(Document(f"{name}#{k // SENTENCES_PER_PIECE}", lines[k : k + SENTENCES_PER_PIECE]))
     if not pieces:
         raise SealError(
-            f"haystack {source} holds no text for {part}: {sum(len(t) for _, t in texts)} characters in {len(texts)} files; add text"
+            f"haystack {source} holds no text for {split}: {sum(len(t) for _, t in texts)} characters in {len(texts)} files; add text"
         )
     return tuple(pieces)
 

@@ -10,7 +10,7 @@ from typing import Any
 from seal_eval.core.errors import SealError
 
 # where the files stand below the folder named: in LongEval's own layout, or beside each other
-PLACES = ("", "testcases", "{kind}/testcases", "evaluation/{kind}/testcases", "longeval/evaluation/{kind}/testcases")
+CASE_FOLDERS = ("", "testcases", "{kind}/testcases", "evaluation/{kind}/testcases", "longeval/evaluation/{kind}/testcases")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def official_sizes(folder: Path, kind: str) -> list[int]:
     """The sizes for which `folder` holds a case file of this kind ('lines' or 'topics')."""
     sizes = {
         int(name[0])
-        for place in PLACES
+        for place in CASE_FOLDERS
         for file in (folder / place.format(kind=kind)).glob(f"*_{kind}.jsonl")
         if (name := file.name.split("_"))[0].isdigit()
     }
@@ -44,7 +44,7 @@ def read_cases(folder: Path, kind: str, size: int) -> list[Case]:
     Raises SealError naming file and line for a damaged line or a missing field. Cases whose value stands on another line too
     are told on stderr: a wrong line can score right there.
     """
-    files = [folder / place.format(kind=kind) / f"{size}_{kind}.jsonl" for place in PLACES]
+    files = [folder / place.format(kind=kind) / f"{size}_{kind}.jsonl" for place in CASE_FOLDERS]
     file = next((f for f in files if f.is_file()), None)
     if file is None:
         raise SealError(f"longeval_data {folder} holds no {size}_{kind}.jsonl; sizes there: {official_sizes(folder, kind)}")

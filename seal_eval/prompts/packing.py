@@ -9,12 +9,12 @@ import numpy as np
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.types import Sample
-from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.prompt import PromptFormat
 
-SPARE = 100  # pieces to choose the last ones from
-FEW = 20  # so few pieces need more to choose from
-CLOSE = 8  # about so many of the last pieces are chosen for their lengths
-TOLERANCE = 0.01  # a prompt lies at most this share below its length, and never above
+SPARE_PIECES = 100  # pieces to choose the last ones from
+FEW_PIECES = 20  # so few pieces need more to choose from
+CHOSEN_PIECES = 8  # about so many of the last pieces are chosen for their lengths
+LENGTH_TOLERANCE = 0.01  # a prompt lies at most this share below its length, and never above
 
 
 class TooShort(SealError):
@@ -22,7 +22,7 @@ class TooShort(SealError):
 
 
 @dataclass(frozen=True)
-class Filled:
+class PackedText:
     """A text with its facts in place."""
 
     text: str
@@ -31,7 +31,7 @@ class Filled:
     pieces: tuple[str, ...]  # those used, in order
 
 
-class Filler:
+class Packer:
     """Joins head, pieces with facts among them, and tail, so that prompt and answer budget fill a length to within 1 %.
 
     `gap` stands before every piece and fact. Where the vocabulary proves that tokens never cross a gap, the counts of the
@@ -39,13 +39,13 @@ class Filler:
     prompt is counted whole.
     """
 
-    def __init__(self, frame: Frame, gap: str, answer_tokens: int, length: int) -> None:
-        self.frame, self.gap, self.answer_tokens, self.length = frame, gap, answer_tokens, length
-        self.adds_up: bool | None = None if frame.apart(gap) else False  # None: proven, not yet seen
+    def __init__(self, prompt_format: PromptFormat, gap: str, answer_tokens: int, length: int) -> None:
+        self.prompt_format, self.gap, self.answer_tokens, self.length = prompt_format, gap, answer_tokens, length
+        self.adds_up: bool | None = None if prompt_format.apart(gap) else False  # None: proven, not yet seen
 
     def costs(self, pieces: Sequence[str]) -> list[int]:
         """Tokens of each piece with its gap."""
-        return self.frame.costs(pieces, self.gap)
+        return self.prompt_format.costs(pieces, self.gap)
 
     def fill(
         self,
@@ -56,7 +56,7 @@ class Filler:
         costs: Sequence[int],
         facts: Sequence[tuple[str, float]],
         alike: bool = False,
-    ) -> Filled:
+    ) -> PackedText:
         """Pieces in order while there is much room, then those of the next ones that fit best; each fact at its depth.
 
         `facts` are (text, wanted fraction of the pieces' tokens before it). alike: leave a little room, so that prompts of the same pieces
@@ -64,11 +64,11 @@ class Filler:
         """
         order = sorted(range(len(facts)), key=lambda j: facts[j][1])
         texts = [facts[j][0] for j in order]
-        base, starts = self.frame.locate(self._join(head, texts, tail), prefix, [self.gap + text for text in texts])
+        base, starts = self.prompt_format.locate(self._join(head, texts, tail), prefix, [self.gap + text for text in texts])
         cost = np.asarray(costs, dtype=np.int64)
         room = self.length - base - self.answer_tokens
         if alike:
-            room -= room % max(1, int(0.75 * TOLERANCE * self.length))
+            room -= room % max(1, int(0.75 * LENGTH_TOLERANCE * self.length))
         for _ in range(12):
             if room <= 0:
                 break
@@ -82,7 +82,7 @@ class Filler:
                 depth = [0.0] * len(facts)
                 for j, start, place in zip(order, starts, places, strict=True):
                     depth[j] = (start + int(reach[place])) / n_tokens
-                return Filled(text, n_tokens, tuple(depth), tuple(used))
+                return PackedText(text, n_tokens, tuple(depth), tuple(used))
             if self.adds_up:
                 break
             room -= n_tokens + self.answer_tokens - self.length
@@ -99,13 +99,13 @@ class Filler:
 
     def fits(self, n_tokens: int) -> bool:
         """True when a prompt of so many tokens and its answer budget fill the length, not above it and at most 1 % below."""
-        return -TOLERANCE * self.length < n_tokens + self.answer_tokens - self.length <= 0
+        return -LENGTH_TOLERANCE * self.length < n_tokens + self.answer_tokens - self.length <= 0
 
     def count(self, total: int, text: str, prefix: str) -> int:
         """Tokens of a prompt whose pieces add up to `total`: that sum where it is proven, else counted."""
         if self.adds_up:
             return total
-        exact = self.frame.count(text, prefix)
+        exact = self.prompt_format.count(text, prefix)
         if self.adds_up is None:
             self.adds_up = exact == total
         return exact
@@ -115,10 +115,10 @@ def fit(costs: Any, room: int) -> list[int]:
     """Indices, ascending: the first pieces while there is much room, then of the next SPARE those that fill the rest best."""
     reach = np.cumsum(costs)
     mean = max(1, int(reach[-1] // len(costs))) if len(costs) else 1
-    n = int(np.searchsorted(reach, room - CLOSE * mean, side="right"))
-    n = max(0, min(n, len(costs) - SPARE // 4))
+    n = int(np.searchsorted(reach, room - CHOSEN_PIECES * mean, side="right"))
+    n = max(0, min(n, len(costs) - SPARE_PIECES // 4))
     rest = room - (int(reach[n - 1]) if n else 0)
-    spare = SPARE if n > FEW else len(costs)  # few pieces leave little choice
+    spare = SPARE_PIECES if n > FEW_PIECES else len(costs)  # few pieces leave little choice
     return [*range(n), *(n + i for i in best_fit([int(c) for c in costs[n : n + spare]], rest))]
 
 
@@ -151,7 +151,7 @@ def _insert(pieces: Sequence[str], facts: Sequence[str], places: Sequence[int]) 
     return [*items, *pieces[done:]]
 
 
-def build_all(start: Callable[[int], Callable[[int], list[Sample]]], task: str, length: int, n: int) -> list[Sample]:
+def build_samples(start: Callable[[int], Callable[[int], list[Sample]]], task: str, length: int, n: int) -> list[Sample]:
     """`start(length)(i)` for i in 0..n-1, flattened. Too short a length is an error naming the smallest that is not."""
 
     def build(tokens: int) -> list[Sample]:
@@ -184,7 +184,7 @@ class Pool:
     def draw(self, rng: random.Random, tokens: int, but: Sequence[int]) -> tuple[list[str], list[int]]:
         """Pieces in random order, enough for `tokens` and some to choose from, and their costs; those in `but` left out."""
         pieces = tokens * len(self.costs) // sum(self.costs)
-        enough = pieces * 21 // 20 + 2 * SPARE if pieces > 2 * FEW else len(self.texts)
+        enough = pieces * 21 // 20 + 2 * SPARE_PIECES if pieces > 2 * FEW_PIECES else len(self.texts)
         chosen = rng.sample(range(len(self.texts)), min(enough, len(self.texts)))
         left_out = set(but)
         kept = [i for i in chosen if i not in left_out]

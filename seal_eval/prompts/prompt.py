@@ -12,7 +12,7 @@ from seal_eval.core.errors import SealError
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class PromptFormat:
     """A (fast) tokenizer and what surrounds a prompt: chat template, system prompt, begun answer, special tokens."""
 
     tokenizer: Any
@@ -22,7 +22,7 @@ class Frame:
     add_bos: bool | None = None  # lm-eval's add_bos_token; None leaves it to the tokenizer
     template_args: dict[str, Any] = field(default_factory=dict)
 
-    def begun(self, prefix: str) -> str:
+    def answer_prefix(self, prefix: str) -> str:
         """The prefix of a sample: as given, or empty when answers are not begun."""
         return prefix if self.begin_answer else ""
 
@@ -40,11 +40,16 @@ class Frame:
         except TemplateError:  # some templates refuse a system turn; lm-eval drops it then
             return self._template([t for t in turns if t["role"] != "system"], bool(prefix))
 
-    def _template(self, turns: list[dict[str, str]], begun: bool) -> str:
+    def _template(self, turns: list[dict[str, str]], answer_begun: bool) -> str:
         named = {"chat_template": self._named_template} if isinstance(self.chat, str) else {}
         try:
             return self.tokenizer.apply_chat_template(
-                turns, tokenize=False, add_generation_prompt=not begun, continue_final_message=begun, **named, **self.template_args
+                turns,
+                tokenize=False,
+                add_generation_prompt=not answer_begun,
+                continue_final_message=answer_begun,
+                **named,
+                **self.template_args,
             )
         except ValueError as error:
             raise SealError(f"the chat template cannot render the prompt: {str(error).splitlines()[0]}") from error

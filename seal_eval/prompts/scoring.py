@@ -21,7 +21,7 @@ REFUSAL = re.compile(
 )
 
 
-def read(reply: str, kind: str, skip: Sequence[str] = ()) -> list[str]:
+def extract(reply: str, kind: str, skip: Sequence[str] = ()) -> list[str]:
     """The distinct values of a kind in a reply, in order, those in `skip` left out.
 
     Numbers lose thousands separators and leading zeros, digits of any script count ('１２' is 12, '2,416' is 2416); words
@@ -38,7 +38,7 @@ def read(reply: str, kind: str, skip: Sequence[str] = ()) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def judge(reply: str, doc: Mapping[str, Any], found: Sequence[str], in_text: Callable[[str], bool], other: str) -> Score:
+def score_values(reply: str, doc: Mapping[str, Any], found: Sequence[str], in_text: Callable[[str], bool], other: str) -> Score:
     """1 when the first values of the reply are the targets, as many as there are and in any order.
 
     What follows them does not count, so listing every value of the text does not help. Reasons: 'exact'; 'incomplete' (some of
@@ -56,11 +56,11 @@ def judge(reply: str, doc: Mapping[str, Any], found: Sequence[str], in_text: Cal
     elif answers:
         reason = other if in_text(answers[0]) else "not found"
     else:
-        reason = silence(reply, int(doc["answer_tokens"]))
+        reason = why_no_answer(reply, int(doc["answer_tokens"]))
     return Score(float(recall == 1), answer, reason, {"recall": recall})
 
 
-def silence(reply: str, answer_tokens: int) -> str:
+def why_no_answer(reply: str, answer_tokens: int) -> str:
     """Why a reply holds no answer: it refuses (in English), was cut off by its budget, or cannot be read.
 
     Cut off is a reply of at least two characters per token of its budget that does not end like a sentence.

@@ -1,12 +1,13 @@
 """Commands that read results: statistics and LongEval's response files. Parse, call, print."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 
-def compare(
+def compare_command(
     results: Annotated[Path, typer.Argument(help="Folder with lm-eval's result files, of our tasks or any other; searched below too.")],
     baseline: Annotated[
         str,
@@ -30,18 +31,18 @@ def compare(
     """Which differences are real: reads the design from the records, picks the test, says which and why. Over all, per task, per cell."""
     from seal_eval.core.errors import SealError
     from seal_eval.results.compare import compare as analyse
-    from seal_eval.results.paired import check_documents, designs
+    from seal_eval.results.paired import check_clusters, paired_scores
     from seal_eval.results.records import load_runs
-    from seal_eval.results.splits import in_tracks
+    from seal_eval.results.splits import comparable_groups
     from seal_eval.results.tables import FORMATS, as_text, show
 
     chosen = [name for name, wanted in zip(FORMATS, (json, csv, markdown, latex), strict=True) if wanted]
     if len(chosen) > 1:
         raise SealError(f"--{chosen[0]} and --{chosen[1]}: choose one output format")
     found = []
-    for design in designs(in_tracks(load_runs(results, foreign=True, metric=metric)), baseline):
-        check_documents(design)
-        found.append(analyse(design, level, anytime))
+    for paired in paired_scores(comparable_groups(load_runs(results, foreign=True, metric=metric)), baseline):
+        check_clusters(paired)
+        found.append(analyse(paired, level, anytime))
     if chosen:
         print(as_text(found, chosen[0], bayes), end="")
         return
@@ -49,7 +50,7 @@ def compare(
         show(one, bayes)
 
 
-def power(
+def power_command(
     pilot: Annotated[Path | None, typer.Argument(help="Folder with a pilot's results, in place of a guess.")] = None,
     accuracy: Annotated[float | None, typer.Option(help="Guessed accuracy of the method, 0 to 1.")] = None,
     against: Annotated[float | None, typer.Option(help="Guessed accuracy of the baseline.")] = None,
@@ -69,10 +70,10 @@ def power(
 ) -> None:
     """How many records and questions it takes to see a difference, and the cheapest mix of the two."""
     from seal_eval.core.errors import SealError
-    from seal_eval.results.paired import designs
+    from seal_eval.results.paired import paired_scores
     from seal_eval.results.power import from_pilot, guess, lines
     from seal_eval.results.records import load_runs
-    from seal_eval.results.splits import in_tracks
+    from seal_eval.results.splits import comparable_groups
 
     if pilot is None:
         if accuracy is None or against is None:
@@ -81,13 +82,13 @@ def power(
     elif accuracy is not None or against is not None or discordance is not None:
         raise SealError("a pilot's results take the place of --accuracy, --against and --discordance; give one or the other")
     else:
-        runs = in_tracks(load_runs(pilot, foreign=True, metric=metric))
-        guesses = [g for d in designs(runs, baseline) for g in from_pilot(d, correlation)]
+        runs = comparable_groups(load_runs(pilot, foreign=True, metric=metric))
+        guesses = [g for d in paired_scores(runs, baseline) for g in from_pilot(d, correlation)]
     for one in guesses:
         print("\n".join(lines(one, power, level, comparisons, seconds_per_record, seconds_per_question)))
 
 
-def longeval_lines(files: Annotated[list[Path], typer.Argument(help="Files of 'Label: …, Predict: …, Parsed: …' lines.")]) -> None:
+def longeval_lines_command(files: Annotated[list[Path], typer.Argument(help="Files of 'Label: …, Predict: …, Parsed: …' lines.")]) -> None:
     """LongEval line responses by LongEval's own rule (last digits of the reply) and by ours (first number)."""
     from seal_eval.results.longeval_replies import rescore
     from seal_eval.results.numbers import percent
@@ -99,4 +100,4 @@ def longeval_lines(files: Annotated[list[Path], typer.Argument(help="Files of 'L
             print(f"  the rules differ on lines {', '.join(map(str, found.disagree))}")
 
 
-STATISTICS = (compare, power)
+STATISTICS: dict[str, Callable[..., None]] = {"compare": compare_command, "power": power_command}

@@ -8,7 +8,7 @@ import numpy as np
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.types import Estimate
-from seal_eval.results.paired import Design, sentence
+from seal_eval.results.paired import PairedScores, sentence
 from seal_eval.stats import (
     CochranQ,
     Interaction,
@@ -28,11 +28,11 @@ from seal_eval.stats import (
 )  # fmt: skip
 from seal_eval.stats.choice import accuracy, difference, even, pair_table, repeats
 from seal_eval.stats.effective import effective_size
-from seal_eval.stats.layout import Array, Layout, document_totals, layout
+from seal_eval.stats.layout import Array, Layout, cluster_totals, layout
 from seal_eval.stats.power import minimum_detectable
 from seal_eval.stats.resampling import bootstrap_columns
 
-RESAMPLES = 2000  # of the position statistic, one for each method and task
+POSITION_RESAMPLES = 2000  # of the position statistic, one for each method and task
 Scope = Literal["primary", "task", "cell"]
 
 
@@ -50,7 +50,7 @@ class Row:
     method: str
     task: str | None
     length: int | None
-    n_documents: int
+    n_clusters: int
     accuracy: Estimate
     difference: Estimate | None
     p_adjusted: float | None = None
@@ -103,72 +103,72 @@ class Comparison:
         return [row for row in self.rows if row.scope == scope]
 
 
-def compare(design: Design, level: float = 0.95, sequential: bool = False) -> Comparison:
+def compare(paired: PairedScores, level: float = 0.95, sequential: bool = False) -> Comparison:
     """All of it. Raises SealError for a level outside 0 to 1."""
     if not 0 < level < 1:
         raise SealError(f"level is {level}, must lie between 0 and 1, for example 0.95")
-    rows = method_rows(design, level, sequential)
+    rows = method_rows(paired, level, sequential)
     primary = [row for row in rows if row.scope == "primary"]
-    rows = _beside(design, primary, level) + rows[len(primary) :]
+    rows = _beside(paired, primary, level) + rows[len(primary) :]
     by_cell = [row for row in rows if row.scope == "cell"]
-    whole = ~np.isnan(design.scores).any(axis=1)
-    parts = layout(design.document[whole], design.cell[whole]) if whole.any() else None
-    simple = parts is not None and not repeats(parts) and bool(np.isin(design.scores[whole], (0, 1)).all())
+    whole = ~np.isnan(paired.scores).any(axis=1)
+    parts = layout(paired.cluster[whole], paired.cell[whole]) if whole.any() else None
+    simple = parts is not None and not repeats(parts) and bool(np.isin(paired.scores[whole], (0, 1)).all())
     return Comparison(
-        design.name, design.methods, level, sentence(design, sequential), tuple(rows),
-        tuple(_ranks(design.scores[whole], parts, level)) if parts else (),
-        cochran_q(design.scores[whole]) if simple and len(design.methods) > 2 else None,
-        tuple(_over_lengths(design, by_cell, level)), tuple(_positions(design, level)),
+        paired.name, paired.methods, level, sentence(paired, sequential), tuple(rows),
+        tuple(_ranks(paired.scores[whole], parts, level)) if parts else (),
+        cochran_q(paired.scores[whole]) if simple and len(paired.methods) > 2 else None,
+        tuple(_over_lengths(paired, by_cell, level)), tuple(_positions(paired, level)),
     )  # fmt: skip
 
 
-def method_rows(design: Design, level: float = 0.95, sequential: bool = False) -> list[Row]:
+def method_rows(paired: PairedScores, level: float = 0.95, sequential: bool = False) -> list[Row]:
     """Each method over all cells, per task and per cell, p-values adjusted within each of the three."""
-    everything = np.ones(len(design.samples), dtype=bool)
-    primary = _rows(design, everything, "primary", None, None, level, sequential)
-    by_task = [row for task in design.tasks for row in _rows(design, design.of_task(task), "task", task, None, level, sequential)]
+    everything = np.ones(len(paired.samples), dtype=bool)
+    primary = _rows(paired, everything, "primary", None, None, level, sequential)
+    by_task = [row for task in paired.tasks for row in _rows(paired, paired.of_task(task), "task", task, None, level, sequential)]
     by_cell = [
         row
-        for i, (task, length) in enumerate(design.cells)
-        for row in _rows(design, design.cell == i, "cell", task, length, level, sequential)
+        for i, (task, length) in enumerate(paired.cells)
+        for row in _rows(paired, paired.cell == i, "cell", task, length, level, sequential)
     ]
     return _adjusted(primary, "holm") + _adjusted(by_task, "holm") + _adjusted(by_cell, "bh")
 
 
 def _rows(
-    design: Design, mask: Array, scope: Scope, task: str | None, length: int | None, level: float, sequential: bool
+    paired: PairedScores, mask: Array, scope: Scope, task: str | None, length: int | None, level: float, sequential: bool
 ) -> list[Row]:  # fmt: skip
     found = []
-    for column, method in enumerate(design.methods):
-        one = design.scores[mask, column]
-        base = design.scores[mask, 0]
-        documents, cells = design.document[mask], design.cell[mask]
-        scored, paired = ~np.isnan(one), ~np.isnan(one) & ~np.isnan(base)
-        if not scored.any() or not paired.any():
+    for column, method in enumerate(paired.methods):
+        one = paired.scores[mask, column]
+        base = paired.scores[mask, 0]
+        clusters, cells = paired.cluster[mask], paired.cell[mask]
+        scored, both_scored = ~np.isnan(one), ~np.isnan(one) & ~np.isnan(base)
+        if not scored.any() or not both_scored.any():
             raise SealError(
-                f"{method}: no scored reply in common with {design.baseline} on {task or 'all tasks'}, first sample "
-                f"{design.samples[int(np.argmax(mask))]}; the run failed"
+                f"{method}: no scored reply in common with {paired.baseline} on {task or 'all tasks'}, first sample "
+                f"{paired.samples[int(np.argmax(mask))]}; the run failed"
             )
-        own = replace(accuracy(one[scored], documents[scored], cells[scored], level), n_missing=int((~scored).sum()))
+        own = replace(accuracy(one[scored], clusters[scored], cells[scored], level), n_missing=int((~scored).sum()))
         gain = detectable = pairs = None
         if column:
-            gain = difference(one[paired], base[paired], documents[paired], cells[paired], level, sequential)
-            gain = replace(gain, n_missing=int((~paired).sum()))
-            if np.isin(one[paired], (0, 1)).all() and np.isin(base[paired], (0, 1)).all():
-                pairs = pair_table(one[paired], base[paired])
-            if pairs and _count(documents[paired]) == gain.n:
+            gain = difference(one[both_scored], base[both_scored], clusters[both_scored], cells[both_scored], level, sequential)
+            gain = replace(gain, n_missing=int((~both_scored).sum()))
+            if np.isin(one[both_scored], (0, 1)).all() and np.isin(base[both_scored], (0, 1)).all():
+                pairs = pair_table(one[both_scored], base[both_scored])
+            if pairs and _count(clusters[both_scored]) == gain.n:
                 detectable = minimum_detectable(gain.n, (pairs[1] + pairs[2]) / gain.n, level=level)
-        found.append(Row(scope, method, task, length, _count(documents), own, gain, None, pairs, detectable))
+        found.append(Row(scope, method, task, length, _count(clusters), own, gain, None, pairs, detectable))
     return found
 
 
-def _beside(design: Design, rows: list[Row], level: float) -> list[Row]:
+def _beside(paired: PairedScores, rows: list[Row], level: float) -> list[Row]:
     """The primary rows with the bootstrap's intervals and posteriors, over the samples that all methods have a score for."""
-    whole = ~np.isnan(design.scores).any(axis=1)
-    scores = design.scores[whole]
-    if _count(design.document[whole]) < 2 or not np.isin(scores, (0, 1)).all():
+    whole = ~np.isnan(paired.scores).any(axis=1)
+    scores = paired.scores[whole]
+    if _count(paired.cluster[whole]) < 2 or not np.isin(scores, (0, 1)).all():
         return rows
-    parts = layout(design.document[whole], design.cell[whole])
+    parts = layout(paired.cluster[whole], paired.cell[whole])
     gains = scores[:, 1:] - scores[:, :1]
     found = [rows[0]]
     for row, values, interval in zip(rows[1:], gains.T, bootstrap_columns(gains, parts, level), strict=True):
@@ -188,7 +188,7 @@ def _adjusted(rows: list[Row], how: Literal["holm", "bh"]) -> list[Row]:
 
 def _ranks(scores: Array, parts: Layout, level: float) -> list[Rank]:
     """Places over all cells, from the pairwise tests of the primary result."""
-    totals = document_totals(parts, scores)
+    totals = cluster_totals(parts, scores)
     by_table = bool(np.isin(scores, (0, 1)).all()) and not repeats(parts) and even(parts)
 
     def p_value(i: int, j: int) -> float:
@@ -199,37 +199,39 @@ def _ranks(scores: Array, parts: Layout, level: float) -> list[Rank]:
     return ranks([float(x) for x in parts.average(scores)], p_value, level)
 
 
-def _over_lengths(design: Design, rows: list[Row], level: float) -> Iterator[OverLengths]:
-    for task in design.tasks:
-        mask = design.of_task(task)
-        size = np.array([design.cells[i][1] or 0 for i in design.cell[mask]])
+def _over_lengths(paired: PairedScores, rows: list[Row], level: float) -> Iterator[OverLengths]:
+    for task in paired.tasks:
+        mask = paired.of_task(task)
+        size = np.array([paired.cells[i][1] or 0 for i in paired.cell[mask]])
         if len(np.unique(size)) < 2:
             continue
-        for column, method in enumerate(design.methods):
+        for column, method in enumerate(paired.methods):
             mine = [row for row in rows if (row.task, row.method) == (task, method)]
             shares = {row.length or 0: row.accuracy.value for row in mine}
-            one, base = design.scores[mask, column], design.scores[mask, 0]
-            paired = ~np.isnan(one) & ~np.isnan(base)
-            both = np.concatenate([one[paired], base[paired]])
+            one, base = paired.scores[mask, column], paired.scores[mask, 0]
+            both_scored = ~np.isnan(one) & ~np.isnan(base)
+            both = np.concatenate([one[both_scored], base[both_scored]])
             interaction = None
             if column and np.isin(both, (0, 1)).all():
-                interaction = method_by_length(one[paired], base[paired], size[paired], design.document[mask][paired], level)
+                interaction = method_by_length(
+                    one[both_scored], base[both_scored], size[both_scored], paired.cluster[mask][both_scored], level
+                )
             averages = weighted_shares(shares, "rising"), weighted_shares(shares, "falling")
             yield OverLengths(task, method, effective_of({row.length or 0: row.accuracy for row in mine}), *averages, interaction)
 
 
-def _positions(design: Design, level: float) -> Iterator[Position]:
-    for task in design.tasks:
-        for column, method in enumerate(design.methods):
-            scores = design.scores[:, column]
-            mask = design.of_task(task) & ~np.isnan(design.depth) & np.isin(scores, (0, 1))
-            if not mask.any() or _count(design.document[mask]) < 2:
+def _positions(paired: PairedScores, level: float) -> Iterator[Position]:
+    for task in paired.tasks:
+        for column, method in enumerate(paired.methods):
+            scores = paired.scores[:, column]
+            mask = paired.of_task(task) & ~np.isnan(paired.depth) & np.isin(scores, (0, 1))
+            if not mask.any() or _count(paired.cluster[mask]) < 2:
                 continue
-            bias = position_bias(scores[mask], design.depth[mask], design.document[mask], level, RESAMPLES)
+            bias = position_bias(scores[mask], paired.depth[mask], paired.cluster[mask], level, POSITION_RESAMPLES)
             if bias:
                 yield Position(task, method, bias)
 
 
-def _count(documents: Array) -> int:
+def _count(clusters: Array) -> int:
     """How many different ones."""
-    return int(np.count_nonzero(np.bincount(documents)))
+    return int(np.count_nonzero(np.bincount(clusters)))

@@ -8,7 +8,7 @@ from pathlib import Path
 from seal_eval.core.types import Run
 
 
-def tell_apart(runs: list[Run]) -> list[Run]:
+def label_runs(runs: list[Run]) -> list[Run]:
     """Give runs of one model and method name but other settings a suffix with the settings that differ."""
     kinds: dict[tuple[str, str], dict[str, Run]] = defaultdict(dict)
     for run in runs:

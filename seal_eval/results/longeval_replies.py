@@ -6,11 +6,11 @@ from pathlib import Path
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.types import Estimate
-from seal_eval.prompts.scoring import last_digits, read
+from seal_eval.prompts.scoring import extract, last_digits
 from seal_eval.stats import wilson
 
 # as LongEval writes them; the reply may itself hold commas, so the fields behind it are taken from the end
-LINE = re.compile(r"Label: (\d+), Predict: (.*?)(?:, Parsed: (-?\d+)(?:, prompt length: (\d+))?)?\s*")
+RESPONSE_LINE = re.compile(r"Label: (\d+), Predict: (.*?)(?:, Parsed: (-?\d+)(?:, prompt length: (\d+))?)?\s*")
 TOTAL = re.compile(r"Accuracy: ([0-9.]+)\s*")
 
 
@@ -47,13 +47,13 @@ def rescore(file: Path) -> Rescored:
         if total := TOTAL.fullmatch(line):
             published = float(total[1])
             continue
-        found = LINE.fullmatch(line)
+        found = RESPONSE_LINE.fullmatch(line)
         if not found:
             raise SealError(f"{file}, line {number}: not 'Label: N, Predict: …, Parsed: N, prompt length: N' but {line[:60]!r}")
         target, reply, parsed, _ = found.groups()
         number_asked = str(int(target))
         theirs, digits = last_digits(reply, (number_asked,))
-        mine = float(read(reply, "number")[:1] == [number_asked])
+        mine = float(extract(reply, "number")[:1] == [number_asked])
         if parsed is not None and int(parsed) != int(digits or -1):
             raise SealError(f"{file}, line {number}: the file reads {parsed} from the reply, the official rule {digits or -1}")
         official.append(theirs)

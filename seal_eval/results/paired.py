@@ -5,16 +5,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from seal_eval.core.errors import SealError
-from seal_eval.core.types import Record, Run
+from seal_eval.core.types import Record, Run, TaskLength
 from seal_eval.results.records import by_method, by_model, check_baseline, check_sources, check_versions, models, pair
 from seal_eval.stats.choice import even, repeats
 from seal_eval.stats.layout import Array, layout
 
-Cell = tuple[str, int | None]  # task and length, None for a task that does not say
-
 
 @dataclass(frozen=True)
-class Design:
+class PairedScores:
     """Methods (or models) on the same samples. Arrays have an entry for each sample, in the order of `samples`.
 
     methods: the baseline first. scores: [n_samples, n_methods], NaN where unscored; depth: NaN where the fact stands in no one place.
@@ -23,10 +21,10 @@ class Design:
     name: str  # the model's, or 'models'
     methods: tuple[str, ...]
     samples: tuple[str, ...] = field(repr=False)
-    cells: tuple[Cell, ...]
+    cells: tuple[TaskLength, ...]
     cell: Array = field(repr=False)  # index into cells
-    document: Array = field(repr=False)  # index
-    documents: tuple[str, ...] = field(repr=False)
+    cluster: Array = field(repr=False)  # index
+    clusters: tuple[str, ...] = field(repr=False)
     depth: Array = field(repr=False)
     scores: Array = field(repr=False)
 
@@ -43,7 +41,7 @@ class Design:
         return tuple(dict.fromkeys(task for task, _ in self.cells))
 
 
-def designs(runs: list[Run], baseline: str = "") -> list[Design]:
+def paired_scores(runs: list[Run], baseline: str = "") -> list[PairedScores]:
     """One design per model; one for all of them when no model has two methods and they were asked the same.
 
     baseline: by default 'plain', among models the one that was run first. Models of one method that were asked other samples (other
@@ -63,15 +61,15 @@ def designs(runs: list[Run], baseline: str = "") -> list[Design]:
     return [_design(table, name, baseline or ("plain" if len(table) > 1 else next(iter(table)))) for name, table in per_model.items()]
 
 
-def design_of(runs: list[Run], model: str, baseline: str = "plain") -> Design:
-    """The design of one model's methods. Raises as `designs`."""
+def paired_scores_of(runs: list[Run], model: str, baseline: str = "plain") -> PairedScores:
+    """The design of one model's methods. Raises as `paired_scores`."""
     mine = [run for run in runs if run.model == model]
     check_versions(mine)
     check_sources(mine)
     return _design(by_method(mine, model), model, baseline)
 
 
-def _design(table: dict[str, dict[str, Record]], name: str, baseline: str) -> Design:
+def _design(table: dict[str, dict[str, Record]], name: str, baseline: str) -> PairedScores:
     check_baseline(list(table), baseline, name)
     base = table[baseline]
     methods = (baseline, *sorted(m for m in table if m != baseline))
@@ -85,29 +83,29 @@ def _design(table: dict[str, dict[str, Record]], name: str, baseline: str) -> De
     records = [base[sample] for sample in samples]
     cells = tuple(sorted({(r.task, r.length) for r in records}, key=lambda c: (c[0], c[1] or 0)))
     index = {cell: i for i, cell in enumerate(cells)}
-    documents = tuple(dict.fromkeys(r.document for r in records))
-    place = {document: i for i, document in enumerate(documents)}
-    return Design(
-        name, methods, samples, cells, np.array([index[r.task, r.length] for r in records]), np.array([place[r.document] for r in records]),
-        documents, np.array([np.nan if r.depth is None else r.depth for r in records]), scores,
+    clusters = tuple(dict.fromkeys(r.cluster for r in records))
+    place = {cluster: i for i, cluster in enumerate(clusters)}
+    return PairedScores(
+        name, methods, samples, cells, np.array([index[r.task, r.length] for r in records]), np.array([place[r.cluster] for r in records]),
+        clusters, np.array([np.nan if r.depth is None else r.depth for r in records]), scores,
     )  # fmt: skip
 
 
-def check_documents(design: Design) -> None:
+def check_clusters(paired: PairedScores) -> None:
     """Raise when all samples stand on one document: no test can tell anything of others."""
-    if len(design.documents) < 2 and len(design.samples) > 1:
+    if len(paired.clusters) < 2 and len(paired.samples) > 1:
         raise SealError(
-            f"{design.name}: all {len(design.samples)} samples stand on one document, first {design.samples[0]}; a test needs two "
+            f"{paired.name}: all {len(paired.samples)} samples stand on one document, first {paired.samples[0]}; a test needs two "
             "documents, six to reach p < .05: run more records (a higher num_samples or --limit, or fewer questions per record)"
         )
 
 
-def sentence(design: Design, sequential: bool = False) -> str:
+def sentence(paired: PairedScores, sequential: bool = False) -> str:
     """Which test the primary result has and why, and what would make it invalid."""
-    n, k, c = len(design.samples), len(design.documents), len(design.cells)
+    n, k, c = len(paired.samples), len(paired.clusters), len(paired.cells)
     over = "one cell" if c == 1 else f"{c} cells of equal weight"
-    parts = layout(design.document, design.cell)
-    scored = design.scores[~np.isnan(design.scores)]
+    parts = layout(paired.cluster, paired.cell)
+    scored = paired.scores[~np.isnan(paired.scores)]
     binary = bool(np.isin(scored, (0, 1)).all())
     if repeats(parts):
         test = "a sign-flip test of whole documents"

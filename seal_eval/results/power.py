@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from seal_eval.core.errors import SealError
-from seal_eval.results.paired import Design
-from seal_eval.stats import Plan, intraclass_correlation, minimum_detectable, pairs_needed, plans
+from seal_eval.results.paired import PairedScores
+from seal_eval.stats import RecordPlan, intraclass_correlation, minimum_detectable, pairs_needed, plans
 
 SHOWN = (1, 2, 5, 10, 20, 50)  # questions per record that are always in the table
 
@@ -40,25 +40,25 @@ def guess(accuracy: float, against: float, discordance: float | None, correlatio
     return Guess("guess", accuracy - against, max(discordance, gap), correlation)
 
 
-def from_pilot(design: Design, correlation: float | None) -> list[Guess]:
+def from_pilot(paired: PairedScores, correlation: float | None) -> list[Guess]:
     """One for each method against the baseline: difference, discordance and correlation as the pilot's scored pairs have them.
 
     Raises SealError for scores other than 0 and 1 and for a pilot whose documents have one sample each when no correlation is given.
     """
     found = []
-    for column, method in enumerate(design.methods[1:], 1):
-        one, base = design.scores[:, column], design.scores[:, 0]
-        paired = ~np.isnan(one) & ~np.isnan(base)
-        gains, documents = (one - base)[paired], design.document[paired]
-        if not np.isin(one[paired], (0, 1)).all() or not np.isin(base[paired], (0, 1)).all():
+    for column, method in enumerate(paired.methods[1:], 1):
+        one, base = paired.scores[:, column], paired.scores[:, 0]
+        both_scored = ~np.isnan(one) & ~np.isnan(base)
+        gains, clusters = (one - base)[both_scored], paired.cluster[both_scored]
+        if not np.isin(one[both_scored], (0, 1)).all() or not np.isin(base[both_scored], (0, 1)).all():
             raise SealError(f"{method}: scores other than 0 and 1; power is worked out for those only")
         rho = correlation
         if rho is None:
-            repeated = len(np.unique(documents)) < len(documents) and len(np.unique(documents)) > 1
-            rho = intraclass_correlation(gains, documents) if repeated else 0.0
+            repeated = len(np.unique(clusters)) < len(clusters) and len(np.unique(clusters)) > 1
+            rho = intraclass_correlation(gains, clusters) if repeated else 0.0
         found.append(Guess(method, float(gains.mean()), float((gains != 0).mean()), rho, len(gains)))
     if not found:
-        raise SealError(f"{design.name}: only {design.baseline} was run; a pilot needs a method to compare with it")
+        raise SealError(f"{paired.name}: only {paired.baseline} was run; a pilot needs a method to compare with it")
     return found
 
 
@@ -94,6 +94,6 @@ def lines(
     return out
 
 
-def _row(plan: Plan, best: bool) -> str:
+def _row(plan: RecordPlan, best: bool) -> str:
     text = f"  {plan.questions:>20}{plan.records:>10,}{plan.records * plan.questions:>19,}{plan.seconds:>16,.0f} s"
     return text + ("   cheapest" if best else "")

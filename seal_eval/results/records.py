@@ -10,15 +10,15 @@ from typing import Any
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.files import open_lines, read_json, reading, sha256
 from seal_eval.core.names import method_label, recorded
-from seal_eval.core.types import Record, Run
-from seal_eval.results.labels import tell_apart
+from seal_eval.core.types import CLUSTER_KEY, Record, Run
+from seal_eval.results.labels import label_runs
 from seal_eval.results.other_tasks import read_foreign
 from seal_eval.results.validation import own_part
 from seal_eval.tasks import base_task, get_task
 
 # what a document must carry, and as what it is read
 _KIND: dict[str, Callable[[Any], Any]] = {
-    "sample_id": str, "length": int, "n_tokens": int, "depth": lambda x: None if x is None else float(x), "document": str,
+    "sample_id": str, "length": int, "n_tokens": int, "depth": lambda x: None if x is None else float(x), "cluster": str,
 }  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def load_runs(folder: Path, foreign: bool = False, metric: str = "") -> list[Run
         if not link.resolve().is_relative_to(folder.resolve()):
             raise SealError(f"{link} is a link to a place outside of {folder}; copy the file instead")
     runs = sorted((_read_run(file, foreign, metric) for file in files), key=lambda run: (run.date, run.run_id))
-    return tell_apart(runs)
+    return label_runs(runs)
 
 
 def _read_run(file: Path, foreign: bool, metric: str) -> Run:
@@ -107,7 +107,7 @@ def _read_samples(file: Path, task: str, run_id: str) -> Iterator[Record]:
             try:
                 row = json.loads(line)
                 doc = row["doc"]
-                found = {key: _KIND[key](doc[key]) for key in _KIND}
+                found = {key: _KIND[key](doc[CLUSTER_KEY if key == "cluster" and key not in doc else key]) for key in _KIND}
                 targets = tuple(map(str, doc["targets"]))
                 doc["input"], doc["answer_tokens"]  # the scorer reads them
                 reply, logged = row["filtered_resps"][0], row["acc"]

@@ -3,16 +3,15 @@
 from collections import defaultdict
 from dataclasses import replace
 
-from seal_eval.core.types import Run
+from seal_eval.core.types import Run, TaskLength
 from seal_eval.results.numbers import size
 from seal_eval.results.records import models
 
 GAP = " · "  # between a model's name and its track's
-Cell = tuple[str, int | None]  # task, length
 Track = tuple[frozenset[str], int]  # methods, which asking of the cell
 
 
-def in_tracks(runs: list[Run]) -> list[Run]:
+def comparable_groups(runs: list[Run]) -> list[Run]:
     """The runs, in their order; where a model's methods answered different cells, the model is named with its track.
 
     Cells that the same methods answered are a track, so that nothing is left out and every method of a track answered all of it. A cell
@@ -22,15 +21,15 @@ def in_tracks(runs: list[Run]) -> list[Run]:
     names: dict[str, str] = {}  # run id → name of its track
     for model in models(runs):
         mine = [run for run in runs if run.model == model]
-        asked: defaultdict[tuple[Cell, int], set[str]] = defaultdict(set)
-        places: defaultdict[str, set[tuple[Cell, int]]] = defaultdict(set)  # run id → its cells
+        asked: defaultdict[tuple[TaskLength, int], set[str]] = defaultdict(set)
+        places: defaultdict[str, set[tuple[TaskLength, int]]] = defaultdict(set)  # run id → its cells
         for one, askings in _askings(mine).items():
             for number, same in enumerate(askings):
                 for run in same:
                     asked[one, number].add(run.method)
                     places[run.run_id].add((one, number))
         of_cell = {place: (frozenset(methods), place[1]) for place, methods in asked.items()}
-        tracks: defaultdict[Track, set[Cell]] = defaultdict(set)
+        tracks: defaultdict[Track, set[TaskLength]] = defaultdict(set)
         for (one, _), track in of_cell.items():
             tracks[track].add(one)
         of_run = {run_id: {of_cell[place] for place in cells} for run_id, cells in places.items()}
@@ -41,11 +40,11 @@ def in_tracks(runs: list[Run]) -> list[Run]:
     return [replace(run, model=names.get(run.run_id, run.model)) for run in runs]
 
 
-def _askings(runs: list[Run]) -> dict[Cell, list[list[Run]]]:
+def _askings(runs: list[Run]) -> dict[TaskLength, list[list[Run]]]:
     """Each cell's runs, those together that have a prompt in common; the oldest first."""
-    found: defaultdict[Cell, list[tuple[set[str], list[Run]]]] = defaultdict(list)
+    found: defaultdict[TaskLength, list[tuple[set[str], list[Run]]]] = defaultdict(list)
     for run in runs:
-        prompts: defaultdict[Cell, set[str]] = defaultdict(set)
+        prompts: defaultdict[TaskLength, set[str]] = defaultdict(set)
         for record in run.records:
             prompts[record.task, record.length].add(record.prompt_hash)
         for one, own in prompts.items():
@@ -57,7 +56,7 @@ def _askings(runs: list[Run]) -> dict[Cell, list[list[Run]]]:
     return {one: [together for _, together in groups] for one, groups in found.items()}
 
 
-def _labels(tracks: dict[Track, set[Cell]]) -> dict[Track, str]:
+def _labels(tracks: dict[Track, set[TaskLength]]) -> dict[Track, str]:
     """Lengths where they tell the tracks apart, else tasks and lengths, else a number too."""
     lengths = {key: _range(cells) for key, cells in tracks.items()}
     if len(set(lengths.values())) == len(tracks):
@@ -69,7 +68,7 @@ def _labels(tracks: dict[Track, set[Cell]]) -> dict[Track, str]:
     return {key: f"{label}, {number}" for number, (key, label) in enumerate(found.items(), 1)}
 
 
-def _range(cells: set[Cell]) -> str:
+def _range(cells: set[TaskLength]) -> str:
     """The lengths in tokens, or what else there is."""
     sizes = {size(n, task): n for task, n in cells if n is not None}
     tokens = {text: n for text, n in sizes.items() if text.replace(",", "").isdecimal()}

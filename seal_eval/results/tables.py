@@ -44,7 +44,7 @@ def _primary(found: Comparison, bayes: bool) -> Table:
     methods = list(dict.fromkeys(e.method for row in rows for e in (row.accuracy, row.difference) if e))
     notes = [found.sentence, "p adjusted: Holm over the methods.", f"Intervals at {100 * found.level:g} %: {' / '.join(methods)}."]
     extra: list[list[str]] = [[] for _ in rows]
-    if any(row.n_documents == row.accuracy.n + row.accuracy.n_missing for row in rows[1:]):
+    if any(row.n_clusters == row.accuracy.n + row.accuracy.n_missing for row in rows[1:]):
         columns.append("shows")
         notes.append("Shows: the smallest difference that so many pairs would show with 80 % power at this discordance.")
         for cells, row in zip(extra, rows, strict=True):
@@ -81,13 +81,13 @@ def _scope(found: Comparison, scope: Any, title: str, note: str) -> Table:
 
 def _counted(rows: list[Row]) -> list[str]:
     """What is counted: samples, and documents where they are fewer."""
-    fewer = any(row.n_documents < row.accuracy.n + row.accuracy.n_missing for row in rows)
+    fewer = any(row.n_clusters < row.accuracy.n + row.accuracy.n_missing for row in rows)
     return ["n", "documents"] if fewer else ["n"]
 
 
 def _cells(row: Row, rows: list[Row]) -> list[str]:
     n = f"{row.accuracy.n}" + (f" ({row.accuracy.n_missing} unscored)" if row.accuracy.n_missing else "")
-    counted = [n, f"{row.n_documents}"][: len(_counted(rows))]
+    counted = [n, f"{row.n_clusters}"][: len(_counted(rows))]
     d = row.difference
     return [*counted, percent(row.accuracy), *([percent(d, True), p_text(d.p_value), p_text(row.p_adjusted)] if d else [""] * 3)]
 
@@ -160,7 +160,7 @@ def as_text(found: list[Comparison], kind: str, bayes: bool = False) -> str:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
+        return {"n_documents" if k == "n_clusters" else k: _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
@@ -180,7 +180,7 @@ def _csv(found: list[Comparison]) -> str:
         for row in one.rows:
             d = [getattr(row.difference, k) if row.difference else None for k in (*ESTIMATES, "p_value", "n_discordant")]
             a = [getattr(row.accuracy, k) for k in ESTIMATES]
-            where = [one.name, one.baseline, one.level, row.scope, row.task, row.length, row.method, row.n_documents]
+            where = [one.name, one.baseline, one.level, row.scope, row.task, row.length, row.method, row.n_clusters]
             writer.writerow([*where, *a, *d, row.p_adjusted, *(row.pairs or [None] * 4), row.detectable])
     return out.getvalue()
 

@@ -1,6 +1,6 @@
 """Statistics for 0/1 retrieval scores: pure functions of counts and arrays."""
 
-from seal_eval.stats.anytime import anytime, anytime_documents
+from seal_eval.stats.anytime import anytime, anytime_clusters
 from seal_eval.stats.bayes import Posterior, bayes_paired
 from seal_eval.stats.clusters import Obuchowski, SignFlip, obuchowski, sign_flip
 from seal_eval.stats.effective import clustered_difference, clustered_proportion, intraclass_correlation
@@ -9,16 +9,49 @@ from seal_eval.stats.intervals import clopper_pearson, jeffreys, wilson
 from seal_eval.stats.lengths import effective_length, effective_of, weighted_average, weighted_shares
 from seal_eval.stats.paired import McNemar, mcnemar, newcombe, tango
 from seal_eval.stats.position import position_bias
-from seal_eval.stats.power import Plan, connor, minimum_detectable, paired_power, pairs_needed, plans
+from seal_eval.stats.power import RecordPlan, connor, minimum_detectable, paired_power, pairs_needed, plans
 from seal_eval.stats.ranking import Rank, ranks, tie_groups
 from seal_eval.stats.resampling import cluster_bootstrap
 from seal_eval.stats.several import CochranQ, benjamini_hochberg, cochran_q, holm
 
 __all__ = [
-    "CochranQ", "Interaction", "McNemar", "Obuchowski", "Plan", "Posterior", "Rank", "SignFlip", "anytime", "anytime_documents",
-    "bayes_paired", "benjamini_hochberg", "clopper_pearson", "cluster_bootstrap", "clustered_difference", "clustered_proportion",
-    "cochran_q", "connor", "effective_length",
-    "effective_of", "holm", "intraclass_correlation", "jeffreys", "mcnemar", "method_by_length",
-    "minimum_detectable", "newcombe", "obuchowski", "paired_power", "pairs_needed", "plans", "position_bias", "ranks", "sign_flip",
-    "tango", "tie_groups", "weighted_average", "weighted_shares", "wilson",
+    "CochranQ",
+    "Interaction",
+    "McNemar",
+    "Obuchowski",
+    "Posterior",
+    "Rank",
+    "RecordPlan",
+    "SignFlip",
+    "anytime",
+    "anytime_clusters",
+    "bayes_paired",
+    "benjamini_hochberg",
+    "clopper_pearson",
+    "cluster_bootstrap",
+    "clustered_difference",
+    "clustered_proportion",
+    "cochran_q",
+    "connor",
+    "effective_length",
+    "effective_of",
+    "holm",
+    "intraclass_correlation",
+    "jeffreys",
+    "mcnemar",
+    "method_by_length",
+    "minimum_detectable",
+    "newcombe",
+    "obuchowski",
+    "paired_power",
+    "pairs_needed",
+    "plans",
+    "position_bias",
+    "ranks",
+    "sign_flip",
+    "tango",
+    "tie_groups",
+    "weighted_average",
+    "weighted_shares",
+    "wilson",
 ]  # fmt: skip

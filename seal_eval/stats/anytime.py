@@ -38,7 +38,7 @@ def anytime(both: int, only_a: int, only_b: int, neither: int, level: float = 0.
     return Estimate(value, low, high, level, n, "confidence sequence, anytime-valid", p_value=p_value, n_discordant=b + c)
 
 
-def anytime_documents(differences_by_document: Values, level: float = 0.95) -> Estimate:
+def anytime_clusters(differences_by_cluster: Values, level: float = 0.95) -> Estimate:
     """The same for documents that hold several samples: their mean difference, when it is symmetric about its expectation.
 
     With S = Σ (d − δ) and V = Σ (d − δ)² of K documents, exp(λS − λ²V/2) is at most 1 in the mean for every λ (de la Peña 1999, Ann.
@@ -50,7 +50,7 @@ def anytime_documents(differences_by_document: Values, level: float = 0.95) -> E
     from scipy.optimize import brentq
 
     check_level(level)
-    d = np.asarray(differences_by_document, dtype=float)
+    d = np.asarray(differences_by_cluster, dtype=float)
     if d.ndim != 1 or not len(d) or not (abs(d) <= 1).all():
         raise ValueError(f"differences_by_document: {d.shape} values, needs one between −1 and 1 for each of at least one document")
     bound = -math.log(1 - level)

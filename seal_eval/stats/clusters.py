@@ -7,10 +7,10 @@ import numpy as np
 from seal_eval.stats.layout import Array, Values
 
 MOST_FLIPS = 2**20  # so many are tried one by one; beyond, as many as DRAWS at random
-DRAWS = 100_000
-MANY = 1000
+SIGN_FLIPS = 100_000
+MANY_CLUSTERS = 1000
 MOST_SUM = 2**22  # units in all that the exact sum is worked out for
-LEAST = 1e-12
+SMALLEST_P = 1e-12
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,15 @@ class Obuchowski:
     method: str = "Obuchowski"
 
 
-def sign_flip(differences_by_document: Values, seed: int = 0) -> SignFlip:
+def sign_flip(differences_by_cluster: Values, seed: int = 0) -> SignFlip:
     """Permutation test of a zero mean: under it, the methods' names may be swapped in each document (Fisher 1935; Good 2005, section 3.3).
 
-    Exact while there are at most 2^20 ways to flip the documents that differ, and for any number of documents when the differences are
-    multiples of one unit, as counts are; else `DRAWS` flips at random, the observed one counted among them, or from `MANY` documents that
-    differ on the Edgeworth expansion of their sum. Without a difference p is 1. Raises ValueError for no document and for values that are
-    not finite.
+    Three ways to the p-value: exact enumeration while there are at most 2^20 ways to flip the documents that differ; exact convolution for
+    any number of documents when the differences are multiples of one unit, as counts are; otherwise `SIGN_FLIPS` random flips, the observed
+    one counted among them, or the Edgeworth expansion of their sum when at least `MANY_CLUSTERS` documents differ. Without a difference
+    p is 1. Raises ValueError for no document and for values that are not finite.
     """
-    d = np.asarray(differences_by_document, dtype=float)
+    d = np.asarray(differences_by_cluster, dtype=float)
     if d.ndim != 1 or not len(d) or not np.isfinite(d).all():
         raise ValueError(
             f"differences_by_document: {len(np.atleast_1d(d))} values, needs one finite number for each of at least one document"
@@ -55,14 +55,14 @@ def sign_flip(differences_by_document: Values, seed: int = 0) -> SignFlip:
     if np.allclose(sizes, whole, rtol=0, atol=1e-6) and whole @ times < MOST_SUM:
         p = _by_transform(whole.astype(int), times, abs(moved.sum()) / abs(moved).min())
         return SignFlip(p, len(d), len(moved), True, "sign-flip, exact")
-    if len(moved) >= MANY:
+    if len(moved) >= MANY_CLUSTERS:
         return SignFlip(_by_expansion(moved), len(d), len(moved), False, "sign-flip, Edgeworth expansion")
     rng = np.random.default_rng(seed)
-    sums = np.zeros(DRAWS)
+    sums = np.zeros(SIGN_FLIPS)
     for size, n in zip(*np.unique(abs(moved), return_counts=True), strict=True):
-        sums += size * (2 * rng.binomial(n, 0.5, DRAWS) - n)
+        sums += size * (2 * rng.binomial(n, 0.5, SIGN_FLIPS) - n)
     extreme = int((abs(sums) >= abs(moved.sum()) * (1 - 1e-12)).sum())
-    return SignFlip((extreme + 1) / (DRAWS + 1), len(d), len(moved), False, f"sign-flip, {DRAWS:,} draws")
+    return SignFlip((extreme + 1) / (SIGN_FLIPS + 1), len(d), len(moved), False, f"sign-flip, {SIGN_FLIPS:,} draws")
 
 
 def _every_flip(moved: Array) -> float:
@@ -85,7 +85,7 @@ def _by_transform(sizes: Array, times: Array, seen: float) -> float:
         wave *= np.cos(size * t) ** n
     chance = np.fft.irfft(wave, points)  # of sum s at index s modulo points: the sum is symmetric, 0 .. total is half of it
     tail = chance[round(seen) : total + 1].sum()
-    return float(min(1.0, max(LEAST, 2 * tail if round(seen) else 1.0)))
+    return float(min(1.0, max(SMALLEST_P, 2 * tail if round(seen) else 1.0)))
 
 
 def _by_expansion(moved: Array) -> float:
@@ -95,7 +95,7 @@ def _by_expansion(moved: Array) -> float:
     square = float((moved**2).sum())
     z = abs(float(moved.sum())) / square**0.5
     fourth = -2 * float((moved**4).sum()) / square**2
-    return float(min(1.0, max(LEAST, 2 * norm.sf(z) + norm.pdf(z) * fourth * (z**3 - 3 * z) / 12)))
+    return float(min(1.0, max(SMALLEST_P, 2 * norm.sf(z) + norm.pdf(z) * fourth * (z**3 - 3 * z) / 12)))
 
 
 def obuchowski(only_a: Values, only_b: Values) -> Obuchowski:

@@ -27,7 +27,7 @@ class Interaction:
     method: str
 
 
-def method_by_length(a: Values, b: Values, lengths: Values, documents: Values | None = None, level: float = 0.95) -> Interaction:
+def method_by_length(a: Values, b: Values, lengths: Values, clusters: Values | None = None, level: float = 0.95) -> Interaction:
     """Interaction of method and log2(length) in a conditional logistic regression with the sample as stratum (Breslow & Day 1980, ch. 7).
 
     With two methods its likelihood is that of a logistic regression of "A is right" on log2(length) among discordant pairs (Agresti
@@ -56,7 +56,7 @@ def method_by_length(a: Values, b: Values, lengths: Values, documents: Values | 
         return silent("a length splits the discordant pairs (separation)")
     design = sm.add_constant(x - x.mean())
     model = sm.GLM(won, design, family=sm.families.Binomial())
-    names = None if documents is None else _clusters(documents, told)
+    names = None if clusters is None else _clusters(clusters, told)
     if names is None:
         fit, how = model.fit(), "conditional logistic regression"
     else:
@@ -69,7 +69,7 @@ def method_by_length(a: Values, b: Values, lengths: Values, documents: Values | 
     return Interaction(value, value - reach, value + reach, float(fit.pvalues[1]), level, len(first), int(told.sum()), how)
 
 
-def _clusters(documents: Values, told: Any) -> Any:
+def _clusters(clusters: Values, told: Any) -> Any:
     """Index of the document of each discordant pair; None when no document of the design repeats."""
-    _, index = np.unique(np.asarray([str(d) for d in documents]), return_inverse=True)
+    _, index = np.unique(np.asarray([str(d) for d in clusters]), return_inverse=True)
     return None if len(set(index)) == len(index) else index[told]

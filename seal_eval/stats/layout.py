@@ -17,13 +17,13 @@ class Layout:
     document, cell: [n_samples]; stratum: [n_documents], the documents that are drawn together; weight: [n_cells], sums to 1.
     """
 
-    document: Array
+    cluster: Array
     cell: Array
     stratum: Array
     weight: Array
 
     @property
-    def n_documents(self) -> int:
+    def n_clusters(self) -> int:
         return len(self.stratum)
 
     @property
@@ -43,8 +43,8 @@ class Layout:
         return np.tensordot(self.weight, self.cell_means(values), 1)
 
 
-def layout(documents: Values, cells: Values | None = None) -> Layout:
-    """Cells that share documents are one stratum. `documents` and `cells` name those of each sample.
+def layout(clusters: Values, cells: Values | None = None) -> Layout:
+    """Cells that share documents are one stratum. `clusters` and `cells` name those of each sample.
 
     Raises ValueError for no samples and for lists of different length.
     """
@@ -52,24 +52,24 @@ def layout(documents: Values, cells: Values | None = None) -> Layout:
     from scipy.sparse.csgraph import connected_components
 
     if cells is None:
-        cells = np.zeros(len(documents), dtype=int)
-    if len(documents) == 0 or len(documents) != len(cells):
-        raise ValueError(f"{len(documents)} documents and {len(cells)} cells: needs one of each for every sample, and a sample at least")
-    document, d_names = _index(documents)
+        cells = np.zeros(len(clusters), dtype=int)
+    if len(clusters) == 0 or len(clusters) != len(cells):
+        raise ValueError(f"{len(clusters)} documents and {len(cells)} cells: needs one of each for every sample, and a sample at least")
+    cluster, d_names = _index(clusters)
     cell, c_names = _index(cells)
     n_d, n_c = len(d_names), len(c_names)
-    graph = coo_array((np.ones(len(document)), (document, n_d + cell)), shape=(n_d + n_c, n_d + n_c))
+    graph = coo_array((np.ones(len(cluster)), (cluster, n_d + cell)), shape=(n_d + n_c, n_d + n_c))
     _, part = connected_components(graph, directed=False)
     stratum = np.unique(part[:n_d], return_inverse=True)[1]
-    return Layout(document, cell, stratum, np.full(n_c, 1 / n_c))
+    return Layout(cluster, cell, stratum, np.full(n_c, 1 / n_c))
 
 
-def document_totals(design: Layout, values: Array) -> Array:
+def cluster_totals(design: Layout, values: Array) -> Array:
     """What each document adds to the cell average: [n_samples, …] → [n_documents, …], whose sum is `average`."""
     n = np.bincount(design.cell, minlength=len(design.weight))
     share = (design.weight / n)[design.cell].reshape(-1, *[1] * (values.ndim - 1))
-    totals = np.zeros((design.n_documents, *values.shape[1:]))
-    np.add.at(totals, design.document, values * share)
+    totals = np.zeros((design.n_clusters, *values.shape[1:]))
+    np.add.at(totals, design.cluster, values * share)
     return totals
 
 
@@ -81,9 +81,9 @@ def variance(design: Layout, values: Array) -> tuple[Array, Array]:
     document alone in its stratum adds the square of `strays`. Degrees of freedom of both together: Satterthwaite 1946, Biometrics 2:110.
     Raises ValueError for a single document.
     """
-    if design.n_documents < 2:
-        raise ValueError(f"{design.n_documents} document: how much documents differ takes at least two")
-    u = document_totals(design, values - design.cell_means(values)[design.cell])
+    if design.n_clusters < 2:
+        raise ValueError(f"{design.n_clusters} document: how much documents differ takes at least two")
+    u = cluster_totals(design, values - design.cell_means(values)[design.cell])
     size = np.bincount(design.stratum)
     mean = np.zeros((len(size), *u.shape[1:]))
     np.add.at(mean, design.stratum, u)
@@ -91,7 +91,7 @@ def variance(design: Layout, values: Array) -> tuple[Array, Array]:
     factor = (size / np.maximum(size - 1, 1))[design.stratum].reshape(-1, *[1] * (u.ndim - 1))
     together = (factor * (u - mean[design.stratum]) ** 2).sum(axis=0)
     n_alone = int(design.alone.sum())
-    free, free_alone = design.n_documents - len(size), max(n_alone - (n_alone == design.n_documents), 1)
+    free, free_alone = design.n_clusters - len(size), max(n_alone - (n_alone == design.n_clusters), 1)
     if not n_alone:
         return together, np.full_like(together, free)
     apart = (strays(design, values) ** 2).sum(axis=0)
@@ -107,9 +107,9 @@ def strays(design: Layout, values: Array) -> Array:
     itself: squared, where documents vary alike, the document's own variance in the mean, and more the more strata differ (collapsed
     strata, Wolter 2007, section 2.5).
     """
-    every = document_totals(design, np.ones(len(values)))
+    every = cluster_totals(design, np.ones(len(values)))
     share = every[design.alone].reshape(-1, *[1] * (values.ndim - 1))
-    apart = (document_totals(design, values)[design.alone] - share * design.average(values)) / (1 - share)
+    apart = (cluster_totals(design, values)[design.alone] - share * design.average(values)) / (1 - share)
     return np.asarray(apart / np.sqrt(1 + ((every**2).sum() - share**2) / (1 - share) ** 2))
 
 

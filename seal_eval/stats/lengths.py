@@ -10,7 +10,7 @@ from seal_eval.core.types import Estimate
 from seal_eval.stats.intervals import wilson
 
 THRESHOLD = 0.856  # RULER's: Llama-2-7B-chat at 4K
-DRAWS = 4000
+POSTERIOR_DRAWS = 4000
 
 Counts = Mapping[int, tuple[int, int]]  # length → (right, asked)
 
@@ -74,6 +74,6 @@ def effective_length_stderr(by_length: Counts, threshold: float = THRESHOLD) -> 
     """Standard deviation of the effective length when each accuracy is drawn from Beta(k + ½, n - k + ½) (Jeffreys), seed 0."""
     rng = np.random.default_rng(0)
     lengths = sorted(by_length)
-    shares = np.stack([rng.beta(k + 0.5, n - k + 0.5, DRAWS) for k, n in (by_length[x] for x in lengths)])
+    shares = np.stack([rng.beta(k + 0.5, n - k + 0.5, POSTERIOR_DRAWS) for k, n in (by_length[x] for x in lengths)])
     drawn = np.where(shares >= threshold, np.array(lengths)[:, None], 0).max(axis=0)
     return float(drawn.std())

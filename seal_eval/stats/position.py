@@ -16,7 +16,7 @@ THIRDS = (1 / 3, 2 / 3)
 def position_bias(
     scores: Values,
     depths: Values,
-    documents: Values,
+    clusters: Values,
     level: float = 0.95,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -30,21 +30,21 @@ def position_bias(
     """
     check_level(level)
     values, depth = np.asarray(scores, dtype=float), np.asarray(depths, dtype=float)
-    if not (values.shape == depth.shape == (len(documents),)):
-        raise ValueError(f"{values.shape} scores, {depth.shape} depths, {len(documents)} documents: needs one each for every sample")
+    if not (values.shape == depth.shape == (len(clusters),)):
+        raise ValueError(f"{values.shape} scores, {depth.shape} depths, {len(clusters)} documents: needs one each for every sample")
     if not (np.isin(values, (0, 1)).all() and ((depth >= 0) & (depth <= 1)).all()):
         raise ValueError("scores must be 0 or 1, depths between 0 and 1")
     middle = (depth >= THIRDS[0]) & (depth < THIRDS[1])
     if middle.all() or not middle.any():
         return None
-    document = layout(documents).document
-    n = np.stack([np.bincount(document[part], minlength=document.max() + 1) for part in (~middle, middle)])
-    sums = np.stack([np.bincount(document[part], values[part], minlength=document.max() + 1) for part in (~middle, middle)])
+    cluster = layout(clusters).cluster
+    n = np.stack([np.bincount(cluster[part], minlength=cluster.max() + 1) for part in (~middle, middle)])
+    sums = np.stack([np.bincount(cluster[part], values[part], minlength=cluster.max() + 1) for part in (~middle, middle)])
     paired = (n > 0).all(axis=0)
     if paired.sum() < 2 and n.sum(axis=0).max() == 1:
         return _independent(values[~middle], values[middle], level)
     if paired.sum() < 2:
-        half = cluster_bootstrap(np.where(middle, -values, values), documents, middle.tolist(), level, resamples, seed)
+        half = cluster_bootstrap(np.where(middle, -values, values), clusters, middle.tolist(), level, resamples, seed)
         low, high = max(2 * half.low, -1.0), min(2 * half.high, 1.0)
         return Estimate(2 * half.value, low, high, level, len(values), half.method)
     ends, mid = sums[:, paired] / n[:, paired]

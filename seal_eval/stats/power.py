@@ -12,7 +12,7 @@ LEAST_RECORDS = 6  # with fewer, no outcome of a sign-flip test is below .05
 
 
 @dataclass(frozen=True)
-class Plan:
+class RecordPlan:
     """`records` of `questions` each, and what they cost; `effective` pairs are as good if they were independent."""
 
     records: int
@@ -91,7 +91,9 @@ def pairs_needed(discordance: float, difference: float, power: float = 0.8, leve
     return high
 
 
-def plans(pairs: int, correlation: float, seconds_per_record: float, seconds_per_question: float, most_questions: int = 100) -> list[Plan]:
+def plans(
+    pairs: int, correlation: float, seconds_per_record: float, seconds_per_question: float, most_questions: int = 100
+) -> list[RecordPlan]:
     """For each number of questions per record, the fewest records as good as `pairs` independent pairs, in order of cost, cheapest first.
 
     q questions of a record are worth q / (1 + (q − 1) ρ) independent ones (Kish 1965, section 5.4), ρ being the intra-document
@@ -106,7 +108,7 @@ def plans(pairs: int, correlation: float, seconds_per_record: float, seconds_per
     for q in range(1, most_questions + 1):
         worth = q / (1 + (q - 1) * correlation)
         records = max(math.ceil(pairs / worth - 1e-9), LEAST_RECORDS)
-        found.append(Plan(records, q, records * (seconds_per_record + q * seconds_per_question), records * worth))
+        found.append(RecordPlan(records, q, records * (seconds_per_record + q * seconds_per_question), records * worth))
     return sorted(found, key=lambda plan: (plan.seconds, plan.questions))
 
 

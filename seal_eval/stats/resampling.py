@@ -15,7 +15,7 @@ AT_ONCE = 2**22  # weights in memory
 
 
 def cluster_bootstrap(
-    differences: Values, documents: Values, cells: Values | None = None, level: float = 0.95,
+    differences: Values, clusters: Values, cells: Values | None = None, level: float = 0.95,
     resamples: int = RESAMPLES, seed: int = 0,
 ) -> Estimate:  # fmt: skip
     """Interval of the cell-averaged mean of differences, which lie in −1 to 1, by drawing documents.
@@ -25,9 +25,9 @@ def cluster_bootstrap(
     ValueError for a single document and for differences out of range.
     """
     values = np.asarray(differences, dtype=float)
-    if values.shape != (len(documents),):
-        raise ValueError(f"differences: {values.shape} values for {len(documents)} documents, needs one for each sample")
-    return bootstrap_columns(values[:, None], layout(documents, cells), level, resamples, seed)[0]
+    if values.shape != (len(clusters),):
+        raise ValueError(f"differences: {values.shape} values for {len(clusters)} documents, needs one for each sample")
+    return bootstrap_columns(values[:, None], layout(clusters, cells), level, resamples, seed)[0]
 
 
 def bootstrap_columns(values: Array, design: Layout, level: float = 0.95, resamples: int = RESAMPLES, seed: int = 0) -> list[Estimate]:
@@ -39,7 +39,7 @@ def bootstrap_columns(values: Array, design: Layout, level: float = 0.95, resamp
         raise ValueError("differences must lie between −1 and 1")
     tails = norm.cdf(t.ppf((1 - level) / 2, variance(design, values)[1]))
     drawn = resampled_averages(values, design, resamples, seed)
-    k, found = design.n_documents, []
+    k, found = design.n_clusters, []
     for value, draws, tail in zip(design.average(values), drawn.T, tails, strict=True):
         if np.ptp(draws) < 1e-9:
             low, high = tango_bounds(max(value, 0.0) * k, max(-value, 0.0) * k, k, z_of(level))
@@ -61,7 +61,7 @@ def resampled_averages(values: Array, design: Layout, resamples: int = RESAMPLES
     rng = np.random.default_rng(seed)
     out = np.empty((resamples, values.shape[1]))
     strata = [_sums(values, design, h, rng) for h, size in enumerate(np.bincount(design.stratum)) if size > 1]
-    alone = np.unique(design.cell[design.alone[design.document]])
+    alone = np.unique(design.cell[design.alone[design.cluster]])
     fixed = design.weight[alone] @ design.cell_means(values)[alone]
     moves = strays(design, values) if len(alone) else np.zeros((0, values.shape[1]))
     for rows in _chunks(resamples, max((sums.shape[0] for _, sums in strata), default=len(moves))):
@@ -82,14 +82,14 @@ def resampled_averages(values: Array, design: Layout, resamples: int = RESAMPLES
 
 def _sums(values: Array, design: Layout, stratum: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """The stratum's cells, and what each of its documents (or groups of them) has in each: [groups, cells, columns + 1]."""
-    mine = design.stratum[design.document] == stratum
+    mine = design.stratum[design.cluster] == stratum
     cells, cell = np.unique(design.cell[mine], return_inverse=True)
-    names, document = np.unique(design.document[mine], return_inverse=True)
+    names, cluster = np.unique(design.cluster[mine], return_inverse=True)
     k = len(names)
     if k > MOST:  # random groups keep the variance between documents (Wolter 2007, chapter 2)
-        document, k = (rng.permutation(k) % MOST)[document], MOST
+        cluster, k = (rng.permutation(k) % MOST)[cluster], MOST
     sums = np.zeros((k, len(cells), values.shape[1] + 1), dtype=np.float32)
-    np.add.at(sums, (document, cell), np.column_stack([values[mine], np.ones(mine.sum())]))
+    np.add.at(sums, (cluster, cell), np.column_stack([values[mine], np.ones(mine.sum())]))
     return cells, sums
 
 

@@ -10,9 +10,9 @@ from typing import Any
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.files import CARD, read_json, sha256, write_json
 from seal_eval.core.names import ENGINE, method_label, safe
-from seal_eval.suite.spec import Method, Model, Suite, heads_spec, read_suite, told, tune_spec
+from seal_eval.suite.spec import MethodEntry, ModelEntry, Suite, explained, heads_spec, read_suite, tune_spec
 
-STATE = "cells"  # folder of a suite's output with a file per cell
+NOTES_FOLDER = "cells"  # folder of a suite's output with a file per cell
 PLAN = "suite.json"
 
 
@@ -51,8 +51,8 @@ def plan(file: Path, out: Path) -> tuple[Suite, list[Cell]]:
             mistakes.append((place, str(error)))
             return False
 
-    models = [_beside(file, Model(pretrained=m) if isinstance(m, str) else m) for m in suite.models]
-    methods = [Method(method=m) if isinstance(m, str) else m for m in suite.methods]
+    models = [_beside(file, ModelEntry(pretrained=m) if isinstance(m, str) else m) for m in suite.models]
+    methods = [MethodEntry(method=m) if isinstance(m, str) else m for m in suite.methods]
     for m, model in enumerate(models):
         if not attempt(("models", m), lambda o=model: _check_model(o)):
             continue
@@ -77,16 +77,16 @@ def plan(file: Path, out: Path) -> tuple[Suite, list[Cell]]:
                 mistakes.append(((), f"{cell.label} and {seen[cell.folder].label} would write to the same folder {cell.folder}"))
             seen[cell.folder] = cell
     if mistakes:
-        raise SealError(told(file, lines, mistakes))
+        raise SealError(explained(file, lines, mistakes))
     return suite, sorted(cells, key=lambda cell: cell.wave)
 
 
-def _beside(file: Path, model: Model) -> Model:
+def _beside(file: Path, model: ModelEntry) -> ModelEntry:
     """The model with its template's whole path, which is given as seen from the suite's file."""
     return model.model_copy(update={"chat_template": str((file.parent / model.chat_template).absolute())}) if model.chat_template else model
 
 
-def _check_model(model: Model) -> None:
+def _check_model(model: ModelEntry) -> None:
     from seal_eval.models.hub import resolve
 
     resolve(model.pretrained)
@@ -96,7 +96,7 @@ def _check_model(model: Model) -> None:
         raise SealError(f"chat_template {model.chat_template} without apply_chat_template: true would not be used")
 
 
-def _check_method(suite: Suite, model: Model, method: Method, out: Path) -> None:
+def _check_method(suite: Suite, model: ModelEntry, method: MethodEntry, out: Path) -> None:
     """Its settings, with what the suite makes first taken as made."""
     from seal_eval.baselines import take_method
 
@@ -109,7 +109,7 @@ def _check_method(suite: Suite, model: Model, method: Method, out: Path) -> None
         raise SealError(f"method '{method.method}' has no setting '{min(left)}'")
 
 
-def _settings(suite: Suite, model: Model, method: Method, out: Path) -> dict[str, Any]:
+def _settings(suite: Suite, model: ModelEntry, method: MethodEntry, out: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in method.settings.items():
         kind = {"adapter": "adapters", "heads": "heads"}.get(key.rsplit(".", 1)[-1])
@@ -123,23 +123,23 @@ def _settings(suite: Suite, model: Model, method: Method, out: Path) -> dict[str
     return found
 
 
-def _place(model: Model, name: str) -> str:
+def _place(model: ModelEntry, name: str) -> str:
     return f"made/{safe(model.pretrained)}__{name}"
 
 
-def _asked(model: Model, out: Path) -> str:
+def _asked(model: ModelEntry, out: Path) -> str:
     """What runs load: the model, or the folder of the suite that has its files with another template."""
     return str(out / _place(model, Path(model.chat_template).stem)) if model.chat_template else model.pretrained
 
 
-def _made(wave: int, model: Model, kind: str, name: str, work: dict[str, Any], out: Path) -> Cell:
+def _made(wave: int, model: ModelEntry, kind: str, name: str, work: dict[str, Any], out: Path) -> Cell:
     folder = _place(model, name)
     work = {"model": _asked(model, out) if wave else model.pretrained, **work, "out": str(out / folder)}
     size = int(work["spec"]["length"]) if "spec" in work else 0
     return _cell(wave, f"{safe(model.pretrained)} · {kind} {name}", folder, kind, model, work, 0, size, out)
 
 
-def _run(suite: Suite, model: Model, method: Method, task: Any, size: int, out: Path) -> Cell:
+def _run(suite: Suite, model: ModelEntry, method: MethodEntry, task: Any, size: int, out: Path) -> Cell:
     from seal_eval.harness.task_config import SIZE_KEYS, read_spec
     from seal_eval.tasks import get_task
 
@@ -167,7 +167,7 @@ def _run(suite: Suite, model: Model, method: Method, task: Any, size: int, out: 
 
 
 def _cell(
-    wave: int, label: str, folder: str, kind: str, model: Model, work: dict[str, Any], n: int, size: int, out: Path,
+    wave: int, label: str, folder: str, kind: str, model: ModelEntry, work: dict[str, Any], n: int, size: int, out: Path,
     faster: Sequence[str] = (),
 ) -> Cell:  # fmt: skip
     """A cell whose id is a hash of what its results depend on, wherever the suite's folder stands; `faster` are flags they do not.
@@ -248,4 +248,4 @@ def replies_in(folder: Path, n_samples: int) -> int:
 
 def note_of(out: Path, folder: str) -> Path:
     """The file that says what became of the cell in `folder`."""
-    return out / STATE / f"{folder.replace('/', '--')}.json"
+    return out / NOTES_FOLDER / f"{folder.replace('/', '--')}.json"

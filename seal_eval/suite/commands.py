@@ -1,5 +1,6 @@
 """`seal-eval suite` and `seal-eval status`."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from seal_eval.suite.spec import Suite
 
 
-def suite(
+def suite_command(
     file: Annotated[Path, typer.Argument(help="YAML file: models, methods, tasks; docs/suites.md describes it.")],
     out: Annotated[
         Path | None, typer.Option(help="Folder for results, adapters and logs.", show_default="results/ and the suite's name")
@@ -43,9 +44,12 @@ def suite(
         raise SealError(f"{failed} of {len(cells)} cells failed; their logs are in {out / 'cells'}; repeat the command to try them again")
 
 
-def status(folder: Annotated[Path, typer.Argument(help="A suite's output folder.")]) -> None:
+def status_command(folder: Annotated[Path, typer.Argument(help="A suite's output folder.")]) -> None:
     """A suite under way or over: its cells, their replies on disk, what failed and why."""
     show_status(folder)
+
+
+SUITES: dict[str, Callable[..., None]] = {"suite": suite_command, "status": status_command}
 
 
 def show_plan(asked: "Suite", cells: "list[Cell]", out: Path) -> None:
@@ -54,12 +58,12 @@ def show_plan(asked: "Suite", cells: "list[Cell]", out: Path) -> None:
 
     from seal_eval.core.progress import console
     from seal_eval.suite.cells import state_of
-    from seal_eval.suite.estimate import estimate
+    from seal_eval.suite.estimate import cell_cost
 
     table = Table("cell", "samples", "tokens read", "time", "memory", "state", box=None, header_style="bold")
     total = 0.0
     for cell in cells:
-        found, state = estimate(asked, cell), state_of(out, cell)["state"]
+        found, state = cell_cost(asked, cell), state_of(out, cell)["state"]
         total += found.seconds if state != "done" else 0
         for_table = (str(cell.n_samples or ""), f"{found.n_read:,}", spell(found.seconds), f"{found.memory / 1e9:.1f} GB", state)
         table.add_row(cell.label, *for_table)

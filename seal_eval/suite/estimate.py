@@ -8,13 +8,13 @@ from typing import Any
 from seal_eval.suite.cells import Cell
 from seal_eval.suite.spec import Suite
 
-REPLY = 16  # tokens of a reply, as a guess
-SHARE = 0.5  # of the measured peak that a model reaches
+REPLY_TOKENS = 16  # tokens of a reply, as a guess
+PEAK_SHARE = 0.5  # of the measured peak that a model reaches
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
 @dataclass(frozen=True)
-class Estimate:
+class CellCost:
     """Of one cell. seconds: on this machine. memory: bytes, weights and cache and activations."""
 
     n_read: int  # tokens
@@ -71,12 +71,12 @@ def machine(dtype: str) -> tuple[float, float]:
     return rate(lambda: a @ a, 2.0 * n**3), rate(lambda: b.clone(), 2.0 * b.numel())
 
 
-def estimate(suite: Suite, cell: Cell) -> Estimate:
+def cell_cost(suite: Suite, cell: Cell) -> CellCost:
     """Arithmetic of reading (2 operations per parameter and token, 2 per layer, width and pair of tokens) and of writing (weights read)."""
     from seal_eval.harness.engine import PREFILL_CHUNK
 
     if cell.kind == "template":
-        return Estimate(0, 0, 0.0, 0.0)
+        return CellCost(0, 0, 0.0, 0.0)
     of = shape(cell.model)
     dtype = of["dtype"] if cell.dtype == "auto" else cell.dtype
     if cell.kind == "run":
@@ -87,10 +87,10 @@ def estimate(suite: Suite, cell: Cell) -> Estimate:
         spec = cell.work["spec"]
         per_record, n, passes, size = 1, int(spec["samples"]) + int(spec.get("validation", 0)), 4, cell.size  # forward, backward, prose
     at_once = min(per_record, suite.batch_size)
-    n_read, n_written = -(-n // per_record) * size * passes, n * REPLY
+    n_read, n_written = -(-n // per_record) * size * passes, n * REPLY_TOKENS
     operations, copied = machine(dtype)
     weights = of["parameters"] * BYTES[dtype]
-    reading = n_read * (2 * of["parameters"] + 2 * of["layers"] * of["heads"] * size) / (SHARE * operations)
+    reading = n_read * (2 * of["parameters"] + 2 * of["layers"] * of["heads"] * size) / (PEAK_SHARE * operations)
     cache = 2 * of["layers"] * of["kv"] * BYTES[dtype] * size * (1 + (at_once if at_once > 1 else 0))
     activations = min(size, PREFILL_CHUNK) * (3 * of["inner"] + 8 * of["heads"]) * BYTES[dtype] * (of["layers"] if passes > 1 else 1)
-    return Estimate(n_read, n_written, reading + n_written / at_once * weights / copied, weights + cache + activations)
+    return CellCost(n_read, n_written, reading + n_written / at_once * weights / copied, weights + cache + activations)

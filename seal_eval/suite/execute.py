@@ -19,7 +19,7 @@ from seal_eval.core.progress import event, progress
 from seal_eval.suite.cells import PLAN, Cell, log_of, note, perform, replies, state_of
 from seal_eval.suite.spec import Suite
 
-LOOK = 1.0  # seconds between two looks at the replies on disk
+POLL_SECONDS = 1.0  # seconds between two looks at the replies on disk
 RETRIES = 3  # deaths of a cell that was alone
 Outcome = tuple[Cell | None, str]  # a cell that ended and its error, '' when it is whole; None: time has passed
 
@@ -85,7 +85,7 @@ def _local(out: Path, cells: list[Cell], workers: int) -> Iterator[Outcome]:
                 while queue and len(flying) < at_once:
                     flying[pool.submit(work, out, queue[0])] = queue[0]  # raises when a worker has died meanwhile
                     queue.pop(0)
-                ended, _ = wait(flying, timeout=LOOK, return_when=FIRST_COMPLETED)
+                ended, _ = wait(flying, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
                 for future in ended:
                     error = future.result()
                     yield flying.pop(future), error
@@ -140,7 +140,7 @@ def _ray(out: Path, cells: list[Cell], suite: Suite, address: str) -> Iterator[O
         remote = ray.remote(num_cpus=suite.cpus, num_gpus=suite.gpus, max_retries=RETRIES)(work)
         flying = {remote.remote(out, cell): cell for cell in cells}
         while flying:
-            ended, _ = ray.wait(list(flying), timeout=LOOK)
+            ended, _ = ray.wait(list(flying), timeout=POLL_SECONDS)
             for one in ended:
                 cell = flying.pop(one)
                 try:

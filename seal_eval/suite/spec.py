@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from seal_eval.core.errors import SealError, nearest
-from seal_eval.suite.yaml_lines import Lines, read_yaml
+from seal_eval.suite.yaml_lines import LineNumbers, read_yaml
 from seal_eval.tuning.config import TuneSpec
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Model(Strict):
+class ModelEntry(Strict):
     """A model and how it is asked.
 
     chat_template: a Jinja file, beside the suite's, for a tokenizer that has none. args: more of lm-eval's model_args, such as max_length.
@@ -47,7 +47,7 @@ class Open(BaseModel):
         return dict(self.__pydantic_extra__ or {})
 
 
-class Method(Open):
+class MethodEntry(Open):
     """A method with its settings, which are the keys beside these.
 
     adapter and heads may name an entry of the file's `adapters` and `heads`. sizes: of all the suite's, those to run it at.
@@ -57,7 +57,7 @@ class Method(Open):
     sizes: list[Size] | None = None
 
 
-class Task(Open):
+class TaskEntry(Open):
     """A task at some sizes, in its unit; further keys are its settings, as in --metadata."""
 
     task: str
@@ -69,9 +69,9 @@ class Suite(Strict):
     """A suite file. batch_size, device, seed: of every run. gpus, cpus: what a cell takes on a cluster."""
 
     name: Name
-    models: Annotated[list[str | Model], Field(min_length=1)]
-    methods: Annotated[list[str | Method], Field(min_length=1)]
-    tasks: Annotated[list[Task], Field(min_length=1)]
+    models: Annotated[list[str | ModelEntry], Field(min_length=1)]
+    methods: Annotated[list[str | MethodEntry], Field(min_length=1)]
+    tasks: Annotated[list[TaskEntry], Field(min_length=1)]
     adapters: dict[Name, dict[str, Any]] = {}  # tuned on each model: TuneSpec's fields
     heads: dict[Name, dict[str, Any]] = {}  # mapped on each model: HeadsSpec's fields
     engine: str = "seal"  # or hf, vllm: lm-eval's own
@@ -82,7 +82,7 @@ class Suite(Strict):
     cpus: Annotated[float, Field(gt=0)] = 1
 
 
-def read_suite(file: Path) -> tuple[Suite, Lines]:
+def read_suite(file: Path) -> tuple[Suite, LineNumbers]:
     """(the checked suite, the line of each of its parts). Raises SealError that lists every mistake of form with file, line and remedy."""
     value, lines = read_yaml(file)
     if not isinstance(value, dict):
@@ -90,16 +90,16 @@ def read_suite(file: Path) -> tuple[Suite, Lines]:
     try:
         return Suite.model_validate(value), lines
     except ValidationError as error:
-        raise SealError(told(file, lines, [(_place(e["loc"], value), _said(e)) for e in error.errors()])) from error
+        raise SealError(explained(file, lines, [(_place(e["loc"], value), _explain(e)) for e in error.errors()])) from error
 
 
-def told(file: Path, lines: Lines, mistakes: list[tuple[tuple[str | int, ...], str]]) -> str:
+def explained(file: Path, lines: LineNumbers, mistakes: list[tuple[tuple[str | int, ...], str]]) -> str:
     """One line per mistake, in order of the file."""
     found = sorted({(line_of(lines, place), f"{'/'.join(map(str, place)) or 'the file'}: {what}") for place, what in mistakes})
     return "\n".join(f"{file}, line {line}: {what}" for line, what in found)
 
 
-def line_of(lines: Lines, place: tuple[str | int, ...]) -> int:
+def line_of(lines: LineNumbers, place: tuple[str | int, ...]) -> int:
     """Line of the innermost part of `place` that the file has."""
     while place not in lines and place:
         place = place[:-1]
@@ -119,9 +119,9 @@ def _place(loc: tuple[str | int, ...], value: Any) -> tuple[str | int, ...]:
     return tuple(place)
 
 
-def _said(error: Any) -> str:
+def _explain(error: Any) -> str:
     if error["type"] == "extra_forbidden":
-        known = {*Suite.model_fields} if len(error["loc"]) == 1 else {*Model.model_fields}
+        known = {*Suite.model_fields} if len(error["loc"]) == 1 else {*ModelEntry.model_fields}
         return f"not known here{nearest(str(error['loc'][-1]), known)}"
     if error["type"] == "missing":
         return "is missing"
@@ -133,7 +133,7 @@ def tune_spec(given: dict[str, Any]) -> TuneSpec:
     from seal_eval.baselines import method_of
     from seal_eval.tasks import get_task
 
-    _known("tuning", given, TuneSpec)
+    _check_keys("tuning", given, TuneSpec)
     spec = TuneSpec(**given)
     for task, _ in spec.mixture():
         get_task(task)
@@ -145,11 +145,11 @@ def heads_spec(given: dict[str, Any]) -> "HeadsSpec":
     """The map that an entry of `heads` asks for. Raises SealError for an unknown setting or task, and a value that it cannot have."""
     from seal_eval.tuning.head_importance import HeadsSpec
 
-    _known("a map of heads", given, HeadsSpec)
+    _check_keys("a map of heads", given, HeadsSpec)
     return HeadsSpec(**given)
 
 
-def _known(what: str, given: dict[str, Any], spec: Any) -> None:
+def _check_keys(what: str, given: dict[str, Any], spec: Any) -> None:
     """Raise for a key that is no setting of `spec`, and for a name that is no text."""
     fields = spec.__dataclass_fields__
     if unknown := given.keys() - fields.keys():

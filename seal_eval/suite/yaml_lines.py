@@ -9,10 +9,10 @@ from seal_eval.core.errors import SealError
 
 LARGEST = 1 << 20  # bytes
 PLAIN = ("null", "bool", "int", "float", "str", "seq", "map")
-Lines = dict[tuple[str | int, ...], int]  # where a value is → its line, from 1
+LineNumbers = dict[tuple[str | int, ...], int]  # where a value is → its line, from 1
 
 
-def read_yaml(file: Path) -> tuple[Any, Lines]:
+def read_yaml(file: Path) -> tuple[Any, LineNumbers]:
     """(value, line of every part of it). Raises SealError for what is no YAML, too large, or uses aliases, tags or a key twice."""
     if not file.is_file():
         raise SealError(f"{file} does not exist")
@@ -24,7 +24,7 @@ def read_yaml(file: Path) -> tuple[Any, Lines]:
             if isinstance(event, yaml.AliasEvent):  # a few of them can stand for gigabytes
                 raise SealError(f"{file}, line {event.start_mark.line + 1}: aliases (*{event.anchor}) are not taken; write the value out")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        lines: Lines = {}
+        lines: LineNumbers = {}
         return (None if node is None else _value(node, (), lines, file)), lines
     except UnicodeDecodeError as error:
         raise SealError(f"{file}: not UTF-8 ({error.reason})") from error
@@ -35,7 +35,7 @@ def read_yaml(file: Path) -> tuple[Any, Lines]:
         raise SealError(f"{file}: not YAML that is read here ({str(error).splitlines()[0]})") from error
 
 
-def _value(node: Any, path: tuple[str | int, ...], lines: Lines, file: Path) -> Any:
+def _value(node: Any, path: tuple[str | int, ...], lines: LineNumbers, file: Path) -> Any:
     lines[path] = node.start_mark.line + 1
     if node.tag.removeprefix("tag:yaml.org,2002:") not in PLAIN:
         raise SealError(f"{file}, line {node.start_mark.line + 1}: the tag {node.tag} is not taken; write a plain value")

@@ -4,7 +4,6 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,14 @@ import torch
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import only_writer, refuse_taken, workplace
-from seal_eval.tuning.loop import Progress
-from seal_eval.tuning.selection import Point
+from seal_eval.tuning.loop import TuningState
+from seal_eval.tuning.selection import Candidate
 
-STATE = "state.safetensors"
+STATE_FILE = "state.safetensors"
 
 
 @contextmanager
-def unfinished(out: Path) -> Iterator[Path]:
+def unfinished_run(out: Path) -> Iterator[Path]:
     """The file for the state of the run that makes `out`. It goes when the block succeeds; after an error it stays.
 
     `out` is made inside the block: the state goes only when the result is in its place.
@@ -28,34 +27,34 @@ def unfinished(out: Path) -> Iterator[Path]:
     folder = workplace(out, "tuning")
     with only_writer(folder, out):
         try:
-            yield folder / STATE
+            yield folder / STATE_FILE
         except BaseException:
-            if not (folder / STATE).is_file():
+            if not (folder / STATE_FILE).is_file():
                 shutil.rmtree(folder, ignore_errors=True)
             raise
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def write_progress(file: Path, progress: Progress, wanted: dict[str, Any]) -> None:
+def save_state(file: Path, progress: TuningState, wanted: dict[str, Any]) -> None:
     """Everything a killed run needs to go on, in one file that is whole or absent."""
     from safetensors.torch import save_file
 
     tensors = {f"parameters/{k}": v for k, v in progress.parameters.items()} | {f"optimizer/{k}": v for k, v in progress.optimizer.items()}
-    for i, (_, state) in enumerate(progress.passed):
+    for i, (_, state) in enumerate(progress.candidates):
         tensors |= {f"passed/{i}/{k}": v for k, v in state.items()}
     about = {
         "wanted": wanted,
         "step": progress.step,
         "log": progress.log,
         "seconds": progress.seconds,
-        "passed": [asdict(point) for point, _ in progress.passed],
+        "passed": [point.as_json() for point, _ in progress.candidates],
     }
     part = file.with_suffix(".part")
     save_file(tensors, part, metadata={"about": json.dumps(about)})
     part.replace(file)
 
 
-def read_progress(file: Path, wanted: dict[str, Any]) -> Progress | None:
+def load_state(file: Path, wanted: dict[str, Any]) -> TuningState | None:
     """What an unfinished run left, None when there is none. Raises SealError when it had other settings."""
     from safetensors import SafetensorError, safe_open
 
@@ -75,8 +74,8 @@ def read_progress(file: Path, wanted: dict[str, Any]) -> Progress | None:
     def group(prefix: str) -> dict[str, torch.Tensor]:
         return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
-    passed = [(Point(**point), group(f"passed/{i}/")) for i, point in enumerate(about["passed"])]
-    return Progress(about["step"], group("parameters/"), group("optimizer/"), about["log"], passed, about["seconds"])
+    candidates = [(Candidate.from_json(point), group(f"passed/{i}/")) for i, point in enumerate(about["passed"])]
+    return TuningState(about["step"], group("parameters/"), group("optimizer/"), about["log"], candidates, about["seconds"])
 
 
 def flat(wanted: dict[str, Any]) -> dict[str, Any]:

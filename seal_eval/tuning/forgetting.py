@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from seal_eval.core.progress import steps
 from seal_eval.prompts.corpus import prose
-from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tuning.short_questions import questions
 
 BATCH = 16
@@ -32,10 +32,10 @@ def perplexity(model: Any, tokenizer: Any, n_documents: int = 16, n_tokens: int 
 
 
 @torch.no_grad()
-def short_answers(model: Any, tokenizer: Any) -> list[bool]:
+def short_questions_right(model: Any, tokenizer: Any) -> list[bool]:
     """For each question of facts.py: is every token of its answer the model's likeliest, as greedy decoding would have it?"""
-    frame = Frame(tokenizer)
-    asked = sorted(((i, *frame.continued(q, "", a)) for i, (q, a) in enumerate(questions())), key=lambda item: len(item[1]))
+    prompt_format = PromptFormat(tokenizer)
+    asked = sorted(((i, *prompt_format.continued(q, "", a)) for i, (q, a) in enumerate(questions())), key=lambda item: len(item[1]))
     right = [False] * len(asked)
     for first in range(0, len(asked), BATCH):
         group = asked[first : first + BATCH]

@@ -21,7 +21,7 @@ from seal_eval.models.adapters import input_times
 from seal_eval.models.hub import resolve, source
 from seal_eval.models.loading import load_model
 from seal_eval.models.modules import head_projections, in_features, n_heads
-from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import get_task
 from seal_eval.tuning.losses import answer_loss
 from seal_eval.tuning.parameters import Gains, frozen
@@ -55,15 +55,15 @@ def head_map(model_name: str, spec: HeadsSpec, out: Path) -> dict[str, Any]:
 
     with new_folder(out) as folder:
         model, tokenizer = load_model(model_name)
-        frame = Frame(tokenizer)
-        samples = get_task(spec.task).build(frame, spec.length, spec.samples, spec.seed, part="tune")
-        gradient = by_gradient(model, frame, samples)
+        prompt_format = PromptFormat(tokenizer)
+        samples = get_task(spec.task).build(prompt_format, spec.length, spec.samples, spec.seed, split="tune")
+        gradient = by_gradient(model, prompt_format, samples)
         found: dict[str, Any] = {
             "seal_eval": __version__, "model": model_name, "model_source": source(resolve(model_name)), **asdict(spec),
             "gradient": gradient.tolist(), "pruned": None,
         }  # fmt: skip
         if spec.sweep:
-            pruned = by_pruning(model, frame, samples, progress=True)
+            pruned = by_pruning(model, prompt_format, samples, progress=True)
             found |= {"pruned": pruned.tolist(), **agreement(gradient, pruned)}
         write_json(folder / MAP, found)
         for theme in THEMES:
@@ -71,18 +71,18 @@ def head_map(model_name: str, spec: HeadsSpec, out: Path) -> dict[str, Any]:
     return found
 
 
-def by_gradient(model: Any, frame: Frame, samples: list[Sample]) -> torch.Tensor:
+def by_gradient(model: Any, prompt_format: PromptFormat, samples: list[Sample]) -> torch.Tensor:
     """[n_layers, n_heads] −∂L/∂s at s = 1, mean over samples: the first-order rise of the loss when a head goes from 1 to 0."""
     gains = Gains(model, per_head=True)
     with frozen(model):
         for sample in samples:
             with gains.on():
-                (answer_loss(model, frame, sample) / len(samples)).backward()
+                (answer_loss(model, prompt_format, sample) / len(samples)).backward()
     return -torch.stack([delta.grad.detach().cpu() for delta in gains.delta if delta.grad is not None])
 
 
 @torch.no_grad()
-def by_pruning(model: Any, frame: Frame, samples: list[Sample], progress: bool = False) -> torch.Tensor:
+def by_pruning(model: Any, prompt_format: PromptFormat, samples: list[Sample], progress: bool = False) -> torch.Tensor:
     """[n_layers, n_heads] exact rise of the loss when each head alone is zeroed, mean over samples.
 
     The heads of a layer are rows of one batch; layers below take their outputs from the unpruned pass.
@@ -92,11 +92,11 @@ def by_pruning(model: Any, frame: Frame, samples: list[Sample], progress: bool =
     with bar_of("heads removed", len(samples) * len(projections), quiet=not progress) as bar:
         for sample in samples:
             with remembered(model) as outputs:
-                plain = answer_loss(model, frame, sample)
+                plain = answer_loss(model, prompt_format, sample)
             for layer, (_, projection) in enumerate(projections):
                 keep = 1 - torch.eye(heads).repeat_interleave(in_features(projection) // heads, 1)[:, None]  # [heads, 1, channels]
                 with replayed(model, outputs, layer, heads), input_times(projection, keep):
-                    losses = answer_loss(model, frame, sample, copies=heads)
+                    losses = answer_loss(model, prompt_format, sample, copies=heads)
                 total[layer] += (losses - plain).cpu() / len(samples)
                 bar.update()
     return total

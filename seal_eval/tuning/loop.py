@@ -4,7 +4,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -13,26 +13,26 @@ from torch import nn
 from seal_eval.core.errors import SealError
 from seal_eval.core.progress import progress as bar_of
 from seal_eval.core.types import Sample
-from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import get_task
 from seal_eval.tuning.config import CHECKPOINT_FROM, TuneSpec
 from seal_eval.tuning.losses import PROSE_TOKENS, answer_loss, prose_kl, prose_pieces, read_prose
 from seal_eval.tuning.parameters import State, Trainable
-from seal_eval.tuning.selection import Judge, Point, choose
+from seal_eval.tuning.selection import Candidate, Validator, choose
 
-LOOK = 10  # steps between looks at the validation samples
-LITTLE = 0.02  # a look that lowers the validation loss by less than this fraction is one in vain; two in a row end the run
+VALIDATE_EVERY = 10  # steps between looks at the validation samples
+MIN_IMPROVEMENT = 0.02  # a look that lowers the validation loss by less than this fraction is one in vain; two in a row end the run
 
 
 @dataclass
-class Progress:
+class TuningState:
     """How far a run has come; all that it needs to go on."""
 
     step: int = 0
     parameters: State = field(default_factory=dict)
     optimizer: State = field(default_factory=dict)
     log: list[dict[str, float]] = field(default_factory=list)
-    passed: list[tuple[Point, State]] = field(default_factory=list)
+    candidates: list[tuple[Candidate, State]] = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -40,39 +40,39 @@ class Progress:
 class Learned:
     """What learning gives, the parameters being those kept: where they stand, every point seen, the steps, and why it ended."""
 
-    kept: Point
-    plain: Point
-    points: list[Point]
+    kept: Candidate
+    plain: Candidate
+    measured: list[Candidate]
     log: list[dict[str, float]]
     seconds: float  # of the whole run, looks and interrupted parts included
     diverged: str = ""
     stopped_early: bool = False
 
 
-def samples_of(frame: Frame, spec: TuneSpec) -> tuple[list[Sample], list[Sample]]:
+def samples_of(prompt_format: PromptFormat, spec: TuneSpec) -> tuple[list[Sample], list[Sample]]:
     """(training samples with the tasks in turn, validation samples): all from the tuning part, all distinct."""
     mixture = spec.mixture()
     each = -(-spec.samples // len(mixture))
-    built = [get_task(task).build(frame, size, each + max(spec.validation, 1), spec.seed, part="tune") for task, size in mixture]
+    built = [get_task(task).build(prompt_format, size, each + max(spec.validation, 1), spec.seed, split="tune") for task, size in mixture]
     train = [samples[i] for i in range(each) for samples in built][: spec.samples]
     return train, [sample for samples in built for sample in samples[each:]]
 
 
 def learn(
-    model: Any, frame: Frame, spec: TuneSpec, trained: Trainable, done: Progress | None = None,
-    save: Callable[[Progress], None] = lambda _: None, window: int | None = None, progress: bool = False,
+    model: Any, prompt_format: PromptFormat, spec: TuneSpec, trained: Trainable, done: TuningState | None = None,
+    save: Callable[[TuningState], None] = lambda _: None, window: int | None = None, progress: bool = False,
 ) -> Learned:  # fmt: skip
     """Train `trained` from where `done` left; it ends with the parameters that are kept. `save` is called from time to time.
 
     Loss of a step: cross-entropy of the answer's tokens (mean, nats) + kl * KL(plain ‖ tuned) on a piece of prose + shrink * mean (s − 1)².
     A run whose loss is no longer finite, or worse than a uniform guess, ends and keeps the best setting before that.
     """
-    done = done or Progress()
+    done = done or TuningState()
     began = time.perf_counter() - done.seconds
-    train, validation = samples_of(frame, spec)
+    train, validation = samples_of(prompt_format, spec)
     _check_window(window, [*train, *validation])
-    pieces = prose_pieces(frame.tokenizer, spec.samples, PROSE_TOKENS, spec.seed)
-    judge = Judge(model, frame, validation, spec.seed)
+    pieces = prose_pieces(prompt_format.tokenizer, spec.samples, PROSE_TOKENS, spec.seed)
+    validator = Validator(model, prompt_format, validation, spec.seed)
     start = trained.state()
     optimizer = torch.optim.AdamW(trained.parameters(), lr=spec.rate(), weight_decay=0.0)  # decay would pull s to 0, not to 1
     if done.step:
@@ -80,10 +80,10 @@ def learn(
         _load_optimizer(optimizer, done.optimizer)
     diverged, good = "", (done.step, trained.state())
     with bar_of("tuning", spec.samples, done=done.step, quiet=not progress) as bar:
-        while done.step < len(train) and not settled(done.passed, judge.plain):
+        while done.step < len(train) and not stopped_improving(done.candidates, validator.plain):
             for group in optimizer.param_groups:
                 group["lr"] = spec.rate() * (1 - done.step / spec.samples)
-            entry = _step(model, frame, spec, trained, train[done.step], pieces[done.step])
+            entry = _step(model, prompt_format, spec, trained, train[done.step], pieces[done.step])
             if diverged := _bad(entry, done.log, model):
                 break
             if done.step and entry["loss"] < _uniform(model):
@@ -92,38 +92,42 @@ def learn(
             optimizer.zero_grad()
             done.step += 1
             done.log.append(entry)
-            if done.step % LOOK == 0 or done.step == len(train):
-                done.passed.append((judge(trained, done.step), trained.state()))
-            if done.step % (LOOK // 2) == 0:
+            if done.step % VALIDATE_EVERY == 0 or done.step == len(train):
+                done.candidates.append((validator(trained, done.step), trained.state()))
+            if done.step % (VALIDATE_EVERY // 2) == 0:
                 done.parameters, done.optimizer = trained.state(), _optimizer_state(optimizer)
                 done.seconds = time.perf_counter() - began
                 save(done)
             shown = {"loss": f"{entry['loss']:.2f}", "kl": f"{entry['kl']:.3f}"}
-            bar.update(1, **(shown | ({"validation": f"{done.passed[-1][0].accuracy:.0%}"} if done.passed else {})))
+            bar.update(1, **(shown | ({"validation": f"{done.candidates[-1][0].accuracy:.0%}"} if done.candidates else {})))
     if diverged:
         if good[0]:
             trained.load(good[1])
-            done.passed.append((judge(trained, good[0]), good[1]))
+            done.candidates.append((validator(trained, good[0]), good[1]))
         diverged = f"tuning diverged at step {done.step + 1} of {spec.samples} ({diverged}); lower --lr from {spec.rate():g}"
-    sane = [p for p in done.passed if math.isfinite(p[0].loss)]
+    sane = [p for p in done.candidates if math.isfinite(p[0].loss)]
     if not sane:
         raise SealError(diverged or "no validation loss is finite; the model's weights may be damaged")
-    kept, _, points = choose(judge, trained, start, sane, spec.cost_limit)
-    return Learned(kept, judge.plain, points, done.log, time.perf_counter() - began, diverged, not diverged and done.step < len(train))
+    kept, _, measured = choose(validator, trained, start, sane, spec.cost_limit)
+    return Learned(
+        kept, validator.plain, measured, done.log, time.perf_counter() - began, diverged, not diverged and done.step < len(train)
+    )
 
 
-def settled(passed: list[tuple[Point, State]], plain: Point) -> bool:
+def stopped_improving(candidates: list[tuple[Candidate, State]], plain: Candidate) -> bool:
     """True when the last two looks lowered the best validation loss by too little to go on."""
-    losses = [plain.loss, *(point.loss for point, _ in passed)]
-    return len(losses) > 3 and min(losses[-2:]) > (1 - LITTLE) * min(losses[:-2])
+    losses = [plain.loss, *(point.loss for point, _ in candidates)]
+    return len(losses) > 3 and min(losses[-2:]) > (1 - MIN_IMPROVEMENT) * min(losses[:-2])
 
 
-def _step(model: Any, frame: Frame, spec: TuneSpec, trained: Trainable, sample: Sample, piece: torch.Tensor) -> dict[str, float]:
+def _step(
+    model: Any, prompt_format: PromptFormat, spec: TuneSpec, trained: Trainable, sample: Sample, piece: torch.Tensor
+) -> dict[str, float]:
     began = time.perf_counter()
     said = read_prose(model, piece) if spec.kl else None
     again = sample.n_tokens >= CHECKPOINT_FROM if spec.checkpointing is None else spec.checkpointing
-    with trained.on(), recomputed(model) if again else contextlib.nullcontext():
-        answer = answer_loss(model, frame, sample)
+    with trained.on(), activations_recomputed(model) if again else contextlib.nullcontext():
+        answer = answer_loss(model, prompt_format, sample)
         (answer + spec.shrink * trained.shrink() if spec.shrink else answer).backward()
     drift = torch.zeros(())
     if said is not None:
@@ -153,7 +157,7 @@ def _uniform(model: Any) -> float:
 
 
 @contextlib.contextmanager
-def recomputed(model: Any) -> Iterator[None]:
+def activations_recomputed(model: Any) -> Iterator[None]:
     """Inside the block every decoder layer keeps its input alone and is computed again in the backward pass.
 
     Only the layers are put in training mode, their dropouts are not.
@@ -198,11 +202,11 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, state: State) -> None:
     optimizer.load_state_dict(whole)
 
 
-def log_json(learned: Learned) -> dict[str, Any]:
+def course(learned: Learned) -> dict[str, Any]:
     """A run's points and steps as they go into its card."""
     return {
-        "kept": asdict(learned.kept),
-        "plain": asdict(learned.plain),
-        "frontier": [asdict(p) for p in learned.points],
+        "kept": learned.kept.as_json(),
+        "plain": learned.plain.as_json(),
+        "frontier": [p.as_json() for p in learned.measured],
         "log": learned.log,
     }

@@ -12,39 +12,39 @@ import torch.nn.functional as F
 from seal_eval.core.types import Sample
 from seal_eval.models.rope import following_length
 from seal_eval.prompts.corpus import prose
-from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.prompt import PromptFormat
 
 PROSE_TOKENS = 256  # a piece of prose per step,
 PROSE_STRIDE = 4  # compared at every fourth token: neighbours say much the same, logits are dear
 
 
-def answer_logits(model: Any, frame: Frame, sample: Sample, copies: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
+def answer_logits(model: Any, prompt_format: PromptFormat, sample: Sample, copies: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
     """(logits [copies, n_answer, vocab], answer ids [n_answer]) of the answer's tokens after the prompt; no other logits are computed."""
-    ids, n_prompt = frame.continued(sample.input, sample.prefix, sample.answer)
+    ids, n_prompt = prompt_format.continued(sample.input, sample.prefix, sample.answer)
     batch = torch.tensor([ids] * copies, device=model.device)
     logits = model(batch, logits_to_keep=len(ids) - n_prompt + 1, use_cache=False).logits[:, :-1]
     return logits, batch[0, n_prompt:]
 
 
-def answer_loss(model: Any, frame: Frame, sample: Sample, copies: int = 0) -> torch.Tensor:
+def answer_loss(model: Any, prompt_format: PromptFormat, sample: Sample, copies: int = 0) -> torch.Tensor:
     """Mean cross-entropy (nats) of the answer's tokens after the prompt.
 
     With `copies`, the sample is asked that many times in one batch, for a model whose rows differ: [copies].
     """
-    logits, answer = answer_logits(model, frame, sample, copies or 1)
+    logits, answer = answer_logits(model, prompt_format, sample, copies or 1)
     losses = torch.stack([F.cross_entropy(row.float(), answer) for row in logits])
     return losses if copies else losses[0]
 
 
 @torch.no_grad()
-def answered(model: Any, frame: Frame, sample: Sample) -> tuple[float, bool]:
+def answered(model: Any, prompt_format: PromptFormat, sample: Sample) -> tuple[float, bool]:
     """(mean cross-entropy of the answer's tokens in nats, whether each is the likeliest: greedy decoding gives the answer)."""
-    logits, answer = answer_logits(model, frame, sample)
+    logits, answer = answer_logits(model, prompt_format, sample)
     return F.cross_entropy(logits[0].float(), answer).item(), bool((logits[0].argmax(-1) == answer).all())
 
 
 @torch.no_grad()
-def answered_in_turn(model: Any, frame: Frame, samples: Sequence[Sample]) -> list[bool]:
+def answered_in_turn(model: Any, prompt_format: PromptFormat, samples: Sequence[Sample]) -> list[bool]:
     """For each sample what `answered` says of its answer; tokens that a prompt shares with the one before are not read again.
 
     For samples that ask several questions of one record. Where rotary frequencies follow a text's length, each sample is read whole.
@@ -52,12 +52,12 @@ def answered_in_turn(model: Any, frame: Frame, samples: Sequence[Sample]) -> lis
     from transformers import DynamicCache
 
     if following_length(model):
-        return [answered(model, frame, sample)[1] for sample in samples]
+        return [answered(model, prompt_format, sample)[1] for sample in samples]
     found: list[bool] = []
     cache = DynamicCache(config=model.config)
     before: list[int] = []
     for sample in samples:
-        ids, n_prompt = frame.continued(sample.input, sample.prefix, sample.answer)
+        ids, n_prompt = prompt_format.continued(sample.input, sample.prefix, sample.answer)
         same = len([*takewhile(lambda pair: pair[0] == pair[1], zip(before, ids[: n_prompt - 1], strict=False))])
         if same < len(before):
             cache.crop(same - len(before))  # a negative number of tokens is taken off the end

@@ -12,12 +12,12 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.files import new_folder
 from seal_eval.models.hub import resolve, source
 from seal_eval.models.loading import forget_peak, load_model, peak_memory, window_of
-from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import get_task
-from seal_eval.tuning.checkpoint import read_progress, unfinished, write_progress
+from seal_eval.tuning.checkpoint import load_state, save_state, unfinished_run
 from seal_eval.tuning.config import TuneSpec
-from seal_eval.tuning.forgetting import perplexity, short_answers
-from seal_eval.tuning.loop import Learned, learn, log_json
+from seal_eval.tuning.forgetting import perplexity, short_questions_right
+from seal_eval.tuning.loop import Learned, course, learn
 from seal_eval.tuning.parameters import trainable
 
 
@@ -30,19 +30,19 @@ def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True) -> d
         get_task(task)
     on = method_of(spec.on)
     wanted = {"model": model_name, "settings": asdict(spec), "seal_eval": __version__}
-    with unfinished(out) as state, new_folder(out) as folder:
-        done = read_progress(state, wanted)
+    with unfinished_run(out) as state, new_folder(out) as folder:
+        done = load_state(state, wanted)
         model, tokenizer = load_model(model_name, spec.dtype)
         trained_window = window_of(model_name)
         window = extended(on, trained_window) if trained_window else None
-        frame = Frame(tokenizer, chat=spec.chat, system=spec.system)
+        prompt_format = PromptFormat(tokenizer, chat=spec.chat, system=spec.system)
         with on.apply(model), trainable(model, spec) as trained:
-            before = elsewhere(model, tokenizer, "before", progress)
+            before = measure_forgetting(model, tokenizer, "before", progress)
             forget_peak()
-            learned = learn(model, frame, spec, trained, done, lambda p: write_progress(state, p, wanted), window, progress)
+            learned = learn(model, prompt_format, spec, trained, done, lambda p: save_state(state, p, wanted), window, progress)
             peak = peak_memory()
             with trained.on():
-                after = elsewhere(model, tokenizer, "after", progress)
+                after = measure_forgetting(model, tokenizer, "after", progress)
             card = make_card(model_name, spec, learned, before, after) | {
                 "trained_parameters": sum(p.numel() for p in trained.parameters()),
                 "tuning_seconds": round(learned.seconds, 1),
@@ -56,9 +56,9 @@ def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True) -> d
     return card
 
 
-def elsewhere(model: Any, tokenizer: Any, when: str, progress: bool) -> dict[str, Any]:
+def measure_forgetting(model: Any, tokenizer: Any, when: str, progress: bool) -> dict[str, Any]:
     """The two measures of what a change costs: perplexity of unseen prose, right answers to short questions."""
-    right = short_answers(model, tokenizer)
+    right = short_questions_right(model, tokenizer)
     return {
         "prose_perplexity": perplexity(model, tokenizer, progress=f"perplexity of prose {when}" if progress else ""),
         "short_right": sum(right), "short_n": len(right),
@@ -79,7 +79,7 @@ def make_card(model_name: str, spec: TuneSpec, learned: Learned, before: dict[st
         "prose_perplexity_before": before["prose_perplexity"], "prose_perplexity_after": after["prose_perplexity"],
         "prose_perplexity_ratio": after["prose_perplexity"] / before["prose_perplexity"],
         "short_accuracy_before": before["short_right"] / before["short_n"], "short_accuracy_after": after["short_right"] / after["short_n"],
-        "short_questions": before["short_n"], **log_json(learned),
+        "short_questions": before["short_n"], **course(learned),
     }  # fmt: skip
 
 

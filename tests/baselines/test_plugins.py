@@ -64,7 +64,7 @@ def test_a_file(tmp_path, tiny_folder):
     assert [type(part).__name__ for _, part in both.parts] == ["Ntk", "FirstHeads"] and name.startswith("ntk+")
 
 
-class Point:
+class Candidate:
     """An entry point of a package that is not installed."""
 
     def __init__(self, name, load, dist="their-package"):
@@ -79,10 +79,10 @@ def broken():
 @pytest.mark.parametrize(
     ("points", "name", "message"),
     [
-        ([Point("yarn", dict)], "yarn", "method 'yarn' is claimed by seal-eval, their-package; rename the plugin's"),
-        ([Point("new", dict, "a"), Point("new", dict, "b")], "new", "method 'new' is claimed by a, b"),
-        ([Point("new", broken)], "new", "method 'new' of their-package fails on import: ImportError: no module named 'flash'"),
-        ([Point("new", lambda: dict)], "new", "method 'new': <class 'dict'> is no dataclass with apply"),
+        ([Candidate("yarn", dict)], "yarn", "method 'yarn' is claimed by seal-eval, their-package; rename the plugin's"),
+        ([Candidate("new", dict, "a"), Candidate("new", dict, "b")], "new", "method 'new' is claimed by a, b"),
+        ([Candidate("new", broken)], "new", "method 'new' of their-package fails on import: ImportError: no module named 'flash'"),
+        ([Candidate("new", lambda: dict)], "new", "method 'new': <class 'dict'> is no dataclass with apply"),
     ],
 )
 def test_plugins_that_are_wrong(monkeypatch, points, name, message):

@@ -10,14 +10,14 @@ import pytest
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import LOCK, new_folder, only_writer
-from seal_eval.tuning.checkpoint import STATE, unfinished
+from seal_eval.tuning.checkpoint import STATE_FILE, unfinished_run
 
 CARD = "seal_eval.json"
 
 
 def make(out):
     """What tune does with its folder, without the tuning."""
-    with unfinished(out) as state, new_folder(out) as scratch:
+    with unfinished_run(out) as state, new_folder(out) as scratch:
         state.write_text("half")
         (scratch / "weights").write_text("work")
         (scratch / "inner").mkdir()
@@ -100,7 +100,7 @@ def test_a_last_move_that_fails_loses_nothing(tmp_path, monkeypatch, there):
     assert str(error.value) == (
         f"what was made cannot be moved to {tmp_path}/a (Device or resource busy); it is in {scratch} until you repeat the command"
     )
-    assert [p for p in holds(scratch) if p != LOCK] == MADE and (state / STATE).is_file()
+    assert [p for p in holds(scratch) if p != LOCK] == MADE and (state / STATE_FILE).is_file()
     make(tmp_path / "a")
     assert holds(tmp_path / "a") == MADE and names(tmp_path) == ["a"]
 
@@ -119,7 +119,7 @@ def test_stopped_between_two_moves(tmp_path, monkeypatch):
         stopped.setattr(shutil, "move", stops)
         make(tmp_path / "a")
     before = holds(tmp_path / "a")
-    assert "inner/more" in before and ".part/weights" in before and f".part/{CARD}" in before and f".tuning/{STATE}" in before
+    assert "inner/more" in before and ".part/weights" in before and f".part/{CARD}" in before and f".tuning/{STATE_FILE}" in before
     with pytest.raises(SealError, match=r"a already exists; .*; .*a/\.part holds what a stopped process left"):
         make(tmp_path / "a")
     assert holds(tmp_path / "a") == before

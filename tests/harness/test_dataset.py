@@ -12,7 +12,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.harness.dataset import _build, documents
 from seal_eval.harness.metrics import process_results
 from seal_eval.harness.task_config import read_spec
-from seal_eval.harness.task_yaml import files
+from seal_eval.harness.task_yaml import yaml_files
 from seal_eval.tasks import tasks
 
 from conftest import seal_eval
@@ -195,4 +195,4 @@ def test_yaml_files_are_those_of_the_tasks():
     from pathlib import Path
 
     folder = Path(__file__).resolve().parents[2] / "tasks" / "yaml"
-    assert {f.name: f.read_text() for f in folder.iterdir()} == files()  # else: python -m seal_eval.harness.task_yaml tasks/yaml
+    assert {f.name: f.read_text() for f in folder.iterdir()} == yaml_files()  # else: python -m seal_eval.harness.task_yaml tasks/yaml

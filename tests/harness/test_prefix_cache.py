@@ -8,7 +8,7 @@ import torch
 from transformers.cache_utils import DynamicLayer
 
 from seal_eval.baselines import method_names, take_method
-from seal_eval.harness.prefix_cache import LEAST, GrowingLayer, SharedPrefix, batches, in_common, shares_prefix, why_not
+from seal_eval.harness.prefix_cache import MIN_SHARED_TOKENS, GrowingLayer, SharedPrefix, batches, in_common, shares_prefix, why_not
 
 from conftest import tiny_model
 from method_cases import CASES, MADE, made
@@ -130,7 +130,7 @@ def test_a_prompt_that_begins_otherwise_starts_anew():
     shared = SharedPrefix(tiny_model(), 1000)
     first = shared.begin(torch.arange(100)[None])
     shared.tokens = list(range(100))
-    assert shared.begin(torch.tensor([list(range(LEAST - 1)) + [777] * 50])) is not first and shared.tokens == []
+    assert shared.begin(torch.tensor([list(range(MIN_SHARED_TOKENS - 1)) + [777] * 50])) is not first and shared.tokens == []
 
 
 def test_what_is_read_of_prompts_that_share_little_or_much():

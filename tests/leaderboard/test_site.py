@@ -15,7 +15,7 @@ from seal_eval.leaderboard import samples
 from seal_eval.leaderboard.build import build
 from seal_eval.results.compare import compare
 from seal_eval.results.numbers import percent
-from seal_eval.results.paired import design_of
+from seal_eval.results.paired import paired_scores_of
 from seal_eval.results.records import load_runs
 
 
@@ -34,7 +34,7 @@ def test_same_bytes(results, site, tmp_path):
 
 
 def test_every_number_of_compare_is_on_the_page(results, site):
-    found = compare(design_of(load_runs(results), "tiny-llama"))
+    found = compare(paired_scores_of(load_runs(results), "tiny-llama"))
     overview = (site / "index.html").read_text()
     for row in found.of("primary"):
         assert percent(row.accuracy) in overview and (row.difference is None or percent(row.difference, sign=True) in overview)
@@ -47,7 +47,7 @@ def test_every_number_of_compare_is_on_the_page(results, site):
 
 
 def test_downloads(results, site):
-    found = compare(design_of(load_runs(results), "tiny-llama"))
+    found = compare(paired_scores_of(load_runs(results), "tiny-llama"))
     rows = json.loads((site / "data" / "overview.json").read_text())
     assert [(r["method"], r["accuracy"]) for r in rows] == [("plain", found.rows[0].accuracy.value), ("seal", found.rows[1].accuracy.value)]
     flat = list(csv.DictReader((site / "data" / "overview.csv").open()))
@@ -60,7 +60,7 @@ def test_exports(results, site):
     import yaml
     from huggingface_hub.repocard_data import model_index_to_eval_results
 
-    found = compare(design_of(load_runs(results), "tiny-llama"))
+    found = compare(paired_scores_of(load_runs(results), "tiny-llama"))
     for run in load_runs(results):
         data = yaml.safe_load((site / "data" / "runs" / f"{run.run_id}.yml").read_text())
         (model,) = data["model-index"]

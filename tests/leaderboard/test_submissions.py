@@ -13,7 +13,7 @@ from seal_eval.core.files import sha256
 from seal_eval.leaderboard.checking import check, check_all
 from seal_eval.leaderboard.submissions import scrub, scrubbed, submit, write_manifest
 from seal_eval.results.compare import compare
-from seal_eval.results.paired import design_of
+from seal_eval.results.paired import paired_scores_of
 from seal_eval.results.records import load_runs
 
 from conftest import seal_eval
@@ -34,7 +34,9 @@ def test_checked_on_the_command_line(packed, tiny_folder):
 
 def test_says_what_the_results_say(results, packed):
     """The same rows from the packed files as from those of the run."""
-    assert compare(design_of(load_runs(packed), "tiny-llama")).rows == compare(design_of(load_runs(results), "tiny-llama")).rows
+    assert (
+        compare(paired_scores_of(load_runs(packed), "tiny-llama")).rows == compare(paired_scores_of(load_runs(results), "tiny-llama")).rows
+    )
     manifest = json.loads((packed / "submission.json").read_text())
     assert {run["run_id"] for run in manifest["runs"]} == {run.run_id for run in load_runs(packed)}
 

@@ -5,7 +5,7 @@ import torch
 
 from seal_eval.baselines import method_of
 from seal_eval.core.errors import SealError
-from seal_eval.models.attention import unturned_layers
+from seal_eval.models.attention import unrotated_layers
 from seal_eval.models.loading import load_model
 from seal_eval.models.rotation import Frequencies
 
@@ -91,4 +91,4 @@ def test_bf16_is_near_enough():
 def test_a_real_model_can_be_turned(dtype):
     """In bf16 thirty layers make much of the least difference: tokens that stand alone have none."""
     model, _ = load_model("smollm2-135m-instruct", dtype)
-    assert unturned_layers(model, Frequencies(model)) == set()
+    assert unrotated_layers(model, Frequencies(model)) == set()

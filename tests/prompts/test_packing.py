@@ -7,8 +7,8 @@ import pytest
 
 from seal_eval.core.errors import SealError
 from seal_eval.prompts.corpus import prose
-from seal_eval.prompts.packing import Filler, best_fit, fit
-from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.packing import Packer, best_fit, fit
+from seal_eval.prompts.prompt import PromptFormat
 
 from tokenizers_made import KINDS, made
 
@@ -37,31 +37,31 @@ def test_fit_keeps_the_order_and_the_room():
 @pytest.mark.parametrize("kind", KINDS)
 def test_pieces_add_up_where_the_vocabulary_says_so(kind):
     """The sum of the pieces' costs against the whole text, tokenised: sentences with spaces, lines with nothing between."""
-    frame = Frame(made(kind))
-    assert frame.apart(" ") is (kind != "superword")
+    prompt_format = PromptFormat(made(kind))
+    assert prompt_format.apart(" ") is (kind != "superword")
     rng = Random(1)
     sentences = [s for d in prose("eval")[40:43] for s in d.sentences[:60]]
     lines = [f"line calm-otter{i}: REGISTER_CONTENT is <{rng.randint(1, 50000)}>\n" for i in range(100)]
     for gap, pieces, head, tail in ((" ", sentences, "The text:", " (End of the text.)\n\nWhat?"), ("", lines, "Lines.\n\n", "\nNow say.")):
-        if not frame.apart(gap):
+        if not prompt_format.apart(gap):
             continue
-        costs = frame.costs(pieces, gap)
-        one = frame.count(head + gap + pieces[0] + tail) - costs[0]
+        costs = prompt_format.costs(pieces, gap)
+        one = prompt_format.count(head + gap + pieces[0] + tail) - costs[0]
         for _ in range(10):
             chosen = rng.sample(range(len(pieces)), rng.randint(1, 60))
-            assert frame.count(head + "".join(gap + pieces[c] for c in chosen) + tail) == one + sum(costs[c] for c in chosen)
+            assert prompt_format.count(head + "".join(gap + pieces[c] for c in chosen) + tail) == one + sum(costs[c] for c in chosen)
 
 
 def test_a_filler_that_does_not_add_up_counts_whole():
     """A proof that does not hold (here: wrong costs): the first prompt shows it, every prompt is counted."""
-    frame = Frame(made("superword"))
-    frame.__dict__["_words_apart"] = True
-    filler = Filler(frame, " ", 10, 700)
+    prompt_format = PromptFormat(made("superword"))
+    prompt_format.__dict__["_words_apart"] = True
+    packer = Packer(prompt_format, " ", 10, 700)
     pieces = list(prose("eval")[0].sentences[:200])
-    costs = [cost + 1 for cost in filler.costs(pieces)]
-    filled = filler.fill("The text:", " The end.\n", "It is", pieces, costs, [("The needle is here.", 0.5)])
-    assert filler.adds_up is False
-    assert filled.n_tokens == frame.count(filled.text, "It is") and 693 < filled.n_tokens + 10 <= 700
+    costs = [cost + 1 for cost in packer.costs(pieces)]
+    filled = packer.fill("The text:", " The end.\n", "It is", pieces, costs, [("The needle is here.", 0.5)])
+    assert packer.adds_up is False
+    assert filled.n_tokens == prompt_format.count(filled.text, "It is") and 693 < filled.n_tokens + 10 <= 700
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -84,11 +84,11 @@ def test_rendered_as_lm_eval_renders(kind, chat, prefix, system):
     model.custom_prefix_token_id, model.truncation = None, False
     options = {"chat_template": model.apply_chat_template, "apply_chat_template": True} if chat else {}
     theirs = task.fewshot_context(doc, num_fewshot=0, system_instruction=system or None, gen_prefix=prefix, **options)
-    frame = Frame(tokenizer, chat=chat, system=system)
-    prompt, encoding = frame.encode(doc["input"], prefix)
+    prompt_format = PromptFormat(tokenizer, chat=chat, system=system)
+    prompt, encoding = prompt_format.encode(doc["input"], prefix)
     assert prompt == theirs
     assert encoding["input_ids"] == model.tok_encode(theirs) == model.tok_batch_encode([theirs])[0][0].tolist()
-    assert frame.count(doc["input"], prefix) == len(encoding["input_ids"])
+    assert prompt_format.count(doc["input"], prefix) == len(encoding["input_ids"])
     assert encoding["input_ids"].count(tokenizer.bos_token_id) <= 1  # never a second one
 
 
@@ -100,12 +100,12 @@ def _dataset(rows):
 
 def test_unknown_template():
     with pytest.raises(SealError, match="no chat template named 'tool_use'"):
-        Frame(made("bytes"), chat="tool_use").render("x")
+        PromptFormat(made("bytes"), chat="tool_use").render("x")
     bare = made("bpe-digits")
     template, bare.chat_template = bare.chat_template, None
     try:
         with pytest.raises(SealError, match="chat template"):
-            Frame(bare, chat=True).render("x")
+            PromptFormat(bare, chat=True).render("x")
     finally:
         bare.chat_template = template
 
@@ -116,9 +116,9 @@ def test_values_that_a_tokenizer_cannot_write():
 
     inner = Tokenizer(models.WordLevel({"<unk>": 0, "the": 1, "text": 2}, unk_token="<unk>"))
     inner.pre_tokenizer = pre_tokenizers.Whitespace()
-    frame = Frame(PreTrainedTokenizerFast(tokenizer_object=inner, unk_token="<unk>"))
-    frame.check_writes(["the text"])
+    prompt_format = PromptFormat(PreTrainedTokenizerFast(tokenizer_object=inner, unk_token="<unk>"))
+    prompt_format.check_writes(["the text"])
     with pytest.raises(SealError, match=r"cannot write the value '41873' \(it reads back as '<unk>'\)"):
-        frame.check_writes(["the", "41873"])
+        prompt_format.check_writes(["the", "41873"])
     for kind in KINDS:
-        Frame(made(kind)).check_writes(["41873", "brave-lantern", "0b1f7c1e-8a55-4b13-9c3e-2f1a6d0c9e77", "KAOTU"])
+        PromptFormat(made(kind)).check_writes(["41873", "brave-lantern", "0b1f7c1e-8a55-4b13-9c3e-2f1a6d0c9e77", "KAOTU"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seal_eval.prompts.scoring import last_digits, read
+from seal_eval.prompts.scoring import extract, last_digits
 from seal_eval.tasks import get_task, tasks
 
 LINES = {
@@ -113,7 +113,7 @@ def test_any_reply_has_a_score_and_a_reason(reply, pair):
 
 @given(st.integers(0, 10**9), st.sampled_from(["{}", "{:,}", "<{}>", "is {}.", "0{}", "\n{}\n"]))
 def test_numbers_are_read_as_written(n, form):
-    assert read(form.format(n), "number") == [str(n)]
+    assert extract(form.format(n), "number") == [str(n)]
 
 
 @pytest.mark.parametrize(("reply", "digits"), [("2,416", "416"), ("12 and 7", "7"), ("none", None), ("", None)])

@@ -11,7 +11,7 @@ import pytest
 
 from seal_eval.core.errors import SealError
 from seal_eval.results.compare import compare
-from seal_eval.results.paired import Design, check_documents, design_of, designs
+from seal_eval.results.paired import PairedScores, check_clusters, paired_scores, paired_scores_of
 from seal_eval.results.power import from_pilot
 from seal_eval.results.records import load_runs
 from seal_eval.results.tables import as_text, tables
@@ -72,8 +72,8 @@ def test_a_task_that_is_not_ours(foreign, tmp_path):
     """Plain lm-eval folders: the passage is the document; scores put in by hand give the tables worked here."""
     right = [[0] * 12, [1, 1, 1, 0, 1, 1, 0, 1, 1, 1, 1, 1]]  # file 0: other, file 1: plain
     copy = edited(foreign, tmp_path, lambda rows, which: [{**r, "exact_match": right[which][r["doc_id"]]} for r in rows])
-    (design,) = designs(load_runs(copy, foreign=True))
-    assert len(design.documents) == 6 and design.cells == (("capitals", None),) and design.baseline == "plain"
+    (design,) = paired_scores(load_runs(copy, foreign=True))
+    assert len(design.clusters) == 6 and design.cells == (("capitals", None),) and design.baseline == "plain"
     found = compare(design)
     (row,) = [r for r in found.of("primary") if r.difference]
     gains = np.subtract(*right).reshape(6, 2).sum(axis=1)
@@ -110,7 +110,7 @@ def test_ruler_lengths_are_cells(foreign, tmp_path):
             r |= {"metrics": ["4096", "8192"], "4096": -1.0, "8192": -1.0, str(length): 1.0}
         return rows
 
-    (design,) = designs(load_runs(edited(foreign, tmp_path, change), foreign=True))
+    (design,) = paired_scores(load_runs(edited(foreign, tmp_path, change), foreign=True))
     assert design.cells == (("capitals", 4096), ("capitals", 8192)) and (design.scores == 1).all()
 
 
@@ -121,25 +121,25 @@ def test_models_are_compared_when_each_has_one_method(foreign, tmp_path):
         data = json.loads(file.read_text())
         data["config"]["model_args"] = {"pretrained": "org/second"}
         file.write_text(json.dumps(data))
-    (design,) = designs(load_runs(copy, foreign=True))
+    (design,) = paired_scores(load_runs(copy, foreign=True))
     assert design.name == "models" and design.methods == ("tiny-llama", "org--second")
-    (design,) = designs(load_runs(copy, foreign=True), "org--second")
+    (design,) = paired_scores(load_runs(copy, foreign=True), "org--second")
     assert design.methods == ("org--second", "tiny-llama")
     for file in (copy / "other").rglob("samples_*.jsonl"):  # another tokenizer's prompts
         file.write_text(file.read_text().replace('"prompt_hash": "', '"prompt_hash": "x'))
-    apart = designs(load_runs(copy, foreign=True))
+    apart = paired_scores(load_runs(copy, foreign=True))
     assert [(d.name, d.methods) for d in apart] == [("tiny-llama", ("plain",)), ("org--second", ("plain",))]
     with pytest.raises(SealError, match="has another prompt or target in org--second"):
-        designs(load_runs(copy, foreign=True), "tiny-llama")
+        paired_scores(load_runs(copy, foreign=True), "tiny-llama")
 
 
-def made(n=120, methods=4, documents=None, cells=2, seed=0):
+def made(n=120, methods=4, clusters=None, cells=2, seed=0):
     rng = np.random.default_rng(seed)
     scores = (rng.random((n, methods)) < np.linspace(0.4, 0.7, methods)).astype(float)
-    document = np.arange(n) if documents is None else np.arange(n) % documents
+    document = np.arange(n) if clusters is None else np.arange(n) % clusters
     names = tuple(f"m{i}" for i in range(methods))
     where = tuple(("seal_lines", 512 * 2**i) for i in range(cells))
-    return Design(
+    return PairedScores(
         "model", names, tuple(f"s{i:06}" for i in range(n)), where, np.arange(n) % cells, document,
         tuple(map(str, range(document.max() + 1))),
         rng.random(n), scores,
@@ -169,10 +169,10 @@ def test_independent_samples_by_hand():
 
 
 def test_documents_that_repeat_and_cells_of_several_sizes():
-    repeated = compare(made(documents=12))
+    repeated = compare(made(clusters=12))
     assert "12 documents" in repeated.sentence and "sign-flip" in repeated.of("primary")[1].difference.method and repeated.cochran is None
     design = made(cells=2)
-    uneven = Design(**{**vars(design), "cell": (np.arange(120) > 30).astype(int)})
+    uneven = PairedScores(**{**vars(design), "cell": (np.arange(120) > 30).astype(int)})
     found = compare(uneven)
     one, base = (np.array([design.scores[uneven.cell == c, m].mean() for c in (0, 1)]) for m in (1, 0))
     assert found.of("primary")[1].difference.value == pytest.approx((one - base).mean()) and "different sizes" in found.sentence
@@ -201,15 +201,15 @@ def test_shares_between_0_and_1():
 
 def test_averages_over_lengths_of_fractional_scores():
     """A third of a score or so at both lengths is that under any weights."""
-    design = made(n=40, documents=40, cells=2)
+    design = made(n=40, clusters=40, cells=2)
     found = compare(replace(design, scores=np.full_like(design.scores, 0.34)))
     assert found.lengths and all(one.rising == one.falling == pytest.approx(0.34) for one in found.lengths)
 
 
 def test_one_document_is_refused():
-    design = made(n=20, documents=1, cells=1)
+    design = made(n=20, clusters=1, cells=1)
     with pytest.raises(SealError, match=r"model: all 20 samples stand on one document, first s000000; .*six to reach p < .05"):
-        check_documents(design)
+        check_clusters(design)
     row = compare(design).of("cell")[1]
     assert (row.difference.low, row.difference.high, row.difference.p_value) == (-1.0, 1.0, 1.0)
 
@@ -227,7 +227,7 @@ def test_every_format_says_the_same(results):
     texts = {kind: seal_eval("compare", results, f"--{kind}").stdout for kind in ("json", "csv", "markdown", "latex")}
     data = json.loads(texts["json"])
     rows = list(csv.DictReader(io.StringIO(texts["csv"])))
-    found = compare(design_of(load_runs(results), "tiny-llama"))
+    found = compare(paired_scores_of(load_runs(results), "tiny-llama"))
     assert len(rows) == len(data[0]["rows"]) == len(found.rows)
     for row, flat, deep in zip(found.rows, rows, data[0]["rows"], strict=True):
         assert float(flat["accuracy_value"]) == deep["accuracy"]["value"] == row.accuracy.value
@@ -265,7 +265,7 @@ def test_large_comparisons_are_quick():
     """20 methods, 100,000 samples of 10,000 documents in 12 cells, 10,000 resamples: under 20 s on one core and 2 GB."""
     import resource
 
-    design = made(n=100_000, methods=20, documents=10_000, cells=12)
+    design = made(n=100_000, methods=20, clusters=10_000, cells=12)
     start, before = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     found = compare(design)
     assert time.process_time() - start < 20

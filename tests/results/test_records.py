@@ -10,9 +10,9 @@ import pytest
 from seal_eval.core.errors import SealError
 from seal_eval.core.types import Record
 from seal_eval.results.compare import compare
-from seal_eval.results.depths import by_depth, difference
+from seal_eval.results.depths import by_depth, difference_of_records
 from seal_eval.results.numbers import percent
-from seal_eval.results.paired import design_of
+from seal_eval.results.paired import paired_scores_of
 from seal_eval.results.records import by_method, check_versions, load_runs, pair
 
 from conftest import seal_eval
@@ -110,13 +110,13 @@ def test_unpaired_samples_are_refused(copy):
     data["n-samples"]["seal_lines"]["effective"] = 9
     results.write_text(json.dumps(data))
     with pytest.raises(SealError, match=r"seal \(run .*\) lacks 1 samples that plain has, first seal_lines-eval-400-0-0"):
-        design_of(load_runs(copy), MODEL)
+        paired_scores_of(load_runs(copy), MODEL)
 
 
 def test_other_prompts_are_refused(copy):
     edit(samples_file(copy), lambda rows: [{**r, "prompt_hash": "f00"} for r in rows])
     with pytest.raises(SealError, match=r"sample seal_lines-eval-400-0-0 has another prompt or target in seal \(run .* than in plain"):
-        design_of(load_runs(copy), MODEL)
+        paired_scores_of(load_runs(copy), MODEL)
 
 
 def test_doubled_run_is_refused(copy):
@@ -126,7 +126,7 @@ def test_doubled_run_is_refused(copy):
     file = next(folder.glob("results_19*"))
     file.write_text(file.read_text() + "\n")
     with pytest.raises(SealError, match="sample seal_lines-eval-400-0-0 stands in two runs"):
-        design_of(load_runs(copy), MODEL)
+        paired_scores_of(load_runs(copy), MODEL)
 
 
 def test_absent_baseline(results):
@@ -143,7 +143,7 @@ def test_compare_by_counting(results):
     """Every row against counts made here."""
     runs = load_runs(results)
     table = by_method(runs, MODEL)
-    rows = compare(design_of(runs, MODEL)).of("cell")
+    rows = compare(paired_scores_of(runs, MODEL)).of("cell")
     assert [(r.task, r.length, r.method) for r in rows] == [
         (t, n, m) for t in ("seal_lines", "seal_needle") for n in (400, 700) for m in ("plain", "seal")
     ]  # fmt: skip
@@ -162,7 +162,9 @@ def record(i, score, depth=0.5):
 
 
 def test_missing_is_counted_not_scored():
-    estimate = difference([(record(0, 1.0), record(0, None)), (record(1, 0.0), record(1, 1.0)), (record(2, None), record(2, 1.0))])
+    estimate = difference_of_records(
+        [(record(0, 1.0), record(0, None)), (record(1, 0.0), record(1, 1.0)), (record(2, None), record(2, 1.0))]
+    )
     assert (estimate.n, estimate.n_missing, estimate.value) == (1, 2, 1.0)
     with pytest.raises(SealError, match=r"b \(run none\) lacks 1 samples that a has"):
         pair({"s0": record(0, 1.0)}, {}, ("a", "b"))
@@ -176,7 +178,7 @@ def test_depth_fifths():
 def test_table_shows_interval_and_p(results):
     out = seal_eval("compare", results).stdout  # not wrapped at 80 columns, though no terminal
     assert "plain" in out and "seal" in out and "Tango" in out and "sign-flip" in out
-    row = compare(design_of(load_runs(results), MODEL)).of("cell")[0]
+    row = compare(paired_scores_of(load_runs(results), MODEL)).of("cell")[0]
     assert percent(row.accuracy) in out
 
 
@@ -236,4 +238,4 @@ def test_one_name_for_two_models(copy):
         data["config"]["seal_eval"]["model_source"] = {"source": ("hub", "wheel")[i]}
         file.write_text(json.dumps(data))
     with pytest.raises(SealError, match=rf"{MODEL} came from source=(hub|wheel) in run \w+ and from source=(hub|wheel) in run"):
-        design_of(load_runs(copy), MODEL)
+        paired_scores_of(load_runs(copy), MODEL)

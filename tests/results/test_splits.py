@@ -6,9 +6,9 @@ import pytest
 
 from seal_eval.core.errors import SealError
 from seal_eval.leaderboard.build import build
-from seal_eval.results.paired import designs
+from seal_eval.results.paired import paired_scores
 from seal_eval.results.records import load_runs
-from seal_eval.results.splits import in_tracks
+from seal_eval.results.splits import comparable_groups
 
 from conftest import seal_eval
 
@@ -31,18 +31,18 @@ def third(runs, length):
 
 
 def test_the_same_cells_are_one_board(runs, results):
-    assert in_tracks(runs) == runs
+    assert comparable_groups(runs) == runs
     whole = load_runs(results)
-    assert in_tracks(whole) == whole
+    assert comparable_groups(whole) == whole
 
 
 def test_other_cells_are_boards_of_their_own(runs):
-    found = in_tracks([*runs, *third(runs, 700)])
-    boards = {design.name: (set(design.methods), {n for _, n in design.cells}) for design in designs(found)}
+    found = comparable_groups([*runs, *third(runs, 700)])
+    boards = {design.name: (set(design.methods), {n for _, n in design.cells}) for design in paired_scores(found)}
     assert boards == {
         "tiny-llama · 400 tokens": ({"plain", "seal"}, {400}), "tiny-llama · 700 tokens": ({"plain", "seal", "other"}, {700}),
     }  # fmt: skip
-    assert sum(len(design.samples) * len(design.methods) for design in designs(found)) == sum(
+    assert sum(len(design.samples) * len(design.methods) for design in paired_scores(found)) == sum(
         len(run.records) for run in [*runs, *third(runs, 700)]
     )
 
@@ -55,18 +55,18 @@ def otherwise(run):
 def test_cells_asked_twice_are_two(runs):
     """Sample ids do not say how many questions a record has; the same cells asked otherwise are not the same."""
     lines = [replace(cut(run, lambda r: r.task == "seal_lines"), run_id=f"l{run.run_id}") for run in runs]
-    found = {design.name: design for design in designs(in_tracks([*runs, *map(otherwise, lines)]))}
+    found = {design.name: design for design in paired_scores(comparable_groups([*runs, *map(otherwise, lines)]))}
     assert {name: design.tasks for name, design in found.items()} == {
         "tiny-llama · seal_lines, seal_needle, 400–700 tokens": ("seal_lines", "seal_needle"),
         "tiny-llama · seal_lines, 400–700 tokens": ("seal_lines",),
     }
     assert {design.methods for design in found.values()} == {("plain", "seal")}
-    found = [design.name for design in designs(in_tracks([*runs, *map(otherwise, runs)]))]
+    found = [design.name for design in paired_scores(comparable_groups([*runs, *map(otherwise, runs)]))]
     assert found == [f"tiny-llama · seal_lines, seal_needle, 400–700 tokens, {number}" for number in (1, 2)]
-    assert in_tracks(runs) == runs
+    assert comparable_groups(runs) == runs
     alone = [otherwise(run) if run.method == "seal" else run for run in runs]
     with pytest.raises(SealError, match="has another prompt or target in seal"):
-        designs(in_tracks(alone))
+        paired_scores(comparable_groups(alone))
 
 
 def test_tracks_of_one_length_are_named_by_task(runs):
@@ -81,19 +81,19 @@ def test_tracks_of_one_length_are_named_by_task(runs):
         for run in split
         if run.method == "plain" and run.records[0].task == "seal_lines"
     ]
-    names = {run.model for run in in_tracks([*split, *other])}
+    names = {run.model for run in comparable_groups([*split, *other])}
     assert names == {"tiny-llama · seal_lines, 400 tokens", "tiny-llama · seal_needle, 400 tokens"}
 
 
 def test_missing_samples_are_still_named(runs):
     """One method alone on a cell; a run that lies in two tracks; a sample missing inside a cell."""
     alone = [run for run in runs if (run.method, run.records[0].length) != ("seal", 700)]
-    assert in_tracks(alone) == alone
+    assert comparable_groups(alone) == alone
     with pytest.raises(SealError, match="seal"):
-        designs(in_tracks(alone))
+        paired_scores(comparable_groups(alone))
     gap = [*runs, *(replace(run, records=run.records[1:]) for run in third(runs, 700))]
     with pytest.raises(SealError, match=runs[1].records[0].sample_id):
-        designs(in_tracks(gap))
+        paired_scores(comparable_groups(gap))
 
 
 def test_the_site_has_a_board_for_each(results, tiny_folder, tmp_path):

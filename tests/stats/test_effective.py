@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seal_eval.stats import cluster_bootstrap, clustered_difference, clustered_proportion, intraclass_correlation, tango, wilson
-from seal_eval.stats.layout import document_totals, layout, variance
+from seal_eval.stats.layout import cluster_totals, layout, variance
 from seal_eval.stats.resampling import resampled_averages
 
 
@@ -35,7 +35,7 @@ def test_variance_of_cells_in_loops():
         sums = [(scores[mine & (documents == d)] - mean).sum() for d in set(documents[mine])]
         total += k / (k - 1) * sum(s * s for s in sums) / mine.sum() ** 2
     assert variance(layout(documents, cells), scores)[0] == pytest.approx(total / 4)
-    assert document_totals(layout(documents, cells), scores).sum() == pytest.approx((scores[:12].mean() + scores[12:].mean()) / 2)
+    assert cluster_totals(layout(documents, cells), scores).sum() == pytest.approx((scores[:12].mean() + scores[12:].mean()) / 2)
 
 
 def test_samples_that_repeat_a_document_add_nothing():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from seal_eval.stats import (
     anytime,
-    anytime_documents,
+    anytime_clusters,
     bayes_paired,
     cochran_q,
     connor,
@@ -231,14 +231,14 @@ def test_anytime_of_documents():
     rng, runs, fell = np.random.default_rng(6), 300, 0
     for _ in range(runs):
         d = rng.integers(-3, 4, 60) / 5
-        fell += any(anytime_documents(d[:n]).p_value <= 0.05 for n in range(3, 61, 3))
+        fell += any(anytime_clusters(d[:n]).p_value <= 0.05 for n in range(3, 61, 3))
     assert fell / runs <= 0.05
-    strong = anytime_documents([0.6, 0.8, 0.4] * 12)
+    strong = anytime_clusters([0.6, 0.8, 0.4] * 12)
     assert strong.p_value < 0.01 and 0 < strong.low < strong.value < strong.high
-    assert anytime_documents([-x for x in [0.6, 0.8, 0.4] * 12]).high == pytest.approx(-strong.low)
+    assert anytime_clusters([-x for x in [0.6, 0.8, 0.4] * 12]).high == pytest.approx(-strong.low)
     for bad in ([], [2.0], [math.nan]):
         with pytest.raises(ValueError, match="between −1 and 1"):
-            anytime_documents(bad)
+            anytime_clusters(bad)
     with pytest.raises(ValueError, match="a pair at least"):
         anytime(0, 0, 0, 0)
 

@@ -263,13 +263,13 @@ def test_cells_of_a_dead_process_do_not_look_alive(here, tmp_path, monkeypatch):
 
 def test_estimates_follow_the_arithmetic(tmp_path, tiny_folder):
     """Parameters as counted in the weights; twice the tokens, more than twice the time; memory holds the weights."""
-    from seal_eval.suite.estimate import estimate, shape
+    from seal_eval.suite.cell_cost import cell_cost, shape
 
     from conftest import tiny_model
 
     suite, cells = plan(write(tmp_path, tiny_folder), tmp_path / "out")
     assert shape(str(tiny_folder))["parameters"] == sum(p.numel() for p in tiny_model().parameters())
-    runs = {cell.size: estimate(suite, cell) for cell in cells if cell.kind == "run" and "plain" in cell.label}
+    runs = {cell.size: cell_cost(suite, cell) for cell in cells if cell.kind == "run" and "plain" in cell.label}
     assert runs[400].n_read == 800 and runs[600].n_read == 1200  # two records, each read once
     assert runs[600].seconds > runs[400].seconds > 0 and runs[400].memory > 4 * shape(str(tiny_folder))["parameters"]
 

@@ -7,7 +7,7 @@ import pytest
 
 from seal_eval.core.errors import SealError
 from seal_eval.prompts.longeval_cases import official_sizes, read_cases
-from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import get_task
 from seal_eval.tasks.longeval import LongEvalLines, LongEvalTopics, conversations, topics_of
 
@@ -52,12 +52,12 @@ def test_byte_for_byte(official, tokenizer):
     for cls, kind, case in ((LongEvalLines, "lines", line_case), (LongEvalTopics, "topics", topic_case)):
         assert official_sizes(official, kind) == official_sizes(official / "evaluation", kind) == [5, 7]
         task = cls(f"seal_longeval_{kind}", "", longeval_data=str(official))
-        for i, sample in enumerate(task.build(Frame(tokenizer), 7, 4, 0)):
+        for i, sample in enumerate(task.build(PromptFormat(tokenizer), 7, 4, 0)):
             assert (sample.input, sample.prefix) == (case(7, i)["prompt"], "")
             assert "official" in sample.sample_id
             assert task.score(sample.answer, vars(sample)).value == 1.0
         with pytest.raises(SealError, match=r"num_samples is 5, the official file for 7 .* holds 4"):
-            task.build(Frame(tokenizer), 7, 5, 0)
+            task.build(PromptFormat(tokenizer), 7, 5, 0)
 
 
 def test_values_on_two_lines_are_told(tmp_path, capsys):
@@ -95,9 +95,9 @@ def test_damaged_files(tmp_path, spoil, message):
 
 def test_built_in_sizes(tokenizer):
     """Lines and topics of a record are as many as its size says; the first topic is the first one opened."""
-    lines = get_task("seal_longeval_lines").build(Frame(tokenizer), 200, 3, 0)
+    lines = get_task("seal_longeval_lines").build(PromptFormat(tokenizer), 200, 3, 0)
     assert all(s.input.count("REGISTER_CONTENT is <") == 200 and s.answer_tokens == 100 for s in lines)
-    samples = get_task("seal_longeval_topics").build(Frame(tokenizer), 25, 10, 0)
+    samples = get_task("seal_longeval_topics").build(PromptFormat(tokenizer), 25, 10, 0)
     for sample in samples:
         assert len(topics_of(sample.input)) == 25 and topics_of(sample.input)[0] == sample.targets[0]
     assert len({s.targets for s in samples}) > 5

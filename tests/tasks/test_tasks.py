@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seal_eval.core.errors import SealError
-from seal_eval.prompts.corpus import part_of, prose, words
-from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.corpus import prose, split_of, words
+from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import base_task, get_task, leaf_name, task_names, tasks
 from seal_eval.tasks.longeval import conversations
 from seal_eval.tasks.needle import kind_of, spaced, spread
@@ -35,8 +35,8 @@ def size_of(task, wanted):
 
 
 @pytest.fixture
-def frame(tokenizer):
-    return Frame(tokenizer)
+def prompt_format(tokenizer):
+    return PromptFormat(tokenizer)
 
 
 def test_names():
@@ -56,17 +56,17 @@ def test_names():
 @given(length=st.integers(700, 3000), seed=st.integers(0, 10**6), kind=st.sampled_from(KINDS), chat=st.booleans(), begin=st.booleans())
 @SLOW
 def test_sample_promises(task, length, seed, kind, chat, begin):
-    frame = Frame(made(kind), chat=chat, begin_answer=begin, system="Answer briefly." if seed % 2 else "")
+    prompt_format = PromptFormat(made(kind), chat=chat, begin_answer=begin, system="Answer briefly." if seed % 2 else "")
     size = size_of(task, length)
     try:
-        samples = task.build(frame, size, 3, seed)
+        samples = task.build(prompt_format, size, 3, seed)
     except SealError as error:  # a tokenizer may need more for the least that must stand in the prompt
         assert task.unit == "tokens" and "the smallest that can is about" in str(error)
         size = int(str(error).split()[-1])
-        samples = task.build(frame, size, 3, seed)
+        samples = task.build(prompt_format, size, 3, seed)
     assert len({s.sample_id for s in samples}) == 3 == len({(s.input, s.keys) for s in samples})
     for sample in samples:
-        assert sample.n_tokens == frame.count(sample.input, sample.prefix)
+        assert sample.n_tokens == prompt_format.count(sample.input, sample.prefix)
         if task.unit == "tokens":
             assert 0.99 * size < sample.n_tokens + sample.answer_tokens <= size
         assert (sample.prefix != "") == begin
@@ -80,56 +80,56 @@ def test_sample_promises(task, length, seed, kind, chat, begin):
         assert all(key in sample.input for key in sample.keys)
 
 
-def test_random_replies_score_nothing(frame):
+def test_random_replies_score_nothing(prompt_format):
     import random
 
     for task in tasks().values():
-        samples = task.build(frame, size_of(task, 1500), 20, 0)
+        samples = task.build(prompt_format, size_of(task, 1500), 20, 0)
         rng = random.Random(0)
         said = ["".join(rng.choices("abcdef 0123456789-ABCDEF\n.,", k=80)) for _ in samples]
         assert sum(task.score(reply, vars(s)).value for reply, s in zip(said, samples, strict=True)) == 0, task.name
 
 
 @pytest.mark.parametrize("name", task_names())
-def test_same_seed_same_bytes(frame, name):
+def test_same_seed_same_bytes(prompt_format, name):
     import random
 
     task = get_task(name)
     size = size_of(task, 1200)
-    first = task.build(frame, size, 6, 1)
+    first = task.build(prompt_format, size, 6, 1)
     random.seed(99)  # global state must not matter
-    assert task.build(frame, size, 6, 1) == first
-    assert task.build(frame, size, 3, 1) == first[:3]  # a prefix, whatever else is asked for
-    others = task.build(frame, size, 6, 2)
+    assert task.build(prompt_format, size, 6, 1) == first
+    assert task.build(prompt_format, size, 3, 1) == first[:3]  # a prefix, whatever else is asked for
+    others = task.build(prompt_format, size, 6, 2)
     assert not {s.input for s in first} & {s.input for s in others}
     assert len({s.sample_id for s in first + others}) == 12
 
 
 @pytest.mark.parametrize("name", task_names())
-def test_tuning_and_evaluation_share_nothing(frame, name):
+def test_tuning_and_evaluation_share_nothing(prompt_format, name):
     task = get_task(name)
     size = size_of(task, 1200)
-    learned, asked = (task.build(frame, size, 20, 0, part=part) for part in ("tune", "eval"))
-    for samples, part in ((learned, "tune"), (asked, "eval")):
+    learned, asked = (task.build(prompt_format, size, 20, 0, split=split) for split in ("tune", "eval"))
+    for samples, split in ((learned, "tune"), (asked, "eval")):
         for sample in samples:
-            assert all(part_of(t) == part for t in sample.targets) or kind_of(sample.targets[0]) == "word"
+            assert all(split_of(t) == split for t in sample.targets) or kind_of(sample.targets[0]) == "word"
     assert not {k for s in learned for k in s.keys} & {k for s in asked for k in s.keys}
     assert not {t for s in learned for t in s.targets} & {t for s in asked for t in s.targets}
-    assert not {s.document for s in learned} & {s.document for s in asked}
+    assert not {s.cluster for s in learned} & {s.cluster for s in asked}
 
 
 def test_parts_are_disjoint():
     assert not set(words("tune")[1]) & set(words("eval")[1])
     assert not {d.id for d in prose("tune")} & {d.id for d in prose("eval")}
     assert len(prose("tune")) + len(prose("eval")) == 249
-    assert {part_of(str(n)) for n in range(100)} == {"tune", "eval"}
-    kept = [part_of(c["topic"]) for c in conversations()]
+    assert {split_of(str(n)) for n in range(100)} == {"tune", "eval"}
+    kept = [split_of(c["topic"]) for c in conversations()]
     assert kept.count("eval") >= 25 and kept.count("tune") >= 10
 
 
 @pytest.mark.parametrize("questions", [1, 4])
-def test_lines_ask_every_fifth_equally(frame, questions):
-    samples = replace(get_task("seal_lines"), questions_per_record=questions).build(frame, 4000, 20, 0)
+def test_lines_ask_every_fifth_equally(prompt_format, questions):
+    samples = replace(get_task("seal_lines"), questions_per_record=questions).build(prompt_format, 4000, 20, 0)
     where = []
     for sample in samples:
         (key,) = sample.keys
@@ -137,22 +137,22 @@ def test_lines_ask_every_fifth_equally(frame, questions):
         assert len(set(lines)) == len(lines) and len(set(re.findall(r"<(\d+)>", sample.input))) == len(lines)
         where.append(min(int(5 * lines.index(key) / (len(lines) - 1)), 4))
         at = sample.input.index(f"line {key}:")
-        assert sample.depth == pytest.approx(frame.count(sample.input[:at]) / sample.n_tokens, abs=1e-9)
+        assert sample.depth == pytest.approx(prompt_format.count(sample.input[:at]) / sample.n_tokens, abs=1e-9)
     assert sorted(where) == sorted([0, 1, 2, 3, 4] * 4)
     records = [s.input.split("\nNow the record")[0] for s in samples]
-    assert len(set(records)) == len({s.document for s in samples}) == 20 / questions
-    assert len({(s.document, s.keys) for s in samples}) == 20
+    assert len(set(records)) == len({s.cluster for s in samples}) == 20 / questions
+    assert len({(s.cluster, s.keys) for s in samples}) == 20
 
 
 @pytest.mark.parametrize("spacing", ["linear", "sigmoid"])
-def test_needle_depths(frame, spacing):
+def test_needle_depths(prompt_format, spacing):
     """The grid is asked for in full, the depth reached is the needle's place among the tokens, between two sentences."""
     task = replace(get_task("seal_needle"), spacing=spacing, phrasing=0)
-    samples = task.build(frame, 3000, 22, 0)
-    assert len({s.document for s in samples}) == 22
+    samples = task.build(prompt_format, 3000, 22, 0)
+    assert len({s.cluster for s in samples}) == 22
     for sample, wanted in zip(samples, spread(spaced(11, spacing)) * 2, strict=True):
         at = sample.input.index("The special number of the")
-        assert sample.depth == pytest.approx(frame.count(sample.input[:at].rstrip()) / sample.n_tokens, abs=1e-9)
+        assert sample.depth == pytest.approx(prompt_format.count(sample.input[:at].rstrip()) / sample.n_tokens, abs=1e-9)
         assert sample.depth == pytest.approx(wanted, abs=0.1)  # head, tail and whole sentences take their share
         assert sample.input[:at].rstrip().endswith((".", "!", "?", '"', "”", "text:"))
 
@@ -163,29 +163,29 @@ def test_depth_grids():
     assert spread(spaced(5, "linear"))[:3] == [0, 1, 0.5] and spaced(1, "sigmoid") == [0.5]
 
 
-def test_every_depth_meets_every_phrasing(frame):
+def test_every_depth_meets_every_phrasing(prompt_format):
     met = set()
     task = replace(get_task("seal_needle"), depths=3)
-    for i, sample in enumerate(task.build(frame, 700, 9, 0)):
+    for i, sample in enumerate(task.build(prompt_format, 700, 9, 0)):
         met.add((i % 3, sample.prefix.split()[1]))
     assert len(met) == 9
 
 
-def test_needle_variants(frame):
-    multikey = get_task("seal_needle_multikey").build(frame, 2000, 3, 0)[0]
+def test_needle_variants(prompt_format):
+    multikey = get_task("seal_needle_multikey").build(prompt_format, 2000, 3, 0)[0]
     assert len(re.findall(r"\d{7}", multikey.input)) > 20
-    multivalue = get_task("seal_needle_multivalue").build(frame, 2000, 3, 0)[0]
+    multivalue = get_task("seal_needle_multivalue").build(prompt_format, 2000, 3, 0)[0]
     assert len(multivalue.targets) == 4 and multivalue.input.count(f"{multivalue.keys[0]}") == 5  # four needles and the question
-    multiquery = get_task("seal_needle_multiquery").build(frame, 2000, 3, 0)[0]
+    multiquery = get_task("seal_needle_multiquery").build(prompt_format, 2000, 3, 0)[0]
     assert len(multiquery.keys) == len(multiquery.targets) == 4 and len(re.findall(r"\d{7}", multiquery.input)) == 8
-    passkey = get_task("seal_passkey").build(frame, 2000, 3, 0)[0]
+    passkey = get_task("seal_passkey").build(prompt_format, 2000, 3, 0)[0]
     assert passkey.input.count(f"The pass key is {passkey.targets[0]}.") == 1
 
 
-def test_variable_chains_are_true(frame):
+def test_variable_chains_are_true(prompt_format):
     """The targets, found again by following the assignments in the prompt."""
     task = replace(get_task("seal_variable_tracking"), chains=4)
-    for sample in task.build(frame, 2500, 10, 0):
+    for sample in task.build(prompt_format, 2500, 10, 0):
         told = sample.input.split("The text:")[1].split("(End")[0]
         assigned = re.findall(r"VAR ([A-Z]{5}) = (?:VAR )?(\w+)\.", told)
         assert len(assigned) == 20
@@ -195,11 +195,11 @@ def test_variable_chains_are_true(frame):
         assert {n for n, v in value.items() if v == sample.keys[0]} == set(sample.targets)
 
 
-def test_common_words_are_the_most_common(frame):
+def test_common_words_are_the_most_common(prompt_format):
     from collections import Counter
 
     for length, often in ((1500, 6), (6000, 30)):
-        for sample in get_task("seal_common_words").build(frame, length, 5, 0):
+        for sample in get_task("seal_common_words").build(prompt_format, length, 5, 0):
             entries = re.findall(r"(\d+)\. (\w+)", sample.input)
             assert [int(n) for n, _ in entries] == list(range(1, len(entries) + 1))
             counts = Counter(word for _, word in entries).most_common()
@@ -208,11 +208,11 @@ def test_common_words_are_the_most_common(frame):
 
 
 @pytest.mark.parametrize("name", IN_TOKENS)
-def test_too_short(frame, name):
+def test_too_short(prompt_format, name):
     """The error's remedy works: what it calls the smallest length can be built."""
     with pytest.raises(SealError, match=r"length 40 cannot be filled with this tokenizer; the smallest that can is about") as error:
-        get_task(name).build(frame, 40, 5, 0)
-    assert len(get_task(name).build(frame, int(str(error.value).split()[-1]), 5, 0)) == 5
+        get_task(name).build(prompt_format, 40, 5, 0)
+    assert len(get_task(name).build(prompt_format, int(str(error.value).split()[-1]), 5, 0)) == 5
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.files import MAP
 from seal_eval.models.adapters import scaled
 from seal_eval.models.modules import head_projections, in_features
-from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import get_task
 from seal_eval.tuning.head_importance import agreement, by_gradient, by_pruning
 from seal_eval.tuning.losses import answer_loss
@@ -21,17 +21,17 @@ KINDS = ("llama", "qwen3", "gemma2", "gpt_neox", "phi", "gpt2")
 
 
 @pytest.fixture(scope="module")
-def frame(tokenizer):
-    return Frame(tokenizer)
+def prompt_format(tokenizer):
+    return PromptFormat(tokenizer)
 
 
 @pytest.fixture(scope="module")
-def samples(frame):
-    return get_task("seal_lines").build(frame, 500, 2, 0, part="tune")
+def samples(prompt_format):
+    return get_task("seal_lines").build(prompt_format, 500, 2, 0, split="tune")
 
 
 @torch.no_grad()
-def with_heads(model, frame, samples, values):
+def with_heads(model, prompt_format, samples, values):
     """Mean loss with head (layer, head) times a value, the others at 1."""
     scales = {name: torch.ones(in_features(m)) for name, m in head_projections(model)}
     for (layer, head), value in values.items():
@@ -39,26 +39,28 @@ def with_heads(model, frame, samples, values):
         width = in_features(m) // 4
         scales[name][head * width : (head + 1) * width] = value
     with scaled(model, scales):
-        return sum(float(answer_loss(model, frame, s)) for s in samples) / len(samples)
+        return sum(float(answer_loss(model, prompt_format, s)) for s in samples) / len(samples)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_pruning_by_hand(kind, frame, samples):
+def test_pruning_by_hand(kind, prompt_format, samples):
     model = tiny_model(kind)
-    plain = with_heads(model, frame, samples, {})
-    pruned = by_pruning(model, frame, samples)
+    plain = with_heads(model, prompt_format, samples, {})
+    pruned = by_pruning(model, prompt_format, samples)
     assert pruned.shape == (3, 4) and float(pruned.abs().min()) > 0
     for layer in range(3):
         for head in range(4):
-            assert float(pruned[layer, head]) == pytest.approx(with_heads(model, frame, samples, {(layer, head): 0.0}) - plain, abs=1e-4)
-    assert with_heads(model, frame, samples, {}) == plain  # nothing left behind
+            assert float(pruned[layer, head]) == pytest.approx(
+                with_heads(model, prompt_format, samples, {(layer, head): 0.0}) - plain, abs=1e-4
+            )
+    assert with_heads(model, prompt_format, samples, {}) == plain  # nothing left behind
 
 
-def test_gradient_by_differences(frame, samples):
+def test_gradient_by_differences(prompt_format, samples):
     model = tiny_model()
-    gradient = by_gradient(model, frame, samples)
+    gradient = by_gradient(model, prompt_format, samples)
     for layer, head in ((0, 0), (1, 2), (2, 3)):
-        up, down = (with_heads(model, frame, samples, {(layer, head): 1 + e}) for e in (0.01, -0.01))
+        up, down = (with_heads(model, prompt_format, samples, {(layer, head): 1 + e}) for e in (0.01, -0.01))
         assert float(gradient[layer, head]) == pytest.approx(-(up - down) / 0.02, abs=2e-3)
     assert all(p.requires_grad for p in model.parameters())
 

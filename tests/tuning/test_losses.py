@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from seal_eval.baselines import method_of
-from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import get_task
 from seal_eval.tuning.losses import answer_logits, answer_loss, answered, answered_in_turn, prose_kl, prose_pieces, read_prose
 from seal_eval.tuning.parameters import Gains
@@ -17,42 +17,42 @@ from conftest import tiny_model
 @pytest.mark.parametrize("chat", [False, True])
 def test_answer_loss_is_the_mean_over_the_answer(tokenizer, chat):
     """Against full logits and a loop, on the prompt as lm-eval would render it."""
-    model, frame = tiny_model("llama"), Frame(tokenizer, chat=chat)
-    sample = get_task("seal_lines").build(frame, 400, 1, 0, part="tune")[0]
-    prompt = frame.encode(sample.input, sample.prefix)[1]["input_ids"]
+    model, prompt_format = tiny_model("llama"), PromptFormat(tokenizer, chat=chat)
+    sample = get_task("seal_lines").build(prompt_format, 400, 1, 0, split="tune")[0]
+    prompt = prompt_format.encode(sample.input, sample.prefix)[1]["input_ids"]
     answer = tokenizer(sample.answer)["input_ids"]
     with torch.no_grad():
         log_p = model(torch.tensor([prompt + answer])).logits[0].log_softmax(-1)
     by_hand = -sum(log_p[len(prompt) - 1 + i, t] for i, t in enumerate(answer)) / len(answer)
-    assert answer_loss(model, frame, sample).item() == pytest.approx(by_hand.item(), rel=1e-4)
+    assert answer_loss(model, prompt_format, sample).item() == pytest.approx(by_hand.item(), rel=1e-4)
 
 
 @pytest.mark.parametrize("method", ["", "self_extend,group=4,neighbours=64", "dual_chunk,chunk=120", "ntk,factor=4"])
 def test_questions_of_one_record_share_its_tokens(tokenizer, method):
     """The same verdicts as one by one, with answers of which some are the model's own; each record is read once."""
-    model, frame = tiny_model("llama"), Frame(tokenizer)
+    model, prompt_format = tiny_model("llama"), PromptFormat(tokenizer)
     digits = tokenizer.convert_tokens_to_ids(list("0123456789"))
     with torch.no_grad():  # it says digits only
         model.lm_head.weight[[i for i in range(1000) if i not in digits]] = 0
-    samples = replace(get_task("seal_lines"), questions_per_record=4).build(frame, 500, 8, 0)
+    samples = replace(get_task("seal_lines"), questions_per_record=4).build(prompt_format, 500, 8, 0)
     with method_of(method).apply(model):
         for i in (1, 4, 6):  # a random model says none of the right answers
-            ids = frame.encode(samples[i].input, samples[i].prefix)[1]["input_ids"]
+            ids = prompt_format.encode(samples[i].input, samples[i].prefix)[1]["input_ids"]
             said = model.generate(torch.tensor([ids]), max_new_tokens=1, do_sample=False, pad_token_id=1)[0, len(ids) :]
             samples[i] = replace(samples[i], answer=tokenizer.decode(said))
-        alone = [answered(model, frame, sample)[1] for sample in samples]
+        alone = [answered(model, prompt_format, sample)[1] for sample in samples]
         read = []
         hook = model.register_forward_pre_hook(lambda _, args: read.append(args[0].shape[1]))
-        assert answered_in_turn(model, frame, samples) == alone and any(alone) and not all(alone)
+        assert answered_in_turn(model, prompt_format, samples) == alone and any(alone) and not all(alone)
         hook.remove()
     assert [n > 300 for n in read] == [True, False, False, False] * 2
 
 
 def test_questions_are_read_whole_where_frequencies_follow_the_length(tokenizer):
     """A record with a short answer within the window, the same one with a long answer beyond it: the keys of one are not the other's."""
-    frame = Frame(tokenizer)
-    samples = replace(get_task("seal_lines"), questions_per_record=2).build(frame, 500, 2, 0)
-    window = len(frame.encode(samples[0].input, samples[0].prefix)[1]["input_ids"]) + 5
+    prompt_format = PromptFormat(tokenizer)
+    samples = replace(get_task("seal_lines"), questions_per_record=2).build(prompt_format, 500, 2, 0)
+    window = len(prompt_format.encode(samples[0].input, samples[0].prefix)[1]["input_ids"]) + 5
     rope = {"rope_type": "longrope", "rope_theta": 1e4, "factor": 4.0, "original_max_position_embeddings": window}
     model = tiny_model("llama", rope_parameters=rope | {"short_factor": [1.0] * 8, "long_factor": [4.0] * 8})
     digits = tokenizer.convert_tokens_to_ids(list("0123456789"))
@@ -63,9 +63,11 @@ def test_questions_are_read_whole_where_frequencies_follow_the_length(tokenizer)
         for t in range(size):  # its own answer, token by token, in a text of the final length
             samples[i] = replace(samples[i], answer="".join(said))
             with torch.no_grad():
-                said[t] = tokenizer.decode(answer_logits(model, frame, samples[i])[0][0, t].argmax())
+                said[t] = tokenizer.decode(answer_logits(model, prompt_format, samples[i])[0][0, t].argmax())
         samples[i] = replace(samples[i], answer="".join(said))
-    assert answered_in_turn(model, frame, samples) == [answered(model, frame, sample)[1] for sample in samples] == [True, True]
+    assert (
+        answered_in_turn(model, prompt_format, samples) == [answered(model, prompt_format, sample)[1] for sample in samples] == [True, True]
+    )
 
 
 def test_kl_by_hand(tokenizer):

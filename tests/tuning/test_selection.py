@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import get_task
 from seal_eval.tuning import forgetting as cost
-from seal_eval.tuning.forgetting import perplexity, short_answers
-from seal_eval.tuning.loop import settled
+from seal_eval.tuning.forgetting import perplexity, short_questions_right
+from seal_eval.tuning.loop import stopped_improving
 from seal_eval.tuning.losses import answer_loss, prose_pieces
 from seal_eval.tuning.parameters import Gains
-from seal_eval.tuning.selection import SHARES, Judge, Point, between, choose
+from seal_eval.tuning.selection import INTERPOLATIONS, Candidate, Validator, between, choose
 from seal_eval.tuning.short_questions import questions
 
 from conftest import tiny_model
@@ -22,29 +22,31 @@ class Straight:
     def load(self, state):
         self.x = state["x"].item()
 
-    def judge(self, _, step, share=1.0):
-        return Point(step, share, 5 - self.x, self.x / 5, 0.0, 1 + self.x / 10)
+    def validator(self, _, step, interpolation=1.0):
+        return Candidate(step, interpolation, 5 - self.x, self.x / 5, 0.0, 1 + self.x / 10)
 
 
 def chosen(xs, limit):
     line = Straight()
-    passed = []
+    candidates = []
     for step, x in enumerate(xs, 1):
         line.load({"x": torch.tensor(x)})
-        passed.append((line.judge(line, step), {"x": torch.tensor(x)}))
-    kept, state, points = choose(line.judge, line, {"x": torch.tensor(0.0)}, passed, limit)
+        candidates.append((line.validator(line, step), {"x": torch.tensor(x)}))
+    kept, state, points = choose(line.validator, line, {"x": torch.tensor(0.0)}, candidates, limit)
     assert line.x == state["x"].item()  # what is kept is what is loaded
     return kept, state["x"].item(), len(points)
 
 
 def test_the_best_that_fits_is_kept():
-    assert chosen([1.0, 2.0, 1.5], limit=0.3) == (Point(2, 1.0, 3.0, 0.4, 0.0, 1.2), 2.0, 3)
+    assert chosen([1.0, 2.0, 1.5], limit=0.3) == (Candidate(2, 1.0, 3.0, 0.4, 0.0, 1.2), 2.0, 3)
 
 
 def test_part_of_the_way_when_the_whole_costs_too_much():
     kept, x, n = chosen([0.5, 4.0], limit=0.25)
-    share = next(s for s in SHARES if 4.0 * s / 10 <= 0.25)
-    assert (kept.step, kept.share, x) == (2, share, pytest.approx(4.0 * share)) and n == 2 + SHARES.index(share) + 1
+    interpolation = next(s for s in INTERPOLATIONS if 4.0 * s / 10 <= 0.25)
+    assert (kept.step, kept.interpolation, x) == (2, interpolation, pytest.approx(4.0 * interpolation)) and n == 2 + INTERPOLATIONS.index(
+        interpolation
+    ) + 1
 
 
 def test_an_earlier_step_that_fits_better():
@@ -53,7 +55,7 @@ def test_an_earlier_step_that_fits_better():
 
 def test_nothing_fits():
     kept, x, _ = chosen([40.0], limit=0.01)
-    assert (kept.share, x) == (SHARES[-1], pytest.approx(40 * SHARES[-1]))
+    assert (kept.interpolation, x) == (INTERPOLATIONS[-1], pytest.approx(40 * INTERPOLATIONS[-1]))
 
 
 def test_between():
@@ -65,22 +67,22 @@ def test_between():
     ("losses", "over"), [([0.5, 0.3, 0.2], False), ([0.5, 0.499, 0.495], True), ([0.5, 0.499, 0.2], False), ([1, 1], False)]
 )
 def test_settled(losses, over):
-    points = [(Point(i, 1.0, loss, 0.0, 0.0, 1.0), {}) for i, loss in enumerate(losses)]
-    assert settled(points, Point(0, 0.0, 1.0, 0.0, 0.0, 1.0)) == over
+    points = [(Candidate(i, 1.0, loss, 0.0, 0.0, 1.0), {}) for i, loss in enumerate(losses)]
+    assert stopped_improving(points, Candidate(0, 0.0, 1.0, 0.0, 0.0, 1.0)) == over
 
 
 def test_points_by_hand(tokenizer):
     """Loss, whole answers by greedy generation, KL and perplexity by full softmax."""
-    model, frame = tiny_model("llama"), Frame(tokenizer)
-    samples = get_task("seal_lines").build(frame, 400, 2, 0, part="tune")
+    model, prompt_format = tiny_model("llama"), PromptFormat(tokenizer)
+    samples = get_task("seal_lines").build(prompt_format, 400, 2, 0, split="tune")
     gains = Gains(model, per_head=True)
-    judge = Judge(model, frame, samples, seed=0)
+    validator = Validator(model, prompt_format, samples, seed=0)
     with torch.no_grad():
         for delta in gains.delta:
             delta += 0.4
-        point = judge(gains, 7)
+        point = validator(gains, 7)
         kl, rise, n = [], 0.0, 0
-        for ids in prose_pieces(tokenizer, len(judge.prose), 256, 0, validation=True):
+        for ids in prose_pieces(tokenizer, len(validator.prose), 256, 0, validation=True):
             p = model(ids[None]).logits[0].double().log_softmax(-1)
             with gains.on():
                 q = model(ids[None]).logits[0].double().log_softmax(-1)
@@ -88,11 +90,11 @@ def test_points_by_hand(tokenizer):
             rise += sum((p - q)[i, t].item() for i, t in enumerate(ids[1:].tolist()))
             n += len(ids) - 1
         with gains.on():
-            losses = [answer_loss(model, frame, s).item() for s in samples]
+            losses = [answer_loss(model, prompt_format, s).item() for s in samples]
     assert point.kl == pytest.approx(sum(kl) / len(kl), rel=1e-3)
     assert point.perplexity_ratio == pytest.approx(torch.tensor(rise / n).exp().item(), rel=1e-3)
-    assert point.loss == pytest.approx(sum(losses) / 2, rel=1e-5) and judge.plain.loss != point.loss
-    assert (point.step, point.share, judge.plain.kl, judge.plain.perplexity_ratio) == (7, 1.0, 0.0, 1.0)
+    assert point.loss == pytest.approx(sum(losses) / 2, rel=1e-5) and validator.plain.loss != point.loss
+    assert (point.step, point.interpolation, validator.plain.kl, validator.plain.perplexity_ratio) == (7, 1.0, 0.0, 1.0)
 
 
 def test_accuracy_is_greedy_generation(tokenizer, monkeypatch):
@@ -107,7 +109,7 @@ def test_accuracy_is_greedy_generation(tokenizer, monkeypatch):
         asked.append((question, said if own else answer))
         expected.append(bool(own))
     monkeypatch.setattr(cost, "questions", lambda: asked)
-    assert short_answers(model, tokenizer) == expected and sum(expected) > 3
+    assert short_questions_right(model, tokenizer) == expected and sum(expected) > 3
 
 
 def test_questions_are_distinct_and_whole():

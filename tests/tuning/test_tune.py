@@ -17,12 +17,12 @@ from safetensors.torch import load_file
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import new_folder, read_json
 from seal_eval.models.adapters import load_scales
-from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import get_task
 from seal_eval.tuning import loop as learning
 from seal_eval.tuning import tune as tuning
 from seal_eval.tuning.config import TuneSpec
-from seal_eval.tuning.loop import learn, recomputed, samples_of
+from seal_eval.tuning.loop import activations_recomputed, learn, samples_of
 from seal_eval.tuning.losses import answer_loss, prose_kl, prose_pieces, read_prose
 from seal_eval.tuning.parameters import Gains, frozen, trainable
 from seal_eval.tuning.tune import tune
@@ -33,8 +33,8 @@ SPEC = {"length": 400, "samples": 12, "lr": 0.1, "kl": 0.0, "validation": 2, "co
 
 
 @pytest.fixture(scope="module")
-def frame(tokenizer):
-    return Frame(tokenizer)
+def prompt_format(tokenizer):
+    return PromptFormat(tokenizer)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def frame(tokenizer):
     [({"granularity": "head"}, 3 * 4), ({}, 3 * 64), ({"method": "lora", "lr": 0.01}, 3 * 4 * (128 + 96 + 96 + 128)),
      ({"method": "dora", "lr": 0.01}, 3 * (4 * (128 + 96 + 96 + 128) + 64 + 32 + 32 + 64))],
 )  # fmt: skip
-def test_learns_and_leaves_the_model_alone(frame, own, parameters):
+def test_learns_and_leaves_the_model_alone(prompt_format, own, parameters):
     model = tiny_model("llama")
     before = {n: p.clone() for n, p in model.named_parameters()}
     spec = TuneSpec(**(SPEC | own))
@@ -50,16 +50,16 @@ def test_learns_and_leaves_the_model_alone(frame, own, parameters):
     for _ in range(2):
         with trainable(model, spec) as trained:
             assert sum(p.numel() for p in trained.parameters()) == parameters
-            samples, _ = samples_of(frame, spec)
+            samples, _ = samples_of(prompt_format, spec)
             with torch.no_grad():
-                plain = sum(answer_loss(model, frame, s).item() for s in samples)
+                plain = sum(answer_loss(model, prompt_format, s).item() for s in samples)
                 with trained.on():
                     assert all(p.dtype == torch.float32 and p.requires_grad for p in trained.parameters())
-                    assert sum(answer_loss(model, frame, s).item() for s in samples) == pytest.approx(plain, rel=1e-5)
-                learned = learn_there(model, frame, spec, trained)
+                    assert sum(answer_loss(model, prompt_format, s).item() for s in samples) == pytest.approx(plain, rel=1e-5)
+                learned = learn_there(model, prompt_format, spec, trained)
                 with trained.on():
-                    tuned = sum(answer_loss(model, frame, s).item() for s in samples)
-                assert sum(answer_loss(model, frame, s).item() for s in samples) == pytest.approx(plain, rel=1e-5)  # plain outside
+                    tuned = sum(answer_loss(model, prompt_format, s).item() for s in samples)
+                assert sum(answer_loss(model, prompt_format, s).item() for s in samples) == pytest.approx(plain, rel=1e-5)  # plain outside
             states.append(trained.state())
         assert tuned < plain and learned.kept.loss < learned.plain.loss
         assert len(learned.log) == 12 and all(math.isfinite(step["loss"]) for step in learned.log)
@@ -74,22 +74,22 @@ def learn_there(*args):
     return learn(*args)
 
 
-def test_scales_of_a_head_are_one(frame):
+def test_scales_of_a_head_are_one(prompt_format):
     model = tiny_model("llama")
     with trainable(model, TuneSpec(**SPEC, granularity="head")) as trained:
-        learn(model, frame, TuneSpec(**SPEC, granularity="head"), trained)
+        learn(model, prompt_format, TuneSpec(**SPEC, granularity="head"), trained)
     assert all(len(s.reshape(4, 16).unique(dim=1).T) == 1 for s in trained.scales().values())
 
 
 @pytest.mark.parametrize("term", [{"kl": 10.0}, {"shrink": 100.0}])
-def test_terms_hold_the_model(frame, term):
+def test_terms_hold_the_model(prompt_format, term):
     model = tiny_model("llama")
     drift, far = [], []
     for own in ({}, term):
         spec = TuneSpec(**(SPEC | {"lr": 0.05} | own))
         with trainable(model, spec) as trained:
-            learn(model, frame, spec, trained)
-            pieces = [read_prose(model, p) for p in prose_pieces(frame.tokenizer, 4, 128, 7)]
+            learn(model, prompt_format, spec, trained)
+            pieces = [read_prose(model, p) for p in prose_pieces(prompt_format.tokenizer, 4, 128, 7)]
             with torch.no_grad(), trained.on():
                 drift.append(sum(prose_kl(model, p).item() for p in pieces))
             far.append(trained.shrink().item())
@@ -97,16 +97,16 @@ def test_terms_hold_the_model(frame, term):
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "phi"])
-def test_recomputed_activations_give_the_same_gradients(frame, kind):
+def test_recomputed_activations_give_the_same_gradients(prompt_format, kind):
     """Dropout, which training mode would bring, stays off (GPT-2 and Phi have it)."""
     model = tiny_model(kind, **({"resid_pdrop": 0.5, "attn_pdrop": 0.5} if kind == "gpt2" else {}))
-    sample = get_task("seal_lines").build(frame, 400, 1, 0, part="tune")[0]
+    sample = get_task("seal_lines").build(prompt_format, 400, 1, 0, split="tune")[0]
     gradients, saved = [], []
     for again in (False, True):
         gains, kept = Gains(model, per_head=False), []
-        with frozen(model), gains.on(), recomputed(model) if again else torch.enable_grad():
+        with frozen(model), gains.on(), activations_recomputed(model) if again else torch.enable_grad():
             with torch.autograd.graph.saved_tensors_hooks(lambda t, kept=kept: kept.append(t.nbytes) or t, lambda t: t):
-                loss = answer_loss(model, frame, sample)
+                loss = answer_loss(model, prompt_format, sample)
             loss.backward()
         gradients.append(torch.cat([d.grad for d in gains.delta]))
         saved.append(sum(kept))
@@ -115,35 +115,35 @@ def test_recomputed_activations_give_the_same_gradients(frame, kind):
     assert not any(m.training for m in model.modules()) and not any(getattr(m, "gradient_checkpointing", False) for m in model.modules())
 
 
-def test_memory_grows_linearly(frame):
+def test_memory_grows_linearly(prompt_format):
     """What a step keeps for its backward pass, at twice the length."""
     model = tiny_model("llama")
     kept = []
     for length in (400, 800):
         gains, sizes = Gains(model, per_head=False), {}
-        sample = get_task("seal_lines").build(frame, length, 1, 0, part="tune")[0]
+        sample = get_task("seal_lines").build(prompt_format, length, 1, 0, split="tune")[0]
         with frozen(model), gains.on(), torch.autograd.graph.saved_tensors_hooks(
             lambda t, sizes=sizes: sizes.update({t.data_ptr(): t.untyped_storage().nbytes()}) or t, lambda t: t
         ):  # fmt: skip
-            answer_loss(model, frame, sample)
+            answer_loss(model, prompt_format, sample)
         kept.append(sum(sizes.values()))
     assert kept[1] < 2.1 * kept[0]
 
 
-def test_mixture_takes_turns(frame):
+def test_mixture_takes_turns(prompt_format):
     spec = TuneSpec(task="seal_lines:400, seal_needle,seal_lines:500", length=450, samples=8, validation=3)
-    train, validation = samples_of(frame, spec)
+    train, validation = samples_of(prompt_format, spec)
     assert [(s.task, s.length) for s in train[:4]] == [("seal_lines", 400), ("seal_needle", 450), ("seal_lines", 500), ("seal_lines", 400)]
     assert len(train) == 8 and len(validation) == 9
     assert not {s.input for s in train} & {s.input for s in validation}
 
 
 @pytest.mark.parametrize("method", ["seal", "lora", "dora"])
-def test_half_precision_weights(frame, method):
+def test_half_precision_weights(prompt_format, method):
     """The frozen weights in bf16, what is learned in fp32."""
     model, spec = tiny_model("llama").bfloat16(), TuneSpec(**(SPEC | {"method": method, "lr": 0.1 if method == "seal" else 0.01}))
     with trainable(model, spec) as trained:
-        learned = learn(model, frame, spec, trained)
+        learned = learn(model, prompt_format, spec, trained)
         assert all(p.dtype == torch.float32 for p in trained.parameters())
     assert learned.kept.loss < learned.plain.loss and model.dtype == torch.bfloat16
 
@@ -226,24 +226,24 @@ def test_divergence_keeps_the_last_good_setting(tiny_folder, tmp_path, monkeypat
     assert torch.isfinite(scales).all() and (scales != 1).any()
 
 
-def test_losses_worse_than_a_guess_are_divergence(frame, monkeypatch):
+def test_losses_worse_than_a_guess_are_divergence(prompt_format, monkeypatch):
     """Nothing overflows: three losses above ln(vocabulary) end it."""
     calls = []
     monkeypatch.setattr(learning, "answer_loss", lambda *args: calls.append(args) or answer_loss(*args) + 9.0 * (len(calls) > 2))
     with trainable(model := tiny_model("llama"), spec := TuneSpec(**SPEC)) as trained:
-        learned = learn(model, frame, spec, trained)
+        learned = learn(model, prompt_format, spec, trained)
     assert (
         learned.diverged == ("tuning diverged at step 5 of 12 (three losses above 6.9 nats, a uniform guess's); lower --lr from 0.1")
         and learned.kept.step == 1
     )
 
 
-def test_divergence_at_once_leaves_nothing(frame):
+def test_divergence_at_once_leaves_nothing(prompt_format):
     model, spec = tiny_model("llama"), TuneSpec(**(SPEC | {"lr": None}))
     with torch.no_grad():
         model.lm_head.weight[5, 5] = torch.nan
     with trainable(model, spec) as trained, pytest.raises(SealError, match=r"tuning diverged at step 1 of 12 .* lower --lr from 0\.08"):
-        learn(model, frame, spec, trained)
+        learn(model, prompt_format, spec, trained)
 
 
 def test_samples_beyond_the_window(tiny_folder, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from seal_eval.baselines import method_of
 from seal_eval.models.loading import load_model
-from seal_eval.prompts.prompt import Frame
+from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.stats import mcnemar
 from seal_eval.tasks import get_task
 from seal_eval.tuning.config import TuneSpec
@@ -23,19 +23,19 @@ ON = "self_extend,group=8"
 @cache
 def witness(name):
     model, tokenizer = load_model(str(FOLDER / name), "float32")
-    return model, Frame(tokenizer)
+    return model, PromptFormat(tokenizer)
 
 
 @cache
 def right(length, method="", name="reader"):
     """Which of N samples it answers."""
-    model, frame = witness(name)
+    model, prompt_format = witness(name)
     with method_of(method).apply(model):
-        return verdicts(model, frame, length)
+        return verdicts(model, prompt_format, length)
 
 
-def verdicts(model, frame, length):
-    return [answered(model, frame, sample)[1] for sample in get_task("seal_lines").build(frame, length, N, 0)]
+def verdicts(model, prompt_format, length):
+    return [answered(model, prompt_format, sample)[1] for sample in get_task("seal_lines").build(prompt_format, length, N, 0)]
 
 
 def better(a, b):
@@ -70,9 +70,9 @@ def test_seal_on_top_recovers_more():
 
 def tuned():
     """Which of N samples the model with habits answers with ON and scales learned under it."""
-    model, frame = witness("habits")
+    model, prompt_format = witness("habits")
     spec = TuneSpec(length=BEYOND, kl=0.0, cost_limit=1e9, on=ON)  # prose says nothing to a model without words for it
     with method_of(ON).apply(model), trainable(model, spec) as trained:
-        learn(model, frame, spec, trained)
+        learn(model, prompt_format, spec, trained)
         with trained.on():
-            return verdicts(model, frame, BEYOND)
+            return verdicts(model, prompt_format, BEYOND)
