@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from seal_eval.core.errors import SealError, nearest
-from seal_eval.core.types import Method
+from seal_eval.core.plugins import Method, checked_method
+from seal_eval.core.settings import check_settings
 
 GROUP = "seal_eval.baselines"  # entry points of plugins: name = "package.module:Class"
 ONCE = ("rope", "attention", "weights")  # at most one method of a composition changes each of these
@@ -34,7 +35,7 @@ def get_method(name: str) -> type[Method]:
     Raises SealError for an unknown name, a plugin that hides another, and one that fails on import or is no method.
     """
     if ".py:" in name:
-        return _checked(name, _from_file(name))
+        return checked_method(name, _from_file(name))
     built_in, plugins = _built_in(), _plugins()
     if name in plugins:
         owners = [_owner(point) for point in plugins[name]]
@@ -43,7 +44,7 @@ def get_method(name: str) -> type[Method]:
                 f"method '{name}' is claimed by {', '.join((['seal-eval'] if name in built_in else []) + owners)}; rename the plugin's"
             )
         try:
-            return _checked(name, plugins[name][0].load())
+            return checked_method(name, plugins[name][0].load())
         except SealError:
             raise
         except Exception as error:
@@ -51,8 +52,10 @@ def get_method(name: str) -> type[Method]:
     if name not in built_in:
         raise SealError(f"method '{name}' not found in seal_eval.baselines{nearest(name, method_names())}")
     module = import_module(f"seal_eval.baselines.{name}")
-    (cls,) = (c for c in vars(module).values() if dataclasses.is_dataclass(c) and c.__module__ == module.__name__)
-    return cls  # type: ignore[return-value]
+    classes = [c for c in vars(module).values() if dataclasses.is_dataclass(c) and getattr(c, "__module__", "") == module.__name__]
+    if len(classes) != 1:
+        raise SealError(f"baselines/{name}.py must define one dataclass, the method; it defines {len(classes)}")
+    return checked_method(name, classes[0])  # type: ignore[arg-type]
 
 
 def method_settings(name: str) -> list[dataclasses.Field[Any]]:
@@ -61,7 +64,7 @@ def method_settings(name: str) -> list[dataclasses.Field[Any]]:
 
 
 @dataclass(frozen=True)
-class Composed:
+class Composed(Method):
     """Several methods one inside the other, the first outermost."""
 
     parts: tuple[tuple[str, Method], ...]
@@ -69,11 +72,16 @@ class Composed:
     summary: ClassVar[str] = "several methods together"
     citation: ClassVar[str] = ""
 
+    @property
+    def shares_prefix(self) -> bool:  # type: ignore[override]
+        """True when every part does."""
+        return all(part.shares_prefix for _, part in self.parts)
+
     def about(self) -> dict[str, Any]:
         """What its parts say of themselves, put together."""
         found: dict[str, Any] = {}
         for _, part in self.parts:
-            found |= getattr(part, "about", dict)()
+            found |= part.about()
         return found
 
     def window(self, trained: int) -> int:
@@ -92,7 +100,7 @@ class Composed:
 
 def extended(method: Method, trained: int) -> int:
     """Tokens that a model of a trained window can read with the method: what its `window(trained)` says, if it has one."""
-    return int(getattr(method, "window", lambda n: n)(trained))
+    return int(method.window(trained))
 
 
 def settings(method: Method) -> dict[str, Any]:
@@ -149,6 +157,7 @@ def _make(name: str, fields: list[dataclasses.Field[Any]], given: dict[str, Any]
         if f.name not in given and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
             raise SealError(f"method '{name}' needs {f.name}=…; settings: {', '.join(g.name for g in fields)}")
     method = get_method(name)(**given)
+    check_settings(f"method '{name}'", method)  # also for a plugin without the base class
     json.dumps(settings(method))  # the results keep them
     return method
 
@@ -160,7 +169,7 @@ def _check_composition(names: list[str]) -> None:
         raise SealError(f"method '{'+'.join(names)}' names one method twice")
     if "plain" in names:
         raise SealError(f"method '{'+'.join(names)}': plain is the unchanged model, there is nothing to compose; leave it out")
-    kinds = [getattr(get_method(name), "changes", "") for name in names]
+    kinds = [get_method(name).changes for name in names]
     if "weights" in kinds and "scales" in kinds[: kinds.index("weights")]:
         inner, outer = names[kinds.index("scales")], names[kinds.index("weights")]
         raise SealError(f"method '{'+'.join(names)}': {inner} scales what {outer}'s projections are given; write {outer}+{inner}")
@@ -200,9 +209,3 @@ def _from_file(name: str) -> Any:
         classes = [n for n, c in vars(module).items() if dataclasses.is_dataclass(c)]
         raise SealError(f"method '{name}': {path} has no {cls}{nearest(cls, classes)}")
     return getattr(module, cls)
-
-
-def _checked(name: str, cls: Any) -> type[Method]:
-    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls) and hasattr(cls, "apply")):
-        raise SealError(f"method '{name}': {cls!r} is no dataclass with apply(model)")
-    return cls  # type: ignore[return-value]

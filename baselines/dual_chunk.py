@@ -5,32 +5,34 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from seal_eval.core.errors import SealError, whole_number
+from seal_eval.core.errors import SealError
+from seal_eval.core.plugins import Method
+from seal_eval.core.settings import Index
 from seal_eval.models.attention import Region, attention_by_region
 from seal_eval.models.rope import trained_window
 
 
 @dataclass(frozen=True)
-class DualChunk:
-    """Text in chunks of s = C - local tokens; keys are at j mod s. A query is at i mod s for its own chunk, at min(i mod s + s, C) for
-    the one before, at C for earlier ones (section 3; as its code has it; the paper writes C - 1 for the last).
+class DualChunk(Method):
+    """The text is cut into chunks of s = C - local tokens; keys are at position j mod s.
 
-    Distances never exceed C, so any length can be read: pass max_length.
+    A query is at i mod s for keys of its own chunk, at min(i mod s + s, C) for the chunk before, and at C for earlier ones (section 3 and
+    the authors' code; the paper writes C - 1 for the last). Distances never exceed C, so texts of any length can be read: set max_length.
 
-    chunk: C, 0 for three quarters of the trained window; local: 0 for an eighth of it (the authors' choice for Llama-2).
+    chunk: C in tokens; 0 for three quarters of the trained window. local: in tokens; 0 for an eighth of the trained window (the authors'
+    choice for Llama-2), or a sixth of `chunk` when that is set.
     """
 
-    summary: ClassVar[str] = "dual chunk attention: positions within, between and beyond chunks"
+    summary: ClassVar[str] = "dual chunk attention: counts positions within chunks, so that distances stay bounded"
     citation: ClassVar[str] = "An et al. 2024, Dual Chunk Attention (ICML 2024), arXiv 2402.17463"
     changes: ClassVar[str] = "attention"
     shares_prefix: ClassVar[bool] = True
 
-    chunk: int = 0
-    local: int = 0
+    chunk: Index = 0
+    local: Index = 0
 
     def __post_init__(self) -> None:
-        for setting in ("chunk", "local"):
-            whole_number("method 'dual_chunk'", setting, getattr(self, setting), 0)
+        super().__post_init__()
         if self.chunk and self.local >= self.chunk:
             raise SealError(f"method 'dual_chunk': local, {self.local}, must be below chunk, {self.chunk}")
 
@@ -39,6 +41,8 @@ class DualChunk:
         trained = trained_window(model, 0)
         c = self.chunk or trained * 3 // 4
         s = c - (self.local or (c // 6 if self.chunk else trained // 8))
+        if s < 1:
+            raise SealError(f"method 'dual_chunk': local, {self.local}, must be below chunk, {c} (three quarters of the trained window)")
 
         def at_key(j: Any) -> Any:
             return j % s - j

@@ -5,25 +5,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from seal_eval.models.rope import check_factor, rotary_replaced
+from seal_eval.core.plugins import Method
+from seal_eval.core.settings import Factor
+from seal_eval.models.rope import rotary_replaced
 
 
 @dataclass(frozen=True)
-class Linear:
-    """Position m becomes m / factor (equation 4). The paper fine-tunes afterwards; here nothing is trained."""
+class Linear(Method):
+    """Position m becomes m / factor (equation 4). The paper fine-tunes the model afterwards; here nothing is trained."""
 
-    summary: ClassVar[str] = "position interpolation: positions divided by a factor"
+    summary: ClassVar[str] = "position interpolation: divides every position by a factor"
     citation: ClassVar[str] = "Chen et al. 2023, Position Interpolation, arXiv 2306.15595"
     changes: ClassVar[str] = "rope"
     shares_prefix: ClassVar[bool] = True
 
-    factor: float = 2.0
-
-    def __post_init__(self) -> None:
-        check_factor("linear", self.factor, 0)
+    factor: Factor = 2.0
 
     def window(self, trained: int) -> int:
-        """Tokens that can be read."""
+        """Return the window in tokens with this method, for a model with the window `trained`."""
         return int(trained * self.factor)
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""LoRA: low-rank updates of the attention's projections, what SEAL is compared with.
+"""LoRA: low-rank updates of the attention projections, the method that SEAL is compared with.
 
 Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", arXiv 2106.09685; SEAL's paper takes rank 4 on q, k, v and o.
 """
@@ -11,7 +11,10 @@ from seal_eval.models.lora import TunedLowRank
 
 @dataclass(frozen=True)
 class Lora(TunedLowRank):
-    """W + (α / r) B A with r = 4.  adapter: folder written by `seal-eval tune --method lora`, or any LoRA folder of peft's."""
+    """W + (α / r) B A with rank r.
 
-    summary: ClassVar[str] = "low-rank updates of the attention's projections"
+    adapter: folder written by `seal-eval tune --method lora` (r = 4 unless --rank says otherwise), or any LoRA folder of peft.
+    """
+
+    summary: ClassVar[str] = "adds learned low-rank updates to the attention projections"
     citation: ClassVar[str] = "Hu et al. 2021, LoRA (arXiv 2106.09685)"

@@ -5,26 +5,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from seal_eval.core.plugins import Method
+from seal_eval.core.settings import Factor
 from seal_eval.models.modules import text_config
-from seal_eval.models.rope import Parameters, check_factor, rotary_dim, rotary_replaced
+from seal_eval.models.rope import Parameters, rotary_dim, rotary_replaced
 
 
 @dataclass(frozen=True)
-class Ntk:
-    """The base of the rotary frequencies becomes base * factor^(d / (d - 2)), d the rotated channels of a head."""
+class Ntk(Method):
+    """The base of the rotary frequencies becomes base * factor^(d / (d - 2)), where d is the number of rotated channels of a head."""
 
-    summary: ClassVar[str] = "NTK-aware rotary base, fixed"
+    summary: ClassVar[str] = "NTK-aware scaling with one larger rotary base for all texts"
     citation: ClassVar[str] = "bloc97 2023, NTK-aware scaled RoPE; Peng et al. 2023, YaRN, section 3.1"
     changes: ClassVar[str] = "rope"
     shares_prefix: ClassVar[bool] = True
 
-    factor: float = 2.0
-
-    def __post_init__(self) -> None:
-        check_factor("ntk", self.factor, 0)
+    factor: Factor = 2.0
 
     def window(self, trained: int) -> int:
-        """Tokens that can be read."""
+        """Return the window in tokens with this method, for a model with the window `trained`."""
         return int(trained * self.factor)
 
     @contextmanager

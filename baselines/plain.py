@@ -1,14 +1,16 @@
-"""The model as it is."""
+"""The unchanged model."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from seal_eval.core.plugins import Method
+
 
 @dataclass(frozen=True)
-class Plain:
-    """Nothing changed: what every other method is compared with."""
+class Plain(Method):
+    """Changes nothing: the baseline that every other method is compared with."""
 
     summary: ClassVar[str] = "the unchanged model"
     citation: ClassVar[str] = ""

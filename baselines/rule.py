@@ -1,6 +1,6 @@
-"""Rule-based head scaling: the trial that SEAL starts from.
+"""Rule-based head scaling: the first experiment of the SEAL paper, before scales are learned.
 
-Lee et al. 2025, SEAL, section 3: heads whose removal hurts times 1.1, heads whose removal helps times 0.9.
+Lee et al. 2025, SEAL, section 3: heads whose removal hurts retrieval are multiplied by 1.1, heads whose removal helps it by 0.9.
 """
 
 from collections.abc import Iterator
@@ -9,30 +9,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from seal_eval.core.errors import SealError, whole_number
+from seal_eval.core.errors import SealError
 from seal_eval.core.files import MAP, read_json
+from seal_eval.core.plugins import Method
+from seal_eval.core.settings import Index, NonNegative
 
 
 @dataclass(frozen=True)
-class Rule:
-    """heads: folder written by `seal-eval heads`; top: so many of the most helpful and of the most hurtful heads (0: all)."""
+class Rule(Method):
+    """The outputs of heads that help are multiplied by `up`, those of heads that hurt by `down`.
 
-    summary: ClassVar[str] = "helping heads times 1.1, hurting heads times 0.9"
+    heads: folder written by `seal-eval heads`; the exact effects in it count, or the predicted ones if it has no exact ones. top: scale
+    only the `top` most helpful and the `top` most harmful heads; 0 for all.
+    """
+
+    summary: ClassVar[str] = "scales helpful heads up and harmful heads down"
     citation: ClassVar[str] = "Lee et al. 2025, SEAL (ACL 2025), section 3"
     changes: ClassVar[str] = "scales"
     shares_prefix: ClassVar[bool] = True
 
     heads: str
-    up: float = 1.1
-    down: float = 0.9
-    top: int = 0
-
-    def __post_init__(self) -> None:
-        for setting in ("up", "down"):
-            value = getattr(self, setting)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-                raise SealError(f"method 'rule': {setting} is {value!r}, must be a number of at least 0")
-        whole_number("method 'rule'", "top", self.top, 0)
+    up: NonNegative = 1.1
+    down: NonNegative = 0.9
+    top: Index = 0
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
@@ -42,13 +41,14 @@ class Rule:
         from seal_eval.models.adapters import scaled
         from seal_eval.models.modules import head_projections, in_features, n_heads
 
-        found = read_map(self.heads)
+        head_map = read_map(self.heads)
         with reading(Path(self.heads) / MAP):
-            effect = torch.tensor(found.get("pruned") or found["gradient"])  # [n_layers, n_heads], positive: the head helps
+            effect = torch.tensor(head_map.get("pruned") or head_map["gradient"])  # [n_layers, n_heads], positive: the head helps
         projections, heads = head_projections(model), n_heads(model)
         if effect.shape != (len(projections), heads):
             raise SealError(
-                f"map {self.heads} is for another model: {tuple(effect.shape)} heads, the model has {(len(projections), heads)}"
+                f"map {self.heads} is for another model: it has {tuple(effect.shape)} layers and heads,"
+                f" the model {(len(projections), heads)}"
             )
         order = effect.flatten().argsort()
         n = self.top or effect.numel()
@@ -63,11 +63,11 @@ class Rule:
 
 
 def read_map(folder: str) -> dict[str, Any]:
-    """heads.json of a folder that `seal-eval heads` wrote."""
+    """Return what heads.json holds, in a folder that `seal-eval heads` wrote. Raises SealError when it is missing or damaged."""
     file = Path(folder) / MAP
     if not file.is_file():
         raise SealError(f"{folder} has no {MAP}; write one with seal-eval heads --out {folder}")
-    found = read_json(file)
-    if not isinstance(found, dict) or not isinstance(found.get("gradient"), list):
+    head_map = read_json(file)
+    if not isinstance(head_map, dict) or not isinstance(head_map.get("gradient"), list):
         raise SealError(f"{file}: no 'gradient' in it; is it a map of heads?")
-    return found
+    return head_map

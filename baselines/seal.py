@@ -15,10 +15,10 @@ from seal_eval.models.adapters import Tuned
 class Seal(Tuned):
     """Multiply each channel of the head outputs by a learned scale just before the output projection (section 4).
 
-    adapter: folder written by `seal-eval tune` (a PEFT IA3 adapter); per-head scales are stored repeated over head_dim.
+    adapter: folder written by `seal-eval tune` (a PEFT IA3 adapter). Per-head scales are stored repeated over head_dim.
     """
 
-    summary: ClassVar[str] = "learned scales on attention head outputs"
+    summary: ClassVar[str] = "multiplies attention head outputs by learned scales"
     citation: ClassVar[str] = "Lee et al. 2025, SEAL (ACL 2025)"
     changes: ClassVar[str] = "scales"
 

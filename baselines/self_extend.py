@@ -5,38 +5,39 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from seal_eval.core.errors import SealError, whole_number
+from seal_eval.core.errors import SealError
+from seal_eval.core.plugins import Method
+from seal_eval.core.settings import Count, Index
 from seal_eval.models.attention import Region, attention_by_region
 from seal_eval.models.rope import trained_window
 
 
 @dataclass(frozen=True)
-class SelfExtend:
-    """Neighbours within `neighbours` tokens are scored at their distance, those beyond at the distance of their groups (section 3.2).
+class SelfExtend(Method):
+    """Tokens less than `neighbours` apart are scored at their own distance, others at the distance of their groups (section 3.2).
 
-    Far distance: floor(i / G) - floor(j / G) + w - floor(w / G). The paper used G from 2 to 64 and w from 512 to 1,536 on Llama-2,
-    with (1/2 to 2/3) L > w + (N - w) / G for a trained window L and texts of N tokens. w must be a multiple of G; texts of at most w
-    tokens are read as ever.
+    Group distance: floor(i / G) - floor(j / G) + w - floor(w / G), with G = group and w = neighbours. The paper used G from 2 to 64 and w
+    from 512 to 1,536 on Llama-2, with (1/2 to 2/3) L > w + (N - w) / G for a trained window L and texts of N tokens. Texts of at most w
+    tokens are read without a change.
 
-    neighbours: w, 0 for a quarter of the trained window (the middle of the paper's range).
+    neighbours: w in tokens, a multiple of G; 0 for a quarter of the trained window (the middle of the paper's range).
     """
 
-    summary: ClassVar[str] = "exact distances nearby, grouped ones far away; nothing trained"
+    summary: ClassVar[str] = "keeps short distances exact and groups long ones, without training"
     citation: ClassVar[str] = "Jin et al. 2024, Self-Extend (ICML 2024), arXiv 2401.01325"
     changes: ClassVar[str] = "attention"
     shares_prefix: ClassVar[bool] = True
 
-    group: int = 4
-    neighbours: int = 0
+    group: Count = 4
+    neighbours: Index = 0
 
     def __post_init__(self) -> None:
-        for setting, least in (("group", 1), ("neighbours", 0)):
-            whole_number("method 'self_extend'", setting, getattr(self, setting), least)
+        super().__post_init__()
         if self.neighbours % self.group:
             raise SealError(f"method 'self_extend': neighbours, {self.neighbours}, is no multiple of group, {self.group}")
 
     def window(self, trained: int) -> int:
-        """Tokens that can be read: (L - w) G + w."""
+        """Return the window in tokens with this method, (L - w) G + w, for a model with the window L = `trained`."""
         w = self._neighbours(trained)
         return (trained - w) * self.group + w
 
@@ -52,6 +53,7 @@ class SelfExtend:
             yield model
 
     def _neighbours(self, trained: int) -> int:
+        """Return w in tokens. Raises SealError unless it lies between 0 and the trained window."""
         w = self.neighbours or trained // 4 // self.group * self.group
         if not 0 < w < trained:
             raise SealError(

@@ -5,32 +5,30 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from seal_eval.core.errors import SealError, whole_number
+from seal_eval.core.errors import SealError
+from seal_eval.core.plugins import Method
+from seal_eval.core.settings import Index
 from seal_eval.models.attention import Region, attention_by_region
 from seal_eval.models.rope import trained_window
 
 
 @dataclass(frozen=True)
-class Streaming:
-    """Each token attends to the first `sinks` tokens and to the last `recent`, at their places in such a cache (section 3.2).
+class Streaming(Method):
+    """Each token attends to the first `sinks` and the last `recent` tokens, at their positions in a cache of those alone (section 3.2).
 
-    What lies between is not seen: the method keeps a model fluent without end, it does not retrieve. The paper uses 4 sinks. Any length
-    can be read: pass max_length.
+    Tokens in between are not seen: the method keeps a model fluent at any length, but cannot retrieve from them. The paper uses 4 sinks.
+    Texts of any length can be read: set max_length.
 
-    recent: 0 for a quarter of the trained window, less the sinks (the paper's 4 + 1,020 for 4,096).
+    recent: 0 for a quarter of the trained window minus the sinks (the paper's 4 + 1,020 for 4,096).
     """
 
-    summary: ClassVar[str] = "attention sinks and a window of recent tokens"
+    summary: ClassVar[str] = "attends only to the first few and the most recent tokens"
     citation: ClassVar[str] = "Xiao et al. 2024, StreamingLLM (ICLR 2024), arXiv 2309.17453"
     changes: ClassVar[str] = "attention"
     shares_prefix: ClassVar[bool] = True
 
-    sinks: int = 4
-    recent: int = 0
-
-    def __post_init__(self) -> None:
-        for setting, least in (("sinks", 0), ("recent", 0)):
-            whole_number("method 'streaming'", setting, getattr(self, setting), least)
+    sinks: Index = 4
+    recent: Index = 0
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:

@@ -1,9 +1,9 @@
-"""Replies of our engine against `lm_eval --model hf` at batch size 1, on thousands of samples of a small random model.
+"""Count how many replies of our engine equal those of `lm_eval --model hf` at batch size 1, on a small random model.
 
-    python benchmarks/agreement.py 2000 > docs/agreement.txt      (about ten minutes on two cores)
+    python benchmarks/agreement.py 500 > docs/agreement.txt      (500 samples per row)
 
-A random model has no favourite answer, so its logits lie close together: more ties than any trained one. Every reply has 32 tokens
-unless it ends before. Where two replies differ, the gap of the two likeliest tokens at the first difference is printed.
+A random model has no preferred answer. Its logits lie close together, so near-ties are more frequent than with a trained model. A reply
+has at most 32 tokens. Where two replies differ, the gap between the two largest logits at the first difference is printed.
 """
 
 import sys
@@ -26,7 +26,7 @@ TASKS = (("seal_lines", {"questions_per_record": 10}), ("seal_needle", {}))
 
 
 def requests(task: str, model: str, n: int, **more: Any) -> list[Any]:
-    """lm-eval's requests of `n` samples of LENGTH tokens."""
+    """Return lm-eval's requests for `n` samples of LENGTH tokens; `more` is task metadata."""
     docs = documents(task, pretrained=model, lengths=[LENGTH], num_samples=n, **more)["test"]
     options = {"until": ["\n\n"], "do_sample": False, "max_gen_toks": 32}
     return [
@@ -38,7 +38,7 @@ def requests(task: str, model: str, n: int, **more: Any) -> list[Any]:
 
 
 def gap(engine: Any, prompt: str, a: str, b: str) -> float:
-    """Difference of the two largest logits where two replies part."""
+    """Return the difference of the two largest logits at the first token where replies `a` and `b` differ."""
     first, second = (engine.tok_encode(prompt + reply) for reply in (a, b))
     same = next((i for i, (x, y) in enumerate(zip(first, second, strict=False)) if x != y), min(len(first), len(second)))
     with torch.no_grad():
@@ -54,15 +54,15 @@ def main(n: int) -> None:
         for dtype in ("float32", "bfloat16"):
             stock = HFLM(pretrained=model, device="cpu", dtype=dtype, batch_size=1)
             for task, more in TASKS:
-                asked = requests(task, model, n, **more)
-                wanted = stock.generate_until(asked, disable_tqdm=True)
+                instances = requests(task, model, n, **more)
+                expected = stock.generate_until(instances, disable_tqdm=True)
                 for size in (1, 8):
                     engine = SealLM(pretrained=model, device="cpu", dtype=dtype, batch_size=size)
-                    found = engine.generate_until(requests(task, model, n, **more), disable_tqdm=True)
-                    parted = [i for i in range(n) if wanted[i] != found[i]]
-                    gaps = sorted(gap(stock, asked[i].args[0], wanted[i], found[i]) for i in parted)
-                    said = f"median {gaps[len(gaps) // 2]:.1e}, largest {gaps[-1]:.1e}" if gaps else ""
-                    print(f"{dtype:10}{task:14}{size:>6}{n:>9}{n - len(parted):>7}   {said}", flush=True)
+                    replies = engine.generate_until(requests(task, model, n, **more), disable_tqdm=True)
+                    differing = [i for i in range(n) if expected[i] != replies[i]]
+                    gaps = sorted(gap(stock, instances[i].args[0], expected[i], replies[i]) for i in differing)
+                    summary = f"median {gaps[len(gaps) // 2]:.1e}, largest {gaps[-1]:.1e}" if gaps else ""
+                    print(f"{dtype:10}{task:14}{size:>6}{n:>9}{n - len(differing):>7}   {summary}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Building every task with three tokenizers from 1K to 128K, and lm-eval's RULER tasks beside ours.
+"""Time the building of every task with three tokenizers from 1K to 128K tokens, and of lm-eval's RULER tasks and ours.
 
-python benchmarks/building.py > docs/building.txt   (a quiet machine; about five minutes on two cores)
+python benchmarks/building.py > docs/building.txt   (an otherwise idle machine; about five minutes on two cores)
 """
 
 import contextlib
@@ -26,7 +26,10 @@ N = 20
 
 
 def table(name: str, prompt_format: PromptFormat) -> None:
-    """Seconds, worst deviation from the nominal length (every prompt counted whole), distinct samples, smallest buildable length."""
+    """Print, for each task and size: seconds, how far prompts lie below the nominal length, and distinct samples.
+
+    Every prompt's token count is checked against the whole prompt. A size that cannot be built prints the error, with the smallest one.
+    """
     print(
         f"\n{name}: vocabulary {len(prompt_format.tokenizer):,}, counts add up: {prompt_format.apart(' ')} (words), "
         f"{prompt_format.apart('')} (lines); n = {N}"
@@ -45,12 +48,12 @@ def table(name: str, prompt_format: PromptFormat) -> None:
             wrong = [s for s in samples if prompt_format.count(s.input, s.prefix) != s.n_tokens]
             assert not wrong, f"{len(wrong)} counts are wrong"
             below = [1 - (s.n_tokens + s.answer_tokens) / size for s in samples]
-            said = f"{min(below):.2%} to {max(below):.2%}" if task.unit == "tokens" else task.unit
-            print(f"{task.name:24}{size:>8,}{seconds:>9.2f}{said:>24}{len({s.input for s in samples}):>10}", flush=True)
+            deviation = f"{min(below):.2%} to {max(below):.2%}" if task.unit == "tokens" else task.unit
+            print(f"{task.name:24}{size:>8,}{seconds:>9.2f}{deviation:>24}{len({s.input for s in samples}):>10}", flush=True)
 
 
 def beside_ruler(prompt_format: PromptFormat) -> None:
-    """500 documents at 4,096 tokens: lm-eval's builders and ours, in one run."""
+    """Compare lm-eval's builders with ours on 500 documents at 4,096 tokens, then time ours alone at 131,072 tokens."""
     from lm_eval.tasks.ruler import cwe_utils, niah_utils, vt_utils
 
     theirs = {
@@ -90,10 +93,10 @@ def beside_ruler(prompt_format: PromptFormat) -> None:
 
 
 if __name__ == "__main__":
-    own = PromptFormat(load_tokenizer(resolve(MODEL)))
-    with tempfile.TemporaryDirectory() as cache:  # nothing is there from before
+    smollm2 = PromptFormat(load_tokenizer(resolve(MODEL)))
+    with tempfile.TemporaryDirectory() as cache:  # an empty cache, so that every sample is built
         os.environ["SEAL_EVAL_CACHE"] = cache
-        beside_ruler(own)
-        table("SmolLM2-135M-Instruct", own)
+        beside_ruler(smollm2)
+        table("SmolLM2-135M-Instruct", smollm2)
         table("SentencePiece-like unigram with BOS", PromptFormat(made("unigram-bos")))
         table("one token a byte", PromptFormat(made("bytes")))

@@ -1,11 +1,11 @@
-"""The paper's claims against the published runs: every number of docs/claims.md.
+"""Compare the paper's claims with the published runs: computes every table of docs/claims.md.
 
     python benchmarks/claims.py leaderboard/results docs/claims.md      (writes the tables into the page)
 
-Differences are paired, with the interval and the p-value that `seal-eval compare` gives for the same two methods, not adjusted for
-the number of rows. A claim that something is better holds when the interval lies above 0 and p is below .05. A claim that it is as good
-says how much worse it may be. Either is contradicted when the interval lies below 0 and p is below .05. Where neither method has a right
-answer, there is nothing to see.
+Differences are paired. Interval and p-value are those of `seal-eval compare` for the same two methods and samples, not adjusted for the
+number of rows. A claim of "better" holds when the interval lies above 0 and p < .05. For a claim of "as good", the verdict says how much
+worse the method may be. Both are contradicted when the interval lies below 0 and p < .05. Nothing is decided where neither method has a
+right answer.
 """
 
 import sys
@@ -32,19 +32,21 @@ TUNED = ("seal_lines", "seal_needle_multikey")
 
 @dataclass(frozen=True)
 class Claim:
-    """The rows that look at one of the page's claims, and the folder of runs they are computed from."""
+    """One claim of the page: the comparisons that test it, and the suite whose runs they use."""
 
     key: str
-    rows: Sequence[tuple[str, str, str, Callable[[Record], bool]]]  # what, method, against, which samples
-    as_good: bool = False  # not that it is better
+    rows: Sequence[tuple[str, str, str, Callable[[Record], bool]]]  # label, method, baseline, which samples
+    as_good: bool = False  # the claim is "as good", not "better"
     suite: str = "smollm2-within"
 
 
 def tuned(record: Record) -> bool:
+    """Return whether the record's task is one that the adapters were tuned on."""
     return record.task in TUNED
 
 
 def at(task: str, *lengths: int) -> Callable[[Record], bool]:
+    """Return a filter for records of a task, at the given lengths only if there are any."""
     return lambda record: record.task == task and (not lengths or record.length in lengths)
 
 
@@ -96,7 +98,7 @@ CLAIMS = (
 
 
 def compared(runs: list[Run], method: str, against: str, keep: Callable[[Record], bool]) -> PairedScores | None:
-    """The two methods over the kept samples, None when there are none."""
+    """Return the paired scores of the two methods on the kept samples; None when one of them has none."""
     chosen = [replace(run, records=tuple(r for r in run.records if keep(r))) for run in runs if run.method in (method, against)]
     chosen = [run for run in chosen if run.records]
     if {run.method for run in chosen} != {method, against}:
@@ -106,54 +108,54 @@ def compared(runs: list[Run], method: str, against: str, keep: Callable[[Record]
 
 
 def row(paired: PairedScores) -> Row:
-    """The paired difference over all cells."""
-    return next(found for found in method_rows(paired) if found.scope == "primary" and found.difference)
+    """Return the result row that holds the paired difference over all cells."""
+    return next(result for result in method_rows(paired) if result.scope == "primary" and result.difference)
 
 
 def could_show(paired: PairedScores) -> float | None:
-    """The smallest difference that these pairs show with 80 % power, None when none can.
+    """Return the smallest difference that these pairs detect with 80 % power; None when they cannot detect any.
 
-    Samples on a text that holds m of them, m averaged over samples, count as 1 / (1 + (m − 1) ρ) independent ones (Kish 1965, section
-    5.4); ρ and the share of samples on which the two differ are those seen.
+    A sample in a cluster of m counts as 1 / (1 + (m − 1) ρ) independent ones, with m averaged over samples (Kish 1965, section 5.4). ρ and
+    the share of discordant pairs are the observed ones.
     """
-    (seen,) = from_pilot(paired, None)
+    (observed,) = from_pilot(paired, None)
     sizes = np.bincount(paired.cluster)
-    worth = len(paired.cluster) / (1 + ((sizes**2).sum() / sizes.sum() - 1) * seen.correlation)
-    return minimum_detectable(int(worth), seen.discordance)
+    effective = len(paired.cluster) / (1 + ((sizes**2).sum() / sizes.sum() - 1) * observed.correlation)
+    return minimum_detectable(int(effective), observed.discordance)
 
 
-def verdict(found: Row, difference: Estimate, as_good: bool) -> str:
-    """Of a claim that the difference is above 0, or not below."""
-    if found.accuracy.value == difference.value == 0:
+def verdict(result: Row, difference: Estimate, as_good: bool) -> str:
+    """Return the verdict on a claim that the difference is above 0, or with `as_good` that it is not below 0."""
+    if result.accuracy.value == difference.value == 0:
         return "neither answers"
-    told = difference.p_value is not None and difference.p_value < 0.05
-    if told and difference.high < 0:
+    significant = difference.p_value is not None and difference.p_value < 0.05
+    if significant and difference.high < 0:
         return "contradicted"
-    if told and difference.low > 0:
+    if significant and difference.low > 0:
         return "better" if as_good else "holds"
     return f"at most {max(0.0, -100 * difference.low):.1f} worse" if as_good else "not shown"
 
 
 def table(runs: list[Run], claim: Claim) -> str:
-    """The claim's rows in Markdown."""
+    """Return the claim's comparisons as a Markdown table."""
     lines = ["| | samples (texts) | right, % | difference, points | p | could show | verdict |", "|---|---|---|---|---|---|---|"]
-    for what, method, against, keep in claim.rows:
+    for label, method, against, keep in claim.rows:
         paired = compared(runs, method, against, keep)
-        if paired is None or (difference := (found := row(paired)).difference) is None:
-            lines.append(f"| {what} | | | not run yet | | | |")
+        if paired is None or (difference := (result := row(paired)).difference) is None:
+            lines.append(f"| {label} | | | not run yet | | | |")
             continue
-        right = f"{100 * (found.accuracy.value - difference.value):.1f} → {100 * found.accuracy.value:.1f}"
+        right = f"{100 * (result.accuracy.value - difference.value):.1f} → {100 * result.accuracy.value:.1f}"
         least = could_show(paired)
         cells = [
-            what, f"{difference.n} ({found.n_clusters})", right, percent(difference, sign=True), p_text(difference.p_value),
-            "–" if least is None else f"{100 * least:.1f}", verdict(found, difference, claim.as_good),
+            label, f"{difference.n} ({result.n_clusters})", right, percent(difference, sign=True), p_text(difference.p_value),
+            "–" if least is None else f"{100 * least:.1f}", verdict(result, difference, claim.as_good),
         ]  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def costs(runs: list[Run], methods: Sequence[str]) -> str:
-    """What each tuning cost and learned, from the adapters' cards."""
+    """Return a Markdown table of what each tuning run cost and reached, from the adapters' cards."""
     lines = [
         "| method | trained | tuning, s | peak, GB | perplexity of prose | short questions right | validation loss |",
         "|---|---|---|---|---|---|---|",
@@ -169,22 +171,22 @@ def costs(runs: list[Run], methods: Sequence[str]) -> str:
 
 
 def tables(folder: Path) -> dict[str, str]:
-    """Name of a place in the page → what belongs there."""
+    """Return {name of a place in the page: the table that belongs there}; `folder` holds one folder of runs per suite."""
     suites = {name: load_runs(folder / name) for name in sorted({claim.suite for claim in CLAIMS})}
-    made = {claim.key: table(suites[claim.suite], claim) for claim in CLAIMS}
-    made["costs"] = costs(suites["smollm2-within"], (C, H, LORA, DORA))
-    made["reasons-costs"] = costs(suites["smollm2-tuning"], (C600, LORA600, C2048, LORA2048))
-    return made
+    by_place = {claim.key: table(suites[claim.suite], claim) for claim in CLAIMS}
+    by_place["costs"] = costs(suites["smollm2-within"], (C, H, LORA, DORA))
+    by_place["reasons-costs"] = costs(suites["smollm2-tuning"], (C600, LORA600, C2048, LORA2048))
+    return by_place
 
 
-def filled(page: str, made: dict[str, str]) -> str:
-    """The page with each table between `<!-- computed: NAME -->` and `<!-- end -->`."""
-    for key, text in made.items():
+def filled(page: str, by_place: dict[str, str]) -> str:
+    """Return the page with each table put between `<!-- computed: NAME -->` and `<!-- end -->`."""
+    for key, text in by_place.items():
         before, rest = page.split(f"<!-- computed: {key} -->")
         page = f"{before}<!-- computed: {key} -->\n{text}\n<!-- end -->{rest.split('<!-- end -->', 1)[1]}"
     return page
 
 
 if __name__ == "__main__":
-    place = Path(sys.argv[2])
-    place.write_text(filled(place.read_text(encoding="utf-8"), tables(Path(sys.argv[1]))), encoding="utf-8")
+    page_file = Path(sys.argv[2])
+    page_file.write_text(filled(page_file.read_text(encoding="utf-8"), tables(Path(sys.argv[1]))), encoding="utf-8")

@@ -1,19 +1,19 @@
-"""What a suite of a 70B model at up to 128K takes on eight nodes: arithmetic, printed with every assumption.
+"""Estimate the time that a suite of a 70B model at up to 128K tokens takes on eight nodes. Nothing is measured; all assumptions are below.
 
     python benchmarks/cluster_plan.py > docs/cluster-plan.txt
 
-Reading: 2 operations per parameter and token, 2 per layer, width of the heads and pair of tokens (causal). Nothing here is measured.
+Prefill: 2 operations per parameter and token, plus 2 per layer, head channel and pair of tokens (causal attention).
 """
 
 from dataclasses import dataclass
 
 LENGTHS = (16384, 32768, 65536, 131072)
-QUESTIONS, RECORDS, WRITTEN = 500, 50, 20  # per cell of lines; tokens of a reply
+QUESTIONS, RECORDS, WRITTEN = 500, 50, 20  # questions of a cell, records that they share (lines only), tokens of a reply
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Llama-3.1-70B's configuration."""
+    """Size of Llama-3.1-70B."""
 
     parameters: float = 70.6e9
     layers: int = 80
@@ -22,15 +22,15 @@ class Shape:
     head_dim: int = 128
 
     def weights(self) -> float:
-        """Bytes in bf16."""
+        """Return the bytes of the weights in bf16."""
         return 2 * self.parameters
 
     def cache(self, n: int) -> float:
-        """Bytes of a sequence's keys and values in bf16."""
+        """Return the bytes of the keys and values of `n` tokens in bf16."""
         return 2.0 * 2 * self.layers * self.kv_heads * self.head_dim * n
 
     def reading(self, n: int) -> float:
-        """Operations of a prompt."""
+        """Return the floating-point operations of prefilling `n` tokens."""
         return 2 * self.parameters * n + 2.0 * self.layers * self.heads * self.head_dim * n * n
 
 
@@ -43,13 +43,13 @@ class Node:
     flops: float = 989e12
     bandwidth: float = 3.35e12
     used: float = 0.9  # share of memory that vLLM takes
-    reached: float = 0.45  # share of peak while reading, assumed
-    reached_memory: float = 0.6  # share of bandwidth while writing, assumed
-    other: float = 4e9  # activations and graphs per GPU, assumed
+    reached: float = 0.45  # share of the peak FLOP/s in prefill, assumed
+    reached_memory: float = 0.6  # share of the memory bandwidth in decode, assumed
+    other: float = 4e9  # bytes of activations and CUDA graphs per GPU, assumed
 
 
 def main() -> None:
-    """Print the tables."""
+    """Print the table and the total."""
     shape, node, nodes = Shape(), Node(), 8
     free = node.gpus * (node.used * node.memory - node.other) - shape.weights()
     print(

@@ -1,12 +1,12 @@
-"""What reading costs: dtypes, folded SEAL, Self-Extend, and growth with length against the machine's own peak.
+"""Measure the cost of prefill: dtypes, folded SEAL, Self-Extend, and growth with length, compared with the machine's measured peak.
 
     python benchmarks/engine_costs.py > docs/engine-costs.txt             (about ten minutes on two cores)
     python benchmarks/engine_costs.py --shape 7b --lengths 4096 8192 16384 32768 65536      (on a GPU; weights are random)
 
-Every ratio is of times taken in turn in one process, the best of two after one that is not counted. A prompt is random tokens; eight tokens
-are written after it.
-Operations: 2 per parameter outside of the embedding and token, 2 per layer, width of the heads and pair of tokens (causal).
-The peak is that of a large matrix product in the same dtype, measured here.
+The cases take turns in one process. Each time is the best of two after one that is not counted (one instead of two above 16,384 tokens).
+A prompt is random tokens, and eight tokens are generated after it.
+Operations: 2 per parameter and token, without the embedding, plus 2 per layer, head channel and pair of tokens (causal attention).
+The peak is that of a large matrix product in the same dtype.
 """
 
 import argparse
@@ -23,49 +23,49 @@ from seal_eval.models.loading import forget_peak, load_model, peak_memory
 from seal_eval.models.modules import head_projections, in_features
 
 MODEL = "smollm2-135m-instruct"
-SHAPES = {  # hidden, inner, layers, heads
+SHAPES = {
     "7b": {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32, "vocab_size": 32000},
 }
 SELF_EXTEND = "self_extend,group=4,neighbours=512"
-WRITTEN = 8  # tokens
+WRITTEN = 8  # tokens generated after a prompt
 
 
 def prepared(shape: str, dtype: torch.dtype) -> Any:
-    """The model, or a randomly initialised one of a shape, on the GPU when there is one."""
+    """Return the embedded model in `dtype`, or a randomly initialised Llama of a shape; on the GPU when there is one."""
     if not shape:
         return load_model(MODEL)[0].to(dtype)
     from transformers import LlamaConfig, LlamaForCausalLM
 
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
         torch.set_default_dtype(dtype)
-        made = LlamaForCausalLM(LlamaConfig(max_position_embeddings=1 << 17, **SHAPES[shape])).eval()
+        model = LlamaForCausalLM(LlamaConfig(max_position_embeddings=1 << 17, **SHAPES[shape])).eval()
         torch.set_default_dtype(torch.float32)
-    return made
+    return model
 
 
-def seconds(what: Callable[[], Any]) -> float:
-    """Of one call."""
+def seconds(call: Callable[[], Any]) -> float:
+    """Return the seconds of one call, including its GPU work."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     start = time.perf_counter()
-    what()
+    call()
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter() - start
 
 
 def in_turn(calls: dict[str, Callable[[], Any]], rounds: int = 2) -> dict[str, float]:
-    """The best time of each call, taken in turn after one round that is not counted."""
+    """Return the best time of each call in seconds. The calls take turns; one more round comes first and is not counted."""
     best = dict.fromkeys(calls, float("inf"))
     for i in range(rounds + 1):
         for name, call in calls.items():
-            found = seconds(call)
-            best[name] = min(best[name], found) if i else best[name]
+            elapsed = seconds(call)
+            best[name] = min(best[name], elapsed) if i else best[name]
     return best
 
 
 def answer(model: Any, n: int, method: str = "") -> Callable[[], Any]:
-    """A call that reads `n` tokens and writes a few."""
+    """Return a call that prefills `n` random tokens and generates WRITTEN more, with `method` (NAME,KEY=VALUE,…) active."""
     ids = torch.randint(10, 1000, (1, n), generator=torch.Generator().manual_seed(n)).to(model.device)
     chosen = method_of(method)
 
@@ -78,43 +78,43 @@ def answer(model: Any, n: int, method: str = "") -> Callable[[], Any]:
 
 
 def peak(dtype: torch.dtype, device: Any) -> float:
-    """Operations a second of a large matrix product."""
+    """Return the floating-point operations per second of a large matrix product, the best of five."""
     n = 8192 if str(device).startswith("cuda") else 3072
     a = torch.randn(n, n, dtype=dtype, device=device)
     return 2 * n**3 / min(in_turn({"product": lambda: a @ a}, 5).values())
 
 
 def operations(model: Any, n: int) -> float:
-    """Of reading `n` tokens."""
+    """Return the floating-point operations of prefilling `n` tokens."""
     config = model.config
-    inside = sum(p.numel() for name, p in model.named_parameters() if "embed" not in name)
+    parameters = sum(p.numel() for name, p in model.named_parameters() if "embed" not in name)
     width = config.num_attention_heads * (getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
-    return 2.0 * inside * n + 2.0 * config.num_hidden_layers * width * n * n
+    return 2.0 * parameters * n + 2.0 * config.num_hidden_layers * width * n * n
 
 
 def kernels(call: Callable[[], Any]) -> str:
-    """Names of the attention kernels that ran."""
+    """Return the names of the attention kernels that a call runs, comma-separated."""
     from torch.profiler import ProfilerActivity, profile
 
     kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if torch.cuda.is_available() else [])]
-    with profile(activities=kinds) as seen:
+    with profile(activities=kinds) as profiled:
         call()
-    names = {e.key for e in seen.key_averages() if any(w in e.key.lower() for w in ("flash", "fmha", "attention"))}
+    names = {e.key for e in profiled.key_averages() if any(w in e.key.lower() for w in ("flash", "fmha", "attention"))}
     return ", ".join(sorted(n.removeprefix("aten::")[:60] for n in names if n.startswith(("aten::_", "void", "flash", "fmha", "cudnn"))))
 
 
 def main() -> None:
-    """Print the tables."""
+    """Parse the arguments and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shape", default="", choices=["", *SHAPES])
-    parser.add_argument("--lengths", type=int, nargs="+", default=[1024, 2048, 4096, 8192])
+    parser.add_argument("--shape", default="", choices=["", *SHAPES], help="random weights of this shape instead of the embedded model")
+    parser.add_argument("--lengths", type=int, nargs="+", default=[1024, 2048, 4096, 8192], help="prompt lengths in tokens")
     args = parser.parse_args()
     with torch.no_grad():
         run(args.shape, args.lengths)
 
 
 def run(shape: str, lengths: list[int]) -> None:
-    """All tables."""
+    """Print all tables for one shape ("" is the embedded model)."""
     dtypes = (torch.bfloat16,) if shape else (torch.float32, torch.bfloat16)
     models = {dtype: prepared(shape, dtype) for dtype in dtypes}
     device = models[dtypes[0]].device
@@ -124,8 +124,8 @@ def run(shape: str, lengths: list[int]) -> None:
         calls = {str(dtype): answer(model, 2048) for dtype, model in models.items()}
         best = in_turn(calls)
         print("dtype at 2,048 tokens      seconds   tokens/s")
-        for name, found in best.items():
-            print(f"{name:24}{found:>10.2f}{2048 / found:>11,.0f}")
+        for name, elapsed in best.items():
+            print(f"{name:24}{elapsed:>10.2f}{2048 / elapsed:>11,.0f}")
         print(f"bfloat16 is {best['torch.float32'] / best['torch.bfloat16']:.2f} times as fast\n")
     dtype = dtypes[-1]
     plain, folded = models[dtype], prepared(shape, dtype)

@@ -1,9 +1,9 @@
-"""Our engine against stock `--model hf` on the same prompts, model and machine: time, and whether the replies are the same.
+"""Compare our engine with stock `--model hf` on the same prompts, model and machine: time, and how many replies are equal.
 
     python benchmarks/prefix_sharing.py [--dtype float32] [--rows needle LongEval] >> docs/prefix-sharing.txt      (all: 15 minutes)
 
-Stock lm-eval at batch size 1, ours at 1 and at 8, in one process, one after the other, on every row; a warm-up prompt goes before.
-Loading is not counted.
+Each row runs stock lm-eval at batch size 1, then our engine at 1 and at 8, in one process. Each engine answers one warm-up sample first.
+Only generation is timed.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import Any
 from seal_eval.models.hub import resolve
 
 MODEL = "smollm2-135m-instruct"
-# (what, task, metadata)
+# (label, task, metadata)
 ROWS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("lines, 10 questions a record, 2K", "seal_lines", {"lengths": [2048], "num_samples": 20, "questions_per_record": 10}),
     ("lines, 20 questions a record, 4K", "seal_lines", {"lengths": [4096], "num_samples": 20, "questions_per_record": 20}),
@@ -26,7 +26,7 @@ ROWS: tuple[tuple[str, str, dict[str, Any]], ...] = (
 
 
 def answers(engine: Any, task: str, metadata: dict[str, Any]) -> tuple[float, list[str]]:
-    """(seconds of generation, replies in document order)"""
+    """Run a task; return (seconds spent in generation, replies in document order)."""
     import lm_eval
 
     spent = 0.0
@@ -35,9 +35,9 @@ def answers(engine: Any, task: str, metadata: dict[str, Any]) -> tuple[float, li
     def timed(*args: Any, **kwargs: Any) -> list[str]:
         nonlocal spent
         start = time.perf_counter()
-        found = stock(*args, **kwargs)
+        replies = stock(*args, **kwargs)
         spent += time.perf_counter() - start
-        return list(found)
+        return list(replies)
 
     engine.generate_until = timed
     with contextlib.redirect_stdout(sys.stderr):
@@ -50,7 +50,7 @@ def answers(engine: Any, task: str, metadata: dict[str, Any]) -> tuple[float, li
 
 
 def main() -> None:
-    """Print one row per workload."""
+    """Print one line per row of ROWS."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--rows", nargs="+", default=[""], metavar="WORD", help="only rows whose name has one of these words")
@@ -66,15 +66,15 @@ def main() -> None:
     eight = SealLM(pretrained=MODEL, device=device, dtype=args.dtype, batch_size=8)
     print(f"{MODEL}, {args.dtype}, {hardware()}, {torch.get_num_threads()} threads")
     print(f"{'':36}{'stock hf':>10}{'batch 1':>10}{'ratio':>8}{'same':>8}{'batch 8':>10}{'ratio':>8}{'same':>8}")
-    for what, task, metadata in (row for row in ROWS if any(word in row[0] for word in args.rows)):
+    for label, task, metadata in (row for row in ROWS if any(word in row[0] for word in args.rows)):
         for engine in (stock, one, eight):
             answers(engine, task, metadata | {"num_samples": 1})
-        theirs, replies = answers(stock, task, metadata)
-        line = f"{what:36}{theirs:>8.1f} s"
+        stock_seconds, stock_replies = answers(stock, task, metadata)
+        line = f"{label:36}{stock_seconds:>8.1f} s"
         for engine in (one, eight):
-            mine, own = answers(engine, task, metadata)
-            same = sum(a == b for a, b in zip(replies, own, strict=True))
-            line += f"{mine:>8.1f} s{theirs / mine:>7.2f}×{f'{same}/{len(own)}':>8}"
+            seconds, replies = answers(engine, task, metadata)
+            same = sum(a == b for a, b in zip(stock_replies, replies, strict=True))
+            line += f"{seconds:>8.1f} s{stock_seconds / seconds:>7.2f}×{f'{same}/{len(replies)}':>8}"
         print(line, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""lm-eval's RULER tasks and ours on the same model at the same length: accuracy, and what the prompts really hold.
+"""Compare lm-eval's RULER tasks with ours on the same model at the same nominal length: accuracy, and the prompts' real lengths.
 
 python benchmarks/ruler_side_by_side.py [--length 1024] [--limit 24] > docs/ruler-side-by-side.txt   (about 15 minutes on two cores)
 """
@@ -19,7 +19,10 @@ PAIRS = (
 
 
 def run(task: str, metadata: dict[str, object], limit: int) -> tuple[list[float], list[int], str]:
-    """(each document's share of right answers, tokens of its prompt, lm-eval's table cell) from a run with stock `--model hf`."""
+    """Run a task with stock `--model hf`.
+
+    Returns (share of right answers of each document, tokens of its prompt and answer budget together, lm-eval's table cell).
+    """
     import lm_eval
     import torch
     from lm_eval.models.huggingface import HFLM
@@ -39,8 +42,8 @@ def run(task: str, metadata: dict[str, object], limit: int) -> tuple[list[float]
 def main() -> None:
     """Print one row per task."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--length", type=int, default=1024)
-    parser.add_argument("--limit", type=int, default=24)
+    parser.add_argument("--length", type=int, default=1024, help="nominal length in tokens")
+    parser.add_argument("--limit", type=int, default=24, help="documents per task")
     args = parser.parse_args()
     print(f"{MODEL}, nominal length {args.length:,} tokens, first {args.limit} documents, stock lm-eval `--model hf`, fp32")
     print(f"{'task':24}{'all right':>24}{'share of targets':>20}{'prompt + budget':>20}   lm-eval's own table")

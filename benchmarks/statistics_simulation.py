@@ -1,10 +1,10 @@
-"""Coverage of the intervals and size of the tests, by simulation: each design is a line of OUT, never repeated.
+"""Simulate the coverage of the intervals and the size of the tests. Each design becomes a line of OUT; lines already there are kept.
 
     python benchmarks/statistics_simulation.py docs/statistics-simulation.jsonl     (about 12 minutes on one core)
 
-Replies are right when a normal variable falls below the accuracy's quantile: the sum of a part that both methods share in a document, one
-of each method's own in a document, one that both share in a sample, and the rest. The tables are printed as Markdown, the figure is drawn
-beside OUT.
+A reply is right when a normal variable falls below the accuracy's quantile. The variable is the sum of four parts: one per document that
+both methods share, one per document and method, one per sample that both methods share, and independent noise. The tables are printed as
+Markdown, and the figure is written next to OUT.
 """
 
 import io
@@ -20,33 +20,23 @@ from scipy.stats import binom, norm
 
 from seal_eval.core.figure import THEMES
 from seal_eval.leaderboard.figures import COLOURS, MARKS
-from seal_eval.stats import (
-    clopper_pearson,
-    cluster_bootstrap,
-    clustered_difference,
-    clustered_proportion,
-    jeffreys,
-    mcnemar,
-    newcombe,
-    obuchowski,
-    sign_flip,
-    tango,
-    wilson,
-)  # fmt: skip
+from seal_eval.stats import cluster_bootstrap, clustered_difference, clustered_proportion, mcnemar, sign_flip, tango, wilson
 from seal_eval.stats.choice import pair_table
+
+from alternatives import clopper_pearson, jeffreys, newcombe, obuchowski
 
 ACCURACIES = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98)
 ALONE = (20, 50, 200)
 CLUSTERED = ((4, 5), (10, 5), (10, 20), (40, 5))  # documents × questions
 GAPS = (0.0, 0.2)
-SHARED, IN_DOCUMENT = 0.4, 0.3  # of the variance: in a sample, in a document (half of it each method's own)
+SHARED, IN_DOCUMENT = 0.4, 0.3  # shares of the variance; half of a document's share is the method's own
 DRAWS, RESAMPLES = 1000, 1000
 
-Found = dict[str, list[float]]  # name → 0/1 for each draw: the interval held the truth, or the test rejected
+Found = dict[str, list[float]]  # name → 0/1 per draw: whether the interval contains the truth, or the test rejects
 
 
 def replies(rng: np.random.Generator, k: int, q: int, accuracies: tuple[float, float], in_cluster: float) -> list[np.ndarray]:
-    """0/1 scores of two methods on k documents of q questions, [k * q] each."""
+    """Draw the 0/1 scores of two methods on k documents of q questions, [k * q] each; `in_cluster` is the documents' share of variance."""
     cluster, sample = rng.normal(size=(k, 1)), rng.normal(size=(k, q))
     out = []
     for p in accuracies:
@@ -58,15 +48,17 @@ def replies(rng: np.random.Generator, k: int, q: int, accuracies: tuple[float, f
 
 @cache
 def of_table(table: tuple[int, int, int, int]) -> tuple[Any, Any, Any]:
+    """Return McNemar's test, Tango's interval and Newcombe's interval of a paired table."""
     return mcnemar(*table), tango(*table), newcombe(*table)
 
 
 def holds(interval: Any, truth: float) -> float:
+    """Return 1.0 if the interval contains `truth`, else 0.0."""
     return float(interval.low - 1e-12 <= truth <= interval.high + 1e-12)
 
 
 def alone(rng: np.random.Generator, n: int, p: float, gap: float) -> Found:
-    """Samples that are documents of their own."""
+    """Simulate DRAWS data sets of n samples, each from a different document."""
     found: Found = defaultdict(list)
     for _ in range(DRAWS):
         a, b = replies(rng, n, 1, (p, p - gap), 0.0)
@@ -80,6 +72,7 @@ def alone(rng: np.random.Generator, n: int, p: float, gap: float) -> Found:
 
 
 def clustered(rng: np.random.Generator, k: int, q: int, p: float, gap: float) -> Found:
+    """Simulate DRAWS data sets of k documents with q questions each."""
     found: Found = defaultdict(list)
     clusters = np.arange(k).repeat(q)
     for draw in range(DRAWS):
@@ -101,21 +94,24 @@ def clustered(rng: np.random.Generator, k: int, q: int, p: float, gap: float) ->
 
 
 def exact(n: int, p: float) -> dict[str, float]:
-    """Coverage of the intervals of one proportion, by summing the binomial distribution."""
+    """Return the exact coverage of the intervals for one proportion, by summing the binomial distribution."""
     k = np.arange(n + 1)
     chance = binom.pmf(k, n, p)
     kinds = {"Wilson": wilson, "Clopper-Pearson": clopper_pearson, "Jeffreys": jeffreys}
     return {name: float(sum(c * holds(f(int(x), n), p) for x, c in zip(k, chance, strict=True))) for name, f in kinds.items()}
 
 
-def paired_scores() -> list[tuple[int, int, float, float]]:
-    """(documents, questions, accuracy, gap); the gap is only where both accuracies lie within 0 and 1."""
+def designs() -> list[tuple[int, int, float, float]]:
+    """Return (documents, questions, accuracy, gap) of every design whose lower accuracy is above 0."""
     sizes = [(n, 1) for n in ALONE] + list(CLUSTERED)
     return [(k, q, p, gap) for k, q in sizes for p in ACCURACIES for gap in GAPS if p - gap > 0]
 
 
 def table(rows: list[dict[str, Any]], size: bool) -> str:
-    """Least and most over the accuracies, one line per number of documents and questions."""
+    """Return a Markdown table, a row per number of documents and questions: the lowest and highest % over accuracies and gaps.
+
+    `size`: the tests' rejection rates instead of the intervals' coverage.
+    """
     names = list(dict.fromkeys(name for row in rows for name in row["found"] if name.startswith("size") == size))
     lines = [f"| documents × questions | {' | '.join(n.removeprefix('size: ') for n in names)} |", "|---" * (len(names) + 1) + "|"]
     for k, q in dict.fromkeys((row["documents"], row["questions"]) for row in rows):
@@ -128,7 +124,7 @@ def table(rows: list[dict[str, Any]], size: bool) -> str:
 
 
 def picture(rows: list[dict[str, Any]], theme: str) -> str:
-    """Coverage of the difference's intervals against accuracy, a panel for each clustered design."""
+    """Return an SVG: coverage of the difference's intervals against accuracy, one panel per clustered design, where the gap is 0."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -138,10 +134,10 @@ def picture(rows: list[dict[str, Any]], theme: str) -> str:
     panels = figure.subplots(1, len(CLUSTERED), sharey=True)
     names = ("Tango, effective pairs", "cluster bootstrap", "Tango, as if independent")
     for axes, (k, q) in zip(panels, CLUSTERED, strict=True):
-        mine = [r for r in rows if (r["documents"], r["questions"], r["gap"]) == (k, q, 0.0)]
+        panel_rows = [r for r in rows if (r["documents"], r["questions"], r["gap"]) == (k, q, 0.0)]
         for i, name in enumerate(names):
-            values = [r["found"][name] for r in mine]
-            axes.plot([r["accuracy"] for r in mine], values, color=COLOURS[i], marker=MARKS[i], markersize=4, label=name)
+            values = [r["found"][name] for r in panel_rows]
+            axes.plot([r["accuracy"] for r in panel_rows], values, color=COLOURS[i], marker=MARKS[i], markersize=4, label=name)
         axes.axhline(0.95, color=soft, linewidth=1, linestyle=":")
         axes.set_title(f"{k} documents × {q}", fontsize=9, color=ink)
         axes.set_facecolor("none")
@@ -159,9 +155,10 @@ def picture(rows: list[dict[str, Any]], theme: str) -> str:
 
 
 def main(out: Path) -> None:
+    """Simulate the designs that `out` lacks, print the tables, and write the figures next to `out`."""
     rows = [json.loads(line) for line in out.read_text().splitlines()] if out.is_file() else []
     done = {(row["documents"], row["questions"], row["accuracy"], row["gap"]) for row in rows}
-    for k, q, p, gap in paired_scores():
+    for k, q, p, gap in designs():
         if (k, q, p, gap) in done:
             continue
         rng = np.random.default_rng([k, q, round(100 * p), round(100 * gap)])

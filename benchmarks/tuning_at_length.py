@@ -1,9 +1,9 @@
-"""One tuning step of SEAL on a randomly initialised model of a real shape at a long length: seconds, memory, share of the machine's peak.
+"""Measure a tuning step of SEAL at a long length, on a randomly initialised model of a real shape: seconds, memory, share of peak FLOP/s.
 
     python benchmarks/tuning_at_length.py --shape 7b --tokens 31744 --peak 790            # a GPU; peak in bf16 TFLOP/s
     python benchmarks/tuning_at_length.py --shape small --tokens 2048                     # a CPU
 
-Arithmetic of a step with recomputed activations: 3 × linear + 4.5 × attention (forward twice, backward to the inputs only, causal half).
+Operations of a step with recomputed activations: 3 × linear + 4.5 × attention (two forward passes, backward to the inputs only, causal).
 """
 
 import argparse
@@ -29,7 +29,7 @@ SHAPES: dict[str, dict[str, int]] = {
 
 
 def arithmetic(config: Any, n_tokens: int) -> float:
-    """Floating-point operations of a step."""
+    """Return the floating-point operations of a step on `n_tokens` tokens."""
     d, layers = config.hidden_size, config.num_hidden_layers
     head_dim = d // config.num_attention_heads
     linear = layers * (2 * d * d + 2 * d * head_dim * config.num_key_value_heads + 3 * d * config.intermediate_size)
@@ -38,39 +38,39 @@ def arithmetic(config: Any, n_tokens: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shape", choices=SHAPES, default="7b")
-    parser.add_argument("--tokens", type=int, default=31744)
-    parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--method", default="seal")
+    parser.add_argument("--shape", choices=SHAPES, default="7b", help="the model's shape")
+    parser.add_argument("--tokens", type=int, default=31744, help="length of a training sample")
+    parser.add_argument("--steps", type=int, default=4, help="training samples; the fastest step counts")
+    parser.add_argument("--method", default="seal", help="seal, lora or dora")
     parser.add_argument("--tokenizer", default="smollm2-135m-instruct")
-    parser.add_argument("--peak", type=float, help="bf16 TFLOP/s of the machine")
-    asked = parser.parse_args()
-    tokenizer = load_tokenizer(resolve(asked.tokenizer))
-    config = LlamaConfig(**SHAPES[asked.shape], vocab_size=len(tokenizer), max_position_embeddings=asked.tokens + 64)
+    parser.add_argument("--peak", type=float, help="the machine's bf16 TFLOP/s")
+    args = parser.parse_args()
+    tokenizer = load_tokenizer(resolve(args.tokenizer))
+    config = LlamaConfig(**SHAPES[args.shape], vocab_size=len(tokenizer), max_position_embeddings=args.tokens + 64)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(0)
     torch.set_default_dtype(torch.bfloat16)
     with device:
         model = AutoModelForCausalLM.from_config(config).eval()
     torch.set_default_dtype(torch.float32)
-    spec = TuneSpec(length=asked.tokens, samples=asked.steps, validation=1, method=asked.method, checkpointing=True, cost_limit=1e9)
+    spec = TuneSpec(length=args.tokens, samples=args.steps, validation=1, method=args.method, checkpointing=True, cost_limit=1e9)
     with trainable(model, spec) as trained:
         forget_peak()
         began = time.perf_counter()
         learned = learn(model, PromptFormat(tokenizer), spec, trained, progress=True)
-        whole = time.perf_counter() - began
+        total_seconds = time.perf_counter() - began
     seconds = min(step["seconds"] for step in learned.log)
     n_tokens = max(int(step["n_tokens"]) for step in learned.log)
-    found = {
-        "shape": asked.shape, "method": asked.method, "tokens": n_tokens, "seconds_per_step": round(seconds, 2),
-        "all_steps": [round(step["seconds"], 2) for step in learned.log], "seconds_in_all": round(whole, 1),
+    result = {
+        "shape": args.shape, "method": args.method, "tokens": n_tokens, "seconds_per_step": round(seconds, 2),
+        "all_steps": [round(step["seconds"], 2) for step in learned.log], "seconds_in_all": round(total_seconds, 1),
         "peak_memory_gb": round(peak_memory() / 1e9, 2), "tflop_per_step": round(arithmetic(config, n_tokens) / 1e12, 2),
         "tflop_per_second": round(arithmetic(config, n_tokens) / 1e12 / seconds, 2),
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu", "torch": torch.__version__,
     }  # fmt: skip
-    if asked.peak:
-        found["share_of_peak"] = round(found["tflop_per_second"] / asked.peak, 3)
-    print(json.dumps(found, indent=2))
+    if args.peak:
+        result["share_of_peak"] = round(result["tflop_per_second"] / args.peak, 3)
+    print(json.dumps(result, indent=2))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""How much retrieval a tuning run gains and what it costs, over its settings: each run is a line of OUT, never repeated.
+"""Measure what tuning runs with different settings gain in retrieval and cost in perplexity. Each run is a line of OUT, never repeated.
 
     python benchmarks/tuning_frontier.py docs/tuning-frontier.jsonl [NAME …]
 
-Accuracy counts answers whose every token is the model's likeliest (what greedy decoding gives), on evaluation samples; perplexity is of 32
-addresses that tuning has not seen. A run is measured at the setting it keeps. The table is printed, and drawn beside OUT.
+Accuracy is measured on evaluation samples: an answer counts when each of its tokens is the model's likeliest, as in greedy decoding.
+Perplexity is that of 32 addresses that tuning has not seen. A run is measured with the parameters it keeps. The table is printed, and its
+figures are written next to OUT.
 """
 
 import json
@@ -49,14 +50,16 @@ ASKED = (("seal_lines", 600, 40), ("seal_lines", 1200, 20))
 
 
 def accuracies(model: Any, prompt_format: PromptFormat) -> dict[str, str]:
-    found = {}
+    """Return {"TASK@LENGTH": "RIGHT/N"} for the evaluations of ASKED."""
+    accuracy = {}
     for task, length, n in ASKED:
         right = sum(answered(model, prompt_format, sample)[1] for sample in get_task(task).build(prompt_format, length, n, 0))
-        found[f"{task}@{length}"] = f"{right}/{n}"
-    return found
+        accuracy[f"{task}@{length}"] = f"{right}/{n}"
+    return accuracy
 
 
 def measured(model: Any, prompt_format: PromptFormat) -> dict[str, Any]:
+    """Return accuracies, perplexity and short questions right of the model as it is now."""
     right = short_questions_right(model, prompt_format.tokenizer)
     return {
         **accuracies(model, prompt_format),
@@ -66,36 +69,37 @@ def measured(model: Any, prompt_format: PromptFormat) -> dict[str, Any]:
 
 
 def table(out: Path) -> str:
-    """The runs of OUT as Markdown, in their order."""
+    """Return the runs of `out` as a Markdown table, in file order."""
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     plain = rows[0]["test"]
-    asked = [key for key in plain if "@" in key]
-    lines = [f"| run | trained | {' | '.join(asked)} | prose | short questions | share | s |", "|---" * (6 + len(asked)) + "|"]
+    evaluations = [key for key in plain if "@" in key]
+    lines = [f"| run | trained | {' | '.join(evaluations)} | prose | short questions | share | s |", "|---" * (6 + len(evaluations)) + "|"]
     for row in rows:
-        test, cost = row["test"], 100 * (row["test"]["perplexity"] / plain["perplexity"] - 1)
-        own = (
-            [f"{cost:+.2f} %", test["short"], f"{row['kept']['share']:g}", f"{row['seconds']:.0f}"]
+        test, rise = row["test"], 100 * (row["test"]["perplexity"] / plain["perplexity"] - 1)
+        cells = (
+            [f"{rise:+.2f} %", test["short"], f"{row['kept']['share']:g}", f"{row['seconds']:.0f}"]
             if "kept" in row
             else ["–", test["short"], "–", "–"]
         )
-        lines.append("| " + " | ".join([row["name"], f"{row.get('parameters', 0):,}", *(test[key] for key in asked), *own]) + " |")
+        lines.append("| " + " | ".join([row["name"], f"{row.get('parameters', 0):,}", *(test[key] for key in evaluations), *cells]) + " |")
     return "\n".join(lines)
 
 
 def pictures(out: Path) -> None:
-    """Accuracy at each length against the rise of perplexity, for light and dark pages: OUT without its suffix + -LENGTH-THEME.svg."""
+    """Write figures of accuracy against the rise of perplexity, one per length and theme, as OUT-LENGTH-THEME.svg (OUT without suffix)."""
     plain, *rows = [json.loads(line) for line in out.read_text().splitlines()]
     for key in (key for key in plain["test"] if "@" in key):
-        measured = []
+        points = []
         for row in [plain, *rows]:
             right, n = map(int, row["test"][key].split("/"))
-            measured.append((row["name"], row["test"]["perplexity"] / plain["test"]["perplexity"] - 1, wilson(right, n)))
+            points.append((row["name"], row["test"]["perplexity"] / plain["test"]["perplexity"] - 1, wilson(right, n)))
         for theme in THEMES:
-            text = pareto(measured, theme, "rise of the perplexity of unseen prose", f"correct, {key.replace('@', ' at ')} tokens")
+            text = pareto(points, theme, "rise of the perplexity of unseen prose", f"correct, {key.replace('@', ' at ')} tokens")
             out.with_name(f"{out.stem}-{key.partition('@')[2]}-{theme}.svg").write_text(text)
 
 
 def main(out: Path, names: list[str]) -> None:
+    """Do the runs called `names` (all of RUNS when empty) that `out` lacks, print the table, and write the figures."""
     torch.set_num_threads(2)
     done = [json.loads(line)["name"] for line in out.read_text().splitlines()] if out.is_file() else []
     model, tokenizer = load_model(MODEL, BASE["dtype"])

@@ -1,4 +1,4 @@
-"""What the tests see on the two witness models, as a table: of 100 lines asked, how many each method reads.
+"""Print how many of 100 lines each method retrieves with the two small models of tests/tuning/test_witness.py.
 
 python benchmarks/witness_effects.py > docs/witness.md
 """
@@ -6,7 +6,7 @@ python benchmarks/witness_effects.py > docs/witness.md
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "tuning"))
 
 import test_witness as tests
 
@@ -17,11 +17,12 @@ METHODS = (
 
 
 def main() -> None:
+    """Print one row per method: right answers of both models within and beyond their window of 256 tokens."""
     print("| method |", " | ".join(f"{name}, {size:,}" for name in ("reader", "habits") for size in (tests.WITHIN, tests.BEYOND)), "|")
     print("|---" * 5 + "|")
     for method in METHODS:
-        found = [sum(tests.right(length, method, name)) for name in ("reader", "habits") for length in (tests.WITHIN, tests.BEYOND)]
-        print("|", " | ".join(map(str, [method, *found])), "|", flush=True)
+        counts = [sum(tests.right(length, method, name)) for name in ("reader", "habits") for length in (tests.WITHIN, tests.BEYOND)]
+        print("|", " | ".join(map(str, [method, *counts])), "|", flush=True)
     print("|", " | ".join([f"{tests.ON} + SEAL, tuned here", "–", "–", "–", str(sum(tests.tuned()))]), "|")
 
 

@@ -1,4 +1,4 @@
-"""What mkdocs does beyond rendering: reference pages from the code, links out of docs/, and the leaderboard beside the pages."""
+"""mkdocs hooks: fill reference pages from the code, rewrite links that leave docs/, build the leaderboard next to the pages."""
 
 import re
 import sys
@@ -11,28 +11,31 @@ if str(ROOT) not in sys.path:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
-    """Fill in what the code says, and turn links to files outside of docs/ into links to the repository, or into their names."""
-    for mark, made in (("{{ commands }}", commands), ("{{ methods }}", methods)):
-        if mark in markdown:
-            markdown = markdown.replace(mark, made())
+    """Return the page with `{{ commands }}` and `{{ methods }}` filled in from the code.
 
-    def outside(link: re.Match[str]) -> str:
-        text, place = link[1], link[2]
-        return f"[{text}]({config['repo_url']}/blob/main/{place})" if config.get("repo_url") else f"{text} (`{place}`)"
+    Links to files outside docs/ become links to the repository; without a `repo_url`, text and path.
+    """
+    for mark, text_from_code in (("{{ commands }}", commands), ("{{ methods }}", methods)):
+        if mark in markdown:
+            markdown = markdown.replace(mark, text_from_code())
+
+    def repository_link(link: re.Match[str]) -> str:
+        text, path = link[1], link[2]
+        return f"[{text}]({config['repo_url']}/blob/main/{path})" if config.get("repo_url") else f"{text} (`{path}`)"
 
     up = "../" * page.file.src_uri.count("/")
-    return re.sub(rf"(?<!!)\[([^\]]+)\]\({re.escape(up)}\.\./([^)#]+)\)", outside, markdown)
+    return re.sub(rf"(?<!!)\[([^\]]+)\]\({re.escape(up)}\.\./([^)#]+)\)", repository_link, markdown)
 
 
 def on_post_build(config: Any, **_: Any) -> None:
-    """The published runs' site, as `seal-eval site` writes it, in the folder leaderboard."""
+    """Build the site of the published runs, as `seal-eval site` does, in the folder leaderboard of the built pages."""
     from seal_eval.leaderboard.build import build
 
     build(ROOT / "leaderboard" / "results", Path(config["site_dir"]) / "leaderboard")
 
 
 def commands() -> str:
-    """Every command with its options, from the command line itself."""
+    """Return Markdown with every command and its options, read from the command line itself."""
     import typer
 
     from seal_eval.cli import app
@@ -51,17 +54,17 @@ def commands() -> str:
 
 
 def plain(text: str | None) -> str:
-    """Without rich's markup."""
+    """Return the text without rich's bold markup."""
     return re.sub(r"\[/?b\]", "", text or "")
 
 
 def cell(text: str) -> str:
-    """Text that may stand in a table."""
+    """Return the text as one table cell: pipes escaped, line breaks as spaces."""
     return text.replace("|", "\\|").replace("\n", " ")
 
 
 def methods() -> str:
-    """Every method's summary, settings and paper, from the methods themselves."""
+    """Return a Markdown table of every method: summary, settings with defaults, and paper, read from the method classes."""
     import dataclasses
 
     from seal_eval.baselines import get_method, method_names, method_settings
@@ -69,7 +72,7 @@ def methods() -> str:
     rows = ["| method | what | settings and defaults | source |", "|---|---|---|---|"]
     for name in method_names():
         kind = get_method(name)
-        own = (f.name + ("" if f.default is dataclasses.MISSING else f"={f.default}") for f in method_settings(name))
-        given = ", ".join(f"`{text}`" for text in own) or "none"
-        rows.append(f"| `{name}` | {cell(kind.summary)} | {given} | {cell(kind.citation or '–')} |")
+        fields = (f.name + ("" if f.default is dataclasses.MISSING else f"={f.default}") for f in method_settings(name))
+        settings = ", ".join(f"`{field}`" for field in fields) or "none"
+        rows.append(f"| `{name}` | {cell(kind.summary)} | {settings} | {cell(kind.citation or '–')} |")
     return "\n".join(rows)

@@ -1,1 +1,1 @@
-"""Runs → a static site: build.py gathers and renders, figures.py draws, templates/ and static/ are copied in."""
+"""The leaderboard: a static site built from runs (build.py) and submissions of runs (submissions.py, verify.py)."""

@@ -1,4 +1,4 @@
-"""Runs → what the pages show: rows of the overview, tasks, methods, pairs. No text, no files."""
+"""Turn runs into the data behind the pages: overview rows, tasks and pairs of methods. No HTML, no files."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -19,43 +19,44 @@ from seal_eval.stats import Rank
 
 @dataclass(frozen=True)
 class Entry:
-    """A model with a method: one row of the overview."""
+    """One row of the overview: a method on a model."""
 
     model: str
     method: str
     row: Row
     rank: Rank
-    run: Run  # the newest
-    effective: Estimate | None  # shortest effective length over the tasks counted in tokens that were run at several lengths
-    tokens_per_second: float | None  # of prompts, over all of its runs
-    at_least: bool  # that speed is a lower bound: loading was in the time, or other work on the machine
+    run: Run  # the method's newest
+    effective: Estimate | None  # shortest over the tasks in tokens that were run at several lengths; None: there is none
+    tokens_per_second: float | None  # prompt tokens, over all of the method's runs
+    at_least: bool  # the speed is a lower bound: the time includes loading, or the machine did other work
 
     @property
     def about(self) -> dict[str, Any]:
+        """What the method recorded about itself in its newest run."""
         return self.run.about
 
 
 @dataclass(frozen=True)
 class TaskBlock:
-    """One task of one model."""
+    """The results of one task on one board."""
 
     model: str
     name: str
-    rows: list[Row]  # cells
+    rows: list[Row]  # one per cell and method
     over: list[OverLengths]
     positions: list[Position]
     depths: dict[str, dict[int, list[Estimate | None]]]  # method → length → one estimate per fifth of depth
-    slug: str
+    slug: str  # of its figures
 
     @property
     def has_depths(self) -> bool:
-        """False for a task whose fact stands in no one place."""
+        """Whether the needed fact has one position in the prompt, so that accuracy by depth is known."""
         return any(cell for lengths in self.depths.values() for row in lengths.values() for cell in row)
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two methods of a model: rows of `b` against `a`, and the samples that only one has right."""
+    """Two methods on one board: comparison rows of `b` against `a`, and the ids of samples that only one of them has right."""
 
     model: str
     a: str
@@ -68,10 +69,10 @@ class Pair:
 
 @dataclass(frozen=True)
 class ModelBoard:
-    """One model's results. records: method → sample id → record."""
+    """The results of one model, or of a comparable group of its runs. records: method → sample id → record."""
 
-    name: str
-    number: int
+    name: str  # the model's, with the group's label
+    number: int  # position on the site, from 0
     paired: PairedScores
     found: Comparison
     entries: list[Entry]
@@ -80,48 +81,54 @@ class ModelBoard:
 
     @property
     def speeds(self) -> list[tuple[str, float, Estimate]]:
-        """(method, prompt tokens per second, accuracy) where known."""
+        """(method, prompt tokens per second, accuracy) of each method whose speed is known."""
         return [(e.method, e.tokens_per_second, e.row.accuracy) for e in self.entries if e.tokens_per_second]
 
     @property
     def costs(self) -> list[tuple[str, float, Estimate]]:
-        """(method, rise of the perplexity of prose, accuracy), 0 for methods that do not tune; empty when none says."""
-        found = [(e.method, float(e.about.get("prose_perplexity_ratio", 1.0)) - 1, e.row.accuracy) for e in self.entries]
-        return found if any(cost for _, cost, _ in found) else []
+        """(method, rise in perplexity on prose as a fraction, accuracy); 0 for a method that records none. Empty if all are 0."""
+        costs = [(e.method, float(e.about.get("prose_perplexity_ratio", 1.0)) - 1, e.row.accuracy) for e in self.entries]
+        return costs if any(rise for _, rise, _ in costs) else []
 
 
 def boards(runs: list[Run], baseline: str) -> list[ModelBoard]:
-    """A board per model, in order of first appearance. Raises as `paired_scores_of`."""
+    """One board per model, in order of first appearance.
+
+    Raises SealError when a model has no sample that was scored for every method, and as `paired_scores_of`.
+    """
     return [_board(runs, model, number, baseline) for number, model in enumerate(models(runs))]
 
 
 def _board(runs: list[Run], model: str, number: int, baseline: str) -> ModelBoard:
     paired = paired_scores_of(runs, model, baseline)
-    found = compare(paired)
-    if not found.ranks:
-        raise SealError(f"{model}: no sample that every method has a score for, first {paired.samples[0]}; run the methods again")
+    comparison = compare(paired)
+    if not comparison.ranks:
+        raise SealError(f"{model}: no sample has a score for every method, first sample {paired.samples[0]}; run the methods again")
     records = by_method(runs, model)
-    mine = [run for run in runs if run.model == model]
-    rows = {row.method: row for row in found.of("primary")}
+    model_runs = [run for run in runs if run.model == model]
+    rows = {row.method: row for row in comparison.of("primary")}
     entries = []
-    for method, rank in zip(found.methods, found.ranks, strict=True):
-        own = [run for run in mine if run.method == method]
-        over = [o.effective_length for o in found.lengths if o.method == method and _in_tokens(o.task)]
-        effective = min(over, key=lambda e: (e.value, e.low), default=None)
-        entries.append(Entry(model, method, rows[method], rank, own[-1], effective, *_speed(own)))
+    for method, rank in zip(comparison.methods, comparison.ranks, strict=True):
+        method_runs = [run for run in model_runs if run.method == method]  # oldest first
+        lengths = [o.effective_length for o in comparison.lengths if o.method == method and _in_tokens(o.task)]
+        effective = min(lengths, key=lambda e: (e.value, e.low), default=None)
+        entries.append(Entry(model, method, rows[method], rank, method_runs[-1], effective, *_speed(method_runs)))
     entries.sort(key=lambda e: (e.rank.value, e.method != baseline, e.method))
-    return ModelBoard(model, number, paired, found, entries, list(_tasks(found, records, number)), records)
+    return ModelBoard(model, number, paired, comparison, entries, list(_tasks(comparison, records, number)), records)
 
 
 def _speed(runs: list[Run]) -> tuple[float | None, bool]:
-    """(prompt tokens per second, whether that is a lower bound): the engine's own count, else all of the runs' time, loading included."""
+    """(prompt tokens per second, whether that is a lower bound), from the engine's own timing, else from evaluation time with loading.
+
+    None when a run has no time recorded.
+    """
     paces = [run.config.get("seal_eval", {}).get("pace") for run in runs]
     if all(paces):
         seconds = sum(pace["seconds"] for pace in paces)
         return sum(pace["prompt_tokens"] for pace in paces) / seconds, any(pace["others"] > QUIET_MACHINE for pace in paces)
-    spent = [run.seconds for run in runs if run.seconds]
+    times = [run.seconds for run in runs if run.seconds]
     tokens = sum(record.n_tokens for run in runs for record in run.records)
-    return (tokens / sum(spent) if len(spent) == len(runs) else None), True
+    return (tokens / sum(times) if len(times) == len(runs) else None), True
 
 
 def _in_tokens(task: str) -> bool:
@@ -130,25 +137,26 @@ def _in_tokens(task: str) -> bool:
     return get_task(task).unit == "tokens"
 
 
-def _tasks(found: Comparison, records: dict[str, dict[str, Record]], number: int) -> Iterator[TaskBlock]:
-    for task in dict.fromkeys(row.task or "" for row in found.of("cell")):
-        mine = [row for row in found.of("cell") if row.task == task]
-        lengths = sorted({row.length or 0 for row in mine})
+def _tasks(comparison: Comparison, records: dict[str, dict[str, Record]], number: int) -> Iterator[TaskBlock]:
+    for task in dict.fromkeys(row.task or "" for row in comparison.of("cell")):
+        rows = [row for row in comparison.of("cell") if row.task == task]
+        lengths = sorted({row.length or 0 for row in rows})
         depths = {
             method: {n: by_depth([r for r in records[method].values() if (r.task, r.length) == (task, n)]) for n in lengths}
-            for method in found.methods
+            for method in comparison.methods
         }
-        over, positions = [o for o in found.lengths if o.task == task], [p for p in found.positions if p.task == task]
-        yield TaskBlock(found.name, task, mine, over, positions, depths, f"{number}-{task}")
+        over = [o for o in comparison.lengths if o.task == task]
+        positions = [p for p in comparison.positions if p.task == task]
+        yield TaskBlock(comparison.name, task, rows, over, positions, depths, f"{number}-{task}")
 
 
 def pairs(board: ModelBoard) -> Iterator[Pair]:
-    """Every two methods of a model, b against a, the baseline first."""
+    """Every pair of a board's methods, `a` before `b` in the order of the methods, which begins with the baseline."""
     order = {method: i for i, method in enumerate(board.found.methods)}
     for a, b in combinations(board.found.methods, 2):
         two = replace(board.paired, methods=(a, b), scores=board.paired.scores[:, [order[a], order[b]]])
         rows = [row for row in method_rows(two, board.found.level) if row.difference]
         right = two.scores == 1
-        scored = ~np.isnan(two.scores).any(axis=1)
-        only = [[two.samples[i] for i in np.flatnonzero(scored & right[:, k] & ~right[:, 1 - k])] for k in (0, 1)]
+        both_scored = ~np.isnan(two.scores).any(axis=1)
+        only = [[two.samples[i] for i in np.flatnonzero(both_scored & right[:, k] & ~right[:, 1 - k])] for k in (0, 1)]
         yield Pair(board.name, a, b, rows, only[0], only[1], f"{board.number}-{order[a]}-{order[b]}")

@@ -1,4 +1,4 @@
-"""Read runs, render pages, write files. Same results in, same bytes out."""
+"""Build the site: read runs, render pages, write files. The same results give the same bytes."""
 
 import csv
 import io
@@ -24,17 +24,17 @@ from seal_eval.results.splits import comparable_groups
 from seal_eval.tasks import get_task
 
 _HERE = Path(__file__).parent
-MARKER = "site.txt"  # tells a folder of ours from somebody's documents, and our files in it from others
+MARKER = "site.txt"  # marks a folder as a site; lists the files that a build wrote, so that no other file is removed
 
 
 def build(results: Path, out: Path, baseline: str = "plain") -> Path:
-    """Write the site of every run below `results` into `out`; returns its index.html.
+    """Write the site of every run below `results` into `out`; return the path of its index.html.
 
-    Of what lies in `out` only files that an earlier build wrote are replaced or removed. Raises SealError when results are damaged or
-    cannot be paired, and when `out` holds something and is not a site.
+    In `out`, files of an earlier build that are no longer needed are removed; files from elsewhere are kept, unless a page has the same
+    name. Raises SealError when results are damaged or cannot be paired, and when `out` is not empty and not a site.
     """
     runs = comparable_groups(load_runs(results))
-    found = boards(runs, baseline)
+    site_boards = boards(runs, baseline)
     if out.exists() and any(p.name != LOCK for p in out.iterdir()) and not (out / MARKER).is_file():
         raise SealError(f"{out} is not empty and not a site; name a new folder, nothing is overwritten")
     with only_writer(out):
@@ -42,7 +42,7 @@ def build(results: Path, out: Path, baseline: str = "plain") -> Path:
         head = f"built by seal-eval {__version__}"
         write_text(out / MARKER, "\n".join([head, *earlier]) + "\n")
         written = []
-        for name, text in _files(found, runs, baseline):
+        for name, text in _files(site_boards, runs, baseline):
             (out / name).parent.mkdir(parents=True, exist_ok=True)
             write_text(out / name, text)
             written.append(name)
@@ -57,41 +57,42 @@ def build(results: Path, out: Path, baseline: str = "plain") -> Path:
     return out / "index.html"
 
 
-def _files(found: list[ModelBoard], runs: list[Run], baseline: str) -> Iterator[tuple[str, str]]:
-    """(relative path, text) of everything that is written."""
-    figures = dict(_figures(found, baseline))
+def _files(site_boards: list[ModelBoard], runs: list[Run], baseline: str) -> Iterator[tuple[str, str]]:
+    """Yield (relative path, text) of every generated file."""
+    figures = dict(_figures(site_boards, baseline))
     yield from figures.items()
     sizes = {name.removeprefix("figures/").removesuffix("-light.svg"): size_of(text) for name, text in figures.items()}
-    yield from Pages(found, runs, baseline, sizes).files()
-    yield from samples.sample_pages(found, runs)
-    yield from _downloads(found)
+    yield from Pages(site_boards, runs, baseline, sizes).files()
+    yield from samples.sample_pages(site_boards, runs)
+    yield from _downloads(site_boards)
     for run in runs:
-        (board,) = (board for board in found if board.name == run.model)
+        (board,) = (board for board in site_boards if board.name == run.model)
         yield f"data/runs/{run.run_id}.yml", model_index(run, board)
         yield f"data/runs/{run.run_id}.bib", bibtex(run)
 
 
-def _figures(found: list[ModelBoard], baseline: str) -> Iterator[tuple[str, str]]:
-    for board in found:
+def _figures(site_boards: list[ModelBoard], baseline: str) -> Iterator[tuple[str, str]]:
+    """Yield (relative path, SVG text) of every figure, for the light and the dark theme."""
+    for board in site_boards:
         for theme in THEMES:
-            for name, text in _of_model(board, theme):
+            for name, text in _board_figures(board, theme):
                 yield f"figures/{name}-{theme}.svg", text
             for block in board.tasks:
-                for name, text in _of_task(block, baseline, theme):
+                for name, text in _task_figures(block, baseline, theme):
                     yield f"figures/{name}-{theme}.svg", text
 
 
-def _of_model(board: ModelBoard, theme: str) -> Iterator[tuple[str, str]]:
+def _board_figures(board: ModelBoard, theme: str) -> Iterator[tuple[str, str]]:
     if len(board.speeds) > 1:
         yield f"{board.number}-speed", pareto(board.speeds, theme, "prompt tokens per second", "accuracy", less=False)
     if board.costs:
-        yield f"{board.number}-cost", pareto(board.costs, theme, "rise of the perplexity of unseen prose", "accuracy")
+        yield f"{board.number}-cost", pareto(board.costs, theme, "rise in perplexity on unseen prose", "accuracy")
     for e in board.entries:
         if scales := e.about.get("mean_scales"):
             yield f"{board.number}-{e.run.run_id}-scales", scale_picture(scales, theme)
 
 
-def _of_task(block: TaskBlock, baseline: str, theme: str) -> Iterator[tuple[str, str]]:
+def _task_figures(block: TaskBlock, baseline: str, theme: str) -> Iterator[tuple[str, str]]:
     unit = get_task(block.name).unit
     yield f"{block.slug}-length", curves(block.rows, baseline, theme, unit)
     if block.has_depths:
@@ -99,18 +100,18 @@ def _of_task(block: TaskBlock, baseline: str, theme: str) -> Iterator[tuple[str,
         yield f"{block.slug}-position", depth_curves(block.depths, theme, baseline)
 
 
-def _downloads(found: list[ModelBoard]) -> Iterator[tuple[str, str]]:
-    """The overview's numbers unrounded, and every comparison in full."""
+def _downloads(site_boards: list[ModelBoard]) -> Iterator[tuple[str, str]]:
+    """Yield (relative path, text) of the overview with unrounded numbers, and of all comparisons."""
     from seal_eval.results.tables import as_text
 
-    rows = [{column.key: column.value(entry) for column in COLUMNS} for board in found for entry in board.entries]
+    rows = [{column.key: column.value(entry) for column in COLUMNS} for board in site_boards for entry in board.entries]
     yield "data/overview.json", _json(rows)
     out = io.StringIO()
     writer = csv.DictWriter(out, [column.key for column in COLUMNS], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     yield "data/overview.csv", out.getvalue()
-    comparisons = [board.found for board in found]
+    comparisons = [board.found for board in site_boards]
     for kind, end in (("json", "json"), ("csv", "csv"), ("latex", "tex")):
         yield f"data/comparisons.{end}", as_text(comparisons, kind)
 

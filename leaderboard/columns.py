@@ -1,4 +1,4 @@
-"""The overview's columns: one line gives each its label, its value, its text and which way is better."""
+"""The columns of the overview: for each its label, tooltip, value, text and which direction is better."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from seal_eval.results.numbers import p_text, percent, size
 
 @dataclass(frozen=True)
 class Column:
-    """value: what is sorted by and written to CSV and JSON, None for missing; text: what people read."""
+    """key: its name in CSV and JSON; title: its tooltip; value: for sorting, CSV and JSON, None if missing; text: as shown."""
 
     key: str
     label: str
@@ -37,8 +37,8 @@ def _gain(e: Entry) -> str:
 
 
 def _effective(e: Entry) -> str:
-    found = e.effective
-    return "–" if found is None else f"{size(found.value, None)} ({found.low:,.0f}–{found.high:,.0f})"
+    length = e.effective
+    return "–" if length is None else f"{size(length.value, None)} ({length.low:,.0f}–{length.high:,.0f})"
 
 
 def _accuracy(e: Entry) -> str:
@@ -68,20 +68,26 @@ _whole = "{:,.0f}".format
 
 COLUMNS = (
     Column("model", "model", "the model", "", lambda e: e.model, lambda e: e.model),
-    Column("method", "method", "what was done to it", "", lambda e: e.method, lambda e: e.method),
+    Column("method", "method", "the method applied to the model", "", lambda e: e.method, lambda e: e.method),
     Column("accuracy", "accuracy", "mean over all tasks and lengths, with its interval", "up", lambda e: e.row.accuracy.value, _accuracy),
-    Column("places", "places", "places that pairwise tests among the model's methods leave open", "down", lambda e: e.rank.low, _places),
-    Column("group", "tied", "1: the leader and all it cannot be told from", "down", lambda e: e.rank.group, lambda e: str(e.rank.group)),
-    Column("gain", "gain, points", "paired difference from the baseline, with its interval", "up", _gain_value, _gain),
-    Column("p", "p", "of the gain, Holm over the model's methods", "down", lambda e: e.row.p_adjusted, lambda e: p_text(e.row.p_adjusted)),
+    Column("places", "places", "ranks that the pairwise tests among the model's methods allow", "down", lambda e: e.rank.low, _places),
     Column(
-        "effective", "effective length", "longest length with 85.6 % right, shortest over tasks, in tokens", "up",
+        "group", "tied", "tie group; 1: the leader and all methods not significantly worse", "down",
+        lambda e: e.rank.group, lambda e: str(e.rank.group),
+    ),
+    Column("gain", "gain, points", "paired difference from the baseline, with its interval", "up", _gain_value, _gain),
+    Column(
+        "p", "p", "p-value of the gain, Holm-adjusted over the model's methods", "down",
+        lambda e: e.row.p_adjusted, lambda e: p_text(e.row.p_adjusted),
+    ),
+    Column(
+        "effective", "effective length", "longest length in tokens with at least 85.6 % right; the shortest over tasks", "up",
         lambda e: e.effective and e.effective.value, _effective,
     ),
-    Column("perplexity", "prose", "rise of the perplexity of unseen prose", "down", _ratio, _optional(_ratio, _rise)),
-    Column("parameters", "trained", "trained parameters", "down", _trained, _optional(_trained, _whole)),
+    Column("perplexity", "prose", "rise in perplexity on unseen prose", "down", _ratio, _optional(_ratio, _rise)),
+    Column("parameters", "trained", "number of trained parameters", "down", _trained, _optional(_trained, _whole)),
     Column(
-        "speed", "tokens/s", "prompt tokens per second; ≥: loading was in the time, or the machine had other work", "up",
+        "speed", "tokens/s", "prompt tokens per second; ≥: a lower bound, because loading was timed too or the machine was busy", "up",
         lambda e: e.tokens_per_second, _speed,
     ),
     Column("tuning", "tuning, s", "seconds of tuning", "down", _seconds, _optional(_seconds, _whole)),

@@ -1,4 +1,4 @@
-"""Commands that publish results: parse, call, print."""
+"""The commands that publish results: site, submit, check."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,34 +8,36 @@ import typer
 
 
 def site_command(
-    results: Annotated[Path, typer.Argument(help="Folder with result files, searched below too.")],
+    results: Annotated[Path, typer.Argument(help="Folder with result files; subfolders are searched too.")],
     out: Annotated[Path, typer.Option(help="Folder for the site.")],
-    baseline: Annotated[str, typer.Option(help="Method the others are compared with.")] = "plain",
+    baseline: Annotated[str, typer.Option(help="Method that the others are compared with.")] = "plain",
 ) -> None:
-    """Write a static site: tables, curves, heatmaps and a page per run. Opens from disk."""
+    """Write a static site that opens from disk: tables, curves, heatmaps and a page for each run."""
     from seal_eval.leaderboard.build import build
 
     print(build(results, out, baseline))
 
 
 def submit_command(
-    results: Annotated[Path, typer.Argument(help="Folder with result files, searched below too.")],
+    results: Annotated[Path, typer.Argument(help="Folder with result files; subfolders are searched too.")],
     out: Annotated[Path, typer.Option(help="New folder, such as leaderboard/results/NAME.")],
 ) -> None:
-    """Pack runs for the leaderboard: compressed records, hashes, no absolute paths."""
+    """Pack runs for the leaderboard: samples compressed, files hashed, absolute paths shortened to their last part."""
     from seal_eval.leaderboard.submissions import submit as pack
 
     print(pack(results, out))
 
 
 def check_command(
-    folder: Annotated[Path, typer.Argument(help="A submission's folder, or one that holds several.")],
-    tokenizer: Annotated[str, typer.Option(help="Folder or hub id, when the run's own cannot be had here.", show_default="the run's")] = "",
+    folder: Annotated[Path, typer.Argument(help="Folder of one submission, or of several.")],
+    tokenizer: Annotated[
+        str, typer.Option(help="Tokenizer folder or hub id, if the run's own is not available here.", show_default="the run's")
+    ] = "",
 ) -> None:
-    """Check a submission: score every reply again, build every sample again, compare every hash."""
+    """Check submissions: compare every hash, score every reply again, build every sample again."""
     from seal_eval.core.errors import SealError
-    from seal_eval.leaderboard.checking import check_all
     from seal_eval.leaderboard.submissions import MANIFEST
+    from seal_eval.leaderboard.verify import check_all
 
     lines = check_all(folder, tokenizer)
     if not lines:

@@ -1,4 +1,4 @@
-"""A run in the forms that others take: Hugging Face's model-index, BibTeX."""
+"""A run in other formats: Hugging Face's model-index and BibTeX."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from seal_eval.results.splits import GAP
 
 
 def model_index(run: Run, board: ModelBoard) -> str:
-    """YAML for the head of a model card: accuracy of every cell, https://huggingface.co/docs/hub/model-cards#evaluation-results."""
+    """YAML for the top of a model card: the accuracy of each cell, https://huggingface.co/docs/hub/model-cards#evaluation-results."""
     import yaml
 
     results: list[dict[str, Any]] = []
-    asked = {(record.task, record.length) for record in run.records}
+    run_cells = {(record.task, record.length) for record in run.records}
     for row in board.found.of("cell"):
-        if row.method != run.method or (row.task, row.length) not in asked:
+        if row.method != run.method or (row.task, row.length) not in run_cells:
             continue
         e = row.accuracy
         interval = f"{100 * e.level:g} % {e.low:.3f} to {e.high:.3f}, n = {e.n}"
@@ -35,7 +35,7 @@ def model_index(run: Run, board: ModelBoard) -> str:
 
 
 def bibtex(run: Run) -> str:
-    """The run, and the paper of SEAL."""
+    """BibTeX entries of the run and of the SEAL paper."""
     return f"""@misc{{seal-eval-{run.run_id},
   title = {{{_plain(run.model.split(GAP)[0])} with {_plain(run.method)}: run {run.run_id} of seal-eval}},
   year = {{{run.date[:4]}}},
@@ -53,5 +53,5 @@ def bibtex(run: Run) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without what BibTeX reads as its own."""
+    """The text without characters that are special in BibTeX and LaTeX."""
     return "".join(c for c in text if c not in '{}\\"%#&$~^')

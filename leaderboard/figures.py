@@ -1,36 +1,37 @@
-"""Pictures as SVG text: same data, same bytes. Every figure is drawn for a light and a dark page."""
+"""The site's figures as SVG text, each in a light and a dark theme. The same data gives the same bytes."""
 
 import itertools
 from typing import Any
 
-from seal_eval.core.figure import THEMES, _canvas, _one, _svg
+from seal_eval.core.figure import THEMES, _canvas, _single_panel, _svg
 from seal_eval.core.types import Estimate
 from seal_eval.results.compare import Row
 from seal_eval.results.depths import DEPTH_EDGES
 from seal_eval.stats import wilson
 
 BASELINE = {"light": "#59636e", "dark": "#9aa4af"}
-# Okabe and Ito's palette: told apart with any colour vision, on light and dark
+# Okabe and Ito's palette: distinguishable with any colour vision, on light and dark pages
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKS = ("o", "s", "D", "^", "v", "P", "X")
 
 
 def curves(rows: list[Row], baseline: str, theme: str, unit: str) -> str:
-    """Accuracy against length, one line per method with its interval as a band."""
-    figure, axes = _one(theme, (6.4, 3.4))
+    """Accuracy against length: one line per method with its interval as a band. rows: one per method and length; unit: of the lengths."""
+    figure, axes = _single_panel(theme, (6.4, 3.4))
     lengths = sorted({row.length or 0 for row in rows})
     methods = list(dict.fromkeys(row.method for row in rows))
     for i, method in enumerate(methods):
-        mine = [row for row in rows if row.method == method]
-        x: list[float] = [row.length or 0 for row in mine]
-        if len(lengths) == 1:  # side by side, or one method hides the other
+        method_rows = [row for row in rows if row.method == method]
+        x: list[float] = [row.length or 0 for row in method_rows]
+        if len(lengths) == 1:  # side by side, so that no method hides another
             x = [lengths[0] * 1.04 ** (i - (len(methods) - 1) / 2)]
         colour = _colour(i, method, baseline, theme)
-        axes.plot(x, [r.accuracy.value for r in mine], color=colour, marker=MARKS[i % len(MARKS)], label=method, linewidth=2, clip_on=False)
-        if len(mine) > 1:
-            axes.fill_between(x, [r.accuracy.low for r in mine], [r.accuracy.high for r in mine], color=colour, alpha=0.18, linewidth=0)
+        estimates = [row.accuracy for row in method_rows]
+        axes.plot(x, [e.value for e in estimates], color=colour, marker=MARKS[i % len(MARKS)], label=method, linewidth=2, clip_on=False)
+        if len(estimates) > 1:
+            axes.fill_between(x, [e.low for e in estimates], [e.high for e in estimates], color=colour, alpha=0.18, linewidth=0)
         else:
-            e = mine[0].accuracy
+            e = estimates[0]
             axes.errorbar(x, [e.value], yerr=[[e.value - e.low], [e.high - e.value]], color=colour, capsize=4)
     axes.set_xscale("log", base=2)
     axes.set_xticks(lengths, [f"{n:,}" for n in lengths])
@@ -46,7 +47,7 @@ def curves(rows: list[Row], baseline: str, theme: str, unit: str) -> str:
 
 
 def heatmap(cells: dict[str, dict[int, list[Estimate | None]]], theme: str, unit: str) -> str:
-    """Accuracy by depth (down) and length (across), one panel per method: {method: {length: one estimate per fifth}}."""
+    """Accuracy by depth (down) and length (across), one panel per method. cells: method → length → one estimate per fifth of depth."""
     import matplotlib as mpl
     from matplotlib.colors import Normalize
 
@@ -88,19 +89,19 @@ def heatmap(cells: dict[str, dict[int, list[Estimate | None]]], theme: str, unit
 
 
 def depth_curves(cells: dict[str, dict[int, list[Estimate | None]]], theme: str, baseline: str) -> str:
-    """Accuracy against depth, all lengths together: one line per method with its interval as bars."""
-    figure, axes = _one(theme, (6.4, 3.2))
+    """Accuracy against depth, all lengths together: one line per method with its Wilson interval as bars. cells: as in `heatmap`."""
+    figure, axes = _single_panel(theme, (6.4, 3.2))
     middles = [(a + b) / 2 for a, b in itertools.pairwise(DEPTH_EDGES)]
     for i, (method, by_length) in enumerate(cells.items()):
-        colour, found = _colour(i, method, baseline, theme), []
+        colour, points = _colour(i, method, baseline, theme), []
         for fifth, x in enumerate(middles):
-            mine = [e for e in (row[fifth] for row in by_length.values()) if e]
-            if mine:
-                n = sum(e.n for e in mine)
-                found.append((x + 0.008 * (i - len(cells) / 2), wilson(round(sum(e.value * e.n for e in mine)), n)))
+            estimates = [e for e in (row[fifth] for row in by_length.values()) if e]
+            if estimates:
+                n = sum(e.n for e in estimates)
+                points.append((x + 0.008 * (i - len(cells) / 2), wilson(round(sum(e.value * e.n for e in estimates)), n)))
         axes.errorbar(
-            [x for x, _ in found], [e.value for _, e in found],
-            yerr=[[e.value - e.low for _, e in found], [e.high - e.value for _, e in found]],
+            [x for x, _ in points], [e.value for _, e in points],
+            yerr=[[e.value - e.low for _, e in points], [e.high - e.value for _, e in points]],
             color=colour, marker=MARKS[i % len(MARKS)], label=method, linewidth=1.6, elinewidth=0.8,
         )  # fmt: skip
     _percent_axis(axes.yaxis)
@@ -114,20 +115,20 @@ def depth_curves(cells: dict[str, dict[int, list[Estimate | None]]], theme: str,
 
 
 def pareto(points: list[tuple[str, float, Estimate]], theme: str, x_label: str, y_label: str, less: bool = True) -> str:
-    """Gain against cost: (label, cost, accuracy) each; those that no other beats in both are joined by a line.
+    """Accuracy against a cost: points are (label, cost, accuracy); a dotted line joins the Pareto front.
 
-    less: the cost is a share, and less is better; else it is a number of which more is better, such as speed.
+    less: the cost is a fraction, shown in percent, and less of it is better. Otherwise it is a number, such as speed, and more is better.
     """
-    figure, axes = _one(theme, (7.2, 3.6))
+    figure, axes = _single_panel(theme, (7.2, 3.6))
     for i, (label, cost, e) in enumerate(points):
         axes.errorbar(
             [cost], [e.value], yerr=[[e.value - e.low], [e.high - e.value]], color=COLOURS[i % len(COLOURS)], marker=MARKS[i % len(MARKS)],
             linestyle="none", elinewidth=0.8, label=label, zorder=3,
         )  # fmt: skip
-    side = 1 if less else -1
-    best = [p for p in points if not any(side * q[1] <= side * p[1] and q[2].value >= p[2].value and q[1:] != p[1:] for q in points)]
-    best.sort(key=lambda p: side * p[1])
-    axes.step([p[1] for p in best], [p[2].value for p in best], where="post", color=THEMES[theme]["soft"], linewidth=1, linestyle=":")
+    sign = 1 if less else -1
+    front = [p for p in points if not any(sign * q[1] <= sign * p[1] and q[2].value >= p[2].value and q[1:] != p[1:] for q in points)]
+    front.sort(key=lambda p: sign * p[1])
+    axes.step([p[1] for p in front], [p[2].value for p in front], where="post", color=THEMES[theme]["soft"], linewidth=1, linestyle=":")
     axes.set_ylim(0, 1.02)
     axes.xaxis.set_major_formatter((lambda x, _: f"{100 * x:+.2g} %".replace("+0 ", "0 ")) if less else (lambda x, _: f"{x:,.0f}"))
     if not less:
@@ -140,7 +141,7 @@ def pareto(points: list[tuple[str, float, Estimate]], theme: str, x_label: str, 
     return _svg(
         figure,
         f"{y_label} against {x_label}",
-        "One mark per method with its interval; the dotted line joins those that no other beats in both.",
+        "One mark per method with its interval; the dotted line joins the methods that no other beats in both.",
     )
 
 
@@ -153,8 +154,8 @@ def _percent_axis(axis: Any) -> None:
 
 
 def _legend(axes: Any, theme: str) -> None:
-    """Above the axes for a few methods, beside them for more."""
+    """Add a legend: above the axes for up to four methods, to their right for more."""
     few = len(axes.get_legend_handles_labels()[0]) <= 4
     above = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 4}
-    beside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "fontsize": 8}
-    axes.legend(frameon=False, labelcolor=THEMES[theme]["ink"], **(above if few else beside))
+    right = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "fontsize": 8}
+    axes.legend(frameon=False, labelcolor=THEMES[theme]["ink"], **(above if few else right))

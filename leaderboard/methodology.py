@@ -1,4 +1,4 @@
-"""How every number is computed, from the docstrings of the code that computes it."""
+"""The methodology page: how every number is computed, taken from the docstrings of the code that computes it."""
 
 import inspect
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from seal_eval.results import compare
 from seal_eval.results import depths as cells
 from seal_eval.stats import choice, layout, position, ranking, resampling
 
-# what the pages show → the functions behind it, in the order of reading
+# heading → the functions explained under it, in the order of the page
 BEHIND = {
     "Pairing and the choice of a test": (choice.accuracy, choice.difference, compare.method_rows),
     "One proportion": (stats.wilson, stats.clustered_proportion),
@@ -31,13 +31,15 @@ BEHIND = {
 
 @dataclass(frozen=True)
 class Explained:
+    """A function and the paragraphs of its docstring."""
+
     name: str
     module: str
     paragraphs: list[str]
 
 
 def chapters() -> dict[str, list[Explained]]:
-    """Heading → functions with their docstrings as paragraphs."""
+    """Heading → its functions with their docstrings."""
     return {heading: [_explained(f) for f in functions] for heading, functions in BEHIND.items()}
 
 

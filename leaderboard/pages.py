@@ -1,4 +1,4 @@
-"""Boards → HTML. Every page is complete without JavaScript; what comes from result files is escaped by the templates."""
+"""Render boards as HTML. Pages work without JavaScript, except the sample browser; templates escape text from result files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,11 +18,14 @@ from seal_eval.results.tables import LENGTHS_NOTE, POSITION_NOTE
 from seal_eval.tasks import get_task
 
 _HERE = Path(__file__).parent
-LISTED = 200  # discordant samples of a pair on its page; the rest are in the sample browser
+LISTED = 200  # most discordant samples of each kind on the page of a pair; the sample browser has all
 
 
 class Pages:
-    """Everything the templates share. sizes: figure's slug → (width, height) in pixels, so that pages keep its room."""
+    """The site's pages and the values that all templates share.
+
+    sizes: figure slug → (width, height) in CSS pixels, so that pages do not move while figures load.
+    """
 
     def __init__(self, boards: list[ModelBoard], runs: list[Run], baseline: str, sizes: dict[str, tuple[int, int]]) -> None:
         self.boards, self.runs, self.baseline = boards, runs, baseline
@@ -36,10 +39,11 @@ class Pages:
         }  # fmt: skip
 
     def slug(self, method: str) -> str:
-        """A method's page: numbers, since names may hold anything."""
+        """The path of a method's page; numbered, because a method's name may contain any character."""
         return f"methods/{self.methods.index(method)}.html"
 
     def files(self) -> Iterator[tuple[str, str]]:
+        """Yield (relative path, text) of every page and the feed."""
         yield "index.html", self._page("index.html", "")
         for task in self.shared["tasks"]:
             blocks = [(board, block) for board in self.boards for block in board.tasks if block.name == task]
@@ -47,31 +51,32 @@ class Pages:
             yield f"tasks/{task}.html", self._page("task.html", "../", name=task, blocks=blocks, **notes)
         for method in self.methods:
             entries = [(board, e) for board in self.boards for e in board.entries if e.method == method]
-            yield self.slug(method), self._page("method.html", "../", name=method, entries=entries, known=known(entries[0][1].run))
+            info = method_info(entries[0][1].run)
+            yield self.slug(method), self._page("method.html", "../", name=method, entries=entries, method_info=info)
         for run in self.runs:
             yield f"runs/{run.run_id}.html", self._page("run.html", "../", run=run)
-        every: list[Pair] = []
+        all_pairs: list[Pair] = []
         for board in self.boards:
             chunks = chunk_of(board)
             for pair in pairs(board):
-                every.append(pair)
+                all_pairs.append(pair)
                 rows = [row for row in pair.rows if row.scope != "task"]
                 yield f"compare/{pair.slug}.html", self._page("pair.html", "../", pair=pair, rows=rows, chunks=chunks, listed=LISTED)
-        yield "compare.html", self._page("compare.html", "", pairs=every)
+        yield "compare.html", self._page("compare.html", "", pairs=all_pairs)
         yield "samples.html", self._page("samples.html", "")
         yield "methodology.html", self._page("methodology.html", "", chapters=chapters())
         yield "submit.html", self._page("submit.html", "")
         yield "changelog.html", self._page("changelog.html", "")
         yield "feed.xml", self._page("feed.xml", "")
 
-    def _page(self, template: str, root: str, **more: Any) -> str:
-        return str(self.environment.get_template(template).render(self.shared | {"root": root} | more))
+    def _page(self, template: str, root: str, **values: Any) -> str:
+        return str(self.environment.get_template(template).render(self.shared | {"root": root} | values))
 
 
-def known(run: Run) -> dict[str, Any]:
-    """What the code says of a run's method: summary, citation, settings; empty for one that is not installed here.
+def method_info(run: Run) -> dict[str, Any]:
+    """Summary, citation, settings and source package of a run's method; {} if the method is not installed.
 
-    A method given as a file is not looked up: the name comes from a result file, and looking it up would run the file.
+    A method given as a file is not looked up: the name comes from a result file, and looking it up would execute that file.
     """
     name = str(run.config.get("seal_eval", {}).get("method") or run.about.get("method") or run.method) if run.config else run.method
     if ".py:" in name:
@@ -107,12 +112,12 @@ def _number(value: float) -> str:
 
 
 def _across(value: float, low: float = 0.0, high: float = 1.0) -> str:
-    """A value's place on a scale from low to high, 0 to 100."""
+    """A value's position between low and high, from 0 to 100; values outside are moved to the nearer end."""
     return f"{100 * (min(max(value, low), high) - low) / (high - low):.1f}"
 
 
 def _stamp(date: str) -> str:
-    """lm-eval's file stamp '2026-11-24T19-05-17.422095' as the time of day that feeds want."""
+    """lm-eval's file stamp '2026-11-24T19-05-17.422095' as a feed timestamp, '2026-11-24T19:05:17Z'."""
     day, _, clock = date.partition("T")
     parts = clock.split(".")[0].split("-")
     return f"{day}T{':'.join(parts)}Z" if len(parts) == 3 else f"{day[:10]}T00:00:00Z"

@@ -1,4 +1,4 @@
-"""Samples as data files that the browser loads when asked: a manifest, and chunks of one cell each."""
+"""Sample data for the site's sample browser: a manifest, and chunks of samples of one cell, loaded on demand as scripts."""
 
 import json
 from collections.abc import Iterator
@@ -9,23 +9,23 @@ from seal_eval.core.files import open_lines
 from seal_eval.core.types import Record, Run
 from seal_eval.leaderboard.board import ModelBoard
 
-CHUNK = 100  # samples in a file
-PROMPT_ENDS = 1500  # characters shown of a prompt's beginning and end
-LONGEST_REPLY = 2000
+CHUNK = 100  # samples per file
+PROMPT_ENDS = 1500  # characters shown from the beginning and from the end of a prompt
+LONGEST_REPLY = 2000  # characters shown of a reply
 
 
 def chunk_of(board: ModelBoard) -> dict[str, str]:
-    """sample id → name of the chunk that holds it, 'BOARD-CELL-NUMBER'."""
-    seen = [0] * len(board.paired.cells)
+    """Sample id → name of its chunk, 'BOARD-CELL-NUMBER' (all counted from 0)."""
+    n_seen = [0] * len(board.paired.cells)
     names = {}
     for sample, cell in zip(board.paired.samples, board.paired.cell, strict=True):
-        names[sample] = f"{board.number}-{cell}-{seen[cell] // CHUNK}"
-        seen[cell] += 1
+        names[sample] = f"{board.number}-{cell}-{n_seen[cell] // CHUNK}"
+        n_seen[cell] += 1
     return names
 
 
 def sample_pages(boards: list[ModelBoard], runs: list[Run]) -> Iterator[tuple[str, str]]:
-    """(relative path, text) of the manifest and every chunk. Chunks come one by one: a million samples need no memory for all."""
+    """Yield (relative path, text) of every chunk, then of the manifest. Chunks are made one at a time to save memory."""
     manifest = []
     for board in boards:
         names = chunk_of(board)
@@ -37,22 +37,23 @@ def sample_pages(boards: list[ModelBoard], runs: list[Run]) -> Iterator[tuple[st
             for i, (task, length) in enumerate(board.paired.cells)
         ]
         manifest.append({"model": board.name, "methods": board.found.methods, "cells": cells})
-        where: dict[str, list[str]] = {}
+        by_chunk: dict[str, list[str]] = {}
         for sample, name in names.items():
-            where.setdefault(name, []).append(sample)
-        texts = _prompts(board, runs)
-        for name, samples in where.items():
-            rows = [_row(sample, board, texts) for sample in samples]
+            by_chunk.setdefault(name, []).append(sample)
+        prompts = _prompts(board, runs)
+        for name, samples in by_chunk.items():
+            rows = [_row(sample, board, prompts) for sample in samples]
             yield f"data/samples/{name}.js", f"sealChunk({json.dumps(name)}, {_data(rows)});\n"
     yield "data/samples/manifest.js", f"sealManifest({_data(manifest)});\n"
 
 
 def _row(sample: str, board: ModelBoard, prompts: dict[str, str]) -> dict[str, Any]:
-    one = board.records[board.found.baseline][sample]
+    """One sample as the browser shows it; `replies` in the order of the board's methods."""
+    record = board.records[board.found.baseline][sample]
     replies = [_reply(board.records[method][sample]) for method in board.found.methods]
     return {
-        "id": sample, "depth": None if one.depth is None else round(one.depth, 4), "tokens": one.n_tokens, "document": one.cluster,
-        "expected": list(one.targets), "prompt": prompts.get(sample, ""), "replies": replies,
+        "id": sample, "depth": None if record.depth is None else round(record.depth, 4), "tokens": record.n_tokens,
+        "document": record.cluster, "expected": list(record.targets), "prompt": prompts.get(sample, ""), "replies": replies,
     }  # fmt: skip
 
 
@@ -62,13 +63,13 @@ def _reply(record: Record) -> list[Any]:
 
 
 def cut(text: str, most: int) -> str:
-    """A text, or its beginning and how long it is."""
+    """The text if it has at most `most` characters, else its beginning and its length."""
     return text if len(text) <= most else f"{text[:most]} … [{len(text):,} characters in all]"
 
 
 def _prompts(board: ModelBoard, runs: list[Run]) -> dict[str, str]:
-    """sample id → the ends of its prompt, from the baseline's sample files."""
-    found = {}
+    """Sample id → prompt, long ones without their middle, from the baseline's sample files."""
+    prompts = {}
     for run in runs:
         if run.model != board.name or run.method != board.found.baseline:
             continue
@@ -79,13 +80,14 @@ def _prompts(board: ModelBoard, runs: list[Run]) -> dict[str, str]:
                 for number, line in enumerate(lines, 1):
                     row = json.loads(line)
                     try:
-                        found[row["doc"]["sample_id"]] = _ends(str(row["arguments"]["gen_args_0"]["arg_0"]))
+                        prompts[row["doc"]["sample_id"]] = _ends(str(row["arguments"]["gen_args_0"]["arg_0"]))
                     except (KeyError, TypeError, IndexError) as error:
                         raise SealError(f"{run.folder / name}, line {number}: no prompt under arguments; the file is damaged") from error
-    return found
+    return prompts
 
 
 def _ends(prompt: str) -> str:
+    """A prompt; a long one as its beginning and end, with a note of how many characters are left out."""
     if len(prompt) <= 2 * PROMPT_ENDS + 100:
         return prompt
     left_out = len(prompt) - 2 * PROMPT_ENDS
@@ -93,5 +95,5 @@ def _ends(prompt: str) -> str:
 
 
 def _data(value: Any) -> str:
-    """JSON that is also JavaScript."""
+    """JSON that is also valid JavaScript: ASCII only, no NaN or infinity."""
     return json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)

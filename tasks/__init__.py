@@ -1,4 +1,4 @@
-"""Task families: one file each builds samples, words the prompt and scores replies; yaml/ tells lm-eval about them."""
+"""Task families: each file builds samples, words the prompt and scores replies; the files in yaml/ describe the tasks to lm-eval."""
 
 import re
 from dataclasses import fields
@@ -7,16 +7,22 @@ from importlib import import_module
 from pathlib import Path
 
 from seal_eval.core.errors import SealError, nearest
-from seal_eval.core.types import Task
+from seal_eval.core.plugins import Task, checked_task
 
-TASK_PREFIX = "seal_"  # what --tasks 'seal_*' finds: tasks that run on any model
+TASK_PREFIX = "seal_"  # --tasks 'seal_*' selects the tasks whose lengths adapt to the model's window, not those of one length
 
 
 @cache
 def tasks() -> dict[str, Task]:
-    """Every task by its lm-eval name: the files here with a TASKS."""
-    modules = (import_module(f"seal_eval.tasks.{f.stem}") for f in sorted(Path(__file__).parent.glob("*.py")) if f.stem != "__init__")
-    return {task.name: task for module in modules for task in getattr(module, "TASKS", ())}
+    """Every task by its lm-eval name, from the TASKS of the files in this folder. Raises SealError for a bad task or name."""
+    by_name: dict[str, Task] = {}
+    for file in sorted(f.stem for f in Path(__file__).parent.glob("*.py") if f.stem != "__init__"):
+        for task in getattr(import_module(f"seal_eval.tasks.{file}"), "TASKS", ()):
+            checked_task(file, task)
+            if not task.name.startswith(TASK_PREFIX) or task.name in by_name:
+                raise SealError(f"tasks/{file}.py: the name '{task.name}' must begin with {TASK_PREFIX} and be unique")
+            by_name[task.name] = task
+    return by_name
 
 
 def task_names() -> list[str]:
@@ -25,26 +31,26 @@ def task_names() -> list[str]:
 
 
 def get_task(name: str) -> Task:
-    """A task by its name ('seal_lines')."""
+    """The task of a name such as 'seal_lines'. Raises SealError for an unknown name."""
     if name not in tasks():
         raise SealError(f"task '{name}' not found in seal_eval.tasks{nearest(name, tasks())}")
     return tasks()[name]
 
 
 def leaf_name(task: Task, size: int) -> str:
-    """lm-eval's name of a task at one length, outside of 'seal_*': 'seal1024_lines', 'longeval_topics_5'."""
+    """lm-eval's name of a task at one length, which 'seal_*' does not match: 'seal1024_lines', 'longeval_topics_5'."""
     if task.unit == "tokens":
         return f"seal{size}_{task.name.removeprefix(TASK_PREFIX)}"
     return f"{task.name.removeprefix(TASK_PREFIX)}_{size}"
 
 
 def base_task(name: str) -> str | None:
-    """The task behind an lm-eval name, its own or a leaf's; None for a foreign one."""
+    """The name of the task behind an lm-eval name, which is the task's own or that of one length; None for any other task."""
     leaf = re.fullmatch(r"seal\d+_(.+)|(.+)_\d+", name)
     base = TASK_PREFIX + (leaf[1] or leaf[2]) if leaf else name
     return base if base in tasks() else None
 
 
 def task_settings(task: Task) -> list[str]:
-    """The keys of --metadata that this task takes besides those every task takes."""
-    return [f.name for f in fields(task) if f.name not in ("name", "summary", "pass_key")]  # type: ignore[arg-type]
+    """The keys of --metadata that this task takes in addition to those that every task takes."""
+    return [f.name for f in fields(task) if f.name not in ("name", "summary") and f.metadata.get("setting", True)]  # type: ignore[arg-type]

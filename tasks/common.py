@@ -1,7 +1,7 @@
 """Common words: the ten words that appear most often in a long numbered list.
 
-Hsieh et al. 2024, "RULER: What's the Real Context Size of Your Long-Context Language Models?", section 3 (aggregation); counts of
-repetition as in its code: 30 against 3 from 4,096 tokens on, 6 against 1 below.
+Hsieh et al. 2024, "RULER: What's the Real Context Size of Your Long-Context Language Models?", section 3 (aggregation). Common and other
+words are repeated as in RULER's code: 30 and 3 times from 4,096 tokens on, 6 times and once below.
 """
 
 import random
@@ -10,9 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from seal_eval.core.errors import SealError, whole_number
+from annotated_types import Ge, Le
+
+from seal_eval.core.errors import SealError
+from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, split_of, words
 from seal_eval.prompts.packing import Packer, TooShort, build_samples
@@ -28,14 +31,14 @@ PREFIX = "The {n} words that appear most often in the list are:"
 
 
 @dataclass(frozen=True)
-class CommonWords:
-    """Settings: `common` words that are asked for; `often` and `rarely`, how many times those and the others appear (0: RULER's)."""
+class CommonWords(Task):
+    """Settings: `common`: number of words to name; `often`, `rarely`: how many times these and the other words appear (0: as in RULER)."""
 
     name: str
     summary: str
-    common: int = 10
-    often: int = 0
-    rarely: int = 0
+    common: Annotated[int, Ge(1), Le(1000)] = 10
+    often: Annotated[int, Ge(0), Le(1000)] = 0
+    rarely: Annotated[int, Ge(0), Le(1000)] = 0
 
     citation: ClassVar[str] = "Hsieh et al. 2024, RULER"
     unit: ClassVar[str] = "tokens"
@@ -45,37 +48,39 @@ class CommonWords:
     metrics: ClassVar[tuple[str, ...]] = ("recall",)
 
     def __post_init__(self) -> None:
-        for setting, low in (("common", 1), ("often", 0), ("rarely", 0)):
-            whole_number(self.name, setting, getattr(self, setting), low, 1000)
+        super().__post_init__()
         if self.often and self.often <= self.rarely:
             raise SealError(f"{self.name}: often is {self.often}, must be above rarely, {self.rarely}")
 
     @property
     def answer_tokens(self) -> int:
-        """Room for the words, their commas and numbers; RULER's 120 for ten."""
+        """Room for the words, commas and numbering; for ten words RULER's 120."""
         return 12 * self.common
 
     def build(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split = "eval") -> list[Sample]:
         """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above.
 
-        Where the words do not suffice for the length, all appear so many times more often.
+        Where the vocabulary is too small for the length, all repeat counts are multiplied by the same whole number. Raises SealError when
+        `length` cannot be filled, naming roughly the smallest length that can.
         """
 
         def start(tokens: int) -> Callable[[int], list[Sample]]:
             packer = Packer(prompt_format, " ", self.answer_tokens, tokens)
-            known = vocabulary(split)
-            table = WordTable(
-                known, packer.costs(known), list(accumulate(packer.costs([f"{i}." for i in range(1, max(tokens // 3, 2000))]), initial=0))
-            )
+            all_words = vocabulary(split)
+            numbers = packer.costs([f"{i}." for i in range(1, max(tokens // 3, 2000))])
+            table = WordTable(all_words, packer.costs(all_words), list(accumulate(numbers, initial=0)))
             return lambda i: [self._sample(packer, table, i, seed, split)]
 
         return build_samples(start, self.name, length, n)
 
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
-        """acc: the first listed words that the reply names, as many as are expected, are the expected ones; recall as in RULER."""
+        """Score 1 when the first words of the list that the reply names, as many as there are targets, are the targets.
+
+        recall: share of the targets among them; RULER counts targets anywhere in the reply. Words of the question do not count.
+        """
         listed = set(re.findall(r"\d+\. (\w+)", doc["input"])) - (set(_words(TAIL + PREFIX)) - set(doc["targets"]))
-        found = dict.fromkeys(word for word in _words(reply) if word in listed)
-        return score_values(reply, doc, list(found), lambda word: True, "wrong word")
+        named = dict.fromkeys(word for word in _words(reply) if word in listed)
+        return score_values(reply, doc, list(named), lambda word: True, "wrong word")
 
     def _sample(self, packer: Packer, table: "WordTable", i: int, seed: int, split: Split) -> Sample:
         prompt_format, length = packer.prompt_format, packer.length
@@ -92,11 +97,11 @@ class CommonWords:
             raise TooShort(f"{self.name}: no room for {len(entries)} words")
         spare = others[-SPARE:]
         for word in others[:-SPARE]:
-            more = table.words_cost([word] * rarely) + table.numbers[len(entries) + rarely] - table.numbers[len(entries)]
-            if more > room - CLOSE:
+            cost = table.words_cost([word] * rarely) + table.numbers[len(entries) + rarely] - table.numbers[len(entries)]
+            if cost > room - CLOSE:
                 break
             entries += [word] * rarely
-            room -= more
+            room -= cost
         entries += table.last(spare, len(entries), room)
         rng.shuffle(entries)
         text = HEADER + "".join(f" {k}. {table.words[w]}" for k, w in enumerate(entries, 1)) + tail
@@ -111,6 +116,7 @@ class CommonWords:
         )  # fmt: skip
 
     def _repeats(self, length: int, room: int, table: "WordTable") -> tuple[int, int]:
+        """How many times (common words, other words) appear."""
         often, rarely = (self.often or 30, self.rarely or 3) if length >= 4096 else (self.often or 6, self.rarely or 1)
         entry = sum(table.costs) / len(table.costs) + table.numbers[-1] / len(table.numbers)
         times = 1
@@ -119,25 +125,30 @@ class CommonWords:
         return often * times, rarely * times
 
 
-SPARE, CLOSE = 100, 60  # words kept for the last entries; tokens of room left for those
+SPARE, CLOSE = 100, 60  # words set aside for the last entries; tokens of room kept for these entries
 
 
 @dataclass(frozen=True)
 class WordTable:
-    """Words, tokens of each, and tokens of the first k numbers "1." … "k." for every k."""
+    """words, their costs in tokens, and numbers: tokens of the first k numbers "1." … "k." for k = 0, 1, …"""
 
     words: Sequence[str]
     costs: Sequence[int]
     numbers: Sequence[int]
 
     def words_cost(self, entries: Sequence[int]) -> int:
+        """Tokens of these words, without numbers."""
         return sum(self.costs[w] for w in entries)
 
     def cost(self, entries: Sequence[int]) -> int:
+        """Tokens of a list of these words, numbered from 1."""
         return self.words_cost(entries) + self.numbers[len(entries)]
 
     def last(self, spare: Sequence[int], n: int, room: int) -> list[int]:
-        """Words from `spare`, each once, that fill `room` tokens best as entries after the n-th, never more."""
+        """Words from `spare`, each once, that as entries after the n-th fill `room` tokens as far as possible, never more.
+
+        Only runs of words of neighbouring costs are tried.
+        """
         order = sorted(spare, key=lambda w: self.costs[w])
         best: tuple[int, list[int]] = (0, [])
         for k in range(1, min(len(order), room // 2) + 1):
@@ -155,7 +166,7 @@ class WordTable:
 
 @cache
 def vocabulary(split: Split) -> tuple[str, ...]:
-    """Nouns and adjectives that belong to `split`."""
+    """The nouns and adjectives that belong to `split`, sorted."""
     adjectives, nouns = words(split)
     return tuple(sorted({*nouns, *(a for a in adjectives if split_of(a) == split)}))
 

@@ -1,8 +1,8 @@
-"""LongEval: a fixed number of lines or of conversation topics, as its authors ask them.
+"""LongEval: records of a fixed number of lines or conversation topics, as in the official benchmark.
 
 Li et al. 2023, "How Long Can Open-Source LLMs Truly Promise on Context Length?" (DachengLi1/LongChat, folder longeval, commit
-4b5faa5). Sizes, line and question form are official; header wording and conversations are ours, unless `longeval_data` names a
-folder with the official case files, whose prompts are then used byte for byte (see official.py).
+4b5faa5). Sizes and the form of lines and questions are official; the header's wording and the conversations are this project's. If
+`longeval_data` names a folder with the official case files, their prompts are used byte for byte (prompts/longeval_cases.py).
 """
 
 import json
@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from seal_eval.core.errors import SealError
+from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, draw_keys, numbers, split_of
-from seal_eval.prompts.longeval_cases import Case, read_cases
+from seal_eval.prompts.longeval_cases import Case, official_sizes, read_cases
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.scoring import extract, last_digits, score_values, why_no_answer
 from seal_eval.tasks.lines import HEADER, LINE, PREFIX, QUESTION
@@ -33,23 +34,29 @@ TOPICS_PREFIX = "The first topic that we discussed was"
 
 
 @dataclass(frozen=True)
-class _LongEval:
-    """longeval_data: folder with the official case files; empty for prompts of our own."""
+class _LongEval(Task):
+    """longeval_data: folder with the official case files; empty for prompts built here."""
 
     name: str
     summary: str
     longeval_data: str = ""
 
     citation: ClassVar[str] = CITATION
+    file_settings: ClassVar[Mapping[str, tuple[str, ...]]] = {"longeval_data": ("",)}
     num_samples: ClassVar[int] = 50
-    until: ClassVar[tuple[str, ...]] = ()  # as LongEval: the whole budget
+    until: ClassVar[tuple[str, ...]] = ()  # as in LongEval: a reply ends with its budget
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.longeval_data and not Path(self.longeval_data).is_dir():
             raise SealError(f"{self.name}: longeval_data {self.longeval_data} is no folder; name the one with the official case files")
 
+    def available_sizes(self) -> tuple[int, ...] | None:
+        """Sizes of the official case files, when their folder is named."""
+        return tuple(official_sizes(Path(self.longeval_data), self.unit)) if self.longeval_data else None
+
     def _official(self, prompt_format: PromptFormat, kind: str, size: int, n: int) -> list[Sample]:
-        """The first `n` cases of an official file."""
+        """The first `n` cases of an official file. Raises SealError when it has fewer."""
         cases = read_cases(Path(self.longeval_data), kind, size)
         if n > len(cases):
             raise SealError(f"{self.name}: num_samples is {n}, the official file for {size} {kind} holds {len(cases)} cases")
@@ -60,32 +67,34 @@ class _LongEval:
         return Sample(
             sample_id=sample_id, task=self.name, input=case.prompt, prefix=case.prefix, answer=case.answer, targets=(case.target,),
             keys=case.keys, length=size, n_tokens=n_tokens, depth=before / n_tokens, cluster=sample_id, seed=seed,
-            answer_tokens=self.answer_tokens,  # type: ignore[attr-defined]
+            answer_tokens=self.answer_tokens,
         )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class LongEvalLines(_LongEval):
-    """acc: our rule, the first number of the reply; acc_official: LongEval's, the last digits of its 100 tokens."""
+    """acc: the first number of the reply counts; acc_official: LongEval's rule, the last digits of a reply of 100 tokens count."""
 
     unit: ClassVar[str] = "lines"
+    size_key: ClassVar[str] = "lines"
+    tokens_per_unit: ClassVar[int] = 23
     sizes: ClassVar[tuple[int, ...]] = (200, 300, 400, 500, 600, 680, 700, 800, 900, 1000, 1100, 1200, 1350)
-    small: ClassVar[tuple[int, ...]] = (10, 20, 50, 100)  # not LongEval's, for windows below its smallest
+    small_sizes: ClassVar[tuple[int, ...]] = (10, 20, 50, 100)  # not in LongEval; for windows that its smallest size does not fit
     answer_tokens: ClassVar[int] = 100
     metrics: ClassVar[tuple[str, ...]] = ("acc_official",)
 
     def build(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split = "eval") -> list[Sample]:
-        """`n` records of `length` lines; the line asked for is uniform, as in LongEval."""
+        """`n` records of `length` lines each, the target line drawn uniformly as in LongEval. Raises SealError for too many lines."""
         if self.longeval_data:
             return self._official(prompt_format, "lines", length, n)
         samples = []
         for i in range(n):
             rng = random.Random(f"{seed}:{self.name}:{split}:{length}:{i}")
             keys = draw_keys(rng, length, split)
-            known = numbers(1, 50000, split)
-            if length > len(known):
-                raise SealError(f"{self.name}: {length} lines need as many distinct numbers, {len(known)} exist")
-            lines = [LINE.format(key=k, value=v) for k, v in zip(keys, rng.sample(known, length), strict=True)]
+            values = numbers(1, 50000, split)
+            if length > len(values):
+                raise SealError(f"{self.name}: {length} lines need as many distinct numbers, {len(values)} exist")
+            lines = [LINE.format(key=k, value=v) for k, v in zip(keys, rng.sample(values, length), strict=True)]
             at = rng.randrange(length)
             key, value = keys[at], lines[at].split("<")[1].split(">")[0]
             case = Case(
@@ -100,48 +109,49 @@ class LongEvalLines(_LongEval):
         return samples
 
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
-        """Both rules; acc_official exactly as LongEval scores it."""
-        ours = score_values(reply, doc, extract(reply, "number"), lambda value: f"<{value}>" in doc["input"], "wrong line")
-        return Score(ours.value, ours.answer, ours.reason, {"acc_official": last_digits(reply, doc["targets"])[0]})
+        """Score by both rules; acc_official exactly as LongEval does."""
+        score = score_values(reply, doc, extract(reply, "number"), lambda value: f"<{value}>" in doc["input"], "wrong line")
+        return Score(score.value, score.answer, score.reason, {"acc_official": last_digits(reply, doc["targets"])[0]})
 
 
 @dataclass(frozen=True)
 class LongEvalTopics(_LongEval):
     """acc: the first topic named in the reply is the first discussed; acc_named: the reply names it anywhere.
 
-    LongEval's own judge is a language model; the rules here read the reply without one.
+    LongEval itself scores topics with a language model; these rules need none.
     """
 
     unit: ClassVar[str] = "topics"
+    size_key: ClassVar[str] = "topics"
+    tokens_per_unit: ClassVar[int] = 700
     sizes: ClassVar[tuple[int, ...]] = (5, 10, 15, 20, 25)
-    small: ClassVar[tuple[int, ...]] = (1, 2, 3)
+    small_sizes: ClassVar[tuple[int, ...]] = (1, 2, 3)
     answer_tokens: ClassVar[int] = 50
     metrics: ClassVar[tuple[str, ...]] = ("acc_named",)
 
     def build(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split = "eval") -> list[Sample]:
-        """`n` records of `length` conversations in random order."""
+        """`n` records of `length` conversations each, in random order. Raises SealError when `split` has fewer."""
         if self.longeval_data:
             return self._official(prompt_format, "topics", length, n)
-        known = [c for c in conversations() if split_of(c["topic"]) == split]
-        if length > len(known):
-            raise SealError(f"{self.name}: {length} topics are asked for, {len(known)} belong to {split}")
+        available = [c for c in conversations() if split_of(c["topic"]) == split]
+        if length > len(available):
+            raise SealError(f"{self.name}: {length} topics are asked for, {len(available)} belong to {split}")
         samples = []
         for i in range(n):
             rng = random.Random(f"{seed}:{self.name}:{split}:{length}:{i}")
-            chosen = rng.sample(known, length)
+            chosen = rng.sample(available, length)
             topic = chosen[0]["topic"]
-            prompt = TOPICS_HEADER.format(n=length) + "".join(map(_told, chosen)) + TOPICS_QUESTION
+            prompt = TOPICS_HEADER.format(n=length) + "".join(map(_transcript, chosen)) + TOPICS_QUESTION
             case = Case(prompt, prompt_format.answer_prefix(TOPICS_PREFIX), f" {topic}.", topic, (), f"discuss the topic of {topic}")
             samples.append(self._sample(prompt_format, case, length, f"{self.name}-{split}-{length}-{seed}-{i}", seed))
         return samples
 
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
-        """The topics of the record that the reply names, in its order; the first must be the target."""
+        """Score 1 when the first topic of the record that the reply names is the target; `answer` lists all it names, in their order."""
         (target,) = doc["targets"]
-        said = _plain(reply)
-        found = sorted((said.find(_plain(t)), t) for t in topics_of(doc["input"]) if _plain(t) in said)
-        named = [t for _, t in found]
-        metrics = {"acc_named": float(_plain(target) in said)}
+        text = _plain(reply)
+        named = [t for _, t in sorted((text.find(_plain(t)), t) for t in topics_of(doc["input"]) if _plain(t) in text)]
+        metrics = {"acc_named": float(_plain(target) in text)}
         if not named:
             reason = why_no_answer(reply, int(doc["answer_tokens"]))
             return Score(0.0, None, "not found" if reason == "unparsable" and reply.strip() else reason, metrics)
@@ -151,17 +161,17 @@ class LongEvalTopics(_LongEval):
 
 @cache
 def conversations() -> tuple[dict[str, Any], ...]:
-    """The project's own conversations: {"topic", "turns"}, the user's turn first."""
+    """The conversations written for this project: {"topic", "turns"}; turns alternate, the user's first."""
     files = sorted((Path(__file__).parent / "conversations").glob("*.jsonl"))
     return tuple(json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines())
 
 
 def topics_of(prompt: str) -> list[str]:
-    """The topics that a record opens, in order."""
+    """The topics that a record introduces, in order."""
     return re.findall(r"USER: [^\n]*?I would like to discuss the topic of ([^.\n]+)\.", prompt)
 
 
-def _told(conversation: Mapping[str, Any]) -> str:
+def _transcript(conversation: Mapping[str, Any]) -> str:
     turns: Sequence[str] = conversation["turns"]
     lines = [f"{'USER' if i % 2 == 0 else 'ASSISTANT'}: {turn} \n " for i, turn in enumerate(turns)]
     return "".join(lines) + f"USER: That is the end of our discussion of {conversation['topic']}; let us turn to the next topic.\n"

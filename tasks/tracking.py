@@ -1,7 +1,7 @@
-"""Variable tracking: which variables hold a value, through chains of assignments scattered over a text.
+"""Variable tracking: name all variables that hold a value, through chains of assignments scattered over a text.
 
-Hsieh et al. 2024, "RULER: What's the Real Context Size of Your Long-Context Language Models?", section 3 (multi-hop tracing).
-Chains and hops as there; the wording is ours.
+Hsieh et al. 2024, "RULER: What's the Real Context Size of Your Long-Context Language Models?", section 3 (multi-hop tracing). Chains and
+hops are RULER's, the wording is this project's.
 """
 
 import random
@@ -9,12 +9,15 @@ import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from seal_eval.core.errors import SealError, whole_number
+from annotated_types import Ge, Le
+
+from seal_eval.core.errors import SealError
+from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, numbers, split_of
-from seal_eval.prompts.haystack import sentences_from
+from seal_eval.prompts.haystack import HAYSTACK_FILES, sentences_from
 from seal_eval.prompts.packing import Packer, build_samples
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.scoring import extract, score_values
@@ -30,15 +33,15 @@ PREFIX = "The {n} variables with the value {value} are:"
 
 
 @dataclass(frozen=True)
-class VariableTracking:
-    """Settings: `chains` of assignments, the first of which is asked for; `hops` from variable to variable in each;
-    `haystack` as in seal_needle, without needles.
+class VariableTracking(Task):
+    """Settings: `chains` of assignments, the question is about the first; `hops` from variable to variable in each chain;
+    `haystack` as in seal_needle, but not needles.
     """
 
     name: str
     summary: str
-    chains: int = 1
-    hops: int = 4
+    chains: Annotated[int, Ge(1), Le(100)] = 1
+    hops: Annotated[int, Ge(1), Le(30)] = 4
     haystack: str = "noise"
 
     citation: ClassVar[str] = "Hsieh et al. 2024, RULER"
@@ -47,10 +50,10 @@ class VariableTracking:
     num_samples: ClassVar[int] = 100
     until: ClassVar[tuple[str, ...]] = ("\n\n",)
     metrics: ClassVar[tuple[str, ...]] = ("recall",)
+    file_settings: ClassVar[Mapping[str, tuple[str, ...]]] = HAYSTACK_FILES
 
     def __post_init__(self) -> None:
-        for setting, high in (("chains", 100), ("hops", 30)):
-            whole_number(self.name, setting, getattr(self, setting), 1, high)
+        super().__post_init__()
         if self.haystack == "needles":
             raise SealError(
                 f"{self.name}: haystack 'needles' is for seal_needle; choose noise, prose, a folder of .txt files or datasets:ID"
@@ -58,12 +61,15 @@ class VariableTracking:
 
     @property
     def answer_tokens(self) -> int:
-        """Room for the names, five capitals each, and their commas."""
+        """Room for the names, of five capitals each, and their commas."""
         return 16 + 8 * (self.hops + 1)
 
     def build(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split = "eval") -> list[Sample]:
-        """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above."""
-        starts = spread(spaced(5, "linear"))  # where the asked chain begins, over the first half
+        """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above.
+
+        Raises SealError when `length` cannot be filled, naming roughly the smallest length that can, and for a haystack that is too small.
+        """
+        starts = spread(spaced(5, "linear"))  # places of the first chain's beginning; halved below, so in the first half of the text
 
         def start(tokens: int) -> Callable[[int], list[Sample]]:
             packer = Packer(prompt_format, " ", self.answer_tokens, tokens)
@@ -72,7 +78,10 @@ class VariableTracking:
         return build_samples(start, self.name, length, n)
 
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
-        """acc: the first names, as many as are expected, are the expected ones; recall as in RULER, capped at so many names."""
+        """Score 1 when the first names of the reply, as many as there are targets, are the targets.
+
+        recall: share of the targets among them; RULER counts targets anywhere in the reply.
+        """
         return score_values(reply, doc, extract(reply, "variable"), lambda name: f"VAR {name} " in doc["input"], "wrong variable")
 
     def _sample(self, packer: Packer, i: int, first: float, seed: int, split: Split) -> Sample:
@@ -88,8 +97,8 @@ class VariableTracking:
             chain = variables[c * (self.hops + 1) : (c + 1) * (self.hops + 1)]
             begin = rng.random() / 2 if c else first
             depths = [begin, *sorted(rng.uniform(begin, 1) for _ in chain[1:])]
-            told = [f"VAR {chain[0]} = {values[c]}.", *(f"VAR {b} = VAR {a}." for a, b in pairwise(chain))]
-            facts += list(zip(told, depths, strict=True))
+            assignments = [f"VAR {chain[0]} = {values[c]}.", *(f"VAR {b} = VAR {a}." for a, b in pairwise(chain))]
+            facts += list(zip(assignments, depths, strict=True))
         targets = variables[: self.hops + 1]
         cluster, pieces, costs = sentences_from(self.haystack, split, packer.prompt_format, i, rng, packer.length)
         prefix = packer.prompt_format.answer_prefix(PREFIX.format(n=len(targets), value=values[0]))

@@ -1,4 +1,4 @@
-"""Small random models with a real tokenizer, made once per session; the real model for the few tests marked `model`."""
+"""Fixtures and helpers: small random models with a trained tokenizer, an adapter, results and a site, each made once per session."""
 
 import os
 import subprocess
@@ -6,27 +6,34 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+import warm
 from tokenizers_made import CHATML
 
-# tests never reach the hub; the real model's test lifts this for its own process
+sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))  # tests hold some of their functions to account
+
+# no test may reach the hub; only test_quickstart.py unsets this, while it may pull the real model
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ["OMP_NUM_THREADS"] = "1"  # two workers with two threads each wait for each other
+    os.environ["OMP_NUM_THREADS"] = "1"  # two workers with two threads each would slow each other down
 
+
+settings.register_profile("no deadline", deadline=None)  # a busy machine is not a failure
+settings.load_profile("no deadline")
 
 LONG = ("test_quickstart", "test_recipes", "test_wheel", "test_docs", "test_tune", "test_suite", "test_resume", "test_site_browser")
 
 
 def pytest_collection_modifyitems(items):
-    """The longest files first, so that two workers end together."""
+    """Run the slowest test files first, so that two workers finish at about the same time."""
     items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
 
 
 @pytest.fixture(scope="session")
 def tokenizer_file(tmp_path_factory):
-    """Byte-level BPE with single digits, trained on prose here and now."""
+    """A byte-level BPE tokenizer with single digits, trained on prose."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     from seal_eval.prompts.corpus import prose
@@ -55,7 +62,7 @@ def tokenizer(tokenizer_file):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """The published values beside ours, when they were tested."""
+    """Print published values next to ours when they were tested."""
     if any("test_oracles" in report.nodeid for report in terminalreporter.getreports("passed")):
         from oracles import table
 
@@ -64,7 +71,7 @@ def pytest_terminal_summary(terminalreporter):
 
 
 def tiny_config(kind="llama", **other):
-    """Configuration of a random model of a few thousand weights; attention output wider than the hidden size where possible."""
+    """Return a small model's configuration (220,608 weights for Llama); qwen3's and mistral's heads together are wider than hidden_size."""
     from transformers import AutoConfig
 
     size = {
@@ -76,8 +83,8 @@ def tiny_config(kind="llama", **other):
     if kind in ("qwen3", "mistral"):
         size["head_dim"] = 32
     if kind == "mistral":
-        size["sliding_window"] = None  # as version 0.2 and later
-    if kind == "gemma3_text":  # three layers would all have sliding windows
+        size["sliding_window"] = None  # as in Mistral 0.2 and later
+    if kind == "gemma3_text":  # by default, all of three layers would have sliding windows
         size |= {"layer_types": ["sliding_attention", "full_attention", "full_attention"], "sliding_window": 64}
     return AutoConfig.for_model(kind, **(size | other))
 
@@ -88,7 +95,7 @@ def tiny_model(kind="llama", seed=0, **other):
 
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_config(tiny_config(kind, **other)).eval()
-    with torch.no_grad():  # default initialisation is nearly flat: make attention matter
+    with torch.no_grad():  # larger weights than by default, so that attention is not nearly uniform
         for name, weight in model.named_parameters():
             if weight.dim() == 2:
                 weight.mul_(4 if "embed" not in name and "wte" not in name else 1)
@@ -106,7 +113,7 @@ def tiny_folder(tmp_path_factory, tokenizer):
 
 @pytest.fixture(scope="session")
 def adapter(tmp_path_factory, tiny_folder):
-    """An adapter of strong random scales for the tiny Llama."""
+    """An adapter with strong random scales for the tiny Llama."""
     import torch
 
     from seal_eval.models.adapters import save_adapter
@@ -122,9 +129,29 @@ def adapter(tmp_path_factory, tiny_folder):
     return out
 
 
-def seal_eval(*args, cwd=None, env=None, code=0):
+@pytest.fixture(scope="session")
+def wheel_file(tmp_path_factory):
+    """The project's wheel, built once for all workers."""
+    from filelock import FileLock
+
+    place = tmp_path_factory.getbasetemp()
+    place = (place.parent if "PYTEST_XDIST_WORKER" in os.environ else place) / "wheel"
+    place.mkdir(exist_ok=True)
+    with FileLock(place / "lock"):
+        if not list(place.glob("*.whl")):
+            root = Path(__file__).resolve().parent.parent
+            subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", place, root], check=True)
+    return next(place.glob("*.whl"))
+
+
+def program(name, start=False):
+    """A program of this environment; with `start` the real one, else one that runs in a fork of a process that has imported everything."""
+    return (Path(sys.executable).parent if start else warm.programs()) / name
+
+
+def seal_eval(*args, cwd=None, env=None, code=0, start=False):
     """Run the console script as a user would; returns the finished process, after checking its exit status."""
-    script = Path(sys.executable).parent / "seal-eval"
+    script = program("seal-eval", start)
     done = subprocess.run(
         [script, *map(str, args)], capture_output=True, text=True, cwd=cwd, env={**os.environ, **(env or {})}, check=False
     )
@@ -134,7 +161,7 @@ def seal_eval(*args, cwd=None, env=None, code=0):
 
 @pytest.fixture(scope="session")
 def results(tmp_path_factory, tiny_folder, adapter):
-    """Real result files: plain and SEAL on the tiny model, two tasks, two lengths, through the command line."""
+    """Real result files, written by the command line: plain and SEAL on the tiny model, two tasks, two lengths."""
     out = tmp_path_factory.mktemp("results")
     for method in ("method=plain", f"method=seal,adapter={adapter}"):
         seal_eval(
@@ -146,7 +173,7 @@ def results(tmp_path_factory, tiny_folder, adapter):
 
 @pytest.fixture(scope="session")
 def site(results, tmp_path_factory):
-    """The site of those files, written on the command line."""
+    """The site of `results`, built by the command line."""
     out = tmp_path_factory.mktemp("site") / "out"
     done = seal_eval("site", results, "--out", out)
     assert done.stdout.strip() == str(out / "index.html")

@@ -1,8 +1,9 @@
-"""Real runs killed (SIGKILL) at random moments and at every step of publication, repeated until they are whole.
+"""Kill real runs (SIGKILL) at random moments and at every step of publication, and repeat them until they are complete.
 
-    python tests/kills.py 200        (six minutes; prints what it did, ends with an error at the first record lost, doubled or changed)
+    python tests/kills.py 200        (six minutes; prints a summary, fails at the first record lost, doubled or changed)
 
-Each attempt is a forked process that runs `seal-eval run`; what it leaves is compared, byte for byte, with an undisturbed run's.
+Each attempt is a forked process that runs `seal-eval run`. The finished sample files are compared, byte for byte, with those of an
+undisturbed run.
 """
 
 import os
@@ -18,11 +19,11 @@ from pathlib import Path
 
 TASKS = ("--tasks", "seal_lines", "--metadata", '{"lengths": [400], "num_samples": 16, "questions_per_record": 2}', "--device", "cpu")
 
-LOG = Path(tempfile.gettempdir()) / "seal-eval-kills.log"  # what the processes said
+LOG = Path(tempfile.gettempdir()) / "seal-eval-kills.log"  # output of the processes
 
 
 def child(argv: list[str], before: Callable[[], None] = lambda: None) -> int:
-    """Start `seal-eval run` in a process of its own; returns its id."""
+    """Start `seal-eval run` in a forked process, after calling `before` there; returns the process id."""
     process = os.fork()
     if process:
         return process
@@ -43,7 +44,7 @@ def child(argv: list[str], before: Callable[[], None] = lambda: None) -> int:
 
 
 def die_at(step: int) -> Callable[[], None]:
-    """The process kills itself at its `step`-th fsync or rename."""
+    """Return a function for `before`: the process then kills itself at its fsync or rename number `step`, from 0."""
 
     def prepare() -> None:
         left = [step]
@@ -64,7 +65,7 @@ def die_at(step: int) -> Callable[[], None]:
 
 
 def samples(folder: Path) -> list[bytes]:
-    """The sample files; exactly one results file stands beside them, and nothing unfinished."""
+    """Return the sample files' bytes; check that there is exactly one results file and nothing unfinished."""
     places = list(folder.rglob("results_*.json"))
     assert len(places) == 1, f"{len(places)} results files"
     left = [p.name for p in places[0].parent.iterdir() if p.name.startswith(".")]
@@ -74,14 +75,14 @@ def samples(folder: Path) -> list[bytes]:
 
 
 def main(wanted: int, model: str, work: Path, every: int = 1) -> None:
-    """Kill until `wanted` kills are counted, then at every step (or each `every`-th) at which a run waits for the disk."""
+    """Kill runs at random until there are `wanted` kills, then at every fsync and rename (or each `every`-th) of a run."""
     import torch
 
     from seal_eval.harness.run import run
 
     torch.set_num_threads(1)
     argv = ["--model_args", f"pretrained={model}", *TASKS, "--output_path"]
-    run([*argv, str(work / "first")])  # here, so that what it imports need not be imported at every attempt
+    run([*argv, str(work / "first")])  # in this process, so that the forks need not import anything again
     start = time.monotonic()
     assert os.waitpid(child([*argv, str(work / "whole")]), 0)[1] == 0
     whole, seconds = samples(work / "whole"), time.monotonic() - start
@@ -115,7 +116,7 @@ def main(wanted: int, model: str, work: Path, every: int = 1) -> None:
 
 
 def small_model(folder: Path) -> str:
-    """A random Llama with a tokenizer, as the tests have it."""
+    """Save a random Llama with a tokenizer, as the tests use them; returns the folder."""
     from conftest import tiny_model
     from tokenizers_made import made
 

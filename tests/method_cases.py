@@ -1,4 +1,4 @@
-"""Settings to try every method with, and a method's folder made for a small random model."""
+"""Settings with which every method is tested, and folders of tuned methods for small random models."""
 
 import torch
 
@@ -22,7 +22,7 @@ CASES = {
 }
 
 
-MADE = ("seal", "rule", "lora", "dora")  # from a folder
+MADE = ("seal", "rule", "lora", "dora")  # methods read from a folder
 
 
 IDS = torch.arange(2, 92)[None] * 7 % 900
@@ -42,7 +42,7 @@ def close(a, b):
 
 
 def made(name, kind, strength, folder):
-    """Settings of a method that is read from a folder, written for this architecture: strength 0 changes nothing."""
+    """Write the folder of a method for this architecture; return the method's settings. Strength 0 changes nothing."""
     folder.mkdir()
     if name == "rule":
         effect = torch.linspace(-1, 1, 12).reshape(3, 4).tolist()

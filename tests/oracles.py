@@ -1,23 +1,13 @@
-"""Published values and ours side by side: python tests/oracles.py prints the table as Markdown."""
+"""Published values and ours: `python tests/oracles.py` prints the table as Markdown."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from seal_eval.stats import (
-    benjamini_hochberg,
-    clopper_pearson,
-    cochran_q,
-    connor,
-    holm,
-    mcnemar,
-    newcombe,
-    obuchowski,
-    position_bias,
-    sign_flip,
-    tango,
-    wilson,
-)  # fmt: skip
+from seal_eval.stats import benjamini_hochberg, cochran_q, connor, holm, mcnemar, position_bias, sign_flip, tango, wilson
 from seal_eval.stats.layout import layout, variance
+
+import conftest  # noqa: F401  puts benchmarks/ on the path
+from alternatives import clopper_pearson, newcombe, obuchowski
 
 FAGERLAND, TANGO, AGRESTI = (1, 1, 7, 12), (4, 9, 3, 16), (53, 16, 8, 9)
 PSYCHIATRY = (
@@ -28,7 +18,7 @@ PSYCHIATRY = (
 
 @dataclass(frozen=True)
 class Oracle:
-    """published and ours: numbers, alike to so many digits after the point (significant ones when `relative`)."""
+    """Published numbers and ours, which agree to `digits` decimals (with `relative`: within a factor of 1 ± 10^−digits)."""
 
     what: str
     source: str
@@ -49,7 +39,7 @@ def _ends(estimate: Any) -> tuple[float, float]:
 
 
 def oracles() -> list[Oracle]:
-    """All of them, worked out now."""
+    """Return all published values with ours, computed now."""
     r = mcnemar(101, 121, 59, 33)
     ordered = [0.001, 0.002, 0.003, 0.004, 0.005, 0.05, 0.06, 0.07, 0.08, 0.09]
     clustered = [1, 1, 0, 1, 0, 0, 1, 1, 1, 0, 0, 0.0]
@@ -94,7 +84,7 @@ def _array(values: Any) -> Any:
 
 
 def table() -> str:
-    """Markdown, published beside ours to two digits more."""
+    """Return the table as Markdown; our values have two more digits."""
 
     def text(values: tuple[float, ...], digits: int, relative: bool) -> str:
         shown = [f"{v:.{digits}e}" if relative else f"{v:.{digits}f}" for v in dict.fromkeys(values)]

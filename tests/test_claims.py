@@ -1,4 +1,4 @@
-"""The page of the paper's claims says what the published runs say."""
+"""docs/claims.md holds the tables that follow from the published runs."""
 
 import gzip
 import json
@@ -22,7 +22,7 @@ def test_the_page_holds_the_tables_of_today():
 
 
 def scores(method, adapter):
-    """(task, length) → sample id → right or not, on the two tasks that were tuned on, read from the files as they lie there."""
+    """Return {(task, length): {sample id: 0 or 1}} of a method on the two tuned tasks, read directly from the result files."""
     found = {}
     for results in RESULTS.glob("*within/*/results_*.json"):
         args = json.loads(results.read_text())["config"]["model_args"]
@@ -38,10 +38,10 @@ def scores(method, adapter):
 
 @pytest.mark.parametrize("against", [("plain", ""), ("lora", "lora")])
 def test_a_difference_counted_by_hand(against):
-    """The mean over cells of the mean within each, without the project's reader and statistics."""
-    from claims import C, compared, row, tuned
-
+    """The mean over cells of the mean within a cell, computed without the project's reader and statistics."""
     from seal_eval.results.records import load_runs
+
+    from claims import C, compared, row, tuned
 
     ours, theirs = scores("seal", "seal-channel"), scores(*against)
     assert ours.keys() == theirs.keys() and sum(map(len, ours.values())) == 360

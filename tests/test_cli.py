@@ -1,4 +1,4 @@
-"""What a person meets first."""
+"""The command line: help, and errors of usage."""
 
 import pytest
 
@@ -42,3 +42,9 @@ def test_tune_refuses_before_it_loads(tmp_path):
     assert (
         "task 'seal_lins' not found" in seal_eval("tune", "--model", "x/y", "--task", "seal_lins", "--out", tmp_path / "b", code=1).stderr
     )
+
+
+def test_version():
+    from seal_eval import __version__
+
+    assert seal_eval("--version").stdout.strip() == __version__

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from seal_eval.core.errors import SealError
-from seal_eval.harness.run import command, run
+from seal_eval.harness.command_line import command
+from seal_eval.harness.run import run
 from seal_eval.models.hub import resolve
 
 from conftest import seal_eval

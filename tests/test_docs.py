@@ -1,5 +1,5 @@
-"""Every command and snippet of README and docs is run, page by page, in a checkout of its own, with a small random model under the
-embedded model's name; commands in running text exist, with their flags; the documentation builds and its links lead somewhere."""
+"""Commands and snippets of README and docs run, page by page, in a copy of the checkout, with a small random model under the embedded
+model's name. Commands in running text exist with their flags. The documentation builds, and links to files of the repository exist."""
 
 import os
 import re
@@ -13,14 +13,14 @@ import typer
 
 from seal_eval.cli import app
 
-from conftest import seal_eval, tiny_model
+from conftest import program, seal_eval, tiny_model
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "leaderboard").rglob("*.md")])
 FENCE = re.compile(r"(?:<!-- (?P<mark>[^\n]*?) -->\n)?^```(?P<kind>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```$", re.M | re.S)
-NOT_RUN = {  # page and beginning of the block: nothing else may be left out
-    ("CONTRIBUTING.md", "python3 -m venv .venv"),  # what runs this test
-    ("README.md", "python3 -m venv .venv"),  # the quick start (test_quickstart.py) and the test command
+NOT_RUN = {  # (page, beginning of the block): no other block may be left out
+    ("CONTRIBUTING.md", "python3 -m venv .venv"),  # the commands that run this test
+    ("README.md", "python3 -m venv .venv"),  # the quick start (see test_quickstart.py) and the test command
     ("docs/tutorial.md", "python3 -m venv .venv"),
     ("docs/ship.md", "vllm serve"),
     ("docs/recipes.md", "seal-eval suite benchmarks/suites/longchat-7b-32k.yaml"),  # test_recipes.py
@@ -51,7 +51,7 @@ def cache(tmp_path_factory, tokenizer):
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory, cache, adapter):
-    """Results of that model, plain and with an adapter: what pages take for granted that begin later."""
+    """Results of that model, plain and with an adapter, for pages whose commands need results."""
     out = tmp_path_factory.mktemp("asked") / "results"
     for method in ("plain", f"seal,adapter={adapter}"):
         seal_eval(
@@ -63,7 +63,7 @@ def asked(tmp_path_factory, cache, adapter):
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
-    """What git tracks or would track, copied once."""
+    """A copy of all files that git tracks or would track."""
     place = tmp_path_factory.mktemp("checkout") / "seal-eval"
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False)
     files = listed.stdout.splitlines() if listed.returncode == 0 else [str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.is_file()]
@@ -75,7 +75,7 @@ def checkout(tmp_path_factory):
 
 
 def test_what_is_left_out():
-    """Nothing but the blocks named above, and each of those is there."""
+    """Exactly the blocks of NOT_RUN are left out."""
     found = {(name(page), start) for page in PAGES for block in blocks(page) if left_out(block) for start in [block["text"]]}
     known = {(page, start): [text for where, text in found if where == page and text.startswith(start)] for page, start in NOT_RUN}
     assert all(known.values()), known
@@ -94,7 +94,7 @@ def test_a_command_that_fails_is_seen(checkout, cache, asked, adapter, tmp_path)
 
 
 def follow(page, checkout, cache, asked, adapter, here):
-    """Do what a page's blocks say: write its files, run its commands in order in one shell, which ends at the first that fails."""
+    """Write a page's files and run its commands in order in one shell, which stops at the first failure."""
     shutil.copytree(checkout, here)
     script = []
     for block in page:
@@ -103,12 +103,12 @@ def follow(page, checkout, cache, asked, adapter, here):
         elif block["kind"] == "bash" and not left_out(block):
             script.append(block["text"])
     text = "\n".join(script)
-    if not re.search(r"seal-eval (run|suite)", text):  # it takes results for granted
+    if not re.search(r"seal-eval (run|suite)", text):  # the page needs results
         shutil.copytree(asked, here / "results")
     if "quickstart/adapter" in text:
         shutil.copytree(adapter, here / "quickstart" / "adapter")
     (here / ".venv").symlink_to(sys.prefix)
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    path = f"{program('').resolve()}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     env = {**os.environ, "SEAL_EVAL_CACHE": str(cache), "PATH": path, "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(["bash", "-euo", "pipefail", "-c", text], cwd=here, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{text}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
@@ -123,7 +123,7 @@ def commands(command, path):
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_commands_in_running_text(page):
-    """`seal-eval …` and `python FILE` between backticks: the command and its flags, the file."""
+    """For `seal-eval …` and `python FILE` between backticks, the command with its flags or the file exists."""
     known = commands(typer.main.get_command(app), "seal-eval")
     text = FENCE.sub("", page.read_text(encoding="utf-8"))
     for said in re.findall(r"`((?:seal-eval|python(?: -m)?) [^`]+)`", text.replace("\n", " ")):
@@ -136,13 +136,13 @@ def test_commands_in_running_text(page):
             words = [" ".join(words[:2]), *words[2:]]
         flags = {w.split("=")[0] for w in words[1:] if w.startswith("--")} - {"--help"}
         if words[0] in ("seal-eval run", "seal-eval"):
-            continue  # lm-eval's flags; a sentence about the command line as a whole
+            continue  # lm-eval's own flags, or a sentence about the command line in general
         assert words[0] in known and flags <= known[words[0]] | known["seal-eval"], said
 
 
 @pytest.fixture(scope="module")
 def built(checkout, tmp_path_factory):
-    """`mkdocs build` in a checkout, as README has it."""
+    """The site that `mkdocs build` writes in the copied checkout."""
     out = tmp_path_factory.mktemp("built") / "site"
     command = [sys.executable, "-m", "mkdocs", "build", "-d", out]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
@@ -151,7 +151,7 @@ def built(checkout, tmp_path_factory):
 
 
 def test_documentation_and_leaderboard_by_one_command(built):
-    """Strict: a broken link or a page out of the navigation is an error of mkdocs itself. Nothing is fetched from elsewhere."""
+    """mkdocs is strict: broken links and pages outside of the navigation are errors. Pages load nothing from other sites."""
     assert "seal-eval tune" in (built / "reference" / "commands.html").read_text()
     assert "Jin et al. 2024" in (built / "reference" / "methods.html").read_text()
     assert "head_projections" in (built / "reference" / "python.html").read_text()

@@ -1,4 +1,4 @@
-"""The rooms of seal_eval import downwards only: read from the source, imports inside functions included."""
+"""The rooms of seal_eval import downwards only; checked in the source, including imports inside functions."""
 
 import ast
 from pathlib import Path
@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-# rooms of one row do not import each other
+# rooms in the same row do not import each other
 ROWS = (
     ("core",), ("stats",), ("prompts", "models"), ("tasks", "baselines"), ("tuning", "harness", "results"), ("suite",), ("leaderboard",),
     ("quickstart",), ("cli",), ("__main__",),
 )  # fmt: skip
 HEIGHT = {room: height for height, row in enumerate(ROWS) for room in row}
-SIBLINGS = ("tasks", "baselines", "leaderboard")  # rooms that stand next to seal_eval/ in a checkout
+SIBLINGS = ("tasks", "baselines", "leaderboard")  # rooms that are next to seal_eval/ in a checkout
 MOVED = ("seams", "rope", "attention")  # old names that re-export for one release
 
 
 def files():
-    """(room, file) of every module."""
+    """Yield (room, file) of every module."""
     for file in sorted((ROOT / "seal_eval").rglob("*.py")):
         inside = file.relative_to(ROOT / "seal_eval")
         if inside.parts != ("__init__.py",):
@@ -28,7 +28,7 @@ def files():
 
 
 def imported(tree):
-    """(line, room) of every import of ours."""
+    """Yield (line, room) of every import from seal_eval."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -45,7 +45,7 @@ def imported(tree):
 
 
 def upward(room, tree):
-    """Lines of a module of `room` that import a room above it, or another of its row."""
+    """Return (line, room) of the imports in a module of `room` that are of a higher room or of another one in its row."""
     return [
         (line, other) for line, other in imported(tree) if other != room and HEIGHT.get(other, len(ROWS)) >= HEIGHT[room]
     ]  # fmt: skip
@@ -73,13 +73,13 @@ def test_an_upward_import_is_seen(text):
 
 
 def test_relative_imports_are_not_used():
-    """They would pass the test above unseen."""
+    """The test above would not see them."""
     for _, file in files():
         assert not [n for n in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(n, ast.ImportFrom) and n.level], file
 
 
 def test_top_of_the_package():
-    """Eight rooms and four modules, besides the old names that go with the next release."""
+    """At most eight rooms and exactly four modules, besides old names that are kept for one release."""
     top = ROOT / "seal_eval"
     assert sum((p / "__init__.py").is_file() for p in top.iterdir()) <= 8
     modules = {p.stem for p in top.glob("*.py")}

@@ -1,4 +1,4 @@
-"""The wheel, the editable checkout and a Python in the repository's root all find the same packages."""
+"""The wheel, the editable install and a Python started in the repository's root all find the same packages."""
 
 import os
 import subprocess
@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from conftest import program
+
 ROOT = Path(__file__).parent.parent
 CODE = """import seal_eval.tasks.lines as t, seal_eval.baselines.seal, seal_eval.leaderboard.build, seal_eval
 print(t.__file__, seal_eval.__file__)"""
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
+def wheel(wheel_file, tmp_path_factory):
     out = tmp_path_factory.mktemp("wheel")
-    subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", out, ROOT], check=True)
-    (file,) = out.glob("*.whl")
-    with zipfile.ZipFile(file) as archive:
+    with zipfile.ZipFile(wheel_file) as archive:
         archive.extractall(out / "unpacked")
     return out / "unpacked"
 
@@ -26,7 +26,7 @@ def wheel(tmp_path_factory):
 def test_wheel_holds_what_it_must_and_nothing_else(wheel):
     assert sorted(p.name for p in wheel.iterdir() if not p.name.endswith(".dist-info")) == ["lm_eval", "seal_eval"]
     assert sorted(p.name for p in (wheel / "lm_eval").rglob("*.yaml")) == sorted(p.name for p in (ROOT / "tasks" / "yaml").glob("*.yaml"))
-    assert not list((wheel / "lm_eval").rglob("*.py"))  # never a module of lm-eval's
+    assert not list((wheel / "lm_eval").rglob("*.py"))  # the wheel must not add modules to lm-eval
     for inside, outside in (("tasks", "tasks"), ("baselines", "baselines"), ("leaderboard", "leaderboard"), ("", "seal_eval")):
         for file in (ROOT / outside).rglob("*"):
             if file.is_file() and "__pycache__" not in file.parts and "yaml" not in file.parts and "results" not in file.parts:
@@ -34,7 +34,7 @@ def test_wheel_holds_what_it_must_and_nothing_else(wheel):
 
 
 def test_types_of_an_installed_copy(wheel, tmp_path):
-    """The strict type checker, as a user of the wheel would run it."""
+    """The wheel's packages pass the strict type checker."""
     command = [sys.executable, "-m", "mypy", "--config-file", ROOT / "pyproject.toml", "--cache-dir", tmp_path / "cache", "-p", "seal_eval"]
     env = {**os.environ, "MYPYPATH": str(wheel)}
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
@@ -54,7 +54,7 @@ def test_from_the_wheel(wheel, tmp_path):
 
 
 def test_from_a_python_in_the_root(wheel):
-    """./seal_eval wins over an installed wheel there, and brings its siblings along."""
+    """./seal_eval is imported there instead of an installed wheel, and finds tasks/, baselines/ and leaderboard/."""
     for found in where(ROOT, wheel):
         assert found.startswith(str(ROOT)) and not found.startswith(str(wheel))
 
@@ -77,6 +77,6 @@ def test_lm_eval_finds_every_task():
 def test_lm_eval_validates_the_tasks(tmp_path):
     from seal_eval.tasks import task_names
 
-    command = [Path(sys.executable).parent / "lm_eval", "validate", "--tasks", ",".join([*task_names(), "seal1024_lines"])]
+    command = [program("lm_eval"), "validate", "--tasks", ",".join([*task_names(), "seal1024_lines"])]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

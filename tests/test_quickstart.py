@@ -1,10 +1,8 @@
-"""The whole way: on a random model for its mechanics, on the real model for its effect."""
+"""The quick start: its mechanics on a random model, its effect on the real one."""
 
 import os
 import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +12,7 @@ from seal_eval.quickstart import Plan, quickstart
 from seal_eval.results.records import load_runs
 from seal_eval.tuning.config import TuneSpec
 
-from conftest import seal_eval
+from conftest import program, seal_eval
 
 
 def small(model, **other):
@@ -37,7 +35,7 @@ def test_runs_once_then_resumes(tiny_folder, tmp_path, capsys):
     assert {p: p.stat().st_mtime_ns for folder in ("results", "adapter") for p in (out / folder).rglob("*") if p.is_file()} == made
     with pytest.raises(SealError, match="another plan"):
         quickstart(out, replace(small(tiny_folder), seed=1))
-    # a run that was lost is made again, the others stay
+    # a lost run is repeated, the others are kept
     lost = next((out / "results").glob("*__seal/results_*.json"))
     lost.unlink()
     quickstart(out, small(tiny_folder))
@@ -54,7 +52,7 @@ def test_foreign_folder_is_left_alone(tmp_path):
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory):
-    """The quick start's path on the real model at small size: 24 samples of 400 tokens learned from, 14 asked."""
+    """A small quick start on the real model: tuned on 24 samples of 400 tokens, evaluated on 14."""
     plan = Plan(headline_length=400, evaluations=(("seal_lines", (400,), 14),), tuning=TuneSpec(length=400, samples=24))
     out = tmp_path_factory.mktemp("real") / "q"
     os.environ.pop("HF_HUB_OFFLINE", None)  # a fresh machine may pull the model here
@@ -66,7 +64,7 @@ def real(tmp_path_factory):
 
 @pytest.mark.model
 def test_the_effect_on_the_real_model(real):
-    """SEAL's accuracy above plain's with p < .01, at almost no cost in perplexity."""
+    """SEAL is more accurate than plain with p < .01, and perplexity rises by less than 5 %."""
     _, found = real
     assert found["plain"]["value"] < 0.5
     assert found["difference"]["low"] > 0 and found["difference"]["p_value"] < 0.01
@@ -76,14 +74,14 @@ def test_the_effect_on_the_real_model(real):
 
 @pytest.mark.model
 def test_peft_and_folded_reply_the_same_on_the_real_model(real, tmp_path):
-    """Stock lm_eval with `peft=`, and the folded checkpoint, word for word."""
+    """Stock lm_eval replies the same, word for word, with `peft=` and with the folded checkpoint."""
     out, _ = real
     place = resolve("smollm2-135m-instruct")
     seal_eval("merge", "--model", place, "--adapter", out / "adapter", "--out", tmp_path / "folded")
     asked = ("--tasks", "seal_lines", "--metadata", '{"lengths": [400], "num_samples": 14, "seed": 0}', "--log_samples", "--device", "cpu")
     for name, model_args in (("peft", f"pretrained={place},peft={out / 'adapter'}"), ("folded", f"pretrained={tmp_path / 'folded'}")):
         command = [
-            Path(sys.executable).parent / "lm_eval",
+            program("lm_eval"),
             "--model",
             "hf",
             "--model_args",

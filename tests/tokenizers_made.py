@@ -1,4 +1,4 @@
-"""Tokenizers of several kinds, trained here and now on a little prose."""
+"""Tokenizers of several kinds, trained on a little prose when they are needed."""
 
 from functools import cache
 
@@ -6,7 +6,7 @@ CHATML = (
     "{{ bos_token }}{% for m in messages %}{{ '<|' + m['role'] + '|>\n' + m['content'] + '</s>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}"
 )
-TRIMMED = (  # trims what it is given and knows no system turn
+TRIMMED = (  # trims messages and has no system turn
     "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no system turn') }}{% endif %}"
     "{{ '[' + m['role'] + '] ' + m['content'] | trim + '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '[assistant] ' }}{% endif %}"
 )
@@ -27,10 +27,10 @@ def text():
 
 @cache
 def made(kind):
-    """A fast tokenizer of a kind.
+    """Return a fast tokenizer of a kind.
 
     bpe-digits: byte-level BPE, single digits, no special tokens added. unigram-bos: SentencePiece-like unigram with <s> before every
-    text. llama2-like: BPE over '▁' without pre-tokenizer, with <s>. bytes: one token a byte. superword: BPE whose tokens cross words.
+    text. llama2-like: BPE over '▁' without pre-tokenizer, with <s>. bytes: one token per byte. superword: BPE whose tokens cross words.
     """
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
@@ -61,7 +61,7 @@ def made(kind):
         trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=special, initial_alphabet=byte_level, show_progress=False)
     tokenizer.train_from_iterator(text(), trainer)
     if kind == "llama2-like":
-        tokenizer.pre_tokenizer = None  # as Llama 2's: merges alone keep the words apart
+        tokenizer.pre_tokenizer = None  # as in Llama 2: nothing but the merges separates words
     wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="</s>")
     wrapped.chat_template = TRIMMED if kind in ("bytes", "superword") else CHATML
     return wrapped

@@ -1,4 +1,4 @@
-// Two menus instead of a matrix of links.
+// Menus that choose a model and two methods, in addition to the table of links.
 "use strict";
 
 const links = [...document.querySelectorAll("a[data-pair]")].map((link) => ({ href: link.getAttribute("href"), names: link.dataset.pair.split("|") }));

@@ -1,13 +1,14 @@
-// Samples, loaded a file at a time as scripts, so that pages opened from disk can too. Filters stand in the URL's fragment.
+// The sample browser. Data files are loaded one at a time as script elements, which also works for pages opened from disk.
+// The filters are kept in the URL's fragment.
 "use strict";
 
 const PAGE = 25;
 const ORDER = ["model", "task", "length", "method", "depth", "outcome", "reason"];
 let manifest = [];
-let queue = []; // chunks still to be looked at
-const waiting = new Map(); // file → what resolves the promise of it
+let queue = []; // chunks not yet searched: copies of their cell with the chunk's name
+const waiting = new Map(); // file → function that resolves its promise
 let drawn = 0;
-let search = 0; // a newer search ends an older one
+let search = 0; // number of the current search; an older one stops when it differs
 const filters = new URLSearchParams(location.hash.slice(1));
 const form = document.getElementById("filters");
 const list = document.getElementById("list");
@@ -96,7 +97,7 @@ function card(row, cell, method) {
     const mark = element("td", { className: value === 1 ? "right" : "wrong" }, `${score(value)} (${reason})`);
     return element("tr", {}, element("th", { scope: "row" }, names[i]), mark, element("td", {}, answer ?? "–"), element("td", { className: "reply" }, reply));
   });
-  const head = element("tr", {}, ...["method", "score", "read as", "reply"].map((x) => element("th", { scope: "col" }, x)));
+  const head = element("tr", {}, ...["method", "score", "extracted answer", "reply"].map((x) => element("th", { scope: "col" }, x)));
   const table = element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
   const box = element("div", { className: "scroll", tabIndex: 0 }, table);
   box.setAttribute("role", "region");

@@ -1,4 +1,4 @@
-// Tables that sort, filter and hide columns; their state stands in the URL's fragment, as TABLE.sort, TABLE.q, TABLE.hide.
+// Sorting, filtering, hiding of columns and downloads for tables. The state is kept in the URL's fragment: TABLE.sort, TABLE.q, TABLE.hide.
 "use strict";
 
 const state = new URLSearchParams(location.hash.slice(1));
@@ -17,7 +17,7 @@ function element(tag, properties, ...children) {
 }
 
 function compare(a, b) {
-  if (a === "" || b === "") return (a === "") - (b === ""); // missing goes last, whichever way
+  if (a === "" || b === "") return (a === "") - (b === ""); // missing values sort last
   const [x, y] = [Number(a), Number(b)];
   return Number.isNaN(x) || Number.isNaN(y) ? a.localeCompare(b) : x - y;
 }
@@ -112,7 +112,7 @@ function enhance(table) {
   const json = element("button", { type: "button" }, "JSON");
   json.addEventListener("click", () => save("json", toJson, "application/json"));
   const columns = element("details", { className: "columns" }, element("summary", {}, "Columns"), element("div", {}, ...boxes));
-  const tools = document.querySelector(`.tools[data-for="${name}"]`); // its room is kept, so that nothing moves
+  const tools = document.querySelector(`.tools[data-for="${name}"]`); // empty element that reserves the space, so that nothing moves
   tools.append(element("label", {}, "Filter ", search), columns, element("span", {}, "Download ", csv, " ", json), count);
 
   if (hidden.length) hide(hidden);

@@ -1,15 +1,15 @@
-"""The one error users see, and did-you-mean."""
+"""The error shown to users, suggestions for misspelled names, and a check of whole numbers."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class SealError(Exception):
-    """Something the user can mend. The message names the value, the place and the remedy, on one line."""
+    """An error that the user can fix. The message names the value, the place and the remedy, on one line."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`"; did you mean 'seal'?"` for the closest known name, else the list of known names."""
+    """Return `"; did you mean 'seal'?"` for the closest known name, or the list of known names when none is close."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1)
     if close:
@@ -17,9 +17,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; known: {', '.join(names) or 'none'}"
 
 
-def whole_number(owner: str, setting: str, value: object, low: int, high: int | None = None) -> int:
-    """`value`, when it is a whole number from `low` to `high`; else an error naming whose setting it is."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < low or (high is not None and value > high):
-        wanted = f"of at least {low}" if high is None else f"from {low} to {high}"
-        raise SealError(f"{owner}: {setting} is {value!r}, must be a whole number {wanted}")
-    return value
+def first_line(error: Exception) -> str:
+    """Return one line of an error's message: the one that names a size mismatch if there is one, else the first."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return next((line for line in lines if "size mismatch" in line or "MISMATCH" in line), lines[0])

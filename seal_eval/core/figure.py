@@ -1,4 +1,4 @@
-"""SVG text from matplotlib, same data same bytes; a layer × head map."""
+"""SVG text from matplotlib and layer × head maps. The same data gives the same bytes."""
 
 import io
 import re
@@ -12,16 +12,19 @@ THEMES = {
 
 
 def head_picture(effect: list[list[float]], theme: str) -> str:
-    """A layer (down) × head (across) map: blue where removing the head hurts, red where it helps. effect: [n_layers][n_heads], nats."""
+    """SVG map of layers (down) × heads (across): blue where removing the head hurts, red where it helps.
+
+    effect: [n_layers][n_heads], rise of the loss in nats. theme: a key of THEMES.
+    """
     from matplotlib.colors import SymLogNorm
 
-    most = max(abs(v) for row in effect for v in row) or 1.0
-    norm = SymLogNorm(linthresh=most / 100, vmin=-most, vmax=most)
+    largest = max(abs(v) for row in effect for v in row) or 1.0
+    norm = SymLogNorm(linthresh=largest / 100, vmin=-largest, vmax=largest)
     return _map(effect, norm, "rise of the answer's loss without the head (nats)", theme)
 
 
 def scale_picture(scales: list[list[float]], theme: str) -> str:
-    """The same map of each head's mean scale: blue where louder than in the plain model, red where quieter. scales: [n_layers][n_heads]."""
+    """SVG map of each head's mean scale: blue above 1 (amplified), red below 1 (reduced). scales: [n_layers][n_heads]."""
     from matplotlib.colors import CenteredNorm
 
     return _map(scales, CenteredNorm(1.0, max(abs(v - 1) for row in scales for v in row) or 0.01), "mean scale of the head", theme)
@@ -30,7 +33,7 @@ def scale_picture(scales: list[list[float]], theme: str) -> str:
 def _map(values: list[list[float]], norm: Any, label: str, theme: str) -> str:
     import matplotlib as mpl
 
-    figure, axes = _one(theme, (1.8 + 0.28 * len(values[0]), 1.2 + 0.2 * len(values)))
+    figure, axes = _single_panel(theme, (1.8 + 0.28 * len(values[0]), 1.2 + 0.2 * len(values)))
     axes.pcolormesh(values, cmap="RdBu", norm=norm, edgecolors="face", linewidth=0.2)
     axes.invert_yaxis()
     for axis, n in ((axes.xaxis, len(values[0])), (axes.yaxis, len(values))):
@@ -46,38 +49,40 @@ def _map(values: list[list[float]], norm: Any, label: str, theme: str) -> str:
     return _svg(figure, "Layer × head map", label)
 
 
-def _one(theme: str, size: tuple[float, float]) -> tuple[Any, Any]:
+def _single_panel(theme: str, size: tuple[float, float]) -> tuple[Any, Any]:
+    """A figure with one panel (matplotlib Axes). size: (width, height) in inches."""
     figure, axes = _canvas(theme, size)
     return figure, axes[0]
 
 
 def _canvas(theme: str, size: tuple[float, float], across: int = 1, down: int = 1) -> tuple[Any, list[Any]]:
-    """A figure and its panels, row by row."""
+    """A figure and its `across` × `down` panels, row by row, in the colours of the theme. size: (width, height) in inches."""
     from matplotlib.figure import Figure
 
     colours = THEMES[theme]
     figure = Figure(figsize=size, layout="constrained")
     figure.patch.set_alpha(0)
     axes = list(figure.subplots(down, across, sharey=across * down > 1, squeeze=False).flat)
-    for one in axes:
-        one.set_facecolor("none")
-        one.tick_params(colors=colours["soft"], labelsize=9)
-        one.xaxis.label.set_color(colours["soft"])
-        one.yaxis.label.set_color(colours["soft"])
-        for side, spine in one.spines.items():
+    for panel in axes:
+        panel.set_facecolor("none")
+        panel.tick_params(colors=colours["soft"], labelsize=9)
+        panel.xaxis.label.set_color(colours["soft"])
+        panel.yaxis.label.set_color(colours["soft"])
+        for side, spine in panel.spines.items():
             spine.set_color(colours["grid"])
             spine.set_visible(side in ("left", "bottom"))
     return figure, axes
 
 
 def size_of(svg: str) -> tuple[int, int]:
-    """(width, height) of a figure in CSS pixels."""
-    found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
-    assert found
-    return round(float(found[1]) * 4 / 3), round(float(found[2]) * 4 / 3)
+    """(width, height) of an SVG figure in CSS pixels."""
+    view_box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    assert view_box
+    return round(float(view_box[1]) * 4 / 3), round(float(view_box[2]) * 4 / 3)  # matplotlib writes points
 
 
 def _svg(figure: Any, title: str, description: str) -> str:
+    """SVG text of a figure, with a title and a description for screen readers."""
     import matplotlib as mpl
 
     out = io.StringIO()

@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and folders with one writer."""
+"""Read and write files and folders: written completely or not at all, and by one process at a time."""
 
 import gzip
 import hashlib
@@ -14,25 +14,25 @@ from typing import IO, Any, cast
 from seal_eval.core.errors import SealError
 
 LOCK = ".lock"
-WORK = ("part", "tuning")  # what stands in hidden folders while a new folder is made, see `workplace`
-MAP = "heads.json"  # a map of heads, in the folder that seal-eval heads wrote
-CARD = "seal_eval.json"  # what a folder of ours says of itself: a pulled model, an adapter, a folded checkpoint
+WORK = ("part", "tuning")  # kinds of hidden work folders used while a new folder is made, see `workplace`
+MAP = "heads.json"  # the map of heads, in a folder written by seal-eval heads
+CARD = "seal_eval.json"  # the card: describes a folder written by seal-eval (a pulled or changed model, an adapter)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` so that a reader sees the old file or the whole new one."""
+    """Write `value` as JSON. A reader sees the old file or the complete new one. NaN and infinity raise ValueError."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` through a temporary file in the same folder and rename it into place."""
+    """Write `text` as UTF-8 to a temporary file in the same folder, then rename it into place."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)
 
 
 def read_json(path: Path) -> Any:
-    """Parse a JSON file; a damaged one is a SealError naming file, line and column."""
+    """Parse a JSON file. Raises SealError naming the file, and line and column of a syntax error."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -47,17 +47,17 @@ def read_json(path: Path) -> Any:
 
 @contextmanager
 def reading(file: Path) -> Iterator[None]:
-    """Inside the block, what a file holds is taken apart: a part of another kind than it should be is an error naming the file."""
+    """Context manager: turns parsing errors inside it (KeyError, ValueError, …) into a SealError that names the file."""
     try:
         yield
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError, RuntimeError, RecursionError) as error:
-        what = f"no {error}" if isinstance(error, KeyError) else (str(error).splitlines() or [type(error).__name__])[0]
-        raise SealError(f"{file}: not as it should be ({what}); the file is damaged or was edited") from error
+        problem = f"no {error}" if isinstance(error, KeyError) else (str(error).splitlines() or [type(error).__name__])[0]
+        raise SealError(f"{file}: unexpected content ({problem}); the file is damaged or was edited") from error
 
 
 @contextmanager
 def open_lines(file: Path) -> Iterator[IO[bytes]]:
-    """A sample file's lines, compressed or not. Raises SealError in the block when it cannot be decompressed."""
+    """Context manager: the lines (bytes) of a file, decompressed if its name ends in .gz. Damaged gzip data raises SealError."""
     try:
         with cast(IO[bytes], gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb")) as lines:
             yield lines
@@ -66,29 +66,30 @@ def open_lines(file: Path) -> Iterator[IO[bytes]]:
 
 
 def sha256(path: Path) -> str:
-    """Hex digest of a file's bytes."""
+    """The SHA-256 of a file's bytes, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """Yield a scratch folder that becomes `out` when the block succeeds and vanishes when it does not.
+    """Context manager: yields a scratch folder that becomes `out` if the block succeeds and is deleted if it raises.
 
-    A new folder appears whole. An empty one that is there already, or that a link leads to, stays (it may be a mount point): the finished
-    files are moved into it one by one, the card last. What cannot be moved stays in the scratch folder, which the error names.
-    What a killed process left is cleared away. Raises SealError when `out` exists or another process is making it.
+    If `out` does not exist, the scratch folder is renamed to it in one step. If `out` is an empty folder (perhaps a mount point, or reached
+    through a link), it is kept and the files are moved into it one by one, the card last. Files that cannot be moved stay in the scratch
+    folder, which the error names. Files left there by a killed process are deleted first. Raises SealError when `out` exists and is not
+    empty, cannot be written, or is being made by another process.
     """
     refuse_taken(out)
     scratch = workplace(out, "part")
     with only_writer(scratch, out):
         refuse_taken(out)  # another process may have made it before this one had the lock
         try:
-            for remains in scratch.iterdir():
-                if remains.is_dir() and not remains.is_symlink():
-                    shutil.rmtree(remains)
-                elif remains.name != LOCK:
-                    remains.unlink()
+            for leftover in scratch.iterdir():
+                if leftover.is_dir() and not leftover.is_symlink():
+                    shutil.rmtree(leftover)
+                elif leftover.name != LOCK:
+                    leftover.unlink()
             yield scratch
         except BaseException:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -97,17 +98,19 @@ def new_folder(out: Path) -> Iterator[Path]:
             _settle(scratch, out)
         except OSError as error:
             why = error.strerror or error
-            raise SealError(f"what was made cannot be moved to {out} ({why}); it is in {scratch} until you repeat the command") from error
+            raise SealError(
+                f"the finished files cannot be moved to {out} ({why}); they stay in {scratch} until you repeat the command"
+            ) from error
 
 
 def _settle(scratch: Path, out: Path) -> None:
-    """Make the finished scratch folder, or what it holds, `out`."""
+    """Rename the finished scratch folder to `out`, or move its files into an existing `out`."""
     place = _real(out)
     if _taken(place):
-        raise FileExistsError("somebody else made it meanwhile")
+        raise FileExistsError("another process made it at the same time")
     if not place.is_dir():
         scratch.replace(place)
-        (place / LOCK).unlink(missing_ok=True)  # only now: without it another process would clear the scratch folder
+        (place / LOCK).unlink(missing_ok=True)  # only now: without the lock another process would clear the scratch folder
         return
     for file in sorted(scratch.iterdir(), key=lambda file: (file.name == CARD, file.name)):
         if file.name != LOCK:
@@ -116,40 +119,46 @@ def _settle(scratch: Path, out: Path) -> None:
 
 
 def refuse_taken(out: Path) -> None:
-    """Raise SealError unless `out` can become a new folder: it is absent, or a folder with nothing in it but our own work on it."""
+    """Raise SealError unless `out` can become a new folder: absent, or a folder that is empty except for hidden work folders."""
     try:
         taken, scratch = _taken(_real(out)), workplace(out, "part")
     except OSError as error:
         raise SealError(f"cannot look into {out}: {error.strerror or error}; name another folder") from error
     if taken:
-        left = f"; {scratch} holds what a stopped process left" if scratch.is_dir() else ""
+        left = f"; {scratch} holds files left by a stopped process" if scratch.is_dir() else ""
         raise SealError(f"{out} already exists; name a new folder, nothing is overwritten{left}")
 
 
 def _taken(place: Path) -> bool:
-    return place.exists() and (not place.is_dir() or any(file.name not in {f".{what}" for what in WORK} for file in place.iterdir()))
+    """Whether `place` is a file, or a folder with anything but hidden work folders in it."""
+    return place.exists() and (not place.is_dir() or any(file.name not in {f".{kind}" for kind in WORK} for file in place.iterdir()))
 
 
 def workplace(out: Path, what: str) -> Path:
-    """The hidden folder for work on `out`, on its file system: beside it, or in it where it exists, as only there we may surely write."""
+    """The hidden folder for work on `out`, on the same file system; `what` is one of WORK.
+
+    It is inside `out` if that folder exists, because its parent may be read-only or another file system. Otherwise it is next to `out`;
+    one already next to it is used again.
+    """
     place = _real(out)
-    beside = place.parent / f".{place.name}.{what}"
-    return place / f".{what}" if place.is_dir() and not beside.exists() else beside
+    next_to_it = place.parent / f".{place.name}.{what}"
+    return place / f".{what}" if place.is_dir() and not next_to_it.exists() else next_to_it
 
 
 def _real(out: Path) -> Path:
-    """Where `out` is or will be, links followed."""
+    """The path of `out` with links followed; it need not exist."""
     try:
         return out.resolve()
-    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+    except (OSError, RuntimeError) as error:  # RuntimeError: circular links
         raise SealError(f"{out} cannot be followed ({error}); name another folder") from error
 
 
 @contextmanager
 def only_writer(folder: Path, name: Path | None = None) -> Iterator[None]:
-    """Hold the folder's lock; a second process is refused at once. The lock dies with its process.
+    """Context manager: makes the folder and holds its lock, which ends with the process.
 
-    Raises SealError also when the folder cannot be made or written.
+    Raises SealError at once when another process holds the lock (the message shows `name`, or else the folder), and when the folder cannot
+    be made or written.
     """
     from filelock import FileLock, Timeout
 
@@ -160,7 +169,7 @@ def only_writer(folder: Path, name: Path | None = None) -> Iterator[None]:
     except Timeout as error:
         raise SealError(f"another process is writing to {name or folder}; wait for it or name another folder") from error
     except OSError as error:
-        raise SealError(f"cannot write to {folder}: {error.strerror or error}; name a folder where that is possible") from error
+        raise SealError(f"cannot write to {folder}: {error.strerror or error}; name a folder you can write to") from error
     try:
         yield
     finally:
@@ -168,7 +177,7 @@ def only_writer(folder: Path, name: Path | None = None) -> Iterator[None]:
 
 
 def cache() -> Path:
-    """Folder of converted models: $SEAL_EVAL_CACHE, else $XDG_CACHE_HOME/seal-eval, else ~/.cache/seal-eval."""
-    if own := os.environ.get("SEAL_EVAL_CACHE"):
-        return Path(own)
+    """The cache folder (models, built samples, haystacks): $SEAL_EVAL_CACHE, else $XDG_CACHE_HOME/seal-eval, else ~/.cache/seal-eval."""
+    if folder := os.environ.get("SEAL_EVAL_CACHE"):
+        return Path(folder)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seal-eval"

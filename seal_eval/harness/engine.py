@@ -1,4 +1,4 @@
-"""The lm-eval model class `seal`: stock HFLM with a method applied and no prompt ever cut."""
+"""The lm-eval model class `seal`: lm-eval's HFLM with a method applied, shared prefixes, a reply log, and no truncated prompts."""
 
 import gc
 import json
@@ -13,25 +13,28 @@ from lm_eval.models.huggingface import HFLM
 from safetensors import SafetensorError
 
 from seal_eval.baselines import extended, settings, take_method
-from seal_eval.core.errors import SealError, whole_number
+from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.names import safe
 from seal_eval.core.progress import progress
+from seal_eval.core.settings import Count, check_value
+from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.prefix_cache import SharedPrefix, batches, parts, why_not
 from seal_eval.harness.reply_log import ACTIVE
 from seal_eval.harness.reply_log import keys as journal_keys
 from seal_eval.harness.throughput import Throughput
 from seal_eval.models.hub import resolve, source
-from seal_eval.models.loading import check_finite, first_line, window_of
+from seal_eval.models.loading import check_finite, window_of
 
-AUTO_BATCH = 8  # --batch_size auto
-PREFILL_CHUNK = 8192  # tokens read at once at most
+AUTO_BATCH = 8  # batch size for --batch_size auto
+PREFILL_CHUNK = 8192  # default of prefill_chunk: most tokens in one forward pass of the prefill, when prefixes are shared
 
 
 class SealLM(HFLM):
     """`--model seal --model_args pretrained=M,method=NAME,<the method's settings>,<HFLM's arguments>`.
 
-    `pretrained` may be a short name, a folder or a hub id. Raises SealError for an unknown method or setting, and before
-    any generation when a prompt and its answer budget do not fit the window.
+    pretrained: short name, folder or hub id. share_prefixes: reuse the KV cache for prompts that begin alike. prefill_chunk: tokens.
+    batch_size: a number, or 'auto' for AUTO_BATCH; halved when memory runs out. Attribute `unshared`: why prefixes are not shared, ''
+    when they are. Raises SealError for an unknown method or setting, and when the model cannot be loaded.
     """
 
     def __init__(
@@ -40,30 +43,30 @@ class SealLM(HFLM):
     ) -> None:  # fmt: skip
         self.method_name, self.method, kwargs = take_method({"method": method, **kwargs})
         self.model_label = safe(pretrained)
-        self.prefill_chunk = whole_number("model_args", "prefill_chunk", prefill_chunk, 1)
-        place = resolve(pretrained)
-        trained = window_of(place)
+        self.prefill_chunk = check_value("model_args", "prefill_chunk", prefill_chunk, Count)
+        location = resolve(pretrained)
+        trained = window_of(location)
         if trained and not kwargs.get("max_length") and (window := extended(self.method, trained)) != trained:
             kwargs["max_length"] = window
-        kwargs.setdefault("use_safetensors", True)  # never a pickle
+        kwargs.setdefault("use_safetensors", True)  # never load a pickle
         try:
-            super().__init__(pretrained=place, batch_size=_batch_size(batch_size), **kwargs)
+            super().__init__(pretrained=location, batch_size=_batch_size(batch_size), **kwargs)
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             if isinstance(error, RuntimeError) and out_of_memory(error):
                 raise SealError(f"model '{pretrained}' does not fit into memory; try dtype=bfloat16") from error
             raise SealError(f"model '{pretrained}' could not be loaded: {first_line(error)}") from error
         check_finite(self._model, pretrained)
-        self.model_source = source(place)
-        self._undo = ExitStack()
-        self._undo.enter_context(self.method.apply(self._model))
+        self.model_source = source(location)
+        self._method_context = ExitStack()  # keeps the method applied as long as the engine exists
+        self._method_context.enter_context(self.method.apply(self._model))
         self.unshared = why_not(self._model, self.method) if share_prefixes else "share_prefixes=False"
-        self._shared: SharedPrefix | None = None
+        self._prefix_cache: SharedPrefix | None = None  # the cache for the prompts that are being answered
         self._journal = ACTIVE.get()
-        self._pace = Throughput()
-        self._fits = int(self.batch_size)  # prompts at once, until memory teaches otherwise
+        self._throughput = Throughput()
+        self._batch_limit = int(self.batch_size)  # current batch size; halved after an out-of-memory error
 
     def get_model_info(self) -> dict[str, Any]:
-        """lm-eval's information and ours, kept in the results' `config` under `seal_eval`."""
+        """Return lm-eval's information about the model, and under `seal_eval` ours. lm-eval stores it in the results' `config`."""
         import torch
 
         from seal_eval import __version__
@@ -76,23 +79,26 @@ class SealLM(HFLM):
                 "model_source": self.model_source,
                 "method": self.method_name,
                 "settings": settings(self.method),
-                "about": getattr(self.method, "about", dict)(),
+                "about": self.method.about(),
                 "attention": attention,
                 "max_length": self.max_length,
                 "prefix_sharing": self.unshared or True,
                 "torch": torch.__version__,
+                "material": material_versions(),
                 "device": str(self.device),
                 "threads": torch.get_num_threads(),
                 "hardware": hardware(),
-                "pace": self._pace.told(),
+                "pace": self._throughput.told(),
             },
         }
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
-        """lm-eval's, with each document's own answer budget, after every prompt has been seen to fit.
+        """Return the replies to `requests`, in their order; overrides lm-eval's method.
 
-        Prompts that begin alike are read once up to where they differ and, up to the batch size, answered together, unless the model or
-        the method forbids it (`unshared` says why). Every reply is in the journal before the next is asked for.
+        The answer budget is the document's `answer_tokens` if it has them. Raises SealError before any generation when a prompt and its
+        budget do not fit the window, and when one prompt alone does not fit into memory. Prompts that begin alike share the prefill of
+        their common prefix, unless `unshared`. Replies found in the journal are not generated again; new ones are written to it after
+        each batch.
         """
         for request in requests:
             prompt, options = request.args
@@ -100,69 +106,72 @@ class SealLM(HFLM):
                 request.arguments = (prompt, {**options, "max_gen_toks": budget})
         prompts = self._check_lengths(requests)
         keys = journal_keys(request.args for request in requests)
-        known = self._journal.replies if self._journal else {}
-        replies = [known.get(key) for key in keys]
+        logged = self._journal.replies if self._journal else {}
+        replies = [logged.get(key) for key in keys]
         left = [i for i, reply in enumerate(replies) if reply is None]
         kinds = [json.dumps(requests[i].args[1], sort_keys=True, default=str) for i in left]
         plan = batches([prompts[i] for i in left], kinds, int(self.batch_size), shares=not self.unshared)
         quiet, tokens = disable_tqdm or self.rank != 0, sum(len(prompts[i]) for i in left)
-        with self._pace.over(tokens), progress("replies", len(requests), done=len(requests) - len(left), quiet=quiet) as bar:
+        with self._throughput.over(tokens), progress("replies", len(requests), done=len(requests) - len(left), quiet=quiet) as bar:
             cache = None if self.unshared else SharedPrefix(self._model, self.prefill_chunk)
-            for part, shared in plan:
-                for piece in parts([left[i] for i in part], self._fits):
-                    for some in self._answer(piece, requests, prompts, cache if shared else None):
-                        for i, reply in some:
+            for planned, through_cache in plan:
+                for batch in parts([left[i] for i in planned], self._batch_limit):
+                    for answered in self._answer(batch, requests, prompts, cache if through_cache else None):
+                        for i, reply in answered:
                             replies[i] = reply
                         if self._journal:
-                            self._journal.add((keys[i], reply) for i, reply in some)
-                        bar.update(len(some))
+                            self._journal.add((keys[i], reply) for i, reply in answered)
+                        bar.update(len(answered))
         return [reply or "" for reply in replies]
 
     def _answer(
-        self, part: list[int], requests: list[Any], prompts: list[list[int]], cache: SharedPrefix | None
+        self, batch: list[int], requests: list[Any], prompts: list[list[int]], cache: SharedPrefix | None
     ) -> Iterator[list[tuple[int, str]]]:
-        """(index, reply)s of some requests at once; of one half after the other when they do not fit into memory."""
-        self._shared = cache
+        """Yield lists of (index, reply): one for the whole batch, or one for each smaller batch that fits into memory.
+
+        `batch` and the indices refer to `requests`. Raises SealError when a single prompt does not fit into memory.
+        """
+        self._prefix_cache = cache
         try:
-            yield list(zip(part, super().generate_until([requests[i] for i in part], disable_tqdm=True), strict=True))
+            yield list(zip(batch, super().generate_until([requests[i] for i in batch], disable_tqdm=True), strict=True))
             return
-        except RuntimeError as error:  # torch.OutOfMemoryError is one
+        except RuntimeError as error:  # includes torch.OutOfMemoryError
             if not out_of_memory(error):
                 raise
-            longest = max(len(prompts[i]) for i in part)
-            if len(part) == 1:
+            longest = max(len(prompts[i]) for i in batch)
+            if len(batch) == 1:
                 raise SealError(
-                    f"{requests[part[0]].task_name} document {requests[part[0]].doc_id}: {longest} tokens do not fit into the memory of "
+                    f"{requests[batch[0]].task_name} document {requests[batch[0]].doc_id}: {longest} tokens do not fit into the memory of "
                     f"{self.device}; try dtype=bfloat16, a smaller prefill_chunk than {self.prefill_chunk}, or shorter lengths"
                 ) from None
         finally:
-            self._shared = None
-        self._fits = len(part) // 2
-        print(f"{len(part)} prompts of {longest} tokens do not fit into memory at once; trying halves", file=sys.stderr)
+            self._prefix_cache = None
+        self._batch_limit = len(batch) // 2
+        print(f"{len(batch)} prompts of {longest} tokens do not fit into memory; the batch size is halved", file=sys.stderr)
         if cache:
             cache.forget()
         release_memory()
-        for half in parts(part, self._fits):
+        for half in parts(batch, self._batch_limit):
             yield from self._answer(half, requests, prompts, cache)
 
     def _model_generate(self, context: Any, max_length: int, stop: list[str], **options: Any) -> Any:
-        """lm-eval's, with the cache of the prompt before."""
-        if self._shared is None or options.get("num_beams", 1) != 1:
+        """Generate like lm-eval, but from the prefix cache if there is one. Beam search does not use it."""
+        if self._prefix_cache is None or options.get("num_beams", 1) != 1:
             return super()._model_generate(context, max_length, stop, **options)
-        cache = self._shared.begin(context, options.get("attention_mask"))
+        cache = self._prefix_cache.begin(context, options.get("attention_mask"))
         out = super()._model_generate(context, max_length, stop, past_key_values=cache, **options)
-        self._shared.end(out)
+        self._prefix_cache.end(out)
         return out
 
     def tok_batch_encode(self, strings: list[str], *args: Any, left_truncate_len: int | None = None, **kwargs: Any) -> Any:
-        """lm-eval's, which would silently cut a long prompt from the left: here that is an error."""
+        """Tokenize like lm-eval, but raise SealError where lm-eval would silently truncate a long prompt on the left."""
         ids, mask = super().tok_batch_encode(strings, *args, left_truncate_len=None, **kwargs)
         if left_truncate_len is not None and ids.shape[1] > left_truncate_len:
             raise SealError(f"a prompt of {ids.shape[1]} tokens does not fit; {left_truncate_len} are left in the window")
         return ids, mask
 
     def _check_lengths(self, requests: list[Any]) -> list[list[int]]:
-        """The prompts' tokens, when all of them fit."""
+        """Return the token ids of each prompt. Raises SealError when a prompt and its answer budget do not fit the window."""
         prompts = []
         for request in requests:
             prompt, options = request.args
@@ -177,22 +186,24 @@ class SealLM(HFLM):
         return prompts
 
 
-def _batch_size(asked: int | str | None) -> int:
-    """lm-eval's --batch_size; 'auto' starts at AUTO_BATCH, halved where memory does not suffice."""
-    if isinstance(asked, str) and asked.startswith("auto"):
+def _batch_size(value: int | str | None) -> int:
+    """Return lm-eval's --batch_size as a number: AUTO_BATCH for 'auto' and 'auto:N', 1 for None. Raises SealError for bad values."""
+    if isinstance(value, str) and value.startswith("auto"):
         return AUTO_BATCH
-    return whole_number("model_args", "batch_size", int(asked) if isinstance(asked, str) and asked.isdigit() else asked or 1, 1)
+    return check_value(
+        "model_args", "batch_size", int(value) if isinstance(value, str) and value.isdecimal() else 1 if value is None else value, Count
+    )
 
 
 def out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch could not allocate, on any device."""
+    """Return whether the error says that torch could not allocate memory, on the GPU or the CPU."""
     import torch
 
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error) or "not enough memory" in str(error)
 
 
 def release_memory() -> None:
-    """Give back what caches hold."""
+    """Free unreferenced memory: Python's garbage and torch's unused GPU memory."""
     import torch
 
     gc.collect()
@@ -201,7 +212,7 @@ def release_memory() -> None:
 
 
 def hardware() -> str:
-    """The processor or GPU this runs on, in words."""
+    """Return the name of the GPU, or of the processor with its number of cores when there is no GPU."""
     import os
 
     import torch

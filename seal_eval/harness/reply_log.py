@@ -1,4 +1,4 @@
-"""Replies on disk before the next is asked for: an append-only file that a killed run reads when it is repeated."""
+"""The log of replies: an append-only file, flushed to disk after each batch, from which a killed run continues when it is repeated."""
 
 import hashlib
 import json
@@ -12,14 +12,14 @@ from typing import Any
 
 from seal_eval.core.errors import SealError
 
-ACTIVE: ContextVar["Journal | None"] = ContextVar("journal", default=None)  # lm-eval makes the engine; this hands it the journal
+ACTIVE: ContextVar["Journal | None"] = ContextVar("journal", default=None)  # the engine reads it, because lm-eval constructs the engine
 
 
 class Journal:
-    """Replies of one run, a JSON line each in `folder`/replies-RANK.jsonl; what other ranks wrote is read as well.
+    """The replies of one run, one JSON line each. Appends to `folder`/replies-RANK.jsonl and reads the files of all ranks.
 
-    A last line without its end (the process or the machine died while it was written) is cut off. Raises SealError naming file and line
-    for any other damage.
+    `replies`: key → reply. `n_found`: replies on disk when the journal was opened. An incomplete last line (the process or the machine
+    died while writing it) is ignored, and cut off in this rank's file. Raises SealError naming file and line for any other damage.
     """
 
     def __init__(self, folder: Path, rank: int = 0) -> None:
@@ -31,11 +31,12 @@ class Journal:
         self._file = self.path.open("ab")
 
     def close(self) -> None:
-        with suppress(OSError):  # it tries again to write what `add` could not, and `add` has said so
+        """Close the file."""
+        with suppress(OSError):  # closing retries a write that failed in `add`, which has already raised
             self._file.close()
 
     def add(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Append (key, reply)s and wait until the disk has them. Raises SealError when it cannot take them."""
+        """Append (key, reply) pairs and wait until they are on disk. Raises SealError when they cannot be written."""
         new = dict(pairs)
         lines = "".join(json.dumps({"key": key, "reply": reply}) + "\n" for key, reply in new.items())
         try:
@@ -49,14 +50,15 @@ class Journal:
         self.replies |= new
 
     def _read(self, file: Path) -> Iterator[tuple[str, str]]:
+        """Yield the (key, reply) pairs of a file. Cuts off an incomplete last line if the file is this rank's."""
         if not file.is_file():
             return
         raw = file.read_bytes()
-        whole = raw[: raw.rfind(b"\n") + 1]
-        if file == self.path and whole != raw:
-            with file.open("r+b") as cut:
-                cut.truncate(len(whole))
-        for number, line in enumerate(whole.splitlines(), 1):
+        complete = raw[: raw.rfind(b"\n") + 1]
+        if file == self.path and complete != raw:
+            with file.open("r+b") as own_file:
+                own_file.truncate(len(complete))
+        for number, line in enumerate(complete.splitlines(), 1):
             try:
                 row = json.loads(line)
                 yield str(row["key"]), str(row["reply"])
@@ -65,19 +67,19 @@ class Journal:
 
 
 def keys(requests: Iterable[tuple[str, Any]]) -> list[str]:
-    """A key for each (prompt, options of generation); one asked again has another."""
+    """Return a key for each (prompt, generation options): their SHA-256, followed by -1, -2, … for repetitions."""
     seen: Counter[str] = Counter()
-    out = []
+    unique = []
     for prompt, options in requests:
         key = hashlib.sha256(f"{json.dumps(options, sort_keys=True, default=str)}\n{prompt}".encode()).hexdigest()
-        out.append(f"{key}-{seen[key]}" if seen[key] else key)
+        unique.append(f"{key}-{seen[key]}" if seen[key] else key)
         seen[key] += 1
-    return out
+    return unique
 
 
 @contextmanager
 def recording(folder: Path, rank: int = 0) -> Iterator[Journal]:
-    """The journal in `folder`, to which an engine made inside the block writes."""
+    """Context manager: opens the journal in `folder`. An engine that is constructed inside it reads and writes this journal."""
     journal = Journal(folder, rank)
     token = ACTIVE.set(journal)
     try:

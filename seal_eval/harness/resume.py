@@ -1,4 +1,4 @@
-"""A run's folder while it is under way: a killed run goes on from it, and its results appear whole or not at all."""
+"""The work folder of a run: a killed run continues from it, and its results are published completely or not at all."""
 
 import hashlib
 import json
@@ -12,28 +12,29 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.files import only_writer, read_json, write_json, write_text
 from seal_eval.harness.reply_log import Journal, recording
 
-WHOLE = "whole"  # in a run's folder once everything in `out` is on disk
-SMALL = 1 << 26  # bytes up to which a file is known by its content, above by its size and time of change
+WHOLE = "whole"  # marker file: all results in the work folder's `out` are on disk
+SMALL = 1 << 26  # bytes; `fingerprint` reads files up to this size, and uses size and modification time for larger ones
 
 
 def spec_id(spec: dict[str, Any]) -> str:
-    """Twelve hex digits of everything that the replies depend on."""
+    """Return the first 12 hex digits of the SHA-256 of `spec`, which holds everything that the replies depend on."""
     return hashlib.sha256(json.dumps(spec, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
 def fingerprint(path: Path) -> str:
-    """Of a file or a folder's files."""
+    """Return 16 hex digits that identify a file, or the files below a folder; files whose names begin with a dot do not count."""
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if file.is_file() and not file.name.startswith("."):
-            about = file.stat()
-            digest.update(f"{file.name} {about.st_size}\n".encode())
-            digest.update(file.read_bytes() if about.st_size <= SMALL else str(about.st_mtime_ns).encode())
+            status = file.stat()
+            name = file.relative_to(path) if path.is_dir() else file.name
+            digest.update(f"{name} {status.st_size}\n".encode())
+            digest.update(file.read_bytes() if status.st_size <= SMALL else str(status.st_mtime_ns).encode())
     return digest.hexdigest()[:16]
 
 
 def finished(folder: Path, ident: str) -> Path | None:
-    """The results file of a run that was completed in `folder`, None when there is none."""
+    """Return the results file of the run with spec id `ident` that was completed in `folder`, None when there is none."""
     for file in sorted(folder.glob("spec_*.json")):
         results = file.with_name(file.name.replace("spec_", "results_", 1))
         if results.is_file() and read_json(file).get("spec_id") == ident:
@@ -41,22 +42,33 @@ def finished(folder: Path, ident: str) -> Path | None:
     return None
 
 
-def complete(folder: Path, spec: dict[str, Any], command: str, evaluate: Callable[[Path], Any]) -> tuple[Path, str]:
-    """Run `evaluate(out)`, which writes lm-eval's files into the folder `out`, and move them into `folder`, once.
+def has_results(folder: Path) -> bool:
+    """Return whether any run was completed in `folder`."""
+    return any(folder.glob("results_*.json"))
 
-    Returns (the results file, what was found of an earlier attempt). Replies are recorded meanwhile, see `Journal`; repeated after any
-    death it goes on where it was. Raises SealError when another process is at it or nothing was written.
+
+def logged_replies(folder: Path) -> int:
+    """Return the number of replies of unfinished runs in `folder`."""
+    return sum(file.read_bytes().count(b"\n") for file in folder.glob(".run-*/replies-*.jsonl"))
+
+
+def complete(folder: Path, spec: dict[str, Any], command: str, evaluate: Callable[[Path], Any]) -> tuple[Path, str]:
+    """Run `evaluate(out)`, which writes lm-eval's files into the folder `out`, then move them into `folder`.
+
+    Return (the results file, a note about an earlier attempt or ''). A run that is already complete is not run again; one that was killed
+    reuses the replies in its journal. In a data-parallel run, ranks above 0 only evaluate, and return the work folder as the first item.
+    Raises SealError when another process runs the same, and when lm-eval wrote no results.
     """
     ident = spec_id(spec)
     scratch = folder / f".run-{ident}"
     rank = int(os.environ.get("RANK", "0"))
-    if rank:  # beside the first process of a data-parallel run, which has the lock and writes the results
+    if rank:  # data-parallel run: rank 0 holds the lock and writes the results
         if (scratch / WHOLE).is_file() or finished(folder, ident):
             return scratch, ""
         scratch.mkdir(parents=True, exist_ok=True)
         with recording(scratch, rank) as journal:
             evaluate(scratch / "out")
-        return scratch, found(journal)
+        return scratch, _reuse_note(journal)
     with only_writer(scratch, folder):
         out = scratch / "out"
         if (scratch / WHOLE).is_file():
@@ -64,7 +76,7 @@ def complete(folder: Path, spec: dict[str, Any], command: str, evaluate: Callabl
         if earlier := finished(folder, ident):
             shutil.rmtree(scratch, ignore_errors=True)
             return earlier, "this run was finished before; nothing was run again"
-        shutil.rmtree(out, ignore_errors=True)  # lm-eval was writing; every reply is in the journal
+        shutil.rmtree(out, ignore_errors=True)  # incomplete files of a killed run; its replies are in the journal
         with recording(scratch) as journal:
             evaluate(out)
         results = next(iter(out.glob("results_*.json")), None)
@@ -82,16 +94,16 @@ def complete(folder: Path, spec: dict[str, Any], command: str, evaluate: Callabl
         _flush(scratch)
         _publish(scratch, folder)
         shutil.rmtree(scratch, ignore_errors=True)
-    return folder / results.name, found(journal)
+    return folder / results.name, _reuse_note(journal)
 
 
-def found(journal: Journal) -> str:
-    """What an earlier attempt left, in words."""
-    return f"{journal.n_found} replies of an earlier attempt were found and not asked again" if journal.n_found else ""
+def _reuse_note(journal: Journal) -> str:
+    """Return a note about the replies of an earlier attempt, '' when there were none."""
+    return f"{journal.n_found} replies of an earlier attempt were found and reused" if journal.n_found else ""
 
 
 def in_order(samples: Path) -> None:
-    """Lines in order of documents: several processes leave them one process after the other."""
+    """Sort the lines of a sample file by document. In a data-parallel run, lm-eval writes them one process after the other."""
     lines = samples.read_bytes().splitlines(keepends=True)
     ids = [json.loads(line)["doc_id"] for line in lines]
     if ids != sorted(ids):
@@ -100,9 +112,9 @@ def in_order(samples: Path) -> None:
 
 
 def _publish(scratch: Path, folder: Path) -> None:
-    """Move the files into `folder`, the one that makes them a run last.
+    """Move the files of the work folder `scratch` into `folder`, the results file last: readers take a run for complete when they see it.
 
-    `whole` goes before the rest of the scratch folder is cleared away; where it stands without `out`, everything was published.
+    Then delete the marker WHOLE. If the marker exists and `out` does not, everything was already published.
     """
     out = scratch / "out"
     files = out.iterdir() if out.is_dir() else ()
@@ -113,7 +125,7 @@ def _publish(scratch: Path, folder: Path) -> None:
 
 
 def _flush(path: Path) -> None:
-    """Wait until the disk has a file's content or a folder's names."""
+    """Wait until a file's content, or a folder's list of names, is on disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,38 +1,39 @@
-"""The YAML files that tell lm-eval about the tasks, written from the tasks themselves: python -m seal_eval.harness.task_yaml FOLDER."""
+"""Write the YAML files that describe the tasks to lm-eval: python -m seal_eval.harness.task_yaml FOLDER."""
 
 import sys
 from pathlib import Path
 from typing import Any
 
-from seal_eval.core.types import Task
+from seal_eval.core.plugins import Task
 from seal_eval.harness.metrics import SUMMARIES
-from seal_eval.harness.task_config import SIZE_KEYS, leaves
+from seal_eval.harness.task_config import leaves
 from seal_eval.tasks import tasks
 
 VERSION = 2.0  # of the prompts: raise it when they change
-COMMON = "_common"  # no .yaml, so that lm-eval's index passes it by
+COMMON = "_common"  # without .yaml, so that lm-eval does not index it as a task
 
 
 def yaml_files() -> dict[str, str]:
-    """File name → text: one file per task, per task and size, and per group of a size or a task."""
-    found = {COMMON: _common()}
+    """Return file name → text: a common file, one file per task, per task of one size, and per group of these (by size or by task)."""
+    files = {COMMON: _common()}
     groups: dict[str, list[str]] = {}
     for name, task in tasks().items():
-        found[f"{name}.yaml"] = _text(_task(task))
+        files[f"{name}.yaml"] = _text(_task(task))
     for leaf, (name, size) in leaves().items():
         task = tasks()[name]
-        config = {"include": f"{name}.yaml", "task": leaf, "tag": [], "metadata": {"version": VERSION, SIZE_KEYS[task.unit]: [size]}}
-        found[f"{leaf}.yaml"] = _text(config)
+        config = {"include": f"{name}.yaml", "task": leaf, "tag": [], "metadata": {"version": VERSION, task.size_key: [size]}}
+        files[f"{leaf}.yaml"] = _text(config)
         groups.setdefault(f"seal{size}" if task.unit == "tokens" else name.removeprefix("seal_"), []).append(leaf)
     for group, members in groups.items():
         mean = [{"metric": "acc", "aggregation": "mean", "weight_by_size": False}]
-        found[f"{group}.yaml"] = _text({"group": group, "task": members, "aggregate_metric_list": mean, "metadata": {"version": VERSION}})
-    return found
+        files[f"{group}.yaml"] = _text({"group": group, "task": members, "aggregate_metric_list": mean, "metadata": {"version": VERSION}})
+    return files
 
 
 def _common() -> str:
+    """Return the file that all task files include."""
     return _text({
-        "tag": "seal_eval",  # 'seal_*' unquoted in this repository's root becomes the folder's name
+        "tag": "seal_eval",  # in this repository's root, a shell expands an unquoted 'seal_*' to the folder seal_eval
         "custom_dataset": Function("seal_eval.harness.dataset.documents"),
         "output_type": "generate_until",
         "test_split": "test",
@@ -46,6 +47,7 @@ def _common() -> str:
 
 
 def _task(task: Task) -> dict[str, Any]:
+    """Return lm-eval's configuration of a task, on top of the common file."""
     mean = [{"metric": name, "aggregation": "mean", "higher_is_better": True} for name in ("acc", *task.metrics)]
     summaries = [
         {"metric": name, "aggregation": Function(f"seal_eval.harness.metrics.{name}"), "higher_is_better": True}
@@ -62,10 +64,11 @@ def _task(task: Task) -> dict[str, Any]:
 
 
 class Function(str):
-    """A dotted name that lm-eval imports."""
+    """A dotted name that lm-eval imports; written to YAML as `!function NAME`."""
 
 
 def _text(config: dict[str, Any]) -> str:
+    """Return the configuration as YAML."""
     import yaml
 
     class Dumper(yaml.SafeDumper):
@@ -76,13 +79,13 @@ def _text(config: dict[str, Any]) -> str:
 
 
 def write(folder: Path) -> None:
-    """Write every file; those of tasks that are gone are removed."""
+    """Write all files into `folder`, and delete YAML files of tasks that no longer exist."""
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = yaml_files()
+    files = yaml_files()
     for file in folder.glob("*.yaml"):
-        if file.name not in wanted:
+        if file.name not in files:
             file.unlink()
-    for name, text in wanted.items():
+    for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""How fast replies came, and whether the machine was shared meanwhile."""
+"""Measure the time of a run, and how busy other processes kept the machine during it."""
 
 import os
 import time
@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-QUIET_MACHINE = 0.05  # of the processors' time that others may have taken
+QUIET_MACHINE = 0.05  # a run's time counts as undisturbed if other processes used at most this fraction of the processors' time
 
 
 class Throughput:
-    """Sums over the calls of one process."""
+    """Sums prompt tokens, seconds, and processor seconds of other processes, over the calls in one process."""
 
     def __init__(self) -> None:
         self.tokens, self.seconds, self.others = 0, 0.0, 0.0
 
     @contextmanager
     def over(self, tokens: int) -> Iterator[None]:
-        """Around the reading of so many prompt tokens and the writing of their replies."""
+        """Context manager: measures the block, which prefills `tokens` prompt tokens and decodes the replies. Not counted if it raises."""
         began, busy = time.monotonic(), _others()
         yield
         self.tokens += tokens
@@ -25,18 +25,18 @@ class Throughput:
         self.others += max(_others() - busy, 0.0)
 
     def told(self) -> dict[str, Any]:
-        """{prompt_tokens, seconds, others: share of all processors' time that went to other processes}; empty when nothing was asked."""
+        """Return {prompt_tokens, seconds, others: fraction of all processors' time that other processes used}; {} before any call."""
         if not self.seconds:
             return {}
-        share = self.others / (self.seconds * (os.cpu_count() or 1))
-        return {"prompt_tokens": self.tokens, "seconds": round(self.seconds, 3), "others": round(share, 3)}
+        fraction = self.others / (self.seconds * (os.cpu_count() or 1))
+        return {"prompt_tokens": self.tokens, "seconds": round(self.seconds, 3), "others": round(fraction, 3)}
 
 
 def _others() -> float:
-    """Processor seconds that processes other than this one have used so far, kernel and interrupts included."""
+    """Return the processor seconds that all other processes have used since the machine started, kernel and interrupts included."""
     import psutil
 
-    whole, own = psutil.cpu_times(), psutil.Process().cpu_times()
-    idle = whole.idle + getattr(whole, "iowait", 0.0)
-    counted = sum(whole) - idle - getattr(whole, "guest", 0.0) - getattr(whole, "guest_nice", 0.0)  # guests are in user already
-    return float(counted - own.user - own.system)
+    machine, process = psutil.cpu_times(), psutil.Process().cpu_times()
+    idle = machine.idle + getattr(machine, "iowait", 0.0)
+    busy = sum(machine) - idle - getattr(machine, "guest", 0.0) - getattr(machine, "guest_nice", 0.0)  # `user` includes guests already
+    return float(busy - process.user - process.system)

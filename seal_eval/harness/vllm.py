@@ -1,7 +1,6 @@
-"""`--model vllm` for models that need tensor parallelism: folded checkpoints and rotary settings in their configuration.
+"""Check the arguments of `--model vllm`, for models that need tensor parallelism.
 
-vLLM runs what is in a checkpoint and nothing around it, so a method must be merged first (`seal-eval merge`). Prefix caching is its own
-name for what our engine does at batch size 1; it is switched on.
+vLLM runs a checkpoint as it is, so a method must be merged into one first (`seal-eval merge`). vLLM's own prefix caching is switched on.
 """
 
 import ast
@@ -10,11 +9,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from seal_eval.core.errors import SealError, nearest, whole_number
+from seal_eval.core.errors import SealError, nearest
+from seal_eval.core.settings import Count, check_value
 from seal_eval.models.hub import resolve
 from seal_eval.models.loading import window_of
 
-# of vLLM's EngineArgs, behind those that lm-eval's class names itself: what long contexts need
+# arguments that lm-eval's class passes on to vLLM's EngineArgs without naming them: those that long contexts need
 ENGINE_ARGS = (
     "enable_prefix_caching", "enable_chunked_prefill", "max_num_batched_tokens", "max_num_seqs", "kv_cache_dtype",
     "pipeline_parallel_size",
@@ -25,37 +25,36 @@ ENGINE_ARGS = (
 
 
 def vllm_args(model_args: Mapping[str, Any]) -> dict[str, Any]:
-    """lm-eval's model_args for its vLLM class: checked, the model's folder found, the window and prefix caching filled in.
+    """Return the arguments for lm-eval's vLLM class: `pretrained` resolved, max_model_len and prefix caching filled in.
 
-    Raises SealError for a method that is not folded, a misspelt argument, a window beyond the checkpoint's, and counts that are none.
+    `max_length` is another name for max_model_len. Raises SealError for an unknown argument (method= is one: `Engine.prepare` takes it
+    out), a window beyond the checkpoint's, and a parallel size that is not a whole number of at least 1.
     """
     args = dict(model_args)
-    if (method := args.pop("method", None)) and method != "plain":
-        raise SealError(f"--model vllm runs checkpoints only: fold method '{method}' first with seal-eval merge, then name its folder")
     known = known_args()
     for key in args:
         if key not in known:
             raise SealError(f"unknown model argument '{key}' with --model vllm{nearest(key, known)}")
     for key in ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size"):
         if key in args:
-            whole_number("--model vllm", key, args[key], 1)
+            check_value("--model vllm", key, args[key], Count)
     args["pretrained"] = resolve(args["pretrained"])
-    window, asked = window_of(args["pretrained"]), args.pop("max_length", None) or args.get("max_model_len")
-    if asked and window and int(asked) > window:
+    window, max_model_len = window_of(args["pretrained"]), args.pop("max_length", None) or args.get("max_model_len")
+    if max_model_len and window and int(max_model_len) > window:
         raise SealError(
-            f"--model vllm: max_model_len {asked} is above the checkpoint's window of {window}; "
-            "put a rotary method into it first: seal-eval merge --on yarn,factor=…"
+            f"--model vllm: max_model_len {max_model_len} is above the checkpoint's window of {window}; "
+            "merge a rotary method into the checkpoint first: seal-eval merge --on yarn,factor=…"
         )
-    length = asked or window
+    length = max_model_len or window
     return {"enable_prefix_caching": True} | args | ({"max_model_len": int(length)} if length else {})
 
 
 def known_args() -> list[str]:
-    """Arguments of lm-eval's vLLM class, read from its source (importing it needs vLLM), and those it hands on."""
-    found = find_spec("lm_eval.models")
-    if found is None or not found.submodule_search_locations:
+    """Return the arguments of lm-eval's vLLM class, read from its source because importing it needs vLLM, and ENGINE_ARGS."""
+    package = find_spec("lm_eval.models")
+    if package is None or not package.submodule_search_locations:
         return [*ENGINE_ARGS]
-    source = Path(next(iter(found.submodule_search_locations))) / "vllm_causallms.py"
+    source = Path(next(iter(package.submodule_search_locations))) / "vllm_causallms.py"
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.FunctionDef) and node.name == "__init__" and any(a.arg == "pretrained" for a in node.args.args):
             return [*(a.arg for a in node.args.args if a.arg != "self"), *ENGINE_ARGS]

@@ -1,7 +1,7 @@
-"""Scales ⇄ PEFT adapter folder; scales on a model; scales folded into its weights.
+"""SEAL's scales: write and read them as a PEFT adapter folder, apply them to a model, fold them into its weights.
 
-SEAL-C is PEFT's IA3 on the head-output projection declared as a feed-forward module: its INPUT is scaled. Per-head scales
-are stored repeated over head_dim. So stock peft, and lm-eval's `peft=`, run an adapter without this package.
+An adapter is PEFT's IA3 on the head-output projection, declared as a feed-forward module so that its INPUT is scaled. Per-head scales are
+stored repeated over head_dim. So stock peft, and lm-eval's `peft=`, can run an adapter without this package.
 """
 
 from collections.abc import Iterator
@@ -14,20 +14,21 @@ import torch
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import CARD, read_json, reading, sha256, write_json
+from seal_eval.core.plugins import Method
 from seal_eval.models.modules import head_projections, in_features, weight
 
 WEIGHTS = "adapter_model.safetensors"
-Scales = dict[str, torch.Tensor]  # projection's name → [n_heads * head_dim], fp32
+Scales = dict[str, torch.Tensor]  # name of a head-output projection → [n_heads * head_dim], fp32
 
 
 def save_adapter(model: Any, scales: Scales, folder: Path, card: dict[str, Any]) -> None:
-    """Write a PEFT IA3 adapter and its card (settings, costs, log) into an existing folder."""
+    """Write the scales as a PEFT IA3 adapter, and `card` (settings, costs, training log), into an existing folder."""
     from peft import IA3Config
     from safetensors.torch import save_file
 
     projections = head_projections(model)
     leaf = projections[0][0].rsplit(".", 1)[-1]
-    # a bare 'dense' or 'c_proj' would also match MLP layers: the attention module's name goes with it
+    # 'dense' or 'c_proj' alone would also match MLP layers, so the attention module's name is included
     target = ".".join(projections[0][0].rsplit(".", 2)[-2:])
     fan_in_fan_out = hasattr(projections[0][1], "nx")
     config = IA3Config(
@@ -43,7 +44,10 @@ def save_adapter(model: Any, scales: Scales, folder: Path, card: dict[str, Any])
 
 
 def adapter_tensors(adapter: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """(configuration, tensors) of a PEFT adapter's folder. Raises SealError when it is missing, damaged, a pickle or not finite."""
+    """Return (configuration, tensors) of a PEFT adapter folder.
+
+    Raises SealError when the weights are missing, damaged, a pickle or not finite, or the configuration cannot be read.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -55,7 +59,7 @@ def adapter_tensors(adapter: str) -> tuple[dict[str, Any], dict[str, torch.Tenso
         raise SealError(f"adapter folder {folder} has {why}; name a folder that seal-eval tune wrote")
     config = read_json(folder / "adapter_config.json")
     if not isinstance(config, dict):
-        raise SealError(f"{folder / 'adapter_config.json'}: not a configuration of PEFT; name a folder that seal-eval tune wrote")
+        raise SealError(f"{folder / 'adapter_config.json'}: not a PEFT configuration; name a folder that seal-eval tune wrote")
     try:
         tensors = load_file(file)
     except (SafetensorError, OSError) as error:
@@ -67,31 +71,35 @@ def adapter_tensors(adapter: str) -> tuple[dict[str, Any], dict[str, torch.Tenso
 
 
 def load_scales(adapter: str, model: Any) -> Scales:
-    """Read an adapter's scales for this model. Raises SealError naming the file, and both shapes when they differ."""
+    """Return the scales in an adapter folder.
+
+    Raises SealError for an adapter of another kind, one that does not fit the model (the message shows both shapes), and where
+    `adapter_tensors` does.
+    """
     config, tensors = adapter_tensors(adapter)
     with reading(Path(adapter) / "adapter_config.json"):
         scales_input = sorted(config.get("feedforward_modules") or []) == sorted(config.get("target_modules") or [])
     if config.get("peft_type") != "IA3" or not scales_input:
         raise SealError(f"{adapter} is a {config.get('peft_type')} adapter, not SEAL scales (IA3 on the head-output projection's input)")
-    found = {key.removeprefix("base_model.model.").removesuffix(".ia3_l"): t.flatten() for key, t in tensors.items()}
-    wanted = {name: in_features(module) for name, module in head_projections(model)}
-    have = f"{len(found)} layers × {next(iter(found.values())).numel() if found else 0} channels"
-    want = f"{len(wanted)} layers × {next(iter(wanted.values()))} channels"
-    if set(found) != set(wanted) or any(found[n].numel() != wanted[n] for n in wanted):
+    scales = {key.removeprefix("base_model.model.").removesuffix(".ia3_l"): t.flatten() for key, t in tensors.items()}
+    widths = {name: in_features(module) for name, module in head_projections(model)}
+    have = f"{len(scales)} layers × {next(iter(scales.values())).numel() if scales else 0} channels"
+    want = f"{len(widths)} layers × {next(iter(widths.values()))} channels"
+    if set(scales) != set(widths) or any(scales[n].numel() != widths[n] for n in widths):
         raise SealError(f"adapter {adapter} is for another model: it has {have}, the model needs {want}")
-    return found
+    return scales
 
 
 def about(adapter: str) -> dict[str, Any]:
-    """An adapter's card without its course, and the sha256 of its weights."""
-    card = Path(adapter) / CARD
-    known = {k: v for k, v in read_json(card).items() if k not in ("log", "frontier")} if card.is_file() else {}
-    return known | {"adapter_sha256": sha256(Path(adapter) / WEIGHTS)}
+    """Return an adapter's card without its training log and frontier, and the sha256 of its weights."""
+    file = Path(adapter) / CARD
+    card = {k: v for k, v in read_json(file).items() if k not in ("log", "frontier")} if file.is_file() else {}
+    return card | {"adapter_sha256": sha256(Path(adapter) / WEIGHTS)}
 
 
 @contextmanager
 def scaled(model: Any, scales: Scales) -> Iterator[Any]:
-    """Inside the block every head-output projection sees its input times the scales."""
+    """Context manager: inside it the input of every head-output projection is multiplied by its scales."""
     with ExitStack() as undo:
         for name, module in head_projections(model):
             undo.enter_context(input_times(module, scales[name]))
@@ -100,11 +108,11 @@ def scaled(model: Any, scales: Scales) -> Iterator[Any]:
 
 @contextmanager
 def input_times(projection: Any, gain: torch.Tensor) -> Iterator[None]:
-    """Inside the block the projection's input [batch, seq, channels] is multiplied by `gain`, which broadcasts."""
+    """Context manager: inside it the projection's input [batch, seq, channels] is multiplied by `gain`, which broadcasts."""
     gain = gain.to(weight(projection).device)
 
     def hook(_module: Any, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        # the product in fp32, then back: what PEFT's IA3 does, so both give the same bits
+        # multiply in fp32, then round, as PEFT's IA3 does: both give the same bits
         return ((args[0] * gain).to(args[0].dtype), *args[1:])
 
     handle = projection.register_forward_pre_hook(hook)
@@ -116,23 +124,23 @@ def input_times(projection: Any, gain: torch.Tensor) -> Iterator[None]:
 
 @torch.no_grad()
 def fold(model: Any, scales: Scales) -> None:
-    """Multiply the scales into the projections' weights: W · (s ∘ x) = (W · diag s) · x. Biases stay."""
+    """Multiply the scales into the projections' weights, in place: W · (s ∘ x) = (W · diag s) · x. Biases do not change."""
     for name, module in head_projections(model):
         w = weight(module)
         scale = scales[name].to(w.device)
-        # nn.Linear holds [out, in], Conv1D [in, out]; the product in fp32, rounded once
+        # nn.Linear holds [out, in], Conv1D [in, out]; multiply in fp32, round once
         by = scale[:, None] if hasattr(module, "nx") else scale[None, :]
         w.copy_((w.float() * by).to(w.dtype))
 
 
 @dataclass(frozen=True)
-class Tuned:
-    """A method read from an adapter's folder."""
+class Tuned(Method):
+    """Base class of methods whose parameters are read from an adapter folder."""
 
     shares_prefix: ClassVar[bool] = True
 
     adapter: str
 
     def about(self) -> dict[str, Any]:
-        """What the adapter's card says of its tuning (without the log), and the hash of its weights; for the run's results."""
+        """Return what a run's results record: the adapter's card without its log, and the sha256 of its weights."""
         return about(self.adapter)

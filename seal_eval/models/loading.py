@@ -1,4 +1,4 @@
-"""A model and its tokenizer in memory, and the window it was made for."""
+"""Load a model and its tokenizer; read its window; measure peak memory."""
 
 import contextlib
 import sys
@@ -6,26 +6,29 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from seal_eval.core.errors import SealError
+from seal_eval.core.errors import SealError, first_line
 from seal_eval.models.hub import resolve
 
 
 @lru_cache(maxsize=4)
 def load_tokenizer(name: str) -> Any:
-    """The model's fast tokenizer. Raises SealError when it cannot be loaded."""
+    """Return the fast tokenizer of a folder or hub id. Raises SealError when there is none or it cannot be loaded."""
     from transformers import AutoTokenizer
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(name)
-    except Exception as error:  # transformers raises many kinds here
-        raise SealError(f"no tokenizer could be loaded from '{name}': {str(error).splitlines()[0]}") from error
+    except Exception as error:  # transformers raises many types here
+        raise SealError(f"no tokenizer could be loaded from '{name}': {first_line(error)}") from error
     if not tokenizer.is_fast:
         raise SealError(f"the tokenizer of '{name}' is not a fast one; token positions need tokenizer.json")
     return tokenizer
 
 
 def window_of(name: str) -> int | None:
-    """Tokens that a model's configuration says it is made for; None when it has none to be looked at (an API's model)."""
+    """Return the window (max_position_embeddings, tokens) of a model's configuration; None when it names none or cannot be read.
+
+    Models behind an API have no configuration here.
+    """
     from transformers import AutoConfig
 
     try:
@@ -37,7 +40,10 @@ def window_of(name: str) -> int | None:
 
 
 def load_model(name: str, dtype: str = "auto") -> tuple[Any, Any]:
-    """(model, fast tokenizer), on the GPU when there is one. `name`: short name, folder or hub id."""
+    """Return (model, fast tokenizer), the model on the GPU when there is one.
+
+    name: short name, folder or hub id. Raises SealError when one of them cannot be loaded, or a weight is not finite.
+    """
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
@@ -53,21 +59,15 @@ def load_model(name: str, dtype: str = "auto") -> tuple[Any, Any]:
     return model.to(device).eval(), tokenizer
 
 
-def first_line(error: Exception) -> str:
-    """An error in a line; of the many that a wrong shape takes, the one that names the shapes."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    return next((line for line in lines if "size mismatch" in line or "MISMATCH" in line), lines[0])
-
-
 def check_finite(model: Any, name: str) -> None:
-    """Raise SealError naming the first weight that holds NaN or inf."""
+    """Raise SealError naming the first weight that contains NaN or infinity."""
     for key, weight in model.named_parameters():
         if weight.is_floating_point() and weight.device.type != "meta" and not weight.isfinite().all():
             raise SealError(f"model '{name}': the values of {key} are not finite; the checkpoint is damaged")
 
 
 def forget_peak() -> None:
-    """Let peak_memory count from now on, where the system can."""
+    """Reset what `peak_memory` reports, where that is possible: on a GPU, and on Linux."""
     import torch
 
     if torch.cuda.is_available():
@@ -78,7 +78,7 @@ def forget_peak() -> None:
 
 
 def peak_memory() -> int:
-    """Bytes: the most that has been held on the GPU, or without one by the process, weights included."""
+    """Return the peak memory in bytes, weights included: of torch on the GPU, or of the process when there is no GPU."""
     import resource
 
     import torch

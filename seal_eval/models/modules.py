@@ -1,4 +1,4 @@
-"""The only code that touches transformers' insides."""
+"""Find the parts of a loaded transformers model: head-output projections, attention projections, text configuration."""
 
 from typing import Any
 
@@ -7,54 +7,57 @@ from torch import nn
 
 from seal_eval.core.errors import SealError
 
-# what the projection of the concatenated head outputs is called in transformers' decoders
+# names in transformers' decoders: the head-output projection, and the attention module that holds it
 PROJECTIONS = ("o_proj", "out_proj", "dense", "c_proj")
 ATTENTIONS = ("self_attn", "attention", "attn", "self_attention")
 
 
 def head_projections(model: nn.Module) -> list[tuple[str, nn.Module]]:
-    """(name, module) of every layer's head-output projection, bottom layer first.
+    """Return (name, module) of every layer's head-output projection, bottom layer first.
 
-    Its input is [batch, seq, n_heads * head_dim], the concatenated outputs of the attention heads (SEAL, section 4).
-    Raises SealError when the model has none that is known by its place: attention module, then projection.
+    Its input is [batch, seq, n_heads * head_dim], the concatenated outputs of the attention heads (SEAL, section 4). It is recognised by
+    its own name and that of the attention module around it. Raises SealError unless there is exactly one per layer.
     """
-    found = []
+    projections = []
     for name, module in model.named_modules():
         parts = name.split(".")
         if len(parts) > 1 and parts[-1] in PROJECTIONS and parts[-2] in ATTENTIONS and in_features(module):
-            found.append((name, module))
+            projections.append((name, module))
     n_layers = text_config(model).num_hidden_layers
-    if len(found) != n_layers:
+    if len(projections) != n_layers:
         raise SealError(
-            f"{type(model).__name__}: {len(found)} head-output projections found for {n_layers} layers; SEAL cannot scale its heads"
+            f"{type(model).__name__}: {len(projections)} head-output projections found for {n_layers} layers; SEAL cannot scale its heads"
         )
-    return found
+    return projections
 
 
 def in_features(projection: nn.Module) -> int:
-    """n_heads * head_dim: width of the projection's input (nn.Linear, or GPT-2's transposed Conv1D); 0 when it is neither."""
+    """Return the width of a projection's input (nn.Linear, or GPT-2's transposed Conv1D); 0 for any other module.
+
+    For a head-output projection it is n_heads * head_dim.
+    """
     return int(getattr(projection, "in_features", getattr(projection, "nx", 0)))
 
 
 def weight(projection: nn.Module) -> torch.Tensor:
-    """The projection's weights."""
-    found = projection.weight
-    assert isinstance(found, torch.Tensor)
-    return found
+    """Return the projection's weights: [out, in] for nn.Linear, [in, out] for Conv1D."""
+    weights = projection.weight
+    assert isinstance(weights, torch.Tensor)
+    return weights
 
 
 def text_config(model: Any) -> Any:
-    """The configuration of the text decoder."""
+    """Return the configuration of the text decoder."""
     return model.config.get_text_config()
 
 
 def n_heads(model: Any) -> int:
-    """Query heads of a layer."""
+    """Return the number of query heads per layer."""
     return int(text_config(model).num_attention_heads)
 
 
 def attention_linears(model: Any) -> list[str]:
-    """Names of every linear projection of the attention modules: q, k, v (or fused) and the head-output projection."""
+    """Return the names of all linear projections in the attention modules: q, k, v (or one fused) and the head-output projection."""
     names = []
     for name, _ in head_projections(model):
         attention = model.get_submodule(name.rsplit(".", 1)[0])

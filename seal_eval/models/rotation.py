@@ -1,4 +1,4 @@
-"""Keys and queries turned to other positions than they were rotated by."""
+"""Rotate keys and queries further, to other positions than those they were computed at."""
 
 from typing import Any
 
@@ -8,7 +8,10 @@ from seal_eval.models.rope import frequency_names, rotary_modules
 
 
 def rotate(x: torch.Tensor, by: torch.Tensor, frequencies: torch.Tensor) -> torch.Tensor:
-    """Rotate the first rotary_dim channels of x [..., n, head_dim] by `by` [n] positions more; computed in fp32."""
+    """Return x [..., n, head_dim] with its first rotary_dim channels rotated by `by` more positions; computed in fp32.
+
+    by: [n] (or [1]), positions. frequencies: [rotary_dim / 2], radians per position. Channels are paired in halves, as in Llama.
+    """
     angle = by.float()[:, None] * frequencies  # [n, rotary_dim / 2]
     cos, sin = angle.cos().repeat(1, 2), angle.sin().repeat(1, 2)
     d = cos.shape[-1]
@@ -18,13 +21,17 @@ def rotate(x: torch.Tensor, by: torch.Tensor, frequencies: torch.Tensor) -> torc
 
 
 class Frequencies:
-    """The rotary frequencies of a model's full layers, as they are when asked for: another method may exchange them meanwhile."""
+    """The current rotary frequencies of a model's layers with full attention.
+
+    They are read at every call, because another method may replace or change the rotary embedding in between. Raises SealError for a
+    model without one.
+    """
 
     def __init__(self, model: Any) -> None:
         (self._parent, self._name, _), *_ = rotary_modules(model)
 
     def __call__(self) -> torch.Tensor:
-        """[rotary_dim / 2], radians per position"""
+        """Return the frequencies [rotary_dim / 2], fp32, in radians per position."""
         module: Any = getattr(self._parent, self._name)
-        found: torch.Tensor = getattr(module, frequency_names(module)[0])
-        return found.float()
+        frequencies: torch.Tensor = getattr(module, frequency_names(module)[0])
+        return frequencies.float()

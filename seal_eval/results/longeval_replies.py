@@ -1,4 +1,4 @@
-"""Published LongEval line responses, scored again: by LongEval's own rule and by ours."""
+"""Score published LongEval line responses again: by LongEval's own rule and by this project's."""
 
 import re
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from seal_eval.core.types import Estimate
 from seal_eval.prompts.scoring import extract, last_digits
 from seal_eval.stats import wilson
 
-# as LongEval writes them; the reply may itself hold commas, so the fields behind it are taken from the end
+# as LongEval writes them; the reply may contain commas, so it ends only where the rest of the line consists of the other fields
 RESPONSE_LINE = re.compile(r"Label: (\d+), Predict: (.*?)(?:, Parsed: (-?\d+)(?:, prompt length: (\d+))?)?\s*")
 TOTAL = re.compile(r"Accuracy: ([0-9.]+)\s*")
 
 
 @dataclass(frozen=True)
 class Rescored:
-    """A response file under both rules. `published` is the accuracy the file itself states, None when it states none."""
+    """Accuracy of a response file under both rules. published: the accuracy that the file itself states, None if it states none."""
 
     file: Path
     official: Estimate
@@ -26,10 +26,10 @@ class Rescored:
 
 
 def rescore(file: Path) -> Rescored:
-    """Read a LongEval response file ('Label: 123, Predict: …, Parsed: 123, prompt length: 4567' a line) and score it.
+    """Read and score a LongEval response file, with lines like 'Label: 123, Predict: …, Parsed: 123, prompt length: 4567'.
 
-    Raises SealError naming file and line for a line of another form, and when the file's own number of a reply differs from
-    what the official rule reads.
+    Raises SealError naming file and line for a line of another form, and for a line whose `Parsed` number differs from what LongEval's
+    rule extracts from the reply.
     """
     if not file.is_file():
         raise SealError(f"response file {file} does not exist")
@@ -47,18 +47,18 @@ def rescore(file: Path) -> Rescored:
         if total := TOTAL.fullmatch(line):
             published = float(total[1])
             continue
-        found = RESPONSE_LINE.fullmatch(line)
-        if not found:
+        response = RESPONSE_LINE.fullmatch(line)
+        if not response:
             raise SealError(f"{file}, line {number}: not 'Label: N, Predict: …, Parsed: N, prompt length: N' but {line[:60]!r}")
-        target, reply, parsed, _ = found.groups()
-        number_asked = str(int(target))
-        theirs, digits = last_digits(reply, (number_asked,))
-        mine = float(extract(reply, "number")[:1] == [number_asked])
+        label, reply, parsed, _ = response.groups()
+        target = str(int(label))
+        official_score, digits = last_digits(reply, (target,))
+        our_score = float(extract(reply, "number")[:1] == [target])
         if parsed is not None and int(parsed) != int(digits or -1):
-            raise SealError(f"{file}, line {number}: the file reads {parsed} from the reply, the official rule {digits or -1}")
-        official.append(theirs)
-        ours.append(mine)
-        if theirs != mine:
+            raise SealError(f"{file}, line {number}: Parsed is {parsed}, but LongEval's rule extracts {digits or -1} from the reply")
+        official.append(official_score)
+        ours.append(our_score)
+        if official_score != our_score:
             disagree.append(number)
     if not official:
         raise SealError(f"{file} holds no response")

@@ -1,28 +1,28 @@
-"""Numbers as people read them."""
+"""Format numbers for tables and pages."""
 
 from seal_eval.core.types import Estimate
 from seal_eval.tasks import get_task, task_names
 
 
 def percent(estimate: Estimate, sign: bool = False) -> str:
-    """'87.5 % (73.9–94.5)'; a difference carries its sign: '+72.5 (+53.4 to +83.7)'."""
+    """'87.5 % (73.9–94.5)'; with `sign`, for differences in points: '+72.5 (+53.4 to +83.7)'."""
     value, low, high = (100 * x for x in (estimate.value, estimate.low, estimate.high))
     return f"{value:+.1f} ({low:+.1f} to {high:+.1f})".replace("-", "−") if sign else f"{value:.1f} % ({low:.1f}–{high:.1f})"
 
 
 def p_text(p: float | None) -> str:
-    """'.031', '< .001', '1'."""
+    """A p-value: '.031', '< .001', '1'; '' for None."""
     return "" if p is None else "< .001" if p < 0.001 else "1" if p > 0.9995 else f"{p:.3f}".removeprefix("0")
 
 
 def p_equals(p: float | None) -> str:
-    """'= .031', '< .001'"""
+    """A p-value to follow the letter p: '= .031', '< .001'."""
     text = p_text(p)
     return text if text.startswith("<") else f"= {text}"
 
 
 def size(length: float | None, task: str | None) -> str:
-    """'1,024', or with its unit when that is not tokens: '200 lines'; '' for a task that does not say."""
+    """A length: '1,024' for tokens, with the unit of the task otherwise ('200 lines'); '' for None. Unknown tasks count in tokens."""
     if length is None:
         return ""
     unit = get_task(task).unit if task in task_names() else "tokens"

@@ -1,4 +1,4 @@
-"""Samples of lm-eval tasks that are not ours → Records: a metric, a filter, and the text that samples may share."""
+"""Read sample files of lm-eval tasks from outside this project as Records: one metric, one filter, samples clustered by shared text."""
 
 import hashlib
 import json
@@ -13,18 +13,19 @@ from seal_eval.core.types import Record
 
 
 def read_foreign(file: Path, task: str, run_id: str, metric: str = "") -> Iterator[Record]:
-    """Records of a samples_*.jsonl file of any task whose metric lies in 0 to 1.
+    """Yield the Records of a samples_*.jsonl file of any task that has a metric with values in 0 to 1.
 
-    metric: 'NAME' or 'NAME,FILTER' as lm-eval prints them; by default the first metric that this holds for, under the file's first filter.
-    A metric whose name is a number is lm-eval's RULER: the length, −1 on samples of other lengths. The document is the longest text
-    of the sample's doc. Raises SealError naming file, line and value.
+    metric: 'NAME' or 'NAME,FILTER' as lm-eval prints them. The default filter is the file's first. The default metric is the first whose
+    values are all in 0 to 1. Where metrics are named by lengths, as in lm-eval's RULER, the default is the one of each sample's own length;
+    those of other lengths are −1. Samples with the same longest text in their doc are of one cluster. Raises SealError naming the file, and
+    the line where there is one.
     """
     rows = list(_rows(file))
-    wanted, _, kind = metric.partition(",")
-    kind = kind or next((r["filter"] for _, r in rows), "none")
-    rows = [(line, r) for line, r in rows if r["filter"] == kind]
+    wanted, _, chosen_filter = metric.partition(",")
+    chosen_filter = chosen_filter or next((r["filter"] for _, r in rows), "none")
+    rows = [(line, r) for line, r in rows if r["filter"] == chosen_filter]
     if not rows:
-        raise SealError(f"{file}: no sample with the filter '{kind}'; name one of the file's with --metric NAME,FILTER")
+        raise SealError(f"{file}: no sample with the filter '{chosen_filter}'; name one that the file has with --metric NAME,FILTER")
     names = [str(m) for m in rows[0][1].get("metrics") or []]
     lengths = [m for m in names if m.isdigit()]
     if wanted and wanted not in names:
@@ -37,25 +38,28 @@ def read_foreign(file: Path, task: str, run_id: str, metric: str = "") -> Iterat
     for line, row in rows:
         value, length = row.get(wanted), None
         if not wanted:
-            found = [m for m in lengths if _number(row.get(m)) not in (None, -1)]
-            if len(found) != 1:
-                raise SealError(f"{file}, line {line}: needs one of the lengths {', '.join(lengths)} with a score, has {len(found)}")
-            value, length = row[found[0]], int(found[0])
+            scored = [m for m in lengths if _number(row.get(m)) not in (None, -1)]
+            if len(scored) != 1:
+                raise SealError(
+                    f"{file}, line {line}: needs a score under exactly one of the lengths {', '.join(lengths)}, has {len(scored)}"
+                )
+            value, length = row[scored[0]], int(scored[0])
         number = _number(value)
         if (value is not None and number is None) or (number is not None and not 0 <= number <= 1):
             raise _outside(file, line, wanted or str(length), value)
         sample_id = f"{task}:{row['doc_id']}:{row['doc_hash'][:12]}"
         if sample_id in seen:
-            raise SealError(f"{file}, line {line}: sample {sample_id} stands on line {seen[sample_id]} too")
+            raise SealError(f"{file}, line {line}: sample {sample_id} is also on line {seen[sample_id]}")
         seen[sample_id] = line
         reply = row["filtered_resps"][0] if row["filtered_resps"] else ""
         yield Record(
-            run_id, sample_id, task, length, 0, None, _document(row["doc"], sample_id), (str(row["target"]),), str(reply), None, number,
+            run_id, sample_id, task, length, 0, None, _cluster(row["doc"], sample_id), (str(row["target"]),), str(reply), None, number,
             wanted or "RULER", row["prompt_hash"] + row["target_hash"],
         )  # fmt: skip
 
 
 def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number, checked row) of a sample file."""
     with open_lines(file) as lines:
         for number, line in enumerate(lines, 1):
             try:
@@ -64,22 +68,24 @@ def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     row[key]
                 row.setdefault("filter", "none")
             except (ValueError, KeyError, TypeError, AttributeError) as error:
-                what = f"no {error}" if isinstance(error, KeyError) else str(error)
-                raise SealError(f"{file}, line {number}: not a sample of lm-eval ({what}); the file is damaged") from error
+                problem = f"no {error}" if isinstance(error, KeyError) else str(error)
+                raise SealError(f"{file}, line {number}: not a sample of lm-eval ({problem}); the file is damaged") from error
             yield number, row
 
 
 def _number(value: Any) -> float | None:
-    """A finite number, or None."""
+    """The value as a float if it is a finite number, else None."""
     return float(value) if isinstance(value, (bool, int, float)) and math.isfinite(value) else None
 
 
 def _outside(file: Path, line: int, metric: str, value: Any) -> SealError:
-    return SealError(f"{file}, line {line}: {metric} is {value!r}; needs a score in 0 to 1, choose a metric with --metric NAME,FILTER")
+    return SealError(
+        f"{file}, line {line}: {metric} is {value!r}, must be a score in 0 to 1; choose another metric with --metric NAME,FILTER"
+    )
 
 
-def _document(doc: Any, otherwise: str) -> str:
-    """Samples that share their longest text stand on one document: a passage with several questions."""
+def _cluster(doc: Any, otherwise: str) -> str:
+    """A hash of the doc's longest text, for example a passage with several questions; `otherwise` if it has no text."""
     texts = [v for v in doc.values() if isinstance(v, str)] if isinstance(doc, dict) else []
     longest = max(texts, key=len, default="")
     return hashlib.sha256(longest.encode()).hexdigest()[:16] if longest else otherwise

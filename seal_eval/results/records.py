@@ -1,4 +1,4 @@
-"""lm-eval's result files → Runs and Records, checked; pairing of methods on sample ids."""
+"""Read and check lm-eval's result files as Runs and Records, and pair the records of two methods by sample id."""
 
 import json
 import re
@@ -16,20 +16,20 @@ from seal_eval.results.other_tasks import read_foreign
 from seal_eval.results.validation import own_part
 from seal_eval.tasks import base_task, get_task
 
-# what a document must carry, and as what it is read
-_KIND: dict[str, Callable[[Any], Any]] = {
+# keys that every sample's doc must have, and the type that each is converted to
+_DOC_TYPES: dict[str, Callable[[Any], Any]] = {
     "sample_id": str, "length": int, "n_tokens": int, "depth": lambda x: None if x is None else float(x), "cluster": str,
 }  # fmt: skip
 
-
-# of stock engines' model_args: what makes the same model another subject
+# model_args of a stock engine that change the model: runs in which they differ are different methods
 STOCK_SETTINGS = ("peft", "delta", "revision", "subfolder", "rope_parameters", "rope_scaling", "hf_overrides", "max_position_embeddings")
 
 
 def load_runs(folder: Path, foreign: bool = False, metric: str = "") -> list[Run]:
-    """Every run below `folder`, oldest first; with `foreign` also its tasks that are not ours, by `metric` (see `read_foreign`).
+    """Read every run in `folder` and its subfolders (hidden ones are skipped), the oldest first.
 
-    Raises SealError naming file and line for anything damaged.
+    foreign: also read tasks from outside this project, with the scores of `metric` (see `read_foreign`). Raises SealError for a missing or
+    empty folder, a link to a place outside of it, and damaged files, naming file and, where possible, line.
     """
     if not folder.is_dir():
         raise SealError(f"results folder {folder} does not exist")
@@ -54,7 +54,7 @@ def _run_of(file: Path, foreign: bool, metric: str) -> Run:
         raise SealError(f"{file}: not an lm-eval results file (no 'config' and 'results')")
     stamp = file.stem.removeprefix("results_")
     config = data["config"]
-    own = own_part(file, data)
+    seal = own_part(file, data)  # what seal-eval adds to lm-eval's file
     model_args = config.get("model_args") or {}
     if not isinstance(model_args, dict):
         model_args = dict(part.split("=", 1) for part in str(model_args).split(",") if "=" in part)
@@ -82,13 +82,13 @@ def _run_of(file: Path, foreign: bool, metric: str) -> Run:
     sidecar = file.with_name(f"command_{stamp}.txt")
     return Run(
         run_id=run_id,
-        model=recorded(str(own.get("model") or model_args.get("pretrained") or model_args.get("model") or config.get("model"))),
-        method=str(own.get("method") or method_label("stock", model_args)),
-        settings=own.get("settings") or {k: v for k, v in model_args.items() if k in STOCK_SETTINGS},
-        about=own.get("about") or {},
+        model=recorded(str(seal.get("model") or model_args.get("pretrained") or model_args.get("model") or config.get("model"))),
+        method=str(seal.get("method") or method_label("stock", model_args)),
+        settings=seal.get("settings") or {k: v for k, v in model_args.items() if k in STOCK_SETTINGS},
+        about=seal.get("about") or {},
         config=config,
-        versions=_versions(data, own),
-        hardware=str(own.get("hardware") or _processor(data)),
+        versions=_versions(data, seal),
+        hardware=str(seal.get("hardware") or _processor(data)),
         date=stamp,
         command=sidecar.read_text(encoding="utf-8").strip() if sidecar.is_file() else _stock_command(config, model_args, data),
         seconds=float(data["total_evaluation_time_seconds"]) if data.get("total_evaluation_time_seconds") else None,
@@ -100,6 +100,7 @@ def _run_of(file: Path, foreign: bool, metric: str) -> Run:
 
 
 def _read_samples(file: Path, task: str, run_id: str) -> Iterator[Record]:
+    """Yield the Records of a sample file of one of this project's tasks. Every reply is scored again and must get the score in the file."""
     seen: dict[str, int] = {}
     score = get_task(task).score
     with open_lines(file) as lines:
@@ -107,46 +108,47 @@ def _read_samples(file: Path, task: str, run_id: str) -> Iterator[Record]:
             try:
                 row = json.loads(line)
                 doc = row["doc"]
-                found = {key: _KIND[key](doc[CLUSTER_KEY if key == "cluster" and key not in doc else key]) for key in _KIND}
+                fields = {key: read(doc[CLUSTER_KEY if key == "cluster" and key not in doc else key]) for key, read in _DOC_TYPES.items()}
                 targets = tuple(map(str, doc["targets"]))
-                doc["input"], doc["answer_tokens"]  # the scorer reads them
+                doc["input"], doc["answer_tokens"]  # score() needs them
                 reply, logged = row["filtered_resps"][0], row["acc"]
                 prompt_hash = row["prompt_hash"] + row["target_hash"]
             except (ValueError, KeyError, TypeError, IndexError) as error:  # not UTF-8 and not JSON are ValueErrors
-                what = f"no {error}" if isinstance(error, KeyError) else str(error)
-                raise SealError(f"{file}, line {number}: not a sample of {task} ({what}); the file is damaged") from error
+                problem = f"no {error}" if isinstance(error, KeyError) else str(error)
+                raise SealError(f"{file}, line {number}: not a sample of {task} ({problem}); the file is damaged") from error
             if not isinstance(reply, str):
                 raise SealError(f"{file}, line {number}: the reply is {type(reply).__name__}, not text")
-            mark = score(reply, doc)
-            if mark.value is not None and mark.value != logged:
+            scored = score(reply, doc)
+            if scored.value is not None and scored.value != logged:
                 raise SealError(
-                    f"{file}, line {number}: acc is {logged}, but the reply scores {mark.value} ({mark.reason}); the file was edited"
+                    f"{file}, line {number}: acc is {logged}, but the reply scores {scored.value} ({scored.reason}); the file was edited"
                 )
-            if found["sample_id"] in seen:
-                raise SealError(f"{file}, line {number}: sample {found['sample_id']} stands on line {seen[found['sample_id']]} too")
-            seen[found["sample_id"]] = number
+            sample_id = fields["sample_id"]
+            if sample_id in seen:
+                raise SealError(f"{file}, line {number}: sample {sample_id} is also on line {seen[sample_id]}")
+            seen[sample_id] = number
             yield Record(
                 run_id=run_id,
                 task=task,
                 targets=targets,
                 reply=reply,
-                answer=mark.answer,
-                score=mark.value,
-                reason=mark.reason,
+                answer=scored.answer,
+                score=scored.value,
+                reason=scored.reason,
                 prompt_hash=prompt_hash,
-                **found,
+                **fields,
             )
     if not seen:
         raise SealError(f"{file} is empty; remove it together with its results file, or run again")
 
 
 def by_method(runs: list[Run], model: str) -> dict[str, dict[str, Record]]:
-    """method → sample id → record, for one model. A sample answered twice by a method is an error naming it."""
+    """method → sample id → record, for one model. Raises SealError for a sample that two runs of a method answered."""
     return _by_subject([run for run in runs if run.model == model], lambda run: run.method)
 
 
 def by_model(runs: list[Run]) -> dict[str, dict[str, Record]]:
-    """model → sample id → record, for runs of one method or of models that have one each."""
+    """model → sample id → record, for models with one method each. Raises SealError for a sample that two runs of a model answered."""
     return _by_subject(runs, lambda run: run.model)
 
 
@@ -159,7 +161,7 @@ def _by_subject(runs: list[Run], subject: Callable[[Run], str]) -> dict[str, dic
             earlier = owner.setdefault((name, record.sample_id), run)
             if earlier is not run:
                 raise SealError(
-                    f"{run.model}, method {run.method}: sample {record.sample_id} stands in two runs, {earlier.date} and {run.date}; "
+                    f"{run.model}, method {run.method}: sample {record.sample_id} is in two runs, {earlier.date} and {run.date}; "
                     "move one of them out of the results folder"
                 )
             table[name][record.sample_id] = record
@@ -167,9 +169,9 @@ def _by_subject(runs: list[Run], subject: Callable[[Run], str]) -> dict[str, dic
 
 
 def pair(baseline: dict[str, Record], other: dict[str, Record], names: tuple[str, str]) -> list[tuple[Record, Record]]:
-    """(baseline's record, other's record) for every sample, in id order.
+    """Return (baseline's record, other's record) for every sample, in order of ids. names: of the two methods, for errors.
 
-    Raises SealError naming the run and the first sample that only one of them has, or whose prompt or target differs.
+    Raises SealError naming the first sample that only one method has, or whose prompt or target differs, and the runs.
     """
     for have, lack, i in ((baseline, other, 1), (other, baseline, 0)):
         if missing := sorted(set(have) - set(lack)):
@@ -188,33 +190,33 @@ def pair(baseline: dict[str, Record], other: dict[str, Record], names: tuple[str
 
 
 def check_versions(runs: list[Run]) -> None:
-    """Raise when two runs were scored by different versions of a task."""
+    """Raise SealError when two runs were scored by different versions of a task."""
     seen: dict[str, tuple[str, Run]] = {}
     for run in runs:
-        had = {record.task for record in run.records}
-        for name, own in run.task_versions.items():
-            task = base_task(name) or name  # a task at one size has a name of its own
-            if task not in had:
+        answered = {record.task for record in run.records}
+        for name, version in run.task_versions.items():
+            task = base_task(name) or name  # lm-eval has another name for the task at one length
+            if task not in answered:
                 continue
-            version, earlier = seen.setdefault(task, (own, run))
-            if version != own:
+            first_version, earlier = seen.setdefault(task, (version, run))
+            if version != first_version:
                 first = next(record.sample_id for record in run.records if record.task == task)
                 raise SealError(
-                    f"{task} has version {version} in run {earlier.run_id} and {own} in run {run.run_id} (first sample {first}); "
+                    f"{task} has version {first_version} in run {earlier.run_id} and {version} in run {run.run_id} (first sample {first}); "
                     "scores of two versions cannot be compared: run one of them again"
                 )
 
 
 def check_sources(runs: list[Run]) -> None:
-    """Raise when two runs read a model of one name from different places, so that its weights may differ."""
+    """Raise SealError when two runs took a model of one name from different sources: its weights may differ."""
     seen: dict[str, tuple[Any, Run]] = {}
     for run in runs:
-        own = (run.config.get("seal_eval") or {}).get("model_source")
-        source, earlier = seen.setdefault(run.model, (own, run)) if own else (own, run)
-        if source != own:
+        source = (run.config.get("seal_eval") or {}).get("model_source")
+        first_source, earlier = seen.setdefault(run.model, (source, run)) if source else (source, run)
+        if source != first_source:
             raise SealError(
-                f"{run.model} came from {_place(source)} in run {earlier.run_id} and from {_place(own)} in run {run.run_id}; its weights "
-                "differ: run one of them again with the other's model, or under another name"
+                f"{run.model} came from {_place(first_source)} in run {earlier.run_id} and from {_place(source)} in run {run.run_id}; its "
+                "weights may differ: run one of them again with the other's model, or under another name"
             )
 
 
@@ -223,27 +225,29 @@ def _place(source: Any) -> str:
 
 
 def models(runs: list[Run]) -> list[str]:
-    """The models of some runs, in order of first appearance."""
+    """The models of the runs, in order of first appearance."""
     return list(dict.fromkeys(run.model for run in runs))
 
 
 def check_baseline(methods: list[str], baseline: str, model: str) -> None:
-    """Raise when the baseline has not been run on this model."""
+    """Raise SealError when the baseline was not run on this model."""
     if baseline not in methods:
         raise SealError(f"baseline '{baseline}' was not run on {model}{nearest(baseline, methods)}")
 
 
-def _versions(data: dict[str, Any], own: dict[str, Any]) -> dict[str, str]:
-    found = {"lm-eval": data.get("lm_eval_version"), "transformers": data.get("transformers_version")}
-    found |= {"seal-eval": own.get("version"), "torch": own.get("torch"), "commit": data.get("git_hash")}
-    return {key: str(value) for key, value in found.items() if value}
+def _versions(data: dict[str, Any], seal: dict[str, Any]) -> dict[str, str]:
+    versions = {"lm-eval": data.get("lm_eval_version"), "transformers": data.get("transformers_version")}
+    versions |= {"seal-eval": seal.get("version"), "torch": seal.get("torch"), "commit": data.get("git_hash")}
+    return {key: str(value) for key, value in versions.items() if value}
 
 
 def _processor(data: dict[str, Any]) -> str:
-    found = re.search(r"^Model name:\s*(.+)$", str(data.get("pretty_env_info") or ""), re.MULTILINE)
-    return found.group(1) if found else "unknown"
+    """The processor named in lm-eval's description of the machine."""
+    line = re.search(r"^Model name:\s*(.+)$", str(data.get("pretty_env_info") or ""), re.MULTILINE)
+    return line.group(1) if line else "unknown"
 
 
 def _stock_command(config: dict[str, Any], model_args: dict[str, Any], data: dict[str, Any]) -> str:
+    """A command that repeats a run of stock lm_eval; it has no file with its command."""
     args = ",".join(f"{k}={v}" for k, v in model_args.items())
     return f"lm_eval --model {config.get('model')} --model_args {args} --tasks {','.join(data['results'])}"

@@ -1,13 +1,13 @@
-"""Statistics for 0/1 retrieval scores: pure functions of counts and arrays."""
+"""Statistics for retrieval scores, most of them 0 or 1: pure functions of counts and arrays."""
 
 from seal_eval.stats.anytime import anytime, anytime_clusters
 from seal_eval.stats.bayes import Posterior, bayes_paired
-from seal_eval.stats.clusters import Obuchowski, SignFlip, obuchowski, sign_flip
+from seal_eval.stats.clusters import SignFlip, sign_flip
 from seal_eval.stats.effective import clustered_difference, clustered_proportion, intraclass_correlation
 from seal_eval.stats.interaction import Interaction, method_by_length
-from seal_eval.stats.intervals import clopper_pearson, jeffreys, wilson
+from seal_eval.stats.intervals import wilson
 from seal_eval.stats.lengths import effective_length, effective_of, weighted_average, weighted_shares
-from seal_eval.stats.paired import McNemar, mcnemar, newcombe, tango
+from seal_eval.stats.paired import McNemar, mcnemar, tango
 from seal_eval.stats.position import position_bias
 from seal_eval.stats.power import RecordPlan, connor, minimum_detectable, paired_power, pairs_needed, plans
 from seal_eval.stats.ranking import Rank, ranks, tie_groups

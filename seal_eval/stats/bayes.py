@@ -1,4 +1,4 @@
-"""A Bayesian reading of paired 0/1 scores."""
+"""Bayesian comparison of paired 0/1 scores."""
 
 from dataclasses import dataclass
 
@@ -6,14 +6,15 @@ import numpy as np
 
 from seal_eval.stats.intervals import check_level
 
-GRID = 4000  # quantiles of the discordance that are averaged over
+GRID = 4000  # quantiles of the posterior discordance over which probabilities are averaged
 
 
 @dataclass(frozen=True)
 class Posterior:
-    """Of the difference A − B: mean and equal-tailed credible interval; p_a, p_same, p_b sum to 1.
+    """Posterior mean (value) of the difference A − B and its equal-tailed credible interval, low to high.
 
-    p_better: P(A > B). p_a: A is better by more than `rope`; p_same: the difference is at most rope; p_b: B is better by more.
+    p_better: P(A > B). p_a: A is better by more than `rope`; p_same: the difference is at most `rope`; p_b: B is better by more than
+    `rope`; the three sum to 1. n: number of pairs, not necessarily whole.
     """
 
     value: float
@@ -30,11 +31,11 @@ class Posterior:
 
 
 def bayes_paired(both: float, only_a: float, only_b: float, neither: float, rope: float = 0.01, level: float = 0.95) -> Posterior:
-    """Posterior of the difference under a Dirichlet(½, ½, ½, ½) prior on the four shares of pairs.
+    """Posterior of the difference A − B under a Dirichlet(½, ½, ½, ½) prior on the shares of the four kinds of pairs.
 
-    Region of practical equivalence: Benavoli, Corani, Demšar, Zaffalon 2017, JMLR 18:77, whose default is one point. Pairs count as
-    independent; counts need not be whole, so that an effective number can be given. Raises ValueError for negative counts and a rope
-    outside 0 to 1.
+    rope: half the width of the region of practical equivalence (Benavoli, Corani, Demšar, Zaffalon 2017, JMLR 18:77, whose default is one
+    percentage point). Pairs are treated as independent; counts need not be whole, so that an effective number of pairs can be passed.
+    Raises ValueError for counts that are negative or not finite, and for a rope or level out of range.
     """
     from scipy.optimize import brentq
     from scipy.stats import beta
@@ -42,11 +43,11 @@ def bayes_paired(both: float, only_a: float, only_b: float, neither: float, rope
     check_level(level)
     table = (both, only_a, only_b, neither)
     if not all(np.isfinite(x) and x >= 0 for x in table):
-        raise ValueError(f"{table}: counts of pairs must be at least 0")
+        raise ValueError(f"counts {table}: must be finite and at least 0")
     if not 0 <= rope <= 1:
         raise ValueError(f"rope={rope} must lie between 0 and 1, for example 0.01")
     n = sum(table)
-    # discordance s and A's share of it are independent under a Dirichlet; the difference is s (2 share − 1)
+    # under a Dirichlet the discordance s and A's share of it are independent; the difference is s (2 share − 1)
     s = beta.ppf((np.arange(GRID) + 0.5) / GRID, only_a + only_b + 1, both + neither + 1)
     share = beta(only_a + 0.5, only_b + 0.5)
 

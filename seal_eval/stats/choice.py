@@ -1,4 +1,4 @@
-"""The test and the interval that a design allows."""
+"""Chooses the test and the interval that the design allows: repeated clusters, sizes of cells, 0/1 or other scores."""
 
 from dataclasses import replace
 
@@ -17,7 +17,11 @@ ONE_CLUSTER = "one document: it tells nothing of others"
 
 
 def accuracy(scores: Values, clusters: Values, cells: Values, level: float = 0.95) -> Estimate:
-    """Cell-averaged accuracy. Wilson's interval for 0/1 scores of one cell without repeated documents, else `clustered_proportion`."""
+    """Cell-averaged accuracy with the interval that the design allows.
+
+    0/1 scores in one cell whose clusters (documents) do not repeat: Wilson's interval. A single cluster otherwise: 0 to 1. Anything else:
+    `clustered_proportion`.
+    """
     values, design = np.asarray(scores, dtype=float), layout(clusters, cells)
     if not repeats(design) and len(design.weight) == 1 and np.isin(values, (0, 1)).all():
         return wilson(int(values.sum()), len(values), level)
@@ -29,9 +33,10 @@ def accuracy(scores: Values, clusters: Values, cells: Values, level: float = 0.9
 def difference(a: Values, b: Values, clusters: Values, cells: Values, level: float = 0.95, sequential: bool = False) -> Estimate:
     """Cell-averaged difference A − B with the interval and p-value that the design allows.
 
-    0/1 scores whose documents do not repeat, in cells of one size: mid-p McNemar, and Tango's interval for one cell. Documents that repeat,
-    cells of several sizes, scores between 0 and 1: sign-flip of documents, `clustered_difference`, or `cluster_bootstrap` for scores that
-    are not 0/1. One document: −1 to 1, p = 1. With `sequential`, a confidence sequence and its p-value.
+    p-value: the mid-p McNemar test for 0/1 scores whose clusters (documents) do not repeat, in cells of equal size; otherwise the sign-flip
+    test of clusters. Interval: Tango's when the McNemar test applies and there is one cell; otherwise `clustered_difference`, or
+    `cluster_bootstrap` for scores that are not all 0 or 1. Several samples of a single cluster: −1 to 1, p = 1. With `sequential`,
+    the confidence sequence and p-value of `anytime` where the McNemar test applies, else of `anytime_clusters`.
     """
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     design = layout(clusters, cells)
@@ -45,34 +50,34 @@ def difference(a: Values, b: Values, clusters: Values, cells: Values, level: flo
     if sequential:
         if by_table:
             return anytime(*table, level=level)
-        # a document's part of the average may be above 1 / K: all are measured in units of the largest
+        # anytime_clusters needs values in −1 to 1, but a cluster may weigh more than 1 / K: scale by the largest weight
         unit = float(cluster_totals(design, np.ones(n)).max()) * design.n_clusters
-        found = anytime_clusters(per_cluster * design.n_clusters / unit, level)
-        low, high = max(-1.0, found.low * unit), min(1.0, found.high * unit)
-        return replace(found, value=value, low=low, high=high, n=n, n_discordant=int((first != second).sum()))
+        sequence = anytime_clusters(per_cluster * design.n_clusters / unit, level)
+        low, high = max(-1.0, sequence.low * unit), min(1.0, sequence.high * unit)
+        return replace(sequence, value=value, low=low, high=high, n=n, n_discordant=int((first != second).sum()))
     if by_table and len(design.weight) == 1:
         return tango(*table, level=level)
     if binary:
-        found = clustered_difference(first, second, design.cluster, design.cell, level)
+        interval = clustered_difference(first, second, design.cluster, design.cell, level)
     else:
-        found = cluster_bootstrap(first - second, design.cluster, design.cell, level)
+        interval = cluster_bootstrap(first - second, design.cluster, design.cell, level)
     test = mcnemar(*table) if by_table else sign_flip(per_cluster)
-    how = "McNemar mid-p" if by_table else test.method
+    method = f"{interval.method}; {'McNemar mid-p' if by_table else test.method}"
     discordant = int((first != second).sum())
-    return Estimate(found.value, found.low, found.high, level, n, f"{found.method}; {how}", p_value=test.p_value, n_discordant=discordant)
+    return Estimate(interval.value, interval.low, interval.high, level, n, method, p_value=test.p_value, n_discordant=discordant)
 
 
 def repeats(design: Layout) -> bool:
-    """Whether a document has several samples."""
+    """Whether any cluster has several samples."""
     return design.n_clusters < len(design.cluster)
 
 
 def even(design: Layout) -> bool:
-    """Whether all cells have one size."""
+    """Whether all cells have the same number of samples."""
     return bool(np.ptp(np.bincount(design.cell)) == 0)
 
 
 def pair_table(a: Array, b: Array) -> tuple[int, int, int, int]:
-    """(both, only A, only B, neither) of 0/1 scores."""
+    """Count the pairs of 0/1 scores: (both right, only A right, only B right, neither right)."""
     both, only_a, only_b = (int(x.sum()) for x in ((a == 1) & (b == 1), (a == 1) & (b != 1), (a != 1) & (b == 1)))
     return both, only_a, only_b, len(a) - both - only_a - only_b

@@ -1,4 +1,4 @@
-"""Does the difference of two methods grow with length?"""
+"""Does the difference between two methods grow with length?"""
 
 import math
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from seal_eval.stats.layout import Values
 
 @dataclass(frozen=True)
 class Interaction:
-    """value: by how much the log odds that A is the one who is right rise with each doubling of the length, with Wald's interval.
+    """value: change per doubling of the length of the log odds that A, not B, is right in a discordant pair; low, high: Wald's interval.
 
-    value, low, high and p_value are None where the discordant pairs do not say; `method` then tells why. n is the number of pairs.
+    value, low, high and p_value are None when the discordant pairs do not determine them; `method` then states why. n: number of pairs.
     """
 
     value: float | None
@@ -30,46 +30,47 @@ class Interaction:
 def method_by_length(a: Values, b: Values, lengths: Values, clusters: Values | None = None, level: float = 0.95) -> Interaction:
     """Interaction of method and log2(length) in a conditional logistic regression with the sample as stratum (Breslow & Day 1980, ch. 7).
 
-    With two methods its likelihood is that of a logistic regression of "A is right" on log2(length) among discordant pairs (Agresti
-    2013, section 11.2). With documents that repeat, the variance is the sandwich between documents. a, b: 0/1 scores. Raises ValueError
-    for other scores and lengths that are not positive.
+    For two methods the likelihood equals that of a logistic regression of "A is right" on log2(length) among discordant pairs (Agresti
+    2013, section 11.2). Where clusters (documents) repeat, the variance is the sandwich estimate between clusters. a, b: 0/1 scores; a, b,
+    lengths, clusters: [n_samples]. Raises ValueError for other scores, lengths that are not positive, and arrays that do not match.
     """
     import statsmodels.api as sm
 
     check_level(level)
     first, second, size = (np.asarray(x, dtype=float) for x in (a, b, lengths))
     if not (first.shape == second.shape == size.shape) or first.ndim != 1:
-        raise ValueError(f"a, b and lengths: {first.shape}, {second.shape} and {size.shape} values, needs one each for every sample")
+        raise ValueError(f"a, b and lengths: shapes {first.shape}, {second.shape} and {size.shape}, needs one value of each per sample")
     if not (np.isin(first, (0, 1)).all() and np.isin(second, (0, 1)).all() and (size > 0).all()):
         raise ValueError("a and b must be 0 or 1, lengths above 0")
-    told = first != second
-    won, x = first[told], np.log2(size[told])
+    discordant = first != second
+    a_won, x = first[discordant], np.log2(size[discordant])
 
-    def silent(why: str) -> Interaction:
-        return Interaction(None, None, None, None, level, len(first), int(told.sum()), f"not estimable: {why}")
+    def not_estimable(reason: str) -> Interaction:
+        return Interaction(None, None, None, None, level, len(first), int(discordant.sum()), f"not estimable: {reason}")
 
     if len(set(size)) < 2:
-        return silent("one length")
+        return not_estimable("one length")
     if len(set(x)) < 2:
-        return silent("fewer than two lengths have discordant pairs")
-    if won.all() or not won.any() or x[won == 1].max() <= x[won == 0].min() or x[won == 0].max() <= x[won == 1].min():
-        return silent("a length splits the discordant pairs (separation)")
+        return not_estimable("fewer than two lengths have discordant pairs")
+    if a_won.all() or not a_won.any() or x[a_won == 1].max() <= x[a_won == 0].min() or x[a_won == 0].max() <= x[a_won == 1].min():
+        return not_estimable("a length splits the discordant pairs (separation)")
     design = sm.add_constant(x - x.mean())
-    model = sm.GLM(won, design, family=sm.families.Binomial())
-    names = None if clusters is None else _clusters(clusters, told)
-    if names is None:
-        fit, how = model.fit(), "conditional logistic regression"
+    model = sm.GLM(a_won, design, family=sm.families.Binomial())
+    groups = None if clusters is None else _clusters(clusters, discordant)
+    if groups is None:
+        fit, method = model.fit(), "conditional logistic regression"
     else:
-        fit = model.fit(cov_type="cluster", cov_kwds={"groups": names})
-        how = "conditional logistic regression, sandwich variance between documents"
+        fit = model.fit(cov_type="cluster", cov_kwds={"groups": groups})
+        method = "conditional logistic regression, sandwich variance between documents"
     value, se = float(fit.params[1]), float(fit.bse[1])
     if not (math.isfinite(value) and math.isfinite(se) and 0 < se < 1e3):
-        return silent("too few documents with discordant pairs")
-    reach = z_of(level) * se
-    return Interaction(value, value - reach, value + reach, float(fit.pvalues[1]), level, len(first), int(told.sum()), how)
+        return not_estimable("too few documents with discordant pairs")
+    half_width = z_of(level) * se
+    p_value = float(fit.pvalues[1])
+    return Interaction(value, value - half_width, value + half_width, p_value, level, len(first), int(discordant.sum()), method)
 
 
-def _clusters(clusters: Values, told: Any) -> Any:
-    """Index of the document of each discordant pair; None when no document of the design repeats."""
-    _, index = np.unique(np.asarray([str(d) for d in clusters]), return_inverse=True)
-    return None if len(set(index)) == len(index) else index[told]
+def _clusters(clusters: Values, discordant: Any) -> Any:
+    """Cluster index of each discordant pair; None when no cluster of the design repeats."""
+    _, index = np.unique(np.asarray([str(name) for name in clusters]), return_inverse=True)
+    return None if len(set(index)) == len(index) else index[discordant]

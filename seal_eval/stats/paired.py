@@ -1,18 +1,18 @@
 """Two methods on the same samples, scored 0/1.
 
-The table of pairs is always given as (both right, only A right, only B right, neither); differences are A − B.
+The table of pairs is always passed as (both right, only A right, only B right, neither right); differences are A − B.
 """
 
 import math
 from dataclasses import dataclass
 
 from seal_eval.core.types import Estimate
-from seal_eval.stats.intervals import check_level, wilson, z_of
+from seal_eval.stats.intervals import check_level, z_of
 
 
 @dataclass(frozen=True)
 class McNemar:
-    """Tests of equal accuracy. p_value is the mid-p; chi2 and p_chi2 (uncorrected, 1 df) are None without a discordant pair."""
+    """Tests of equal accuracy. p_value is the mid-p; chi2 and p_chi2 (uncorrected, 1 df) are None without discordant pairs."""
 
     p_exact: float
     p_midp: float
@@ -30,8 +30,8 @@ class McNemar:
 def mcnemar(both: int, only_a: int, only_b: int, neither: int) -> McNemar:
     """McNemar's test, exact and mid-p (Fagerland, Lydersen, Laake 2013, BMC Med Res Methodol 13:91).
 
-    mid-p = exact p − half the probability of the tables as extreme as the observed one; only_a ~ Bin(only_a + only_b, 1/2).
-    Without a discordant pair both are 1.
+    mid-p = exact p − half the probability of the tables that are exactly as extreme as the observed one; under equal accuracy
+    only_a ~ Bin(only_a + only_b, 1/2). Without discordant pairs both are 1. Raises ValueError for counts that are negative or not whole.
     """
     from scipy.stats import binom, binomtest, chi2
 
@@ -39,7 +39,7 @@ def mcnemar(both: int, only_a: int, only_b: int, neither: int) -> McNemar:
     if b + c == 0:
         return McNemar(1.0, 1.0, None, None, n, 0)
     exact = float(binomtest(b, b + c).pvalue)
-    # half of the tables as extreme as the observed one: two mirror images, or at b = c the middle alone
+    # half the probability of equally extreme tables: two mirror images, or only one at b = c
     midp = exact - float(binom.pmf(min(b, c), b + c, 0.5)) * (0.5 if b == c else 1)
     statistic = (b - c) ** 2 / (b + c)
     return McNemar(exact, midp, statistic, float(chi2.sf(statistic, 1)), n, b + c)
@@ -48,11 +48,12 @@ def mcnemar(both: int, only_a: int, only_b: int, neither: int) -> McNemar:
 def tango(both: int, only_a: int, only_b: int, neither: int, level: float = 0.95) -> Estimate:
     """Tango's score interval for the difference of two paired proportions (Tango 1998, Statist. Med. 17:891, eq. 8-10).
 
-    Keeps a nonzero width without discordant pairs. p_value is McNemar's mid-p.
+    Its width is not 0 even without discordant pairs. p_value is McNemar's mid-p. Raises ValueError as `mcnemar` does, for no pairs, and for
+    a level outside 0 to 1.
     """
     n = _check(both, only_a, only_b, neither)
     check_level(level)
-    _some(n)
+    _check_some(n)
     low, high = tango_bounds(only_a, only_b, n, z_of(level))
     test = mcnemar(both, only_a, only_b, neither)
     value = (only_a - only_b) / n
@@ -60,7 +61,7 @@ def tango(both: int, only_a: int, only_b: int, neither: int, level: float = 0.95
 
 
 def tango_bounds(only_a: float, only_b: float, n: float, z: float) -> tuple[float, float]:
-    """The differences whose score statistic lies within ±z. Counts need not be whole: an effective number of pairs has none."""
+    """Lowest and highest difference whose score statistic lies within ±z. Counts need not be whole, so they may be effective numbers."""
     from scipy.optimize import brentq
 
     b, c, value = only_a, only_b, (only_a - only_b) / n
@@ -83,36 +84,13 @@ def restricted(only_a: float, only_b: float, n: float, delta: float) -> float:
     return (math.sqrt(max(linear * linear - 8 * n * constant, 0.0)) - linear) / (4 * n)
 
 
-def newcombe(both: int, only_a: int, only_b: int, neither: int, level: float = 0.95) -> Estimate:
-    """Newcombe's interval for the difference of two paired proportions from their Wilson intervals.
-
-    Newcombe 1998, Statist. Med. 17:2635, method 10. Keeps a nonzero width without discordant pairs. p_value is McNemar's mid-p.
-    """
-    n, b, c = _check(both, only_a, only_b, neither), only_a, only_b
-    check_level(level)
-    _some(n)
-    a, z = wilson(both + b, n, level), wilson(both + c, n, level)
-    product = (both + b) * (c + neither) * (both + c) * (b + neither)
-    together = both * neither - b * c
-    corrected = max(together - n / 2, 0.0) if together > 0 else together
-    phi = corrected / math.sqrt(product) if product else 0.0
-
-    def reach(of_a: float, of_b: float) -> float:
-        return math.sqrt(max(of_a**2 - 2 * phi * of_a * of_b + of_b**2, 0.0))
-
-    value = (b - c) / n
-    low = value - reach(a.value - a.low, z.high - z.value)
-    high = value + reach(a.high - a.value, z.value - z.low)
-    test = mcnemar(both, only_a, only_b, neither)
-    return Estimate(value, max(low, -1.0), min(high, 1.0), level, n, "Newcombe 10; McNemar mid-p", p_value=test.p_midp, n_discordant=b + c)
-
-
-def _some(n: int) -> None:
+def _check_some(n: int) -> None:
     if n == 0:
         raise ValueError("no pairs: an interval needs at least one")
 
 
 def _check(*table: int) -> int:
+    """Check the counts of the table and return their sum."""
     for name, count in zip(("both", "only_a", "only_b", "neither"), table, strict=True):
         if count < 0 or count != int(count):
             raise ValueError(f"{name}={count}: a count of pairs must be a whole number of at least 0")

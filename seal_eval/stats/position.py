@@ -1,4 +1,4 @@
-"""Lost in the middle: is what stands in the middle third found less often than what stands at the ends?"""
+"""Lost in the middle: are facts in the middle third of a prompt retrieved less often than facts near its ends?"""
 
 from typing import Any
 
@@ -21,17 +21,19 @@ def position_bias(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Estimate | None:
-    """Accuracy at the ends less accuracy in the middle third (Liu et al. 2024, TACL 12:157); above 0: lost in the middle.
+    """Accuracy at the ends minus accuracy in the middle third (Liu et al. 2024, TACL 12:157); above 0: lost in the middle.
 
-    Documents that are asked in both parts are compared with themselves: mean of their differences, cluster bootstrap, sign-flip test.
-    Where there are fewer than two such documents, the parts are independent: Newcombe's score interval (1998, Statist. Med. 17:873,
-    method 10) and Fisher's exact test, or the cluster bootstrap and no p-value when documents repeat. scores: 0/1; depths: fractions of the
-    prompt. None when a part was not asked. Raises ValueError for other values, and for a single document.
+    scores: 0/1; depths: fractions of the prompt, 0 to 1; scores, depths, clusters: [n_samples]. Clusters (documents) with samples both at
+    the ends and in the middle are compared within themselves: mean of their differences, cluster bootstrap, sign-flip test; samples of
+    other clusters are left out and counted in n_missing. With fewer than two clusters of that kind, ends and middle are treated as
+    independent: Newcombe's score interval (1998, Statist. Med. 17:873, method 10) and Fisher's exact test, or the cluster bootstrap and no
+    p-value when clusters repeat. Returns None when the ends or the middle have no sample. Raises ValueError for values out of range, arrays
+    that do not match, and a single cluster that has both.
     """
     check_level(level)
     values, depth = np.asarray(scores, dtype=float), np.asarray(depths, dtype=float)
     if not (values.shape == depth.shape == (len(clusters),)):
-        raise ValueError(f"{values.shape} scores, {depth.shape} depths, {len(clusters)} documents: needs one each for every sample")
+        raise ValueError(f"scores: shape {values.shape}, depths: {depth.shape}, clusters: {len(clusters)}; needs one of each per sample")
     if not (np.isin(values, (0, 1)).all() and ((depth >= 0) & (depth <= 1)).all()):
         raise ValueError("scores must be 0 or 1, depths between 0 and 1")
     middle = (depth >= THIRDS[0]) & (depth < THIRDS[1])
@@ -44,6 +46,7 @@ def position_bias(
     if paired.sum() < 2 and n.sum(axis=0).max() == 1:
         return _independent(values[~middle], values[middle], level)
     if paired.sum() < 2:
+        # two cells of equal weight, the middle negated: their average is half the difference
         half = cluster_bootstrap(np.where(middle, -values, values), clusters, middle.tolist(), level, resamples, seed)
         low, high = max(2 * half.low, -1.0), min(2 * half.high, 1.0)
         return Estimate(2 * half.value, low, high, level, len(values), half.method)

@@ -1,4 +1,4 @@
-"""How large a difference a paired comparison of 0/1 scores can see, and what it takes to see one."""
+"""Power of a paired comparison of 0/1 scores: the differences it can detect, and the number of samples that takes."""
 
 import math
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ import numpy as np
 
 from seal_eval.stats.intervals import check_level, z_of
 
-MOST_EXACT = 4000  # pairs; beyond, the approximation is within a pair in a thousand
-LEAST_RECORDS = 6  # with fewer, no outcome of a sign-flip test is below .05
+MOST_EXACT = 4000  # pairs; above, Connor's approximation is within one pair in a thousand
+LEAST_RECORDS = 6  # with fewer, a sign-flip test cannot reach p < .05
 
 
 @dataclass(frozen=True)
 class RecordPlan:
-    """`records` of `questions` each, and what they cost; `effective` pairs are as good if they were independent."""
+    """`records` with `questions` each and their cost in seconds; effective: the number of independent pairs they are worth."""
 
     records: int
     questions: int
@@ -22,10 +22,10 @@ class RecordPlan:
 
 
 def paired_power(n: int, discordance: float, difference: float, level: float = 0.95) -> float:
-    """Chance that the two-sided mid-p McNemar test on `n` pairs rejects at 1 − level.
+    """Probability that the two-sided mid-p McNemar test on `n` independent pairs rejects at significance level 1 − level.
 
-    discordance: share of pairs on which the methods differ; difference: of their accuracies. The power given m discordant pairs is
-    averaged over m ~ Bin(n, discordance) (Connor 1987, Biometrics 43:207, unconditional power; mid-p: Fagerland et al. 2013).
+    discordance: share of pairs on which the methods differ; difference: of their accuracies. The power for m discordant pairs is averaged
+    over m ~ Bin(n, discordance) (Connor 1987, Biometrics 43:207, unconditional power; mid-p: Fagerland et al. 2013).
     Raises ValueError for |difference| above discordance and values out of range.
     """
     from scipy.stats import binom
@@ -40,14 +40,14 @@ def paired_power(n: int, discordance: float, difference: float, level: float = 0
     weights = binom.pmf(m, n, discordance)
     total = 0.0
     for pairs, weight in zip(m[weights > 1e-14], weights[weights > 1e-14], strict=True):
-        most = _rejected_up_to(int(pairs), 1 - level)
-        if most >= 0:
-            total += weight * (binom.cdf(most, pairs, share) + binom.sf(pairs - most - 1, pairs, share))
+        critical = _rejected_up_to(int(pairs), 1 - level)
+        if critical >= 0:
+            total += weight * (binom.cdf(critical, pairs, share) + binom.sf(pairs - critical - 1, pairs, share))
     return float(total)
 
 
 def minimum_detectable(n: int, discordance: float, power: float = 0.8, level: float = 0.95) -> float | None:
-    """The smallest difference of accuracies that `paired_power` reaches `power` for; None when even the largest possible does not.
+    """The smallest difference of accuracies for which `paired_power` reaches `power`; None when even the largest possible one does not.
 
     Raises ValueError for values out of range.
     """
@@ -64,9 +64,9 @@ def minimum_detectable(n: int, discordance: float, power: float = 0.8, level: fl
 
 
 def connor(discordance: float, difference: float, power: float = 0.8, level: float = 0.95) -> int:
-    """Independent pairs for McNemar's test by Connor's formula: (z_{α/2} √ψ + z_β √(ψ − δ²))² / δ² (Connor 1987, Biometrics 43:207).
+    """Number of independent pairs for McNemar's test: (z_{α/2} √ψ + z_β √(ψ − δ²))² / δ² (Connor 1987, Biometrics 43:207).
 
-    ψ: discordance, δ: difference. Raises ValueError for no difference, one above the discordance, and values out of range.
+    ψ: discordance, δ: difference. Raises ValueError for a difference of 0 or above the discordance, and for values out of range.
     """
     _check(1, discordance, level)
     if not 0.5 <= power < 1:
@@ -78,7 +78,11 @@ def connor(discordance: float, difference: float, power: float = 0.8, level: flo
 
 
 def pairs_needed(discordance: float, difference: float, power: float = 0.8, level: float = 0.95) -> int:
-    """The fewest independent pairs for which `paired_power` reaches `power`; `connor` where that is above `MOST_EXACT`. Raises as that."""
+    """Number of independent pairs from which `paired_power` reaches `power`, by bisection; `connor`'s where it is above `MOST_EXACT`.
+
+    The power is not quite monotone in the number of pairs, so one of the next few numbers may fall just short. Raises ValueError as
+    `connor` does.
+    """
     n = connor(discordance, difference, power, level)
     if n > MOST_EXACT:
         return n
@@ -94,26 +98,26 @@ def pairs_needed(discordance: float, difference: float, power: float = 0.8, leve
 def plans(
     pairs: int, correlation: float, seconds_per_record: float, seconds_per_question: float, most_questions: int = 100
 ) -> list[RecordPlan]:
-    """For each number of questions per record, the fewest records as good as `pairs` independent pairs, in order of cost, cheapest first.
+    """For each number of questions per record, the fewest records that are worth `pairs` independent pairs; the cheapest plan first.
 
-    q questions of a record are worth q / (1 + (q − 1) ρ) independent ones (Kish 1965, section 5.4), ρ being the intra-document
-    correlation of the paired difference; the best q is near √(record's cost / question's cost · (1 − ρ) / ρ) (Cochran 1977, section
-    10.6). Raises ValueError for values out of range.
+    q questions on one record are worth q / (1 + (q − 1) ρ) independent ones (Kish 1965, section 5.4), where ρ is the correlation of the
+    paired difference within a record; the best q is near √(record's cost / question's cost · (1 − ρ) / ρ) (Cochran 1977, section
+    10.6). A plan has at least `LEAST_RECORDS` records. Raises ValueError for values out of range.
     """
     if pairs < 1 or most_questions < 1 or not 0 <= correlation <= 1:
         raise ValueError(f"pairs={pairs}, most_questions={most_questions}, correlation={correlation}: needs >= 1, >= 1, and 0 to 1")
     if not (seconds_per_record >= 0 and seconds_per_question >= 0 and seconds_per_record + seconds_per_question > 0):
         raise ValueError(f"seconds_per_record={seconds_per_record}, seconds_per_question={seconds_per_question}: needs costs of at least 0")
-    found = []
+    choices = []
     for q in range(1, most_questions + 1):
         worth = q / (1 + (q - 1) * correlation)
         records = max(math.ceil(pairs / worth - 1e-9), LEAST_RECORDS)
-        found.append(RecordPlan(records, q, records * (seconds_per_record + q * seconds_per_question), records * worth))
-    return sorted(found, key=lambda plan: (plan.seconds, plan.questions))
+        choices.append(RecordPlan(records, q, records * (seconds_per_record + q * seconds_per_question), records * worth))
+    return sorted(choices, key=lambda plan: (plan.seconds, plan.questions))
 
 
 def _rejected_up_to(m: int, alpha: float) -> int:
-    """The largest count x < m / 2 whose two-sided mid-p among m discordant pairs is at most alpha; −1 for none."""
+    """The largest count x < m / 2 whose two-sided mid-p among m discordant pairs is at most alpha; −1 if there is none."""
     from scipy.stats import binom
 
     x = np.arange((m + 1) // 2)

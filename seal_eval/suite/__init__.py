@@ -1,1 +1,1 @@
-"""A matrix of runs: models × methods × tasks × sizes, planned, executed here or on a cluster, and continued after any death."""
+"""Suites: all combinations of models, methods, tasks and sizes, run on this machine or on a cluster. A killed suite can be continued."""

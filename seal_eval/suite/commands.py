@@ -1,4 +1,4 @@
-"""`seal-eval suite` and `seal-eval status`."""
+"""The commands `seal-eval suite` and `seal-eval status`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,34 +8,37 @@ import typer
 
 if TYPE_CHECKING:
     from seal_eval.suite.cells import Cell
-    from seal_eval.suite.spec import Suite
+    from seal_eval.suite.schema import Suite
 
 
 def suite_command(
-    file: Annotated[Path, typer.Argument(help="YAML file: models, methods, tasks; docs/suites.md describes it.")],
+    file: Annotated[Path, typer.Argument(help="YAML file that lists models, methods and tasks; see docs/suites.md.")],
     out: Annotated[
-        Path | None, typer.Option(help="Folder for results, adapters and logs.", show_default="results/ and the suite's name")
+        Path | None, typer.Option(help="Folder for results, adapters and logs.", show_default="results/NAME, with the suite's name")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells with an estimate of time and memory, run nothing.")] = False,
-    executor: Annotated[str, typer.Option(help="[b]local[/b], or [b]ray[/b]: a Ray cluster.")] = "local",
-    workers: Annotated[int, typer.Option(help="Processes of the local executor.", min=1)] = 1,
-    address: Annotated[str, typer.Option(help="Of the Ray cluster, such as auto.", show_default="one started here")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the cells, with estimates of time and memory.")] = False,
+    executor: Annotated[str, typer.Option(help="[b]local[/b] (this machine) or [b]ray[/b] (a Ray cluster).")] = "local",
+    workers: Annotated[int, typer.Option(help="Number of processes of the local executor.", min=1)] = 1,
+    address: Annotated[str, typer.Option(help="Address of the Ray cluster, such as auto.", show_default="start one here")] = "",
 ) -> None:
-    """Run models × methods × tasks × sizes. What is done is skipped, what fails is noted and the rest goes on (exit status 1)."""
+    """Run every combination of the models, methods, tasks and sizes in a YAML file. Finished cells are skipped.
+
+    If a cell fails, the others go on and the exit status is 1. Repeat the command to retry failed cells or continue a killed suite.
+    """
     from seal_eval.core.errors import SealError
-    from seal_eval.suite.cells import plan
     from seal_eval.suite.execute import run_suite
-    from seal_eval.suite.spec import read_suite
+    from seal_eval.suite.plan import plan
+    from seal_eval.suite.schema import read_suite
 
     if executor not in ("local", "ray"):
         raise SealError(f"--executor {executor} is not known; choose local or ray")
     out = (out or Path("results") / read_suite(file)[0].name).absolute()
-    asked, cells = plan(file, out)
+    suite, cells = plan(file, out)
     if dry_run:
-        show_plan(asked, cells, out)
+        show_plan(suite, cells, out)
         return
     try:
-        failed = run_suite(asked, cells, out, executor, workers, address)
+        failed = run_suite(suite, cells, out, executor, workers, address)
     except KeyboardInterrupt:
         show_status(out)
         raise
@@ -44,57 +47,57 @@ def suite_command(
         raise SealError(f"{failed} of {len(cells)} cells failed; their logs are in {out / 'cells'}; repeat the command to try them again")
 
 
-def status_command(folder: Annotated[Path, typer.Argument(help="A suite's output folder.")]) -> None:
-    """A suite under way or over: its cells, their replies on disk, what failed and why."""
+def status_command(folder: Annotated[Path, typer.Argument(help="Output folder of a suite.")]) -> None:
+    """Show the state of a suite: its cells, the number of replies on disk, the errors of failed cells."""
     show_status(folder)
 
 
 SUITES: dict[str, Callable[..., None]] = {"suite": suite_command, "status": status_command}
 
 
-def show_plan(asked: "Suite", cells: "list[Cell]", out: Path) -> None:
-    """The cells, what each takes, and the sum."""
+def show_plan(suite: "Suite", cells: "list[Cell]", out: Path) -> None:
+    """Print the cells with their estimated cost, and the total time of those that are not done."""
     from rich.table import Table
 
     from seal_eval.core.progress import console
-    from seal_eval.suite.cells import state_of
     from seal_eval.suite.estimate import cell_cost
+    from seal_eval.suite.state import state_of
 
     table = Table("cell", "samples", "tokens read", "time", "memory", "state", box=None, header_style="bold")
     total = 0.0
     for cell in cells:
-        found, state = cell_cost(asked, cell), state_of(out, cell)["state"]
-        total += found.seconds if state != "done" else 0
-        for_table = (str(cell.n_samples or ""), f"{found.n_read:,}", spell(found.seconds), f"{found.memory / 1e9:.1f} GB", state)
-        table.add_row(cell.label, *for_table)
+        cost, state = cell_cost(suite, cell), state_of(out, cell)["state"]
+        total += cost.seconds if state != "done" else 0
+        memory = f"{cost.memory / 1e9:.1f} GB"
+        table.add_row(cell.label, str(cell.n_samples or ""), f"{cost.n_read:,}", spell(cost.seconds), memory, state)
     console().print(table)
-    print(f"{len(cells)} cells, about {spell(total)} to go on this machine, one after the other (arithmetic, to a factor of two or so)")
+    print(f"{len(cells)} cells, about {spell(total)} left on this machine, one after the other (estimated, within a factor of about two)")
 
 
 def show_status(folder: Path) -> None:
-    """A line per cell, and how many are in which state."""
+    """Print a line per cell, and the number of cells in each state."""
     from collections import Counter
 
     from rich.table import Table
     from rich.text import Text
 
     from seal_eval.core.progress import console
-    from seal_eval.suite.status import status as look
+    from seal_eval.suite.status import status
 
-    name, cells = look(folder)
+    name, cells = status(folder)
     table = Table("cell", "state", "replies", "time", "", box=None, header_style="bold")
     colours = {"done": "green", "failed": "red", "running": "yellow", "interrupted": "yellow"}
     for c in cells:
-        of = f"{c.n_replies} of {c.n_samples}" if c.n_samples else ""
+        replies = f"{c.n_replies} of {c.n_samples}" if c.n_samples else ""
         state = Text(c.state, style=colours.get(c.state, ""))
-        table.add_row(c.label, state, of, spell(c.seconds) if c.seconds else "", c.error)
+        table.add_row(c.label, state, replies, spell(c.seconds) if c.seconds else "", c.error)
     console().print(table)
     counts = Counter(c.state for c in cells)
     print(f"{name}: {', '.join(f'{n} {state}' for state, n in counts.items())}")
 
 
 def spell(seconds: float) -> str:
-    """A duration in words."""
+    """A duration in seconds as text: '45 s', '12 min', '3.4 h'."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,4 +1,4 @@
-"""What a suite will take: tokens, hours and memory, from the models' configurations and what this machine does in a second."""
+"""Estimate a cell's tokens, time and memory from the model's configuration and a short measurement of this machine."""
 
 import time
 from dataclasses import dataclass
@@ -6,26 +6,29 @@ from functools import lru_cache
 from typing import Any
 
 from seal_eval.suite.cells import Cell
-from seal_eval.suite.spec import Suite
+from seal_eval.suite.schema import Suite
 
-REPLY_TOKENS = 16  # tokens of a reply, as a guess
-PEAK_SHARE = 0.5  # of the measured peak that a model reaches
+REPLY_TOKENS = 16  # guessed length of a reply
+PEAK_SHARE = 0.5  # guessed share of the measured peak rate that a model reaches
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
 @dataclass(frozen=True)
 class CellCost:
-    """Of one cell. seconds: on this machine. memory: bytes, weights and cache and activations."""
+    """Estimated cost of one cell. seconds: on this machine. memory: bytes of weights, key-value cache and activations."""
 
-    n_read: int  # tokens
-    n_written: int
+    n_read: int  # tokens in the prefill
+    n_written: int  # tokens in the decode
     seconds: float
     memory: float
 
 
 @lru_cache(maxsize=8)
 def shape(model: str) -> dict[str, Any]:
-    """Of a model's configuration: dtype, parameters, layers, widths of keys and values, of heads and inside. No weights are loaded."""
+    """What the estimate needs of a model: dtype, parameters and layers (numbers), widths kv (keys), heads (queries), inner (feed-forward).
+
+    Comes from the model's configuration; no weights are loaded.
+    """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -33,21 +36,21 @@ def shape(model: str) -> dict[str, Any]:
 
     config = AutoConfig.from_pretrained(resolve(model))
     with torch.device("meta"):
-        made: Any = AutoModelForCausalLM.from_config(config)
+        skeleton: Any = AutoModelForCausalLM.from_config(config)
     text = config.get_text_config()
     head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     kv = (getattr(text, "num_key_value_heads", None) or text.num_attention_heads) * head
     dtype = str(getattr(text, "dtype", None) or "float32").removeprefix("torch.")
     return {
         "dtype": dtype if dtype in BYTES else "float32",
-        "parameters": sum(p.numel() for p in made.parameters()), "layers": text.num_hidden_layers, "kv": kv,
+        "parameters": sum(p.numel() for p in skeleton.parameters()), "layers": text.num_hidden_layers, "kv": kv,
         "heads": text.num_attention_heads * head, "inner": getattr(text, "intermediate_size", None) or 4 * text.hidden_size,
     }  # fmt: skip
 
 
 @lru_cache(maxsize=4)
 def machine(dtype: str) -> tuple[float, float]:
-    """(operations a second of a matrix product, bytes a second of copying), measured here in about a second."""
+    """(operations per second in a matrix product, bytes per second read and written in a copy), measured in about a second."""
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -55,14 +58,14 @@ def machine(dtype: str) -> tuple[float, float]:
     n = 8192 if device == "cuda" else 1024
     a, b = torch.randn(n, n, dtype=kind, device=device), torch.empty(1 << 26, dtype=torch.uint8, device=device)
 
-    def rate(what: Any, amount: float) -> float:
-        what()
+    def rate(operation: Any, amount: float) -> float:
+        operation()
         best = float("inf")
         for _ in range(5):
             if device == "cuda":
                 torch.cuda.synchronize()
             start = time.perf_counter()
-            what()
+            operation()
             if device == "cuda":
                 torch.cuda.synchronize()
             best = min(best, time.perf_counter() - start)
@@ -72,25 +75,40 @@ def machine(dtype: str) -> tuple[float, float]:
 
 
 def cell_cost(suite: Suite, cell: Cell) -> CellCost:
-    """Arithmetic of reading (2 operations per parameter and token, 2 per layer, width and pair of tokens) and of writing (weights read)."""
+    """Estimated cost of a cell on this machine.
+
+    Prefill: 2 operations per parameter and token, and 2 per layer, unit of width and pair of tokens. Decode: the weights are read once per
+    step of a batch. Tuning and maps of heads count as four forward passes; removing each head in turn is not counted.
+    """
     from seal_eval.harness.engine import PREFILL_CHUNK
 
     if cell.kind == "template":
         return CellCost(0, 0, 0.0, 0.0)
-    of = shape(cell.model)
-    dtype = of["dtype"] if cell.dtype == "auto" else cell.dtype
+    model = shape(cell.model)
+    dtype = model["dtype"] if cell.dtype == "auto" else cell.dtype
     if cell.kind == "run":
         metadata = cell.work["metadata"]
         per_record, n, passes = int(metadata.get("questions_per_record", 1)), cell.n_samples, 1
-        size = cell.size * (23 if "lines" in metadata else 700 if "topics" in metadata else 1)  # tokens, about
+        size = _tokens(cell.work["argv"][cell.work["argv"].index("--tasks") + 1], cell.size)
     else:
         spec = cell.work["spec"]
-        per_record, n, passes, size = 1, int(spec["samples"]) + int(spec.get("validation", 0)), 4, cell.size  # forward, backward, prose
-    at_once = min(per_record, suite.batch_size)
+        per_record, n, passes = 1, int(spec["samples"]) + int(spec.get("validation", 0)), 4  # forward, backward, prose
+        mixture = (part.partition(":") for part in spec["task"].split(","))
+        size = max(_tokens(name.strip(), int(task_size or cell.size)) for name, _, task_size in mixture)
+    batch = min(per_record, suite.batch_size)
     n_read, n_written = -(-n // per_record) * size * passes, n * REPLY_TOKENS
     operations, copied = machine(dtype)
-    weights = of["parameters"] * BYTES[dtype]
-    reading = n_read * (2 * of["parameters"] + 2 * of["layers"] * of["heads"] * size) / (PEAK_SHARE * operations)
-    cache = 2 * of["layers"] * of["kv"] * BYTES[dtype] * size * (1 + (at_once if at_once > 1 else 0))
-    activations = min(size, PREFILL_CHUNK) * (3 * of["inner"] + 8 * of["heads"]) * BYTES[dtype] * (of["layers"] if passes > 1 else 1)
-    return CellCost(n_read, n_written, reading + n_written / at_once * weights / copied, weights + cache + activations)
+    weights = model["parameters"] * BYTES[dtype]
+    reading = n_read * (2 * model["parameters"] + 2 * model["layers"] * model["heads"] * size) / (PEAK_SHARE * operations)
+    cache = 2 * model["layers"] * model["kv"] * BYTES[dtype] * size * (1 + (batch if batch > 1 else 0))
+    activations = (
+        min(size, PREFILL_CHUNK) * (3 * model["inner"] + 8 * model["heads"]) * BYTES[dtype] * (model["layers"] if passes > 1 else 1)
+    )
+    return CellCost(n_read, n_written, reading + n_written / batch * weights / copied, weights + cache + activations)
+
+
+def _tokens(task: str, size: int) -> int:
+    """The approximate number of tokens in a sample of `size` units of the task."""
+    from seal_eval.tasks import get_task
+
+    return size * get_task(task).tokens_per_unit

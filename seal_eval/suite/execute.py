@@ -1,4 +1,4 @@
-"""Run a suite's cells: in worker processes here, or as tasks of a Ray cluster; a cell's folder is its own, so records are the same."""
+"""Run a suite's cells in worker processes on this machine, or as tasks on a Ray cluster. Both write the same records."""
 
 import multiprocessing
 import os
@@ -12,29 +12,33 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import only_writer, write_json
 from seal_eval.core.progress import event, progress
-from seal_eval.suite.cells import PLAN, Cell, log_of, note, perform, replies, state_of
-from seal_eval.suite.spec import Suite
+from seal_eval.suite.cells import Cell
+from seal_eval.suite.perform import perform
+from seal_eval.suite.schema import Suite
+from seal_eval.suite.state import PLAN, log_of, note, replies, state_of
 
-POLL_SECONDS = 1.0  # seconds between two looks at the replies on disk
-RETRIES = 3  # deaths of a cell that was alone
-Outcome = tuple[Cell | None, str]  # a cell that ended and its error, '' when it is whole; None: time has passed
+POLL_SECONDS = 1.0  # the replies on disk are counted this often
+RETRIES = 3  # a cell whose worker died this often while it ran alone has failed; on Ray: restarts of a cell
+Outcome = tuple[Cell | None, str]  # a cell that ended and its error, '' if it succeeded; None: only time has passed
 
 
 def run_suite(suite: Suite, cells: list[Cell], out: Path, executor: str = "local", workers: int = 1, address: str = "") -> int:
-    """Run the cells that are not done yet; returns how many failed.
+    """Run the cells that are not done yet, wave by wave, and return how many failed.
 
-    Each cell's outcome stands in `out`/cells, what it printed beside it. A second process on the same `out` is refused.
+    The state and the log of each cell are in `out`/cells. Raises SealError when another process works on `out`, when a folder holds results
+    of other settings, and when Ray is not installed or not reachable.
     """
-    os.environ.setdefault("TQDM_DISABLE", "1")  # of the workers, whose output goes to files
+    os.environ.setdefault("TQDM_DISABLE", "1")  # for the workers, whose output goes to files
     with only_writer(out):
         states = [(cell, state_of(out, cell)["state"]) for cell in cells]
         todo = [cell for cell, state in states if state != "done"]
-        for begun in (cell for cell, state in states if state == "running"):  # in a process that is dead, since the lock is ours
-            note(out, begun, "interrupted")
+        for stale in (cell for cell, state in states if state == "running"):  # its process is dead, because this one has the lock
+            note(out, stale, "interrupted")
         listed = [{"folder": c.folder, "label": c.label, "n_samples": c.n_samples, "ident": c.ident} for c in cells]
         write_json(out / PLAN, {"name": suite.name, "cells": listed})
         event("suite", name=suite.name, cells=len(cells), done=len(cells) - len(todo))
@@ -53,7 +57,7 @@ def run_suite(suite: Suite, cells: list[Cell], out: Path, executor: str = "local
 
 
 def work(out: Path, cell: Cell) -> str:
-    """Do one cell in this process; returns its error, '' when it is whole. What it prints goes to its log."""
+    """Run one cell in this process and return its error, '' if it succeeded. Its output goes to its log."""
     began = time.time()
     about = {"pid": os.getpid(), "host": platform.node(), "began": began}
     note(out, cell, "running", **about)
@@ -65,37 +69,39 @@ def work(out: Path, cell: Cell) -> str:
             import traceback
 
             traceback.print_exc()
-            said = str(failure).strip().splitlines() or [type(failure).__name__]
-            error = said[0] if isinstance(failure, SealError) else f"{type(failure).__name__}: {said[0]}"
+            lines = str(failure).strip().splitlines() or [type(failure).__name__]
+            error = lines[0] if isinstance(failure, SealError) else f"{type(failure).__name__}: {lines[0]}"
     note(out, cell, "failed" if error else "done", error=error, seconds=time.time() - began, **about)
     return error
 
 
 def _local(out: Path, cells: list[Cell], workers: int) -> Iterator[Outcome]:
-    """Workers that outlive their cells. One that dies (memory, a signal) takes the pool along, and any cell in flight may be why: they
-    are tried again one at a time, before the rest goes on, and a death counts for a cell that was alone.
+    """Run the cells in a pool of worker processes and yield their outcomes.
+
+    A worker that dies (out of memory, a signal) breaks the pool, and any of the running cells may be the cause. So these cells are run
+    again one at a time before the others, and a death counts only against a cell that ran alone.
     """
     waiting, suspects, deaths = list(cells), list[Cell](), Counter[str]()
     while suspects or waiting:
-        queue, at_once = (suspects, 1) if suspects else (waiting, workers)
-        pool = ProcessPoolExecutor(min(at_once, len(queue)), multiprocessing.get_context("spawn"), initializer=_die_with_parent)
-        flying: dict[Future[str], Cell] = {}
+        queue, n_workers = (suspects, 1) if suspects else (waiting, workers)
+        pool = ProcessPoolExecutor(min(n_workers, len(queue)), _context(), initializer=_die_with_parent)
+        running: dict[Future[str], Cell] = {}
         try:
-            while queue or flying:
-                while queue and len(flying) < at_once:
-                    flying[pool.submit(work, out, queue[0])] = queue[0]  # raises when a worker has died meanwhile
+            while queue or running:
+                while queue and len(running) < n_workers:
+                    running[pool.submit(work, out, queue[0])] = queue[0]  # raises BrokenProcessPool if a worker has died
                     queue.pop(0)
-                ended, _ = wait(flying, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+                ended, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
                 for future in ended:
                     error = future.result()
-                    yield flying.pop(future), error
+                    yield running.pop(future), error
                 yield None, ""
             pool.shutdown()
         except BrokenProcessPool:
-            pool.shutdown()  # from here on no worker writes, and every future is settled
-            alone = len(flying) == 1
-            for future, cell in flying.items():
-                if future.exception() is None:  # it had ended before
+            pool.shutdown()  # after this no worker writes any more, and every future has a result or an exception
+            alone = len(running) == 1
+            for future, cell in running.items():
+                if future.exception() is None:  # it ended before the pool broke
                     yield cell, future.result()
                     continue
                 deaths[cell.ident] += alone
@@ -107,13 +113,20 @@ def _local(out: Path, cells: list[Cell], workers: int) -> Iterator[Outcome]:
                 note(out, cell, "failed", error=error)
                 yield cell, error
         finally:
-            for process in multiprocessing.active_children():  # of a pool that broke or is being stopped
+            for process in multiprocessing.active_children():  # if the pool broke or is being stopped
                 process.terminate()
             pool.shutdown(cancel_futures=True)
 
 
+def _context() -> Any:
+    """Start workers as forks of a server process, which has imported what they need and never uses a GPU."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["seal_eval.harness.engine", "seal_eval.harness.run", "seal_eval.tuning.tune"])
+    return context
+
+
 def _die_with_parent() -> None:
-    """A worker must not go on, and hold its cell's lock, when the suite's process is gone."""
+    """End this worker when the suite's process ends; otherwise it would go on and hold the lock of its cell."""
     parent = multiprocessing.parent_process()
     if parent is not None:
 
@@ -125,7 +138,7 @@ def _die_with_parent() -> None:
 
 
 def _ray(out: Path, cells: list[Cell], suite: Suite, address: str) -> Iterator[Outcome]:
-    """One Ray task per cell. `out` must be a folder that all machines see; a task whose worker died is started again by Ray."""
+    """Run each cell as a Ray task and yield the outcomes. All machines must see `out`. Ray restarts a task whose worker died."""
     try:
         import ray
     except ImportError as missing:
@@ -134,17 +147,17 @@ def _ray(out: Path, cells: list[Cell], suite: Suite, address: str) -> Iterator[O
     if started:
         try:
             ray.init(address=address or None, log_to_driver=False, include_dashboard=False)
-        except (ConnectionError, ValueError, RuntimeError) as none:
-            raise SealError(f"no Ray cluster at '{address}': {str(none).splitlines()[0]}") from none
+        except (ConnectionError, ValueError, RuntimeError) as refused:
+            raise SealError(f"no Ray cluster at '{address}': {str(refused).splitlines()[0]}") from refused
     try:
         remote = ray.remote(num_cpus=suite.cpus, num_gpus=suite.gpus, max_retries=RETRIES)(work)
-        flying = {remote.remote(out, cell): cell for cell in cells}
-        while flying:
-            ended, _ = ray.wait(list(flying), timeout=POLL_SECONDS)
-            for one in ended:
-                cell = flying.pop(one)
+        running = {remote.remote(out, cell): cell for cell in cells}
+        while running:
+            ended, _ = ray.wait(list(running), timeout=POLL_SECONDS)
+            for task in ended:
+                cell = running.pop(task)
                 try:
-                    yield cell, ray.get(one)
+                    yield cell, ray.get(task)
                 except ray.exceptions.RayError as failure:
                     error = f"{type(failure).__name__}: {str(failure).strip().splitlines()[0]}"
                     note(out, cell, "failed", error=error)

@@ -1,4 +1,4 @@
-"""A suite under way, seen from outside: what is done, what runs, what failed."""
+"""The state of a suite, read from its folder by any process, whether the suite is running or not."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from filelock import FileLock, Timeout
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import LOCK, read_json, reading
-from seal_eval.suite.cells import PLAN, note_of, replies_in
+from seal_eval.suite.state import PLAN, read_state, replies_in
 
 
 @dataclass(frozen=True)
 class CellStatus:
-    """state: waiting, running, interrupted, done or failed. seconds: what a done one took."""
+    """state: waiting, running, interrupted, done or failed. seconds: how long the cell ran, if it ended. error: '' unless it failed."""
 
     label: str
     state: str
@@ -24,21 +24,17 @@ class CellStatus:
 
 
 def status(out: Path) -> tuple[str, list[CellStatus]]:
-    """(the suite's name, its cells). Raises SealError when `out` holds no suite."""
+    """Return (the suite's name, the status of its cells). Raises SealError when `out` holds no suite or a damaged one."""
     if not (out / PLAN).is_file():
         raise SealError(f"{out} holds no {PLAN}; it is written by seal-eval suite FILE --out {out}")
     plan, alive = read_json(out / PLAN), _alive(out)
-    found = []
+    statuses = []
     with reading(out / PLAN):
         for cell in plan["cells"]:
-            file = note_of(out, cell["folder"])
-            now = read_json(file) if file.is_file() else {}
-            state = now.get("state", "waiting") if now.get("ident") == cell["ident"] else "waiting"
-            if state == "running" and not alive:
-                state = "interrupted"
+            state = read_state(out, cell["folder"], cell["ident"], alive)
             n = replies_in(out / cell["folder"], cell["n_samples"])
-            found.append(CellStatus(cell["label"], state, n, cell["n_samples"], now.get("seconds"), now.get("error", "")))
-        return str(plan["name"]), found
+            statuses.append(CellStatus(cell["label"], state["state"], n, cell["n_samples"], state.get("seconds"), state.get("error", "")))
+        return str(plan["name"]), statuses
 
 
 def _alive(out: Path) -> bool:
@@ -48,13 +44,13 @@ def _alive(out: Path) -> bool:
             return False
     except Timeout:
         return True
-    except OSError:  # somebody else's folder, or a read-only one
+    except OSError:  # a read-only folder, or one of another user
         return _held(out / LOCK)
 
 
 def _held(lock: Path) -> bool:
-    """As who may only read the lock's file can tell; where that cannot be told, no."""
-    with suppress(OSError, ImportError):  # ImportError: not on Windows
+    """Whether a process holds the lock, tested with read access only. False if the file cannot be read or the system has no flock."""
+    with suppress(OSError, ImportError):  # ImportError: Windows
         import fcntl
 
         with lock.open("rb") as file:

@@ -1,4 +1,4 @@
-"""What a tuning run has done so far, kept beside its folder until it is whole: a killed run goes on from there."""
+"""Save and load the state of an unfinished tuning run, so that a killed run continues. The file is deleted when the run is finished."""
 
 import json
 import shutil
@@ -19,9 +19,10 @@ STATE_FILE = "state.safetensors"
 
 @contextmanager
 def unfinished_run(out: Path) -> Iterator[Path]:
-    """The file for the state of the run that makes `out`. It goes when the block succeeds; after an error it stays.
+    """Context manager: yields the path of the state file of the run that makes `out`, and holds the lock on its folder.
 
-    `out` is made inside the block: the state goes only when the result is in its place.
+    The file is deleted when the block succeeds and kept when it raises. Make `out` inside the block, so that the state is deleted only
+    after the result is in place. Raises SealError when `out` exists and is not empty, or another process is making it.
     """
     refuse_taken(out)
     folder = workplace(out, "tuning")
@@ -35,27 +36,28 @@ def unfinished_run(out: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def save_state(file: Path, progress: TuningState, wanted: dict[str, Any]) -> None:
-    """Everything a killed run needs to go on, in one file that is whole or absent."""
+def save_state(file: Path, run_state: TuningState, run_settings: dict[str, Any]) -> None:
+    """Write everything that a killed run needs to continue. The file is replaced in one step, so it is never incomplete."""
     from safetensors.torch import save_file
 
-    tensors = {f"parameters/{k}": v for k, v in progress.parameters.items()} | {f"optimizer/{k}": v for k, v in progress.optimizer.items()}
-    for i, (_, state) in enumerate(progress.candidates):
-        tensors |= {f"passed/{i}/{k}": v for k, v in state.items()}
+    tensors = {f"parameters/{k}": v for k, v in run_state.parameters.items()}
+    tensors |= {f"optimizer/{k}": v for k, v in run_state.optimizer.items()}
+    for i, (_, parameters) in enumerate(run_state.candidates):
+        tensors |= {f"passed/{i}/{k}": v for k, v in parameters.items()}
     about = {
-        "wanted": wanted,
-        "step": progress.step,
-        "log": progress.log,
-        "seconds": progress.seconds,
-        "passed": [point.as_json() for point, _ in progress.candidates],
+        "wanted": run_settings,
+        "step": run_state.step,
+        "log": run_state.log,
+        "seconds": run_state.seconds,
+        "passed": [candidate.as_json() for candidate, _ in run_state.candidates],
     }
     part = file.with_suffix(".part")
     save_file(tensors, part, metadata={"about": json.dumps(about)})
     part.replace(file)
 
 
-def load_state(file: Path, wanted: dict[str, Any]) -> TuningState | None:
-    """What an unfinished run left, None when there is none. Raises SealError when it had other settings."""
+def load_state(file: Path, run_settings: dict[str, Any]) -> TuningState | None:
+    """Return the state of an unfinished run, None when there is none. Raises SealError for other settings and for a damaged file."""
     from safetensors import SafetensorError, safe_open
 
     if not file.is_file():
@@ -63,20 +65,23 @@ def load_state(file: Path, wanted: dict[str, Any]) -> TuningState | None:
     try:
         with safe_open(file, "pt") as opened:
             about = json.loads(opened.metadata()["about"])
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  it is no dict
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  `opened` is not a dict
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise SealError(f"{file} is damaged ({error}); remove {file.parent} to start again") from error
-    if about["wanted"] != wanted:
-        theirs, mine = flat(about["wanted"]), flat(wanted)
-        other = ", ".join(f"{k} {theirs.get(k)!r} there, {v!r} now" for k, v in mine.items() if theirs.get(k) != v)
-        raise SealError(f"{file.parent} holds an unfinished run with other settings ({other}); repeat them to go on, or remove the folder")
+    if about["wanted"] != run_settings:
+        saved, now = flat(about["wanted"]), flat(run_settings)
+        differences = ", ".join(f"{k} {saved.get(k)!r} there, {v!r} now" for k, v in now.items() if saved.get(k) != v)
+        raise SealError(
+            f"{file.parent} holds an unfinished run with other settings ({differences}); repeat them to continue it, or remove the folder"
+        )
 
     def group(prefix: str) -> dict[str, torch.Tensor]:
         return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
-    candidates = [(Candidate.from_json(point), group(f"passed/{i}/")) for i, point in enumerate(about["passed"])]
+    candidates = [(Candidate.from_json(fields), group(f"passed/{i}/")) for i, fields in enumerate(about["passed"])]
     return TuningState(about["step"], group("parameters/"), group("optimizer/"), about["log"], candidates, about["seconds"])
 
 
-def flat(wanted: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in wanted.items() if key != "settings"} | wanted["settings"]
+def flat(run_settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the run's model and version together with the fields of its TuneSpec, in one dict."""
+    return {key: value for key, value in run_settings.items() if key != "settings"} | run_settings["settings"]

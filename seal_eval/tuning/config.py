@@ -1,77 +1,86 @@
-"""What a tuning run depends on, besides the model's weights."""
+"""The settings of a tuning run."""
 
-import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from seal_eval.core.errors import SealError, whole_number
+from seal_eval.core.errors import SealError
+from seal_eval.core.settings import Count, Index, NonNegative, Positive, check_settings
 
 Granularity = Literal["head", "channel"]
 Kind = Literal["seal", "lora", "dora"]
-KINDS = ("seal", "lora", "dora")
-# AdamW's rate at REACH_STEPS steps. A scale is a factor on a head's output, so a rate means the same on every model; with another
-# number of steps it changes so that a parameter can travel as far. Measured: docs/tuning.md.
+Dtype = Literal["auto", "float32", "bfloat16"]
+# Default learning rates of AdamW for a run of REACH_STEPS steps. A scale is a factor on a head's output, so a rate means the same on every
+# model. For other numbers of steps see TuneSpec.rate. Measurements: docs/tuning.md.
 RATES = {"head": 0.05, "channel": 0.02, "lora": 2e-3, "dora": 2e-3}
 REACH_STEPS = 50
-CHECKPOINT_FROM = 4096  # tokens from which saved activations are recomputed instead, unless said
+CHECKPOINT_FROM = 4096  # samples of at least this many tokens recompute activations, unless `checkpointing` is set
+
+
+def setting(default: Any, text: str, shown: str | bool = True, flag: str = "") -> Any:
+    """Return a field of TuneSpec, which is also an option of `seal-eval tune`.
+
+    text: the option's help. shown: the default in the help, True for the value itself. flag: the option's name if it is not --NAME.
+    """
+    return field(default=default, metadata={"help": text, "shown": shown, "flag": flag})
 
 
 @dataclass(frozen=True)
 class TuneSpec:
-    """Settings of a tuning run; each is an option of `seal-eval tune`.
+    """Settings of a tuning run. Each is an option of `seal-eval tune`, whose help describes it.
 
-    task: one or several, comma-separated, taken in turn; 'name:size' gives one its own size.
-    on: method the model runs with meanwhile, as in run's model_args: 'self_extend,group=4'.
+    task: one or more tasks, comma-separated, used in turn; 'name:size' sets the size for one task.
+    on: method applied to the model during tuning, written as in --model_args: 'self_extend,group=4'.
+    Raises SealError for a value that is not allowed. Task and method names are checked later, by `tune`.
     """
 
-    task: str = "seal_lines"
-    length: int = 1024  # size of a sample, in the task's unit
-    granularity: Granularity = "channel"  # one scale per head (SEAL-H) or per channel (SEAL-C)
-    samples: int = 50  # one step each, one epoch
-    seed: int = 0
-    lr: float | None = None  # decays linearly to 0; None: by rule
-    kl: float = 10.0  # weight of KL(plain ‖ tuned) on prose, nats per token
-    method: Kind = "seal"  # or low-rank adapters to compare with
-    rank: int = 4  # of lora and dora
-    shrink: float = 0.0  # weight of the mean squared distance of the scales from 1
-    cost_limit: float = 0.01  # rise of the perplexity of prose that is allowed; the strongest setting below it is kept
-    validation: int = 8  # generated samples of each task that judge it
-    dtype: str = "auto"  # of the frozen weights: auto (as saved), float32, bfloat16
-    checkpointing: bool | None = None  # recompute activations in the backward pass; None: from 4,096 tokens
-    on: str = ""
-    chat: bool = False  # through the model's chat template
-    system: str = ""
+    task: str = setting(
+        "seal_lines",
+        "Task that generates the training samples. Several, separated by commas, are used in turn; NAME:SIZE sets the size for one.",
+    )
+    length: Count = setting(1024, "Size of a sample, in the task's unit.")
+    granularity: Granularity = setting("channel", "One scale per [b]head[/b] (SEAL-H) or per [b]channel[/b] (SEAL-C).")
+    samples: Count = setting(50, "Training samples to generate; one optimizer step for each, one epoch.")
+    seed: Index = setting(0, "Seed of the samples. They share no keys, numbers or text with evaluation samples.")
+    lr: Positive | None = setting(None, "Learning rate of AdamW; it falls linearly to 0.", "by rule")
+    kl: NonNegative = setting(10.0, "Weight of KL(plain ‖ tuned) on prose, in nats per token. It limits forgetting.")
+    method: Kind = setting("seal", "[b]seal[/b]; or [b]lora[/b] or [b]dora[/b] for comparison.")
+    rank: Count = setting(4, "Rank of lora and dora.")
+    shrink: NonNegative = setting(0.0, "Weight of the scales' mean squared distance from 1.")
+    cost_limit: NonNegative = setting(
+        0.01, "Allowed rise of the perplexity of prose, as a fraction. Of the candidates within it, the one with the lowest loss is kept."
+    )
+    validation: Index = setting(8, "Validation samples to generate for each task; 0 counts as 1.")
+    dtype: Dtype = setting("auto", "Type of the frozen weights during tuning: auto (as saved), float32, bfloat16.")
+    checkpointing: bool | None = setting(None, "Recompute activations in the backward pass to save memory.", "from 4,096 tokens")
+    on: str = setting("", "Method applied to the model during tuning, such as self_extend,group=4.")
+    chat: bool = setting(False, "Render the samples with the model's chat template.", flag="--apply_chat_template")
+    system: str = setting("", "System prompt of the samples.", flag="--system_instruction")
 
     def __post_init__(self) -> None:
-        for name, choices in (("granularity", ("head", "channel")), ("method", KINDS), ("dtype", ("auto", "float32", "bfloat16"))):
-            if getattr(self, name) not in choices:
-                raise SealError(f"{name} '{getattr(self, name)}' is not known; choose {' or '.join(choices)}")
-        for name, least in (("length", 1), ("samples", 1), ("rank", 1), ("seed", 0), ("validation", 0)):
-            whole_number("tuning", name, getattr(self, name), least)
-        for name in ("lr", "kl", "shrink", "cost_limit"):
-            value = getattr(self, name)
-            if value is not None and (not math.isfinite(value) or value < 0 or (name == "lr" and value == 0)):
-                raise SealError(f"{name} is {value}, must be {'above' if name == 'lr' else 'at least'} 0 and finite")
+        check_settings("tuning", self)
         if self.method != "seal" and self.shrink:
             raise SealError(f"shrink is {self.shrink}: it pulls scales to 1, and {self.method} has none; leave it out")
-        self.mixture()
+        self.mixture()  # raises for a malformed task
 
     def mixture(self) -> tuple[tuple[str, int], ...]:
-        """((task, size), …) in the order in which they take turns."""
-        found = []
+        """Return ((task, size), …) in the order in which they are used. Raises SealError for malformed text and for a repetition."""
+        mixture = []
         for part in self.task.split(","):
             name, colon, size = part.strip().partition(":")
-            if not name or (colon and not size.isdigit()) or size == "0":
+            if not name or (colon and not (size.isdecimal() and int(size))):
                 raise SealError(f"task '{part}' is not NAME or NAME:SIZE with a size above 0")
-            found.append((name, int(size) if colon else self.length))
-        if len(set(found)) < len(found):
+            mixture.append((name, int(size) if colon else self.length))
+        if len(set(mixture)) < len(mixture):
             raise SealError(f"task '{self.task}' names one task twice at one size")
-        return tuple(found)
+        return tuple(mixture)
 
     def rate(self) -> float:
-        """AdamW's learning rate: the given one, else by rule, so that lr * samples is the same for any number of samples."""
+        """Return the initial learning rate of AdamW: `lr`, or the default from RATES times REACH_STEPS / samples.
+
+        The default keeps rate * samples constant, so a parameter can move equally far in any run. Below 10 samples it stays at that of 10.
+        """
         return self.lr or RATES[self.granularity if self.method == "seal" else self.method] * REACH_STEPS / max(self.samples, 10)
 
     def label(self) -> str:
-        """What is trained, in words."""
+        """Return a description of the trained parameters, such as 'one scale per channel'."""
         return f"one scale per {self.granularity}" if self.method == "seal" else f"{self.method} of rank {self.rank}"

@@ -1,4 +1,4 @@
-"""What a method costs elsewhere: perplexity of prose that no tuning has seen, and short questions answered from memory."""
+"""Forgetting checks: perplexity on prose that tuning never uses, and accuracy on short questions answered without a context."""
 
 import math
 from typing import Any
@@ -11,14 +11,14 @@ from seal_eval.prompts.corpus import prose
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tuning.short_questions import questions
 
-BATCH = 16
+BATCH = 16  # short questions per forward pass
 
 
 @torch.no_grad()
 def perplexity(model: Any, tokenizer: Any, n_documents: int = 16, n_tokens: int = 512, progress: str = "") -> float:
-    """exp of the mean negative log-likelihood (nats per token) of the first `n_tokens` of `n_documents` addresses.
+    """Return exp of the mean negative log-likelihood (nats per token) of the first `n_tokens` of `n_documents` presidential addresses.
 
-    The addresses belong to the evaluation part and are spread over the years. `progress` is the bar's name, "" for none.
+    The addresses belong to the evaluation split and are spread over the years. `progress` is the name of a progress bar, "" for none.
     """
     documents = prose("eval")
     total, count = 0.0, 0
@@ -33,14 +33,18 @@ def perplexity(model: Any, tokenizer: Any, n_documents: int = 16, n_tokens: int 
 
 @torch.no_grad()
 def short_questions_right(model: Any, tokenizer: Any) -> list[bool]:
-    """For each question of facts.py: is every token of its answer the model's likeliest, as greedy decoding would have it?"""
+    """Return for each of `short_questions.questions` whether greedy decoding produces its answer, in their order.
+
+    That is the case if every token of the answer has the highest logit after the tokens before it.
+    """
     prompt_format = PromptFormat(tokenizer)
-    asked = sorted(((i, *prompt_format.continued(q, "", a)) for i, (q, a) in enumerate(questions())), key=lambda item: len(item[1]))
-    right = [False] * len(asked)
-    for first in range(0, len(asked), BATCH):
-        group = asked[first : first + BATCH]
+    # (index, token ids of question and answer, number of tokens of the question), shortest first
+    encoded = sorted(((i, *prompt_format.continued(q, "", a)) for i, (q, a) in enumerate(questions())), key=lambda item: len(item[1]))
+    right = [False] * len(encoded)
+    for first in range(0, len(encoded), BATCH):
+        group = encoded[first : first + BATCH]
         width = max(len(ids) for _, ids, _ in group)
-        # padded on the right: what follows the answer cannot reach back to it
+        # padded on the right without a mask: with causal attention, no token of the answer attends to the padding
         batch = torch.tensor([ids + [ids[-1]] * (width - len(ids)) for _, ids, _ in group], device=model.device)
         likeliest = model(batch, use_cache=False).logits.argmax(-1)  # [batch, width]
         for row, (i, ids, n_prompt) in enumerate(group):

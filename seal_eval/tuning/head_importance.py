@@ -1,7 +1,7 @@
-"""Which heads matter for a task: the exact effect of removing each, and one backward pass that predicts it.
+"""Which heads matter for a task: the exact effect of removing each head, and a prediction of it from one backward pass per sample.
 
-Lee et al. 2025, SEAL, section 3: zeroing a head moves retrieval by up to 20 points, and which heads help is stable. There the effect is
-on accuracy; here it is on the loss of the answer's tokens, which says more per sample.
+Lee et al. 2025, SEAL, section 3: zeroing one head changes retrieval accuracy by up to 20 points, and the heads that help are stable.
+Here the effect is measured on the loss of the answer's tokens, which carries more information per sample than accuracy.
 """
 
 import contextlib
@@ -13,9 +13,9 @@ from typing import Any
 import torch
 
 from seal_eval import __version__
-from seal_eval.core.errors import SealError, whole_number
 from seal_eval.core.files import MAP, new_folder, write_json, write_text
 from seal_eval.core.progress import progress as bar_of
+from seal_eval.core.settings import Count, Index, check_settings
 from seal_eval.core.types import Sample
 from seal_eval.models.adapters import input_times
 from seal_eval.models.hub import resolve, source
@@ -29,27 +29,24 @@ from seal_eval.tuning.parameters import Gains, frozen
 
 @dataclass(frozen=True)
 class HeadsSpec:
-    """What a map of heads depends on, besides the model's weights. Raises SealError for an unknown task and a value it cannot have."""
+    """Settings of a map of heads. Raises SealError for an unknown task and for a value that is not allowed."""
 
     task: str = "seal_lines"
-    length: int = 600  # in the task's unit
-    samples: int = 4
-    seed: int = 0
-    sweep: bool = True  # also the exact effect of each head's removal
+    length: Count = 600  # in the task's unit
+    samples: Count = 4
+    seed: Index = 0
+    sweep: bool = True  # also measure the exact effect of removing each head
 
     def __post_init__(self) -> None:
         get_task(self.task)
-        for name, least in (("length", 1), ("samples", 1), ("seed", 0)):
-            whole_number("a map of heads", name, getattr(self, name), least)
-        if not isinstance(self.sweep, bool):
-            raise SealError(f"a map of heads: sweep is {self.sweep!r}, must be true or false")
+        check_settings("a map of heads", self)
 
 
 def head_map(model_name: str, spec: HeadsSpec, out: Path) -> dict[str, Any]:
-    """Write heads.json and pictures into the new folder `out`; returns what heads.json holds.
+    """Write heads.json and a picture per theme into the new folder `out`. Return the content of heads.json.
 
-    `gradient` and `pruned` are [n_layers][n_heads]: how much the answer's loss (nats per token) rises when the head is removed, predicted
-    and exact; positive for heads that help.
+    `gradient` (predicted) and `pruned` (exact, None without `sweep`) are [n_layers][n_heads]: the rise of the answer's loss (nats per
+    token) when the head is removed, positive for heads that help. Raises SealError when `out` exists or the model cannot be loaded.
     """
     from seal_eval.core.figure import THEMES, head_picture
 
@@ -58,21 +55,24 @@ def head_map(model_name: str, spec: HeadsSpec, out: Path) -> dict[str, Any]:
         prompt_format = PromptFormat(tokenizer)
         samples = get_task(spec.task).build(prompt_format, spec.length, spec.samples, spec.seed, split="tune")
         gradient = by_gradient(model, prompt_format, samples)
-        found: dict[str, Any] = {
+        result: dict[str, Any] = {
             "seal_eval": __version__, "model": model_name, "model_source": source(resolve(model_name)), **asdict(spec),
             "gradient": gradient.tolist(), "pruned": None,
         }  # fmt: skip
         if spec.sweep:
             pruned = by_pruning(model, prompt_format, samples, progress=True)
-            found |= {"pruned": pruned.tolist(), **agreement(gradient, pruned)}
-        write_json(folder / MAP, found)
+            result |= {"pruned": pruned.tolist(), **agreement(gradient, pruned)}
+        write_json(folder / MAP, result)
         for theme in THEMES:
-            write_text(folder / f"heads-{theme}.svg", head_picture(found["pruned"] or found["gradient"], theme))
-    return found
+            write_text(folder / f"heads-{theme}.svg", head_picture(result["pruned"] or result["gradient"], theme))
+    return result
 
 
 def by_gradient(model: Any, prompt_format: PromptFormat, samples: list[Sample]) -> torch.Tensor:
-    """[n_layers, n_heads] −∂L/∂s at s = 1, mean over samples: the first-order rise of the loss when a head goes from 1 to 0."""
+    """Return [n_layers, n_heads]: −∂L/∂s at s = 1, mean over samples.
+
+    This is the first-order estimate of how much the loss (nats per token) rises when a head's scale s goes from 1 to 0.
+    """
     gains = Gains(model, per_head=True)
     with frozen(model):
         for sample in samples:
@@ -83,9 +83,9 @@ def by_gradient(model: Any, prompt_format: PromptFormat, samples: list[Sample]) 
 
 @torch.no_grad()
 def by_pruning(model: Any, prompt_format: PromptFormat, samples: list[Sample], progress: bool = False) -> torch.Tensor:
-    """[n_layers, n_heads] exact rise of the loss when each head alone is zeroed, mean over samples.
+    """Return [n_layers, n_heads]: the exact rise of the loss (nats per token) when that head alone is zeroed, mean over samples.
 
-    The heads of a layer are rows of one batch; layers below take their outputs from the unpruned pass.
+    One forward pass per layer and sample: row h of the batch has head h zeroed. Layers below reuse their outputs of an unpruned pass.
     """
     projections, heads = head_projections(model), n_heads(model)
     total = torch.zeros(len(projections), heads)
@@ -103,7 +103,7 @@ def by_pruning(model: Any, prompt_format: PromptFormat, samples: list[Sample], p
 
 
 def agreement(gradient: torch.Tensor, pruned: torch.Tensor) -> dict[str, float]:
-    """Spearman's rank correlation of prediction and exact effect, and the share of heads on whose sign they agree."""
+    """Return Spearman's rank correlation of prediction and exact effect, and the fraction of heads whose sign is predicted correctly."""
     from scipy.stats import spearmanr
 
     a, b = gradient.flatten().numpy(), pruned.flatten().numpy()
@@ -111,14 +111,14 @@ def agreement(gradient: torch.Tensor, pruned: torch.Tensor) -> dict[str, float]:
 
 
 def decoder_layers(model: Any) -> list[Any]:
-    """The modules that hold one attention each, bottom first."""
+    """Return the decoder layers, each of which has one attention module, bottom layer first."""
     modules = dict(model.named_modules())
     return [modules[name.rsplit(".", 2)[0]] for name, _ in head_projections(model)]
 
 
 @contextlib.contextmanager
 def remembered(model: Any) -> Iterator[list[Any]]:
-    """Every decoder layer's output in the pass inside the block."""
+    """Context manager: records the outputs of the decoder layers, bottom first. Run one forward pass inside it."""
     outputs: list[Any] = []
     handles = [layer.register_forward_hook(lambda _m, _a, out: outputs.append(out)) for layer in decoder_layers(model)]
     try:
@@ -130,22 +130,25 @@ def remembered(model: Any) -> Iterator[list[Any]]:
 
 @contextlib.contextmanager
 def replayed(model: Any, outputs: list[Any], first: int, copies: int) -> Iterator[None]:
-    """Inside the block the layers below `first` give what they gave, `copies` times over, without computing."""
+    """Context manager: inside it the layers below `first` return their recorded outputs, repeated for `copies` rows, and compute nothing.
+
+    `outputs`: from `remembered`, of one sequence [1, n_tokens, width].
+    """
     layers = decoder_layers(model)[:first]
     before = [vars(layer).get("forward") for layer in layers]
 
-    def answer(output: Any) -> Any:
+    def constant(output: Any) -> Any:
         if isinstance(output, tuple):
             return lambda *args, **kwargs: (output[0].expand(copies, -1, -1), *output[1:])
         return lambda *args, **kwargs: output.expand(copies, -1, -1)
 
     try:
         for layer, output in zip(layers, outputs, strict=False):
-            layer.forward = answer(output)
+            layer.forward = constant(output)
         yield
     finally:
-        for layer, own in zip(layers, before, strict=True):
-            if own is None:
+        for layer, forward in zip(layers, before, strict=True):
+            if forward is None:
                 del layer.forward
             else:
-                layer.forward = own
+                layer.forward = forward

@@ -1,4 +1,4 @@
-"""The steps of a tuning run (Lee et al. 2025, section 4): samples in turn, prose beside them, looks from time to time."""
+"""The training loop (Lee et al. 2025, section 4): one sample and one piece of prose per step, and regular validation steps."""
 
 import contextlib
 import math
@@ -20,52 +20,58 @@ from seal_eval.tuning.losses import PROSE_TOKENS, answer_loss, prose_kl, prose_p
 from seal_eval.tuning.parameters import State, Trainable
 from seal_eval.tuning.selection import Candidate, Validator, choose
 
-VALIDATE_EVERY = 10  # steps between looks at the validation samples
-MIN_IMPROVEMENT = 0.02  # a look that lowers the validation loss by less than this fraction is one in vain; two in a row end the run
+VALIDATE_EVERY = 10  # training steps between validation steps
+MIN_IMPROVEMENT = 0.02  # early stopping: the last two validation steps must lower the best loss by at least this fraction
 
 
 @dataclass
 class TuningState:
-    """How far a run has come; all that it needs to go on."""
+    """Everything that an interrupted run needs to continue."""
 
-    step: int = 0
+    step: int = 0  # training steps done
     parameters: State = field(default_factory=dict)
     optimizer: State = field(default_factory=dict)
-    log: list[dict[str, float]] = field(default_factory=list)
-    candidates: list[tuple[Candidate, State]] = field(default_factory=list)
+    log: list[dict[str, float]] = field(default_factory=list)  # one entry per step, see `_step`
+    candidates: list[tuple[Candidate, State]] = field(default_factory=list)  # one per validation step, with its parameters
     seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What learning gives, the parameters being those kept: where they stand, every point seen, the steps, and why it ended."""
+    """The result of `learn`."""
 
-    kept: Candidate
-    plain: Candidate
-    measured: list[Candidate]
-    log: list[dict[str, float]]
-    seconds: float  # of the whole run, looks and interrupted parts included
-    diverged: str = ""
+    kept: Candidate  # its parameters are the current ones
+    plain: Candidate  # the model without tuning
+    measured: list[Candidate]  # every candidate, interpolated ones included
+    log: list[dict[str, float]]  # one entry per step, see `_step`
+    seconds: float  # of the whole run, validation and interrupted parts included
+    diverged: str = ""  # error message when the run diverged
     stopped_early: bool = False
 
 
 def samples_of(prompt_format: PromptFormat, spec: TuneSpec) -> tuple[list[Sample], list[Sample]]:
-    """(training samples with the tasks in turn, validation samples): all from the tuning part, all distinct."""
+    """Return (training samples, with the tasks in turn; validation samples, at least one per task), all from the tuning split."""
     mixture = spec.mixture()
-    each = -(-spec.samples // len(mixture))
-    built = [get_task(task).build(prompt_format, size, each + max(spec.validation, 1), spec.seed, split="tune") for task, size in mixture]
-    train = [samples[i] for i in range(each) for samples in built][: spec.samples]
-    return train, [sample for samples in built for sample in samples[each:]]
+    n_train = -(-spec.samples // len(mixture))  # per task
+    per_task = [
+        get_task(task).build(prompt_format, size, n_train + max(spec.validation, 1), spec.seed, split="tune") for task, size in mixture
+    ]
+    train = [samples[i] for i in range(n_train) for samples in per_task][: spec.samples]
+    return train, [sample for samples in per_task for sample in samples[n_train:]]
 
 
 def learn(
     model: Any, prompt_format: PromptFormat, spec: TuneSpec, trained: Trainable, done: TuningState | None = None,
     save: Callable[[TuningState], None] = lambda _: None, window: int | None = None, progress: bool = False,
 ) -> Learned:  # fmt: skip
-    """Train `trained` from where `done` left; it ends with the parameters that are kept. `save` is called from time to time.
+    """Train `trained`, then load the parameters of the candidate that `choose` keeps.
 
-    Loss of a step: cross-entropy of the answer's tokens (mean, nats) + kl * KL(plain ‖ tuned) on a piece of prose + shrink * mean (s − 1)².
-    A run whose loss is no longer finite, or worse than a uniform guess, ends and keeps the best setting before that.
+    done: state of an interrupted run to continue; changed in place. save: called with the state every VALIDATE_EVERY // 2 steps.
+    window: the model's window in tokens, None when unknown; longer samples raise SealError.
+
+    Loss of a step: cross-entropy of the answer's tokens (mean, nats) + kl * KL(plain ‖ tuned) on a piece of prose (mean, nats)
+    + shrink * mean (s − 1)². Training stops early as `stopped_improving` says. It also stops when the run diverges (see `_bad`): then the
+    choice is among the candidates before that. Raises SealError when there is none.
     """
     done = done or TuningState()
     began = time.perf_counter() - done.seconds
@@ -78,7 +84,7 @@ def learn(
     if done.step:
         trained.load(done.parameters)
         _load_optimizer(optimizer, done.optimizer)
-    diverged, good = "", (done.step, trained.state())
+    diverged, good = "", (done.step, trained.state())  # good: last parameters whose loss was below that of a uniform guess
     with bar_of("tuning", spec.samples, done=done.step, quiet=not progress) as bar:
         while done.step < len(train) and not stopped_improving(done.candidates, validator.plain):
             for group in optimizer.param_groups:
@@ -98,41 +104,42 @@ def learn(
                 done.parameters, done.optimizer = trained.state(), _optimizer_state(optimizer)
                 done.seconds = time.perf_counter() - began
                 save(done)
-            shown = {"loss": f"{entry['loss']:.2f}", "kl": f"{entry['kl']:.3f}"}
-            bar.update(1, **(shown | ({"validation": f"{done.candidates[-1][0].accuracy:.0%}"} if done.candidates else {})))
+            figures = {"loss": f"{entry['loss']:.2f}", "kl": f"{entry['kl']:.3f}"}
+            bar.update(1, **(figures | ({"validation": f"{done.candidates[-1][0].accuracy:.0%}"} if done.candidates else {})))
     if diverged:
         if good[0]:
             trained.load(good[1])
             done.candidates.append((validator(trained, good[0]), good[1]))
         diverged = f"tuning diverged at step {done.step + 1} of {spec.samples} ({diverged}); lower --lr from {spec.rate():g}"
-    sane = [p for p in done.candidates if math.isfinite(p[0].loss)]
-    if not sane:
+    finite = [candidate for candidate in done.candidates if math.isfinite(candidate[0].loss)]
+    if not finite:
         raise SealError(diverged or "no validation loss is finite; the model's weights may be damaged")
-    kept, _, measured = choose(validator, trained, start, sane, spec.cost_limit)
+    kept, _, measured = choose(validator, trained, start, finite, spec.cost_limit)
     return Learned(
         kept, validator.plain, measured, done.log, time.perf_counter() - began, diverged, not diverged and done.step < len(train)
     )
 
 
 def stopped_improving(candidates: list[tuple[Candidate, State]], plain: Candidate) -> bool:
-    """True when the last two looks lowered the best validation loss by too little to go on."""
-    losses = [plain.loss, *(point.loss for point, _ in candidates)]
+    """Return True when the last two validation steps lowered the best loss by less than MIN_IMPROVEMENT; at the earliest after three."""
+    losses = [plain.loss, *(candidate.loss for candidate, _ in candidates)]
     return len(losses) > 3 and min(losses[-2:]) > (1 - MIN_IMPROVEMENT) * min(losses[:-2])
 
 
 def _step(
     model: Any, prompt_format: PromptFormat, spec: TuneSpec, trained: Trainable, sample: Sample, piece: torch.Tensor
 ) -> dict[str, float]:
+    """Compute the gradients of one step, clipped to norm 1. Return its log entry: losses in nats, the norm before clipping, seconds."""
     began = time.perf_counter()
-    said = read_prose(model, piece) if spec.kl else None
-    again = sample.n_tokens >= CHECKPOINT_FROM if spec.checkpointing is None else spec.checkpointing
-    with trained.on(), activations_recomputed(model) if again else contextlib.nullcontext():
+    prose = read_prose(model, piece) if spec.kl else None
+    recompute = sample.n_tokens >= CHECKPOINT_FROM if spec.checkpointing is None else spec.checkpointing
+    with trained.on(), activations_recomputed(model) if recompute else contextlib.nullcontext():
         answer = answer_loss(model, prompt_format, sample)
         (answer + spec.shrink * trained.shrink() if spec.shrink else answer).backward()
     drift = torch.zeros(())
-    if said is not None:
+    if prose is not None:
         with trained.on():
-            drift = prose_kl(model, said)
+            drift = prose_kl(model, prose)
             (spec.kl * drift).backward()
     norm = nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
     return {
@@ -142,7 +149,10 @@ def _step(
 
 
 def _bad(entry: dict[str, float], log: list[dict[str, float]], model: Any) -> str:
-    """Why this step's loss shows a run gone wrong, '' when it does not."""
+    """Return why the run has diverged at this step, '' if it has not.
+
+    It has when a value is not finite, or three losses in a row are above both the first loss and that of a uniform guess.
+    """
     if not all(math.isfinite(entry[key]) for key in ("loss", "kl", "grad_norm")):
         return f"loss {entry['loss']}, kl {entry['kl']}, gradient {entry['grad_norm']}"
     last = [e["loss"] for e in log[-2:]] + [entry["loss"]]
@@ -152,15 +162,16 @@ def _bad(entry: dict[str, float], log: list[dict[str, float]], model: Any) -> st
 
 
 def _uniform(model: Any) -> float:
-    """Loss of a model that finds every token equally likely, nats."""
+    """Return the loss (nats) of a uniform guess over the vocabulary."""
     return math.log(model.config.get_text_config().vocab_size)
 
 
 @contextlib.contextmanager
 def activations_recomputed(model: Any) -> Iterator[None]:
-    """Inside the block every decoder layer keeps its input alone and is computed again in the backward pass.
+    """Context manager: inside it each decoder layer saves only its input and is recomputed in the backward pass (gradient checkpointing).
 
-    Only the layers are put in training mode, their dropouts are not.
+    The layers are put in training mode for this, the modules inside them are not, so dropout stays off. Raises SealError for a model
+    whose layers do not support it.
     """
     from transformers.modeling_layers import GradientCheckpointingLayer
 
@@ -169,10 +180,10 @@ def activations_recomputed(model: Any) -> Iterator[None]:
         raise SealError(f"{type(model).__name__} cannot recompute activations; pass --no-checkpointing, or shorter samples")
     before = [layer.training for layer in layers]
 
-    def turn(what: str) -> Any:  # older transformers call it gradient checkpointing
-        return getattr(model, f"activation_checkpointing_{what}", None) or getattr(model, f"gradient_checkpointing_{what}")
+    def switch(action: str) -> Any:  # older transformers call it gradient checkpointing
+        return getattr(model, f"activation_checkpointing_{action}", None) or getattr(model, f"gradient_checkpointing_{action}")
 
-    turn("enable")({"use_reentrant": False})
+    switch("enable")({"use_reentrant": False})
     for layer in layers:
         layer.training = True
     try:
@@ -180,33 +191,36 @@ def activations_recomputed(model: Any) -> Iterator[None]:
     finally:
         for layer, training in zip(layers, before, strict=True):
             layer.training = training
-        turn("disable")()
+        switch("disable")()
 
 
 def _check_window(window: int | None, samples: list[Sample]) -> None:
+    """Raise SealError when a sample with its answer budget is longer than the window."""
     longest = max(s.n_tokens + s.answer_tokens for s in samples)
     if window and longest > window:
         raise SealError(f"samples of {longest} tokens do not fit the window of {window}; choose a smaller --length, or extend it with --on")
 
 
 def _optimizer_state(optimizer: torch.optim.Optimizer) -> State:
+    """Return the optimizer's tensors on the CPU, as 'PARAMETER_INDEX.NAME'."""
     return {f"{i}.{k}": v.detach().cpu().clone() for i, s in optimizer.state_dict()["state"].items() for k, v in s.items()}
 
 
 def _load_optimizer(optimizer: torch.optim.Optimizer, state: State) -> None:
-    whole = optimizer.state_dict()
-    whole["state"] = {}
+    """Load what `_optimizer_state` returned."""
+    state_dict = optimizer.state_dict()
+    state_dict["state"] = {}
     for key, value in state.items():
         i, name = key.split(".")
-        whole["state"].setdefault(int(i), {})[name] = value
-    optimizer.load_state_dict(whole)
+        state_dict["state"].setdefault(int(i), {})[name] = value
+    optimizer.load_state_dict(state_dict)
 
 
 def course(learned: Learned) -> dict[str, Any]:
-    """A run's points and steps as they go into its card."""
+    """Return the entries of an adapter's card that describe the run: the candidate kept, the plain model, all candidates, the log."""
     return {
         "kept": learned.kept.as_json(),
         "plain": learned.plain.as_json(),
-        "frontier": [p.as_json() for p in learned.measured],
+        "frontier": [candidate.as_json() for candidate in learned.measured],
         "log": learned.log,
     }

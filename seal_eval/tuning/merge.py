@@ -1,4 +1,4 @@
-"""A tuned or extended model as an ordinary checkpoint: adapter folded into the weights, rotary settings in the configuration."""
+"""Write a tuned or extended model as an ordinary checkpoint: adapter folded into the weights, rotary settings in the configuration."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from seal_eval.baselines import Composed, extended, method_of
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import CARD, new_folder, read_json, write_json
-from seal_eval.core.types import Method
+from seal_eval.core.plugins import Method
 from seal_eval.models.adapters import adapter_tensors, fold, load_scales
 from seal_eval.models.loading import load_model
 from seal_eval.models.modules import text_config
@@ -14,11 +14,11 @@ from seal_eval.models.rope import rotary_modules
 
 
 def export(model_name: str, out: Path, adapter: str = "", on: str = "") -> None:
-    """Write a checkpoint that transformers, vLLM and llama.cpp's converter load, into the new folder `out`.
+    """Write a checkpoint that transformers, vLLM and llama.cpp's converter can load into the new folder `out`.
 
-    adapter: a folder of SEAL scales, LoRA or DoRA; its product with the weights is taken in fp32 and rounded once.
-    on: a method that changes rotary frequencies once and for all, 'yarn,factor=4'; it becomes the configuration's `rope_parameters`.
-    Raises SealError for a method that no configuration can hold.
+    adapter: folder with SEAL scales, LoRA or DoRA. Scales are multiplied into the weights in fp32 and rounded once; peft merges the others.
+    on: method whose rotary frequencies do not depend on the prompt, such as 'yarn,factor=4'; written to the configuration as
+    `rope_parameters`. Raises SealError when neither is given, when a configuration cannot express the method, and when `out` exists.
     """
     if not adapter and not on:
         raise SealError("nothing to merge: name an --adapter, a method to run --on, or both")
@@ -32,12 +32,12 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "") -> None:
             set_rope(model, method, on)
         model.save_pretrained(scratch)
         tokenizer.save_pretrained(scratch)
-        said = read_json(card) if adapter and card.is_file() else {"adapter": adapter or None}
-        write_json(scratch / CARD, {"folded": said, "on": on})
+        folded_card = read_json(card) if adapter and card.is_file() else {"adapter": adapter or None}
+        write_json(scratch / CARD, {"folded": folded_card, "on": on})
 
 
 def folded(model: Any, adapter: str) -> Any:
-    """The model with an adapter in its weights."""
+    """Return the model with an adapter folded into its weights; the model passed in is changed."""
     config, _ = adapter_tensors(adapter)
     if config.get("peft_type") == "IA3":
         fold(model, load_scales(adapter, model))
@@ -48,12 +48,16 @@ def folded(model: Any, adapter: str) -> Any:
 
 
 def set_rope(model: Any, method: Method, on: str) -> None:
-    """Put what the method does to the rotary embedding into the model's configuration, and the window it gives."""
+    """Write the method's rotary parameters and its extended window into the model's configuration.
+
+    Raises SealError for a method that changes more than rotary frequencies, or whose frequencies follow the prompt's length. `on`: the
+    method as the user wrote it, for the message.
+    """
     parts = method.parts if isinstance(method, Composed) else (("", method),)
     config = text_config(model)
     with method.apply(model):
         modules = [module for _, _, module in rotary_modules(model)]
-        fixed = all(getattr(part, "changes", "") == "rope" for _, part in parts)
+        fixed = all(part.changes == "rope" for _, part in parts)
         if not fixed or any(module._forward_pre_hooks for module in modules):
             why = "its frequencies follow the prompt's length" if fixed else "it changes more than rotary frequencies"
             raise SealError(f"--on {on}: no configuration can hold this method, {why}; use linear, ntk or yarn, or keep it with method=")

@@ -1,4 +1,4 @@
-"""What can be trained on a frozen model: SEAL's scales, and the low-rank adapters they are compared with."""
+"""Trainable parameters on a frozen model: SEAL's scales, and the low-rank adapters that they are compared with."""
 
 import contextlib
 import warnings
@@ -11,42 +11,45 @@ from torch import nn
 
 from seal_eval.core.files import CARD, read_json, write_json
 from seal_eval.models.adapters import Scales, save_adapter, scaled
-from seal_eval.models.lora import _take_out
+from seal_eval.models.lora import take_out
 from seal_eval.models.modules import attention_linears, head_projections, in_features, n_heads, weight
 from seal_eval.tuning.config import Kind, TuneSpec
 
-State = dict[str, torch.Tensor]
+State = dict[str, torch.Tensor]  # parameters by name, on the CPU
 
 
 class Trainable(Protocol):
-    """fp32 parameters beside a frozen model. They act inside `on` alone; elsewhere the model is plain."""
+    """fp32 parameters that are added to a frozen model. They take effect only inside `on`; outside it the model is plain."""
 
     def parameters(self) -> list[nn.Parameter]: ...
 
     def on(self) -> contextlib.AbstractContextManager[Any]:
-        """Inside the block the model runs with the parameters, differentiably: one backward pass a block, within it."""
+        """Context manager: inside it the model runs with the parameters, which can receive gradients.
+
+        Call backward at most once per block, before the block ends.
+        """
         ...
 
     def state(self) -> State:
-        """A copy of the parameters, on the CPU."""
+        """Return a copy of the parameters, on the CPU."""
         ...
 
     def load(self, state: State) -> None:
-        """Set the parameters."""
+        """Set the parameters to those that `state` returned."""
         ...
 
     def shrink(self) -> torch.Tensor:
-        """Mean squared distance of the scales from 1; 0 for adapters."""
+        """Return the mean squared distance of the scales from 1 (a scalar with gradient); 0 for low-rank adapters."""
         ...
 
     def save(self, folder: Path, card: dict[str, Any]) -> dict[str, Any]:
-        """Write a PEFT adapter and its card into an existing folder. Returns the card as written."""
+        """Write a PEFT adapter and its card into an existing folder. Return the card as written, which may have more entries."""
         ...
 
 
 @contextlib.contextmanager
 def trainable(model: Any, spec: TuneSpec) -> Iterator[Trainable]:
-    """The frozen model with what `spec` trains beside it; afterwards the model is as before."""
+    """Context manager: freezes the model and yields the parameters that `spec` trains; afterwards the model is as before."""
     with frozen(model):
         if spec.method == "seal":
             yield Gains(model, spec.granularity == "head")
@@ -57,7 +60,7 @@ def trainable(model: Any, spec: TuneSpec) -> Iterator[Trainable]:
 
 @contextlib.contextmanager
 def frozen(model: Any) -> Iterator[None]:
-    """Inside the block no weight of the model asks for a gradient."""
+    """Context manager: inside it no weight of the model requires a gradient; afterwards each does as before."""
     before = {name: p.requires_grad for name, p in model.named_parameters()}
     model.requires_grad_(False)
     try:
@@ -68,7 +71,10 @@ def frozen(model: Any) -> Iterator[None]:
 
 
 class Gains:
-    """SEAL's scales, learned as δ with s = 1 + δ: [n_heads] or [n_heads * head_dim] per layer."""
+    """SEAL's scales s = 1 + δ. The parameters δ are [n_heads] (per head) or [n_heads * head_dim] (per channel) for each layer.
+
+    A Trainable, see there for its methods.
+    """
 
     def __init__(self, model: Any, per_head: bool) -> None:
         self.model = model
@@ -84,7 +90,7 @@ class Gains:
         return self.delta
 
     def on(self) -> contextlib.AbstractContextManager[Any]:
-        return scaled(self.model, self._live())
+        return scaled(self.model, self._scales())
 
     def state(self) -> State:
         return {name: delta.detach().cpu().clone() for (name, _), delta in zip(self.projections, self.delta, strict=True)}
@@ -98,25 +104,30 @@ class Gains:
         return torch.cat([d.square() for d in self.delta]).mean()
 
     def scales(self) -> Scales:
-        """The scales as they are now, by projection's name."""
-        return {name: scale.detach().clone() for name, scale in self._live().items()}
+        """Return the current scales: name of the head-output projection → [n_heads * head_dim], detached."""
+        return {name: scale.detach().clone() for name, scale in self._scales().items()}
 
     def save(self, folder: Path, card: dict[str, Any]) -> dict[str, Any]:
         scales = self.scales()
         values = torch.cat(list(scales.values()))
-        heads = [[round(float(h.mean()), 4) for h in scale.reshape(n_heads(self.model), -1)] for scale in scales.values()]
-        card = card | {"scale_min": values.min().item(), "scale_max": values.max().item(), "mean_scales": heads}  # [n_layers][n_heads]
+        # [n_layers][n_heads]
+        mean_scales = [[round(float(head.mean()), 4) for head in scale.reshape(n_heads(self.model), -1)] for scale in scales.values()]
+        card = card | {"scale_min": values.min().item(), "scale_max": values.max().item(), "mean_scales": mean_scales}
         save_adapter(self.model, scales, folder, card)
         return card
 
-    def _live(self) -> Scales:
+    def _scales(self) -> Scales:
+        """Return the scales, repeated over each head's channels, with gradients to δ."""
         parts = zip(self.projections, self.delta, self.repeats, strict=True)
         return {name: (1 + delta).repeat_interleave(repeat) for (name, _), delta, repeat in parts}
 
 
 @contextlib.contextmanager
 def low_rank(model: Any, kind: Kind, rank: int, seed: int) -> Iterator["LowRank"]:
-    """LoRA (Hu et al. 2021) or DoRA (Liu et al. 2024) on the attention's own projections, through peft, taken out at the end."""
+    """Context manager: adds LoRA (Hu et al. 2021) or DoRA (Liu et al. 2024) to the attention projections with peft; afterwards removes it.
+
+    `seed` sets the initial parameters; the global random state does not change.
+    """
     from peft import LoraConfig, get_peft_model
 
     targets = attention_linears(model)
@@ -125,18 +136,18 @@ def low_rank(model: Any, kind: Kind, rank: int, seed: int) -> Iterator["LowRank"
         fan_in_fan_out=hasattr(head_projections(model)[0][1], "nx"),
     )  # fmt: skip
     with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about a model's name that peft would like to look up
+        warnings.simplefilter("ignore")  # peft warns when it cannot look up the base model's name
         torch.manual_seed(seed)
         wrapped: Any = get_peft_model(model, config)
     try:
         wrapped.base_model.disable_adapter_layers()
         yield LowRank(model, wrapped)
     finally:
-        _take_out(model, wrapped)
+        take_out(model, wrapped)
 
 
 class LowRank:
-    """peft's low-rank adapters on a model."""
+    """LoRA or DoRA adapters of peft on a model, as fp32 parameters. A Trainable, see there for its methods."""
 
     def __init__(self, model: Any, wrapped: Any) -> None:
         self.model, self.wrapped = model, wrapped
@@ -169,8 +180,8 @@ class LowRank:
     def save(self, folder: Path, card: dict[str, Any]) -> dict[str, Any]:
         self.wrapped.peft_config["default"].base_model_name_or_path = card.get("model")
         self.wrapped.save_pretrained(str(folder), save_embedding_layers=False)
-        (folder / "README.md").unlink(missing_ok=True)  # peft's empty form
+        (folder / "README.md").unlink(missing_ok=True)  # peft's empty template of a model card
         config = read_json(folder / "adapter_config.json")
-        write_json(folder / "adapter_config.json", config | {"target_modules": sorted(config["target_modules"])})  # peft's order is a set's
+        write_json(folder / "adapter_config.json", config | {"target_modules": sorted(config["target_modules"])})  # its order varies
         write_json(folder / CARD, card)
         return card

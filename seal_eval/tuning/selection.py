@@ -1,4 +1,4 @@
-"""Which of the settings that tuning passed through is kept: generated validation samples against the cost on prose."""
+"""Measure candidates on validation data and select one: the lowest loss on samples, within a limit for the perplexity of prose."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -12,33 +12,36 @@ from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tuning.losses import PROSE_TOKENS, answered, kl_divergence, log_probabilities, prose_pieces, read_prose
 from seal_eval.tuning.parameters import State, Trainable
 
-PROSE_PIECES = 16
-INTERPOLATIONS = (0.85, 0.7, 0.55, 0.4, 0.25)  # of the way from plain, tried when the whole way costs too much
+PROSE_PIECES = 16  # pieces of validation prose
+INTERPOLATIONS = (0.85, 0.7, 0.55, 0.4, 0.25)  # fractions of the way from plain, tried when the best candidate exceeds the limit
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A setting on the frontier of gain and cost, measured on validation samples and validation prose."""
+    """Parameters that tuning may keep, as measured on validation samples and validation prose."""
 
-    step: int  # after so many steps
-    interpolation: float  # of the way from the plain model to the parameters of that step
-    loss: float  # nats per answer token
-    accuracy: float  # of whole answers, every token the likeliest: what greedy decoding gives
-    kl: float  # KL(plain ‖ tuned), nats per token
-    perplexity_ratio: float
+    step: int  # training steps before it was measured
+    interpolation: float  # fraction of the way from the plain model to the parameters of that step
+    loss: float  # nats per answer token, mean over samples
+    accuracy: float  # fraction of samples whose answer greedy decoding produces
+    kl: float  # KL(plain ‖ tuned) on prose, nats per token
+    perplexity_ratio: float  # of prose, tuned / plain
 
     def as_json(self) -> dict[str, float]:
-        """As files hold it: `interpolation` is called `share` there."""
+        """Return the fields as they are stored in files, where `interpolation` is called `share`."""
         return {"share" if key == "interpolation" else key: value for key, value in asdict(self).items()}
 
     @classmethod
-    def from_json(cls, found: dict[str, Any]) -> "Candidate":
-        """The inverse of `as_json`."""
-        return cls(**{"interpolation" if key == "share" else key: value for key, value in found.items()})
+    def from_json(cls, fields: dict[str, Any]) -> "Candidate":
+        """Return the candidate of which `as_json` returned `fields`."""
+        return cls(**{"interpolation" if key == "share" else key: value for key, value in fields.items()})
 
 
 class Validator:
-    """Measures what is trained on samples and prose that it does not learn from. Make it while the model is plain."""
+    """Evaluates the current parameters on validation samples and prose. Construct it while the model is plain: it measures that first.
+
+    plain: the candidate of the model without tuning.
+    """
 
     def __init__(self, model: Any, prompt_format: PromptFormat, samples: list[Sample], seed: int) -> None:
         self.model, self.prompt_format, self.samples = model, prompt_format, samples
@@ -50,49 +53,51 @@ class Validator:
 
     @torch.no_grad()
     def __call__(self, trained: Trainable, step: int, interpolation: float = 1.0) -> Candidate:
-        """The point of the parameters as they are."""
+        """Measure the current parameters. `step` and `interpolation` say where they come from and are stored in the candidate."""
         with trained.on():
             loss, accuracy = self._answers()
-            read = [self._nll(piece.ids) for piece in self.prose]
-        kl = [float(kl_divergence(piece.plain, now[piece.where])) for piece, (_, now) in zip(self.prose, read, strict=True)]
-        rise = sum(nll for nll, _ in read) - sum(self.plain_nll)
+            predictions = [self._nll(piece.ids) for piece in self.prose]
+        kl = [float(kl_divergence(piece.plain, now[piece.where])) for piece, (_, now) in zip(self.prose, predictions, strict=True)]
+        rise = sum(nll for nll, _ in predictions) - sum(self.plain_nll)
         rise /= sum(len(piece.ids) - 1 for piece in self.prose)
-        return Candidate(step, interpolation, loss, accuracy, sum(kl) / len(kl), math.exp(min(rise, 50.0)))
+        return Candidate(step, interpolation, loss, accuracy, sum(kl) / len(kl), math.exp(min(rise, 50.0)))  # capped: no overflow
 
     @torch.no_grad()
     def _nll(self, ids: torch.Tensor) -> tuple[float, torch.Tensor]:
-        """(negative log-likelihood of a piece in nats, its log-probabilities [n_tokens - 1, vocab])."""
-        said = log_probabilities(self.model, ids, torch.arange(len(ids) - 1, device=ids.device))
-        return F.nll_loss(said, ids[1:], reduction="sum").item(), said
+        """Return (negative log-likelihood of a piece in nats, sum over tokens; its log-probabilities [n_tokens - 1, vocab])."""
+        log_probs = log_probabilities(self.model, ids, torch.arange(len(ids) - 1, device=ids.device))
+        return F.nll_loss(log_probs, ids[1:], reduction="sum").item(), log_probs
 
     def _answers(self) -> tuple[float, float]:
-        found = [answered(self.model, self.prompt_format, sample) for sample in self.samples]
-        return sum(loss for loss, _ in found) / len(found), sum(right for _, right in found) / len(found)
+        """Return (mean loss in nats per token, accuracy) on the validation samples."""
+        results = [answered(self.model, self.prompt_format, sample) for sample in self.samples]
+        return sum(loss for loss, _ in results) / len(results), sum(right for _, right in results) / len(results)
 
 
 def between(start: State, end: State, interpolation: float) -> State:
-    """The setting `interpolation` of the way from `start` to `end` (weight-space interpolation: Wortsman et al. 2022, WiSE-FT)."""
+    """Return start + interpolation * (end − start) of every parameter (weight-space interpolation: Wortsman et al. 2022, WiSE-FT)."""
     return {name: start[name] + interpolation * (end[name] - start[name]) for name in end}
 
 
 def choose(
     validator: Validator, trained: Trainable, start: State, candidates: list[tuple[Candidate, State]], limit: float
 ) -> tuple[Candidate, State, list[Candidate]]:
-    """(the point kept, its parameters, every point measured): the lowest loss among those that cost at most `limit`.
+    """Select a candidate and load its parameters. Return (the candidate, its parameters, every candidate measured).
 
-    Each step that was looked at counts as it is; for the best of them that costs too much, shares of the way to it are measured until one
-    fits. When nothing fits, the smallest share is kept: it came furthest down.
+    The candidate has the lowest loss of those whose perplexity rises by at most the fraction `limit`. When the one with the lowest loss
+    exceeds the limit, points between the plain model (`start`) and it are measured too, the nearest to it first, until one is within the
+    limit. When none is, the candidate with the lowest perplexity is kept.
     """
     measured = list(candidates)
-    best, end = min(measured, key=lambda p: p[0].loss)
+    best, end = min(measured, key=lambda pair: pair[0].loss)
     if best.perplexity_ratio > 1 + limit:
         for interpolation in INTERPOLATIONS:
-            state = between(start, end, interpolation)
-            trained.load(state)
-            measured.append((validator(trained, best.step, interpolation), state))
+            parameters = between(start, end, interpolation)
+            trained.load(parameters)
+            measured.append((validator(trained, best.step, interpolation), parameters))
             if measured[-1][0].perplexity_ratio <= 1 + limit:
                 break
-    fitting = [p for p in measured if p[0].perplexity_ratio <= 1 + limit]
-    kept, state = min(fitting, key=lambda p: p[0].loss) if fitting else min(measured, key=lambda p: p[0].perplexity_ratio)
-    trained.load(state)
-    return kept, state, [p for p, _ in measured]
+    allowed = [pair for pair in measured if pair[0].perplexity_ratio <= 1 + limit]
+    kept, parameters = min(allowed, key=lambda pair: pair[0].loss) if allowed else min(measured, key=lambda pair: pair[0].perplexity_ratio)
+    trained.load(parameters)
+    return kept, parameters, [candidate for candidate, _ in measured]

@@ -1,11 +1,11 @@
-"""Short questions that a small language model answers from memory: does it still, after a change made for long contexts?
+"""Short closed-book questions for the forgetting check: does a model that was tuned for long contexts still answer them?
 
-Nothing here is retrieved from a context. Answers are the common ones; what counts is the same questions before and after.
+Some questions have several right answers; only the listed one counts. Compare the same questions before and after tuning.
 """
 
 from functools import cache
 
-# a template → pairs 'word answer'; an underscore stands for a space
+# template → pairs 'word answer'; an underscore in a word stands for a space
 RELATIONS = {
     "The capital of {} is": (
         "France Paris, Italy Rome, Spain Madrid, Germany Berlin, Japan Tokyo, China Beijing, Russia Moscow, Egypt Cairo, Greece "
@@ -55,11 +55,11 @@ RELATIONS = {
 
 @cache
 def questions() -> tuple[tuple[str, str], ...]:
-    """(question, the continuation that answers it) of every pair."""
-    found = []
+    """Return (question, the continuation that answers it) for every pair in RELATIONS."""
+    question_answers = []
     for template, pairs in RELATIONS.items():
         gap = "" if template.endswith("'") else " "
         for pair in pairs.split(", "):
             word, answer = pair.split(" ")
-            found.append((template.format(word.replace("_", " ")), gap + answer))
-    return tuple(found)
+            question_answers.append((template.format(word.replace("_", " ")), gap + answer))
+    return tuple(question_answers)

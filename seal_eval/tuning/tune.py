@@ -1,4 +1,4 @@
-"""`seal-eval tune`: learn, measure the cost elsewhere, save a PEFT adapter with a card that says everything. A killed run goes on."""
+"""`seal-eval tune`: train, measure forgetting, save a PEFT adapter with its card. A killed run continues when it is repeated."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +13,7 @@ from seal_eval.core.files import new_folder
 from seal_eval.models.hub import resolve, source
 from seal_eval.models.loading import forget_peak, load_model, peak_memory, window_of
 from seal_eval.prompts.prompt import PromptFormat
+from seal_eval.prompts.settings import PromptSettings
 from seal_eval.tasks import get_task
 from seal_eval.tuning.checkpoint import load_state, save_state, unfinished_run
 from seal_eval.tuning.config import TuneSpec
@@ -22,24 +23,28 @@ from seal_eval.tuning.parameters import trainable
 
 
 def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True) -> dict[str, Any]:
-    """Learn, measure the cost elsewhere, save a PEFT adapter with its card in the new folder `out`. Returns the card.
+    """Train on a frozen model, measure forgetting, save a PEFT adapter with its card in the new folder `out`. Return the card.
 
-    A run that was killed continues when it is asked for again. One that diverges raises SealError after its last good setting is saved.
+    The same call continues a run that was killed. Raises SealError before training for an unknown task or method, for an `out` that
+    exists and for other settings than those of the unfinished run. A run that diverges raises SealError after `out` is written with the
+    candidate that was kept, or without it if there was none.
     """
     for task, _ in spec.mixture():
         get_task(task)
     on = method_of(spec.on)
-    wanted = {"model": model_name, "settings": asdict(spec), "seal_eval": __version__}
-    with unfinished_run(out) as state, new_folder(out) as folder:
-        done = load_state(state, wanted)
+    run_settings = {"model": model_name, "settings": asdict(spec), "seal_eval": __version__}
+    with unfinished_run(out) as file, new_folder(out) as folder:
+        done = load_state(file, run_settings)
         model, tokenizer = load_model(model_name, spec.dtype)
         trained_window = window_of(model_name)
         window = extended(on, trained_window) if trained_window else None
-        prompt_format = PromptFormat(tokenizer, chat=spec.chat, system=spec.system)
+        prompt_format = PromptFormat(tokenizer, PromptSettings(chat_template=spec.chat, system_instruction=spec.system))
         with on.apply(model), trainable(model, spec) as trained:
             before = measure_forgetting(model, tokenizer, "before", progress)
             forget_peak()
-            learned = learn(model, prompt_format, spec, trained, done, lambda p: save_state(state, p, wanted), window, progress)
+            learned = learn(
+                model, prompt_format, spec, trained, done, lambda run_state: save_state(file, run_state, run_settings), window, progress
+            )
             peak = peak_memory()
             with trained.on():
                 after = measure_forgetting(model, tokenizer, "after", progress)
@@ -57,7 +62,10 @@ def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True) -> d
 
 
 def measure_forgetting(model: Any, tokenizer: Any, when: str, progress: bool) -> dict[str, Any]:
-    """The two measures of what a change costs: perplexity of unseen prose, right answers to short questions."""
+    """Return the forgetting checks: perplexity of unseen prose, number of right answers to short questions, number of questions.
+
+    when: 'before' or 'after', for the name of the progress bar.
+    """
     right = short_questions_right(model, tokenizer)
     return {
         "prose_perplexity": perplexity(model, tokenizer, progress=f"perplexity of prose {when}" if progress else ""),
@@ -66,7 +74,7 @@ def measure_forgetting(model: Any, tokenizer: Any, when: str, progress: bool) ->
 
 
 def make_card(model_name: str, spec: TuneSpec, learned: Learned, before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """Everything that repeats the run, and what it gave and cost."""
+    """Return an adapter's card: versions and settings that reproduce the run, its candidates and log, forgetting before and after."""
     import peft
     import transformers
 
@@ -83,17 +91,17 @@ def make_card(model_name: str, spec: TuneSpec, learned: Learned, before: dict[st
     }  # fmt: skip
 
 
-def cost_line(card: dict[str, Any]) -> str:
-    """A tuning run's price in one line, from its card."""
-    before, after, ratio = (card[f"prose_perplexity_{what}"] for what in ("before", "after", "ratio"))
-    what = "scales" if card["method"] == "seal" else "weights"
+def forgetting_line(card: dict[str, Any]) -> str:
+    """Return one line about a tuning run from its card: parameters, time, and the forgetting checks before and after."""
+    before, after, ratio = (card[f"prose_perplexity_{key}"] for key in ("before", "after", "ratio"))
+    kind = "scales" if card["method"] == "seal" else "weights"
     return (
-        f"{card['trained_parameters']:,} {what} tuned in {card['tuning_seconds']:.0f} s; "
+        f"{card['trained_parameters']:,} {kind} tuned in {card['tuning_seconds']:.0f} s; "
         f"perplexity of prose {before:.2f} → {after:.2f} ({100 * (ratio - 1):+.1f} %), "
         f"short questions right {short_right(card)} of {card['short_questions']}"
     )
 
 
 def short_right(card: dict[str, Any]) -> str:
-    """How many short questions were answered before and after, from a tuning run's card."""
+    """Return 'BEFORE → AFTER': the numbers of short questions answered correctly, from a tuning run's card."""
     return " → ".join(f"{card[f'short_accuracy_{when}'] * card['short_questions']:.0f}" for when in ("before", "after"))

@@ -1,4 +1,4 @@
-"""Methods that change distances or frequencies against a naive reference, pair by pair in float64."""
+"""Methods that change distances or frequencies, against a naive reference computed pair by pair in float64."""
 
 import math
 
@@ -10,7 +10,7 @@ from method_cases import logits, method
 
 
 def naive(model, hidden, distance, allowed, scale=None, inv=None):
-    """The first layer's attention written out pair by pair in float64: distance(i, j) is where the query stands from the key."""
+    """Return the first layer's attention, pair by pair in float64; distance(i, j) is that from key j to query i."""
     attention, config = model.model.layers[0].self_attn, model.config
     n, d = hidden.shape[1], config.hidden_size // config.num_attention_heads
     project = lambda m, heads: m(hidden).double().view(n, heads, d)  # noqa: E731
@@ -60,7 +60,7 @@ def ntk_frequencies(factor, d=16):
 
 
 def yarn_frequencies(factor, window, d=16):
-    """Equations 17 to 22 of the paper, channel by channel, the ramp's ends rounded outwards as in its code."""
+    """Return YaRN's frequencies by channel (equations 17 to 22 of its paper); the ramp's ends are rounded outwards as in its code."""
     found = []
     rotations = lambda r: d * math.log(window / (r * 2 * math.pi)) / (2 * math.log(1e4))  # noqa: E731  the channel that turns r times
     low, high = max(math.floor(rotations(32)), 0), min(math.ceil(rotations(1)), d - 1)
@@ -102,7 +102,7 @@ def test_against_a_naive_reference(name, own, reference):
 @pytest.mark.parametrize("method", ["self_extend,group=4,neighbours=40", "dual_chunk,chunk=96,local=16", "streaming,sinks=3,recent=60"])
 @pytest.mark.parametrize("n", [100, 257, 700])
 def test_fused_parts_equal_the_dense_softmax(monkeypatch, method, n):
-    """Parts merged by their log-sum-exp against all scores side by side; queries in several blocks, three heads to a key head, padding."""
+    """Regions merged by log-sum-exp equal one softmax over all scores: several query blocks, three query heads per key head, padding."""
     from seal_eval.baselines import method_of
     from seal_eval.models import attention
     from seal_eval.models import flash as fused

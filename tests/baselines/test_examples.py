@@ -1,4 +1,4 @@
-"""The methods that README and docs show, which users copy: short, and off the model again whatever happens inside."""
+"""The methods that README and docs show, which users copy: they are short, and leave the model unchanged even after an error."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What every method keeps on every architecture."""
+"""Properties that every method must have, on every architecture; settings; compositions."""
 
 import json
 import math
@@ -31,17 +31,17 @@ def test_contract(kind, name, tmp_path):
         assert close(logits(model), plain)
     with method(name, **active).apply(model):
         changed = logits(model)
-        assert not torch.allclose(changed, plain, atol=1e-3)  # a method that silently has no effect
-        # cached generation equals uncached
+        assert not torch.allclose(changed, plain, atol=1e-3)  # a method must not silently do nothing
+        # generation with a cache equals generation without
         cache = model(IDS[:, :82], use_cache=True).past_key_values
         steps = [model(IDS[:, t : t + 1], past_key_values=cache, use_cache=True).logits for t in range(82, 90)]
         assert close(torch.cat(steps, 1), changed[:, 82:])
-        # a left-padded batch equals its rows alone
+        # a left-padded batch equals its rows one by one
         short = IDS[:, 30:]
         ids = torch.cat([IDS, torch.cat([torch.ones(1, 30, dtype=torch.long), short], 1)])
         mask = (torch.arange(90)[None] >= torch.tensor([[0], [30]])).long()
         batch = logits(model, ids, attention_mask=mask, position_ids=(mask.cumsum(-1) - 1).clamp(min=0))
-        if name != "dynamic_ntk":  # its base is that of the longest row
+        if name != "dynamic_ntk":  # its frequencies follow the longest row
             assert close(batch[1, 30:], logits(model, short)[0])
         assert close(batch[0], changed[0])
     assert torch.equal(logits(model), plain)
@@ -82,13 +82,13 @@ def test_defaults_follow_the_window(name, own, same):
     with (
         pytest.raises(SealError, match=r"must lie between \d and the trained window, 64"),
         method(name, **{k: 600 for k in ("neighbours", "recent") if hasattr(method(name), k)}).apply(model),
-    ):  # would change nothing within the window
+    ):  # these would change nothing within the window
         pass
 
 
 def test_a_scaled_rotary_embedding_is_not_scaled_again():
     model = tiny_model("llama", rope_parameters={"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4})
-    with pytest.raises(SealError, match="of type 'linear' already"), method("yarn").apply(model):
+    with pytest.raises(SealError, match="already has type 'linear'"), method("yarn").apply(model):
         pass
 
 
@@ -102,7 +102,7 @@ def test_a_scaled_rotary_embedding_is_not_scaled_again():
     ],
 )
 def test_frequencies(name, own, expected):
-    """Against the papers' formulas worked in float64 for 8 channels, base 1e4, window 2,048, factor 4 (dynamic: at 4,096 tokens)."""
+    """Against the papers' formulas computed in float64 for 8 channels, base 1e4, window 2,048, factor 4 (dynamic: at 4,096 tokens)."""
     model = tiny_model(
         "llama", hidden_size=32, num_attention_heads=4, num_key_value_heads=4, rope_parameters={"rope_type": "default", "rope_theta": 1e4}
     )
@@ -115,7 +115,7 @@ def test_frequencies(name, own, expected):
 
 
 def test_dynamic_ntk_keeps_nothing_between_prompts():
-    """After a longer prompt the same prompt gives the same logits (transformers' own dynamic scaling does not)."""
+    """After a longer prompt, the same prompt has the same logits (transformers' own dynamic scaling does not)."""
     model = tiny_model()
     with method("dynamic_ntk", factor=4.0, original=32).apply(model):
         first = logits(model, IDS[:, :40])
@@ -126,7 +126,7 @@ def test_dynamic_ntk_keeps_nothing_between_prompts():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"method": "linear", "factor": 0.5}, "method 'linear': factor is 0.5, must be a number of at least 1"),
+        ({"method": "linear", "factor": 0.5}, "method 'linear': factor is 0.5, must be a finite number of at least 1"),
         ({"method": "self_extend", "group": 3, "neighbours": 16}, "neighbours, 16, is no multiple of group, 3"),
         ({"method": "yarn", "beta_fast": 1.0}, "beta_slow is 1.0, must lie between 0 and beta_fast"),
         ({"method": "streaming", "recent": -1}, "recent is -1"),
@@ -150,7 +150,7 @@ def test_bad_settings_and_compositions(arguments, message):
 
 
 def test_composition(adapter, tiny_folder):
-    """One inside the other: the same as applying both by hand; settings under their parts' names; all undone."""
+    """Composed methods equal the same methods applied by hand; settings carry the methods' names; everything is undone."""
     from seal_eval.models.loading import load_model
 
     model, _ = load_model(str(tiny_folder))

@@ -1,4 +1,4 @@
-"""Methods from outside: the example package in a new environment, a file, and plugins that are wrong."""
+"""Methods from outside the project: the example package in a new environment, a file, and faulty plugins."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ def flags(tiny_folder, out, method):
 
 
 def test_installed_package(tmp_path, tiny_folder):
-    """Install it, list it, run it, find it on the site; without it the name is unknown."""
+    """Install the example, list it, run it, find it on the site; where it is not installed, the name is unknown."""
     venv.create(tmp_path / "new", with_pip=True)
     python = tmp_path / "new" / "bin" / "python"
     here = sysconfig.get_path("purelib")
@@ -65,7 +65,7 @@ def test_a_file(tmp_path, tiny_folder):
 
 
 class Candidate:
-    """An entry point of a package that is not installed."""
+    """Stands for an entry point of a package that is not installed."""
 
     def __init__(self, name, load, dist="their-package"):
         self.name, self.value, self.load = name, "theirs:Method", load
@@ -102,7 +102,7 @@ def test_files_that_are_wrong(tmp_path):
 
 
 def test_window_follows_the_method(tmp_path, tiny_folder):
-    """A method that extends the window makes longer lengths legal, and the engine reads them."""
+    """A method that extends the window allows longer lengths, and the engine accepts such prompts."""
     args = (
         "run",
         "--tasks",
@@ -139,7 +139,7 @@ def test_the_plugin_in_the_readme(tmp_path):
 
 
 def test_a_methods_settings_are_no_misspelt_metadata(tmp_path, tiny_folder):
-    """lm-eval mixes model_args into the metadata: 'key' of a method is not 'keys' of a task, nor the other way round."""
+    """lm-eval merges model_args into the metadata: a method's setting 'key' is accepted, but without it 'key' is a misspelt 'keys'."""
     from seal_eval.harness.dataset import documents
 
     code = (EXAMPLE / "first_heads.py").read_text().replace("by: float", "key: float").replace("self.by", "self.key")

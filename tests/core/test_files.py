@@ -1,4 +1,4 @@
-"""New folders: whole where they are new, filled where they are there already, and never lost at the last step."""
+"""New folders: they appear complete or not at all, empty ones are filled, and finished files are never lost."""
 
 import errno
 import shutil
@@ -16,7 +16,7 @@ CARD = "seal_eval.json"
 
 
 def make(out):
-    """What tune does with its folder, without the tuning."""
+    """Write files into `out` as tuning does."""
     with unfinished_run(out) as state, new_folder(out) as scratch:
         state.write_text("half")
         (scratch / "weights").write_text("work")
@@ -53,7 +53,7 @@ def test_link(tmp_path, target):
 
 
 def test_empty_folder_is_filled_not_replaced(tmp_path, monkeypatch):
-    """It is the same folder afterwards, so it may be a mount point or where somebody stands."""
+    """It is the same folder afterwards, so it may be a mount point or the working directory."""
     (tmp_path / "a").mkdir()
     before = (tmp_path / "a").stat().st_ino
     monkeypatch.chdir(tmp_path / "a")
@@ -62,7 +62,7 @@ def test_empty_folder_is_filled_not_replaced(tmp_path, monkeypatch):
 
 
 def test_mount_point(tmp_path):
-    """A file system of its own, in a folder of another, as a container's volume is."""
+    """The folder is a mount point, as a container's volume is."""
     (tmp_path / "out").mkdir()
     isolated = ["unshare", "--mount", "--map-root-user", "sh", "-ec"]
     mounted = f"mount -t tmpfs none {tmp_path}/out"
@@ -86,7 +86,7 @@ assert holds(out) == MADE, holds(out)
 
 @pytest.mark.parametrize("there", [False, True])
 def test_a_last_move_that_fails_loses_nothing(tmp_path, monkeypatch, there):
-    """The error names the folder that has it all; the state from which a run goes on stays too."""
+    """The error names the folder that holds all files; the state from which a run continues is kept too."""
     if there:
         (tmp_path / "a").mkdir()
 
@@ -98,7 +98,7 @@ def test_a_last_move_that_fails_loses_nothing(tmp_path, monkeypatch, there):
         make(tmp_path / "a")
     scratch, state = (tmp_path / (f"a/.{what}" if there else f".a.{what}") for what in ("part", "tuning"))
     assert str(error.value) == (
-        f"what was made cannot be moved to {tmp_path}/a (Device or resource busy); it is in {scratch} until you repeat the command"
+        f"the finished files cannot be moved to {tmp_path}/a (Device or resource busy); they stay in {scratch} until you repeat the command"
     )
     assert [p for p in holds(scratch) if p != LOCK] == MADE and (state / STATE_FILE).is_file()
     make(tmp_path / "a")
@@ -106,7 +106,7 @@ def test_a_last_move_that_fails_loses_nothing(tmp_path, monkeypatch, there):
 
 
 def test_stopped_between_two_moves(tmp_path, monkeypatch):
-    """The rest stays where it is: a repeat is refused and says where, before it does anything."""
+    """The files not yet moved stay where they are; a repeat is refused before any work, and the error says where they are."""
     (tmp_path / "a").mkdir()
     move, done = shutil.move, []
 
@@ -120,14 +120,14 @@ def test_stopped_between_two_moves(tmp_path, monkeypatch):
         make(tmp_path / "a")
     before = holds(tmp_path / "a")
     assert "inner/more" in before and ".part/weights" in before and f".part/{CARD}" in before and f".tuning/{STATE_FILE}" in before
-    with pytest.raises(SealError, match=r"a already exists; .*; .*a/\.part holds what a stopped process left"):
+    with pytest.raises(SealError, match=r"a already exists; .*; .*a/\.part holds files left by a stopped process"):
         make(tmp_path / "a")
     assert holds(tmp_path / "a") == before
 
 
-def test_made_by_somebody_else_meanwhile(tmp_path):
+def test_made_by_another_process_at_the_same_time(tmp_path):
     with (
-        pytest.raises(SealError, match=r"\(somebody else made it meanwhile\); it is in .*\.a\.part"),
+        pytest.raises(SealError, match=r"\(another process made it at the same time\); they stay in .*\.a\.part"),
         new_folder(tmp_path / "a") as scratch,
     ):
         (scratch / "weights").write_text("work")
@@ -145,15 +145,15 @@ def test_an_error_leaves_the_empty_folder(tmp_path):
 
 
 def test_refused_before_any_work(tmp_path):
-    """A place where nothing can be made, links in a circle, a second writer."""
+    """Refuse a place that cannot be written, an existing file, circular links and a second writer."""
     (tmp_path / "file").write_text("")
     (tmp_path / "circle").symlink_to("circle")
-    for out, said in [
-        (Path("/proc/nowhere/a"), r"cannot write to /proc/nowhere/\.a\.part: .*; name a folder where that is possible"),
+    for out, message in [
+        (Path("/proc/nowhere/a"), r"cannot write to /proc/nowhere/\.a\.part: .*; name a folder you can write to"),
         (tmp_path / "file" / "a", r"cannot write to .*/file/\.a\.part: Not a directory"),
         (tmp_path / "file", "file already exists"), (tmp_path / "circle", "circle"),
     ]:  # fmt: skip
-        with pytest.raises(SealError, match=said), new_folder(out):
+        with pytest.raises(SealError, match=message), new_folder(out):
             pytest.fail("let in")
     (tmp_path / "a").mkdir()
     with new_folder(tmp_path / "a"), pytest.raises(SealError, match=r"another process is writing to .*/a;"), new_folder(tmp_path / "a"):

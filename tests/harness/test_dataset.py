@@ -1,18 +1,22 @@
-"""From metadata to lm-eval's documents: defaults, order, cache, haystacks of the user's, errors before any model."""
+"""From metadata to lm-eval's documents: defaults, order, cache, the user's own haystacks, and errors before a model is loaded."""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from seal_eval.core.errors import SealError
-from seal_eval.harness.dataset import _build, documents
+from seal_eval.harness.command_line import stock_prompt_flags
+from seal_eval.harness.dataset import _build, _code, documents
 from seal_eval.harness.metrics import process_results
 from seal_eval.harness.task_config import read_spec
 from seal_eval.harness.task_yaml import yaml_files
+from seal_eval.prompts.settings import PromptSettings
 from seal_eval.tasks import tasks
 
 from conftest import seal_eval
@@ -32,13 +36,13 @@ def rows(folder, task="seal_lines", **metadata):
 
 def test_order_and_fields(tiny_folder):
     found = rows(tiny_folder, lengths=[700, 400], num_samples=5, dtype="float32")
-    assert [r["length"] for r in found] == [400, 700] * 5  # any --limit is balanced
+    assert [r["length"] for r in found] == [400, 700] * 5  # lengths alternate, so any --limit is balanced
     assert set(found.features) >= {"sample_id", "length", "n_tokens", "depth", "document", "targets", "seed"}
 
 
 @pytest.mark.parametrize("name", list(tasks()))
 def test_defaults_fit_the_window(tiny_folder, name):
-    """Every task that 'seal_*' finds has documents for a window of 2,048 tokens, and none of them is above it."""
+    """Every task has documents for a window of 2,048 tokens by default, and all of them fit it."""
     found = rows(tiny_folder, name, num_samples=2)
     assert len(found) and all(n + a <= 2048 for n, a in zip(found["n_tokens"], found["answer_tokens"], strict=True))
     if tasks()[name].unit == "tokens":
@@ -51,11 +55,11 @@ def test_small_windows(tiny_folder):
     assert read_spec("seal_lines", {"pretrained": str(tiny_folder), "max_length": 131072}).sizes[-1] == 131072
     with pytest.raises(SealError, match="window of 100 tokens is below 256"):
         rows(tiny_folder, max_length=100)
-    assert set(rows(tiny_folder, "seal_longeval_lines", max_length=32768, num_samples=2)["length"]) >= {200, 300}  # the official ones
+    assert set(rows(tiny_folder, "seal_longeval_lines", max_length=32768, num_samples=2)["length"]) >= {200, 300}  # LongEval's own sizes
 
 
 def test_default_lengths_that_cannot_be_built_are_left_out(tmp_path, capsys):
-    """One token a byte: 1,024 has no room for sixty words, 2,048 has; asked for by name it is an error."""
+    """With one token per byte, sixty words need more than 1,024 tokens: by default that length is skipped, if requested it is an error."""
     made("bytes").save_pretrained(tmp_path / "t")
     common = {"tokenizer": str(tmp_path / "t"), "max_length": 2048, "num_samples": 2}
     (tmp_path / "t" / "config.json").write_text("{}")
@@ -70,11 +74,11 @@ def test_settings_reach_the_task(tiny_folder):
     assert len(found[0]["targets"][0]) == 36 and "The grass is green." in found[0]["input"] and found[0]["prefix"] == ""
     found = rows(tiny_folder, lengths=800, num_samples=6, questions_per_record=3)
     assert len(set(found["document"])) == 2
-    assert rows(tiny_folder, "seal_lines", lengths=[800], num_samples=2, haystack="noise")  # another task's setting: left alone
+    assert rows(tiny_folder, "seal_lines", lengths=[800], num_samples=2, haystack="noise")  # a setting of another task is ignored
 
 
 def test_depths_of_one_haystack(tiny_folder):
-    """The classic grid: eleven depths in one text, which the prompts share up to the needle; its id is the cluster."""
+    """Eleven depths in one text: prompts are the same up to the needle, and form one cluster."""
     found = rows(tiny_folder, "seal_needle", lengths=[4000], max_length=4000, num_samples=22, depths_per_haystack=11)
     for text in (found.select(range(11)), found.select(range(11, 22))):
         assert len(set(text["document"])) == 1 and len({text["keys"][i][0] for i in range(11)}) == 11
@@ -83,7 +87,7 @@ def test_depths_of_one_haystack(tiny_folder):
         for one, next_ in pairwise(order):
             same = next(i for i, (a, b) in enumerate(zip(one["input"], next_["input"], strict=False)) if a != b)
             needle = one["input"].index(one["targets"][0])
-            assert same >= min(needle - 120, 0.8 * len(one["input"]))  # the last sentences fill the length, each prompt's its own way
+            assert same >= min(needle - 120, 0.8 * len(one["input"]))  # each prompt's last sentences differ: they fill it to the length
     assert found["document"][0] != found["document"][11]
     alone = rows(tiny_folder, "seal_needle", lengths=[1500], num_samples=2)
     assert alone["input"] == rows(tiny_folder, "seal_needle", lengths=[1500], num_samples=2, depths_per_haystack=1)["input"]
@@ -145,7 +149,7 @@ def test_cached_by_what_it_depends_on(tiny_folder, own_cache, monkeypatch):
     first = list(rows(tiny_folder, lengths=[400], num_samples=3))
     (name,) = folders()
     _build.cache_clear()
-    monkeypatch.setattr("seal_eval.harness.dataset.build_rows", None)  # the second time nothing is built
+    monkeypatch.setattr("seal_eval.harness.dataset.build_rows", None)  # the second call must build nothing
     assert list(rows(tiny_folder, lengths=[400], num_samples=3)) == first
     monkeypatch.undo()
     monkeypatch.setenv("SEAL_EVAL_CACHE", str(own_cache))
@@ -173,14 +177,66 @@ def test_same_bytes_in_two_processes_at_once(tiny_folder, tmp_path):
     assert a == d and b == c
 
 
-def test_chat_is_told_by_lm_evals_own_flags(tiny_folder, monkeypatch):
-    def spec(*argv):
-        monkeypatch.setattr(sys, "argv", ["lm_eval", *argv])
-        return read_spec("seal_lines", {"pretrained": str(tiny_folder)})
+EDITS = """
+import sys
+from pathlib import Path
+from seal_eval.harness.dataset import _code
+seen = [_code()]
+for name in sys.argv[1:]:
+    file = Path(name)
+    file.write_text(file.read_text() + "\\n# edited\\n")
+    _code.cache_clear()
+    seen.append(_code())
+print(*[new != old for old, new in zip(seen, seen[1:])])
+"""
 
-    assert (spec().chat, spec().system) == (False, "")
-    assert spec("--apply_chat_template", "--limit", "3").chat is True and spec("--apply_chat_template", "rag").chat == "rag"
-    assert spec("--system_instruction=Be brief.").system == "Be brief."
+
+def test_an_edit_of_what_builds_is_noticed_and_no_other(tmp_path):
+    """Stale samples would be served otherwise. In a copy of the project: builders, packing, the corpus; then what builds nothing."""
+    root = Path(__file__).resolve().parents[2]
+    for part in ("seal_eval", "tasks", "baselines"):
+        shutil.copytree(root / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(root / "pyproject.toml", tmp_path)
+    builds = ["seal_eval/prompts/packing.py", "seal_eval/prompts/corpus.py", "tasks/lines.py", "tasks/conversations/craft.jsonl",
+              "seal_eval/harness/dataset.py"]  # fmt: skip
+    others = ["seal_eval/cli.py", "seal_eval/stats/paired.py", "baselines/ntk.py", "seal_eval/harness/engine.py"]
+    done = subprocess.run(
+        [sys.executable, "-c", EDITS, *builds, *others], cwd=tmp_path, capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert done.stdout.split() == ["True"] * len(builds) + ["False"] * len(others)
+
+
+def test_packages_that_hold_the_material_are_in_the_key(monkeypatch):
+    before = _code()
+    _code.cache_clear()
+    monkeypatch.setattr("seal_eval.harness.dataset.version", lambda name: "0")
+    assert _code() != before
+    _code.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("argv", "chat", "system"),
+    [
+        ([], False, ""),
+        (["--apply_chat_template", "--limit", "3"], True, ""),
+        (["run", "--apply_chat_template", "rag"], "rag", ""),
+        (["--system_instruction=Be brief."], False, "Be brief."),
+        (["--system_instruction", "- Answer briefly, with care.", "--apply_chat"], True, "- Answer briefly, with care."),
+        (["--system_inst", "Be brief.", "--system_inst", "Be long."], False, "Be long."),
+        (["ls", "tasks"], False, ""),
+        (["--config", "CONFIG"], True, "From the file."),
+        (["--config", "CONFIG", "--system_instruction", "From the flag."], True, "From the flag."),
+    ],
+)
+def test_flags_of_stock_lm_eval_are_read_with_its_own_parser(tmp_path, monkeypatch, argv, chat, system):
+    (tmp_path / "c.yaml").write_text("tasks: [seal_lines]\napply_chat_template: true\nsystem_instruction: From the file.\n")
+    argv = [str(tmp_path / "c.yaml") if word == "CONFIG" else word for word in argv]
+    monkeypatch.setattr(sys, "argv", ["/somewhere/bin/lm_eval", *argv])
+    settings = PromptSettings.read("x", stock_prompt_flags())
+    assert (settings.chat_template, settings.system_instruction) == (chat, system)
+    monkeypatch.setattr(sys, "argv", ["/somewhere/bin/seal-eval", *argv])
+    assert stock_prompt_flags() == {}
 
 
 def test_unknown_metadata_in_run(tmp_path, tiny_folder):

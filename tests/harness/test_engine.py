@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,16 +10,15 @@ import pytest
 from seal_eval.results.records import load_runs
 from seal_eval.tasks import task_names
 
-from conftest import seal_eval
+from conftest import program, seal_eval
 
-BIN = Path(sys.executable).parent
 TASKS = ("--tasks", "seal_lines", "--metadata", '{"lengths": [400, 700], "num_samples": 5}')
 
 
 def stock(out, *args, cwd=None, shell=False):
-    command = [BIN / "lm_eval", *map(str, args), "--output_path", str(out), "--log_samples", "--device", "cpu"]
+    command = [program("lm_eval"), *map(str, args), "--output_path", str(out), "--log_samples", "--device", "cpu"]
     if shell:
-        command = ["bash", "-c", f"{BIN}/lm_eval {' '.join(map(str, args))} --output_path {out} --log_samples --device cpu"]
+        command = ["bash", "-c", f"{program('lm_eval')} {' '.join(map(str, args))} --output_path {out} --log_samples --device cpu"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return done
@@ -59,7 +57,7 @@ def test_merged_gives_the_same_replies(results, tmp_path, tiny_folder, adapter):
 
 @pytest.mark.parametrize("quoted", [True, False])
 def test_stock_glob(tmp_path, tiny_folder, quoted):
-    """'seal_*' quoted, and unquoted in the repository's root where the shell makes it seal_eval."""
+    """'seal_*' quoted, and unquoted in the repository's root, where the shell expands it to seal_eval."""
     root = Path(__file__).resolve().parents[2]
     glob = "'seal_*'" if quoted else "seal_*"
     metadata = '\'{"lengths": [900], "num_samples": 4}\''
@@ -69,7 +67,7 @@ def test_stock_glob(tmp_path, tiny_folder, quoted):
 
 
 def test_never_cuts_a_prompt(tmp_path, tiny_folder):
-    """max_length below the prompts after they were built: refused before any generation, with the counts."""
+    """Prompts longer than the engine's max_length are refused before any generation, with the counts."""
     done = seal_eval(
         "run", "--model_args", f"pretrained={tiny_folder},max_length=500", "--tasks", "seal_lines", "--output_path", tmp_path,
         "--metadata", '{"lengths": [700], "num_samples": 2, "max_length": 1000}', "--device", "cpu", code=1,
@@ -118,7 +116,7 @@ def test_results_tell_how_they_were_made(results, tiny_folder, adapter):
 
 
 def test_leaf_of_one_length(tmp_path, tiny_folder):
-    """Names outside 'seal_*' run one length; their records are the base task's. A length above the window is told before loading."""
+    """A task name with a length runs that length; its records count as the base task's. A length above the window is an error."""
     args = ("--model_args", f"pretrained={tiny_folder}", "--metadata", "num_samples=2", "--output_path", tmp_path, "--device", "cpu")
     seal_eval("run", "--tasks", "seal1024_passkey", *args)
     (run,) = load_runs(tmp_path)
@@ -130,7 +128,7 @@ def test_leaf_of_one_length(tmp_path, tiny_folder):
 @pytest.mark.parametrize("flags", [("--apply_chat_template",), ("--apply_chat_template", "--system_instruction", "Be brief."), ()])
 @pytest.mark.parametrize("engine", ["seal", "hf"])
 def test_prompts_hold_what_the_samples_promise(tmp_path, tiny_folder, tokenizer, flags, engine):
-    """Token ids of the prompts in the sample files, under our command and under stock lm-eval."""
+    """Prompts in the sample files have the promised number of tokens, with our command and with stock lm-eval."""
     metadata = '{"lengths": [500], "num_samples": 3, "answer_prefix": %s}' % ("true" if len(flags) < 3 else "false")
     args = ("--model", engine, "--model_args", f"pretrained={tiny_folder}", "--tasks", "seal_needle", "--metadata", metadata, *flags)
     if engine == "hf":
@@ -149,7 +147,7 @@ def test_prompts_hold_what_the_samples_promise(tmp_path, tiny_folder, tokenizer,
 
 
 def test_out_of_memory_halves_the_batch_and_then_names_the_length(tiny_folder, capsys):
-    """Six questions that fit three at a time; then none fits."""
+    """Memory holds three of six questions at a time, later none."""
     import torch
     from lm_eval.api.instance import Instance
 
@@ -177,7 +175,7 @@ def test_out_of_memory_halves_the_batch_and_then_names_the_length(tiny_folder, c
     engine._model.generate = limited
     assert engine.generate_until(asked(), disable_tqdm=True) == alone
     assert sizes == [6, 3, 3] and "6 prompts of" in capsys.readouterr().err
-    assert engine.generate_until(asked(), disable_tqdm=True) == alone and sizes[3:] == [3, 3]  # once is enough
+    assert engine.generate_until(asked(), disable_tqdm=True) == alone and sizes[3:] == [3, 3]  # the smaller batch size is kept
     most = 0
     with pytest.raises(SealError, match=r"street document \d: \d+ tokens do not fit into the memory of cpu; try dtype=bfloat16"):
         engine.generate_until(asked(), disable_tqdm=True)

@@ -1,4 +1,4 @@
-"""One cache from prompt to prompt: the same replies as without, and what two prompts begin with is read once."""
+"""A cache kept from prompt to prompt: same replies as without it, and a shared prefix is prefilled once."""
 
 import random
 from itertools import pairwise
@@ -8,7 +8,7 @@ import torch
 from transformers.cache_utils import DynamicLayer
 
 from seal_eval.baselines import method_names, take_method
-from seal_eval.harness.prefix_cache import MIN_SHARED_TOKENS, GrowingLayer, SharedPrefix, batches, in_common, shares_prefix, why_not
+from seal_eval.harness.prefix_cache import MIN_SHARED_TOKENS, GrowingLayer, SharedPrefix, batches, in_common, why_not
 
 from conftest import tiny_model
 from method_cases import CASES, MADE, made
@@ -17,7 +17,7 @@ KINDS = ("llama", "qwen3", "phi", "gpt_neox")
 
 
 def prompts(seed=0):
-    """Four records of four questions each, two of one length; and one prompt that begins like none."""
+    """Return 17 prompts: four records with four questions each, two of them equally long, and a prompt with a prefix of its own."""
     draw = random.Random(seed)
     tokens = lambda n: [draw.randrange(2, 900) for _ in range(n)]  # noqa: E731
     records = [tokens(60 + 9 * i) for i in range(4)]
@@ -25,7 +25,7 @@ def prompts(seed=0):
 
 
 def replies(model, asked, size=1, chunk=0):
-    """Greedy replies of eight tokens, and how many tokens went through the model; with a chunk, through the shared cache."""
+    """Return greedy replies of at most eight tokens and the number of tokens computed. With a `chunk`, the shared cache is used."""
     read, out = 0, {}
 
     def count(_module, args, kwargs):
@@ -51,7 +51,7 @@ def replies(model, asked, size=1, chunk=0):
 
 
 def until_eos(tokens):
-    """A reply that has ended is padded while others go on."""
+    """Cut the padding that a finished reply gets while others in the batch continue."""
     return tokens[: tokens.index(1) + 1] if 1 in tokens else tokens
 
 
@@ -76,7 +76,7 @@ def test_same_replies(kind, name, tmp_path):
 
 @pytest.mark.parametrize("kind", ["dynamic", "longrope"])
 def test_prompts_are_read_whole_where_frequencies_follow_their_length(kind, tmp_path, tokenizer):
-    """Some prompts within the window and some beyond, in an engine that would share and read in pieces of 50 tokens."""
+    """Prompts within and beyond the window; prefixes are not shared and prefill is not chunked, although the engine is set to do both."""
     from lm_eval.api.instance import Instance
 
     from seal_eval.harness.engine import SealLM
@@ -109,16 +109,16 @@ def test_batches():
     alone = [part for part, shared in batches(asked, [0] * 17, 1, True) if shared]
     assert sorted(i for part in alone for i in part) == list(range(17)) and all(len(part) == 1 for part in alone)
     starts = [asked[part[0]][0] for part in alone]
-    assert sum(a != b for a, b in pairwise(starts)) == 4  # each record is left once
+    assert sum(a != b for a, b in pairwise(starts)) == 4  # prompts of a record are consecutive
     plan = batches(asked, [0] * 17, 8, True)
-    # pairs of one length share all but their ends; those between two pairs are read apart
+    # equally long questions of a record form pairs; the other questions are prefilled one by one
     assert sorted(len(part) for part, shared in plan if shared) == [1, 1, 1, 2, 2, 2, 2, 2, 3]
     assert sum(len({len(asked[i]) for i in part}) == 1 for part, shared in plan if shared and len(part) == 2) == 4
-    assert [part for part, shared in plan if not shared] == [[16]]  # shares nothing and is short
-    assert all(len(part) == 1 for part, shared in batches(asked, range(17), 8, True))  # each is to be answered otherwise
+    assert [part for part, shared in plan if not shared] == [[16]]  # short, and shares no prefix
+    assert all(len(part) == 1 for part, shared in batches(asked, range(17), 8, True))  # all generation settings differ
     plan = batches(asked, [0] * 17, 8, False)
     assert [len(part) for part, _ in plan] == [8, 8, 1] and not any(shared for _, shared in plan)
-    far = [[*range(5_000), i, *range(5_000)] for i in range(5)]  # three of them are written together, for their caches' sake no more
+    far = [[*range(5_000), i, *range(5_000)] for i in range(5)]  # three caches of this size fit into a batch, not more
     assert [part for part, _ in batches(far, [0] * 5, 8, True)] == [[0, 1, 2], [3, 4]]
     assert [part for part, _ in batches(far, [0, 1, 1, 1, 0], 8, True)] == [[0], [1, 2, 3], [4]]
     long = [[i, *range(600)] for i in range(3)]
@@ -134,7 +134,7 @@ def test_a_prompt_that_begins_otherwise_starts_anew():
 
 
 def test_what_is_read_of_prompts_that_share_little_or_much():
-    """Less than an eighth in common is read anew at once; more is kept, and the rest read in small pieces."""
+    """Less than an eighth in common: prefill from scratch. More: keep the shared part and prefill the rest only."""
     torch.manual_seed(0)
     model, read = tiny_model(max_position_embeddings=4096), []
     shared = SharedPrefix(model, 8192)
@@ -149,7 +149,7 @@ def test_what_is_read_of_prompts_that_share_little_or_much():
         model(input_ids=prompt[:, told:], past_key_values=cache, use_cache=True)
         shared.end(prompt)
         assert shared.tokens == prompt[0].tolist()
-    assert read == [2000]  # of `like`; `other` had 300 of 3,000 in common
+    assert read == [2000]  # `like` shares 1,000 tokens of 3,000; `other` shares only 300, so its prefill starts from scratch
     shared.begin(other)
     assert shared.tokens == []
 
@@ -170,7 +170,7 @@ def test_growing_layer_holds_what_the_library_layer_holds():
 
 
 def test_who_shares_and_who_says_why_not():
-    says = {name: shares_prefix(take_method({"method": name, "adapter": "a", "heads": "h"} if name in MADE else {"method": name})[1])
+    says = {name: take_method({"method": name, "adapter": "a", "heads": "h"} if name in MADE else {"method": name})[1].shares_prefix
             for name in method_names()}  # fmt: skip
     assert [name for name, does in says.items() if not does] == ["dynamic_ntk"]
     plain = take_method({})[1]
@@ -185,6 +185,6 @@ def test_who_shares_and_who_says_why_not():
     assert why_not(tiny_model(rope_parameters={"rope_type": "linear", "rope_theta": 1e4, "factor": 4.0}), plain) == ""
     assert "shares_prefix" in why_not(tiny_model(), take_method({"method": "dynamic_ntk"})[1])
     both = take_method({"method": "ntk+self_extend", "neighbours": 64} | {"factor": 2.0})
-    assert shares_prefix(both[1])
+    assert both[1].shares_prefix
     with_state = take_method({"method": "dynamic_ntk+seal", "adapter": "a"})[1]
-    assert not shares_prefix(with_state)
+    assert not with_state.shares_prefix

@@ -1,4 +1,4 @@
-"""Nothing is lost: runs that are killed, interrupted, doubled, on a full disk, or spread over processes give the records of a quiet one."""
+"""Nothing is lost: runs that are killed, interrupted, repeated or spread over processes write the same records as an undisturbed one."""
 
 import json
 import re
@@ -45,7 +45,7 @@ def quiet(tmp_path_factory, tiny_folder):
 
 
 def test_killed_at_any_moment():
-    """A few of the kills of `python tests/kills.py 200`."""
+    """A short version of `python tests/kills.py 200`."""
     done = subprocess.run(
         [sys.executable, Path(__file__).parents[1] / "kills.py", "6", "4"], capture_output=True, text=True, check=False, timeout=600
     )
@@ -58,7 +58,7 @@ def test_killed_at_any_moment():
 def test_ctrl_c_then_on(tmp_path, tiny_folder, quiet):
     running = subprocess.Popen(
         [BIN / "seal-eval", *argv(tiny_folder, tmp_path)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job's children would ignore it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # children of a background job ignore SIGINT
     )  # fmt: skip
     limit = time.monotonic() + 120
     while not any(file.stat().st_size for file in tmp_path.rglob("replies-0.jsonl")) and time.monotonic() < limit:
@@ -75,7 +75,7 @@ def test_ctrl_c_then_on(tmp_path, tiny_folder, quiet):
 
 def test_finished_is_not_run_again_and_other_settings_are(tmp_path, tiny_folder, quiet):
     seal_eval(*argv(tiny_folder, tmp_path))
-    again = seal_eval(*argv(tiny_folder, tmp_path, "--batch_size", "4"))  # faster is not other
+    again = seal_eval(*argv(tiny_folder, tmp_path, "--batch_size", "4"))  # the batch size does not make it another run
     assert "finished before" in again.stderr and sample_bytes(tmp_path) == quiet
     seal_eval(*argv(tiny_folder, tmp_path, "--limit", "3"))
     assert sorted(len(run.records) for run in load_runs(tmp_path)) == [3, 24]
@@ -91,7 +91,7 @@ def test_second_process_is_refused(tmp_path, tiny_folder):
 
 
 def test_two_processes_share_a_run(tmp_path, tiny_folder, quiet):
-    """accelerate's data parallel mode gives one process' records, in the same order."""
+    """accelerate's data-parallel mode writes the same records as one process, in the same order."""
     launch = [BIN / "accelerate", "launch", "--cpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
     command = [*launch, "--dynamo_backend", "no", "-m", "seal_eval", *argv(tiny_folder, tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, cwd=tmp_path)
@@ -104,7 +104,7 @@ def test_journal(tmp_path):
     journal.add([("a", "one\n"), ("b", "")])
     journal.close()
     with journal.path.open("ab") as file:
-        file.write(b'{"key": "c", "rep')  # died while writing
+        file.write(b'{"key": "c", "rep')  # a process was killed while writing
     again = Journal(tmp_path)
     assert again.replies == {"a": "one\n", "b": ""} and again.n_found == 2
     again.add([("c", "three")])
@@ -119,7 +119,7 @@ def test_journal(tmp_path):
 
 
 def test_full_disk(tmp_path):
-    """/dev/full takes nothing: what was written before stays, the error says how to go on."""
+    """Writing to /dev/full fails: earlier replies are kept, and the error says how to continue."""
     journal = Journal(tmp_path, rank=1)
     journal.add([("a", "kept")])
     journal.close()
@@ -132,7 +132,7 @@ def test_full_disk(tmp_path):
 
 
 def test_full_disk_of_a_run(tmp_path):
-    """The error of the reply that could not be written is the one that is seen, not that of closing the file."""
+    """The user sees the error from writing the reply, not the one from closing the file."""
     (tmp_path / "replies-0.jsonl").symlink_to("/dev/full")
     with pytest.raises(SealError, match="No space left on device; the 0 replies before are kept"), recording(tmp_path) as journal:
         journal.add([("a", "lost")])
@@ -144,7 +144,7 @@ def written(out):
 
 
 def test_killed_while_clearing_away(tmp_path, monkeypatch):
-    """The last thing a run does, removing its own folder, ends half way: the mark of a whole run is gone before the files it speaks of."""
+    """A run is killed while it removes its working folder: the mark of a complete run is removed before the files it refers to."""
     spec, remove = {"a": 1}, shutil.rmtree
     scratch = tmp_path / f".run-{spec_id(spec)}"
 
@@ -162,7 +162,7 @@ def test_killed_while_clearing_away(tmp_path, monkeypatch):
 
 
 def test_mark_of_a_whole_run_alone(tmp_path):
-    """What such a death left before the mark went first."""
+    """A working folder with only that mark, which earlier versions could leave, is removed."""
     spec = {"a": 1}
     complete(tmp_path, spec, "command", written)
     scratch = tmp_path / f".run-{spec_id(spec)}"

@@ -1,4 +1,4 @@
-"""Speed: counted while replies are written, marked as a bound where the machine had other work."""
+"""Throughput: measured during generation, and reported as a lower bound when the machine was busy with other work."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ def test_other_processes_are_seen():
 
 
 def test_own_work_is_not_others():
-    """Of what this process burns, nothing is counted as others' (who may be there, on a machine that is shared)."""
+    """CPU time of this process does not count as other processes' load (a shared machine may have such load too)."""
     pace, end = Throughput(), time.process_time() + 1.5
     with pace.over(10):
         while time.process_time() < end:

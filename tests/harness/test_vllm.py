@@ -1,17 +1,18 @@
-"""What lm-eval's vLLM class is given: checked here without vLLM, run where it and a GPU are at hand."""
+"""The arguments passed to lm-eval's vLLM class, checked without vLLM."""
 
 import json
 
 import pytest
 
 from seal_eval.core.errors import SealError
+from seal_eval.harness.engines import get_engine
 from seal_eval.harness.vllm import known_args, vllm_args
 
 from conftest import seal_eval
 
 
 def test_folded_and_extended_checkpoint(tmp_path, tiny_folder, adapter):
-    """A merged SEAL adapter with YaRN in its configuration: the window is the extended one, prefix caching is on."""
+    """A merged SEAL checkpoint with YaRN in its configuration: the extended window is used, and prefix caching is on."""
     seal_eval("merge", "--model", tiny_folder, "--adapter", adapter, "--on", "yarn,factor=4", "--out", tmp_path / "merged")
     found = vllm_args({"pretrained": str(tmp_path / "merged"), "tensor_parallel_size": 8, "gpu_memory_utilization": 0.9})
     assert found == {
@@ -19,7 +20,7 @@ def test_folded_and_extended_checkpoint(tmp_path, tiny_folder, adapter):
         "enable_prefix_caching": True,
     }  # fmt: skip
     rope = json.loads((tmp_path / "merged" / "config.json").read_text())["rope_parameters"]
-    assert rope["rope_type"] == "yarn" and rope["factor"] == 4  # one of vLLM's rope types
+    assert rope["rope_type"] == "yarn" and rope["factor"] == 4  # a rope type that vLLM supports
     assert set(found) <= set(known_args())
 
 
@@ -39,7 +40,7 @@ def test_names_are_lm_evals():
 )
 def test_refused(tiny_folder, args, message):
     with pytest.raises(SealError, match=message):
-        vllm_args({"pretrained": str(tiny_folder), **args})
+        get_engine("vllm").prepare({"pretrained": str(tiny_folder), **args})
 
 
 def test_on_the_command_line(tmp_path, tiny_folder):

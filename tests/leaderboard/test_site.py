@@ -1,4 +1,4 @@
-"""The site: the same bytes again, nothing from a result file taken for markup, and a real browser that opens it from disk."""
+"""The site: same bytes when built again, numbers of `compare`, downloads, and no text from a result file taken for markup."""
 
 import csv
 import html
@@ -20,7 +20,7 @@ from seal_eval.results.records import load_runs
 
 
 def written(out):
-    """Files of a site, relative, sorted."""
+    """Return the files of a site without its lock, relative and sorted."""
     return sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file() and p.name != ".lock")
 
 
@@ -29,7 +29,7 @@ def test_same_bytes(results, site, tmp_path):
     assert written(tmp_path / "again") == written(site)
     for name in written(site):
         assert (tmp_path / "again" / name).read_bytes() == (site / name).read_bytes(), name
-    build(results, site)  # over itself is fine
+    build(results, site)  # building over a site is allowed
     assert (tmp_path / "again" / "index.html").read_bytes() == (site / "index.html").read_bytes()
 
 
@@ -56,7 +56,7 @@ def test_downloads(results, site):
 
 
 def test_exports(results, site):
-    """Each run's YAML reads back as Hugging Face's model-index with the accuracies of its cells; BibTeX; LaTeX tables."""
+    """Each run's YAML reads back as Hugging Face's model-index with its cells' accuracies; there are BibTeX entries and LaTeX tables."""
     import yaml
     from huggingface_hub.repocard_data import model_index_to_eval_results
 
@@ -107,7 +107,7 @@ def test_feed(results, site):
 
 
 def test_only_what_an_earlier_build_wrote_goes(results, tmp_path):
-    """A run's page goes with its run; what others keep beside the pages stays."""
+    """A run's page is removed with its run; other files in the folder stay."""
     some, out = shutil.copytree(results, tmp_path / "results"), tmp_path / "out"
     build(some, out)
     others = [out / ".git" / "HEAD", out / "CNAME", out / "runs" / "notes.html"]
@@ -187,7 +187,7 @@ def test_hostile_strings_stay_text(results, tmp_path):
 
 
 def test_a_file_named_as_method_is_not_run(results, tmp_path):
-    """The name comes from a result file: building the site must not import what it points to."""
+    """A method's name comes from a result file: building the site must not import the file that it points to."""
     (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass X: pass\n")
 
     def name(data):

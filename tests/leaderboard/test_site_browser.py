@@ -30,7 +30,7 @@ def browser():
 
 
 def watched(browser, allowed, **options):
-    """A page, and lists of what it asked for elsewhere and complained of."""
+    """Return a page, the URLs it requests elsewhere, and its errors and warnings."""
     page = browser.new_page(**options)
     outside, complaints = [], []
     page.on("request", lambda r: None if r.url.startswith((allowed, "data:", "blob:")) else outside.append(r.url))
@@ -48,8 +48,8 @@ def names(site):
 def test_every_page(browser, site, tmp_path, width, theme):
     page, outside, complaints = watched(browser, site.as_uri(), viewport={"width": width, "height": 900}, color_scheme=theme)
     for name in names(site):
-        page.goto((site / name).as_uri(), wait_until="networkidle")
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name  # nothing sticks out of the page
+        page.goto((site / name).as_uri(), wait_until="load")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name  # no horizontal scrolling
         sizes = page.evaluate("[...document.images].map(i => [i.currentSrc, i.complete && i.naturalWidth > 0])")
         assert all(ok for _, ok in sizes) and all(f"-{theme}.svg" in src for src, _ in sizes)
         page.screenshot(path=tmp_path / f"{name.replace('/', '-')}.png", full_page=True)
@@ -61,19 +61,19 @@ def test_every_page(browser, site, tmp_path, width, theme):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_accessible(browser, site, theme):
-    """axe finds nothing on any page."""
+    """axe finds no violation on any page."""
     from axe_playwright_python.sync_playwright import Axe
 
     page, _, _ = watched(browser, site.as_uri(), viewport={"width": 1000, "height": 900}, color_scheme=theme)
     for name in names(site):
-        page.goto((site / name).as_uri(), wait_until="networkidle")
+        page.goto((site / name).as_uri(), wait_until="load")
         found = Axe().run(page)
         assert found.violations_count == 0, f"{name}: {found.generate_report()}"
     page.close()
 
 
 def column(page, table, key):
-    """Texts of a column as shown, top to bottom."""
+    """Return the texts of a column as shown, top to bottom."""
     return page.evaluate(
         """([table, key]) => { const t = document.querySelector(`table[data-table="${table}"]`);
         const i = [...t.tHead.rows[0].cells].findIndex(c => c.dataset.key === key);
@@ -105,7 +105,7 @@ def test_sort_filter_columns_and_url(browser, site, tmp_path):
         page.get_by_role("button", name="JSON").click()
     assert [row["method"] for row in json.loads(download.value.path().read_text())] == ["seal", "seal"]
     again, _, _ = watched(browser, site.as_uri())
-    again.goto(page.url)  # the state stands in the address
+    again.goto(page.url)  # the URL holds the state
     assert column(again, "cells0", "length") == ["700", "400"] and not again.locator('th[data-key="documents"]').first.is_visible()
     assert again.get_by_label("Filter").input_value() == "seal" and complaints == []
     page.close()
@@ -131,7 +131,7 @@ def test_keyboard_alone(browser, site):
 
 
 def count(page):
-    """Samples shown, once all that was asked for is loaded."""
+    """Wait until the samples are loaded; return how many are shown."""
     from playwright.sync_api import expect
 
     expect(page.locator("#status")).to_have_text(re.compile("shown|matches"))
@@ -140,7 +140,7 @@ def count(page):
 
 def test_samples(browser, site):
     page, outside, complaints = watched(browser, site.as_uri())
-    page.goto((site / "samples.html").as_uri(), wait_until="networkidle")
+    page.goto((site / "samples.html").as_uri(), wait_until="load")
     assert count(page) == 20 and "all that match" in page.inner_text("#status")
     page.get_by_label("task", exact=True).select_option("seal_needle")
     page.get_by_label("length").select_option("700")
@@ -155,8 +155,8 @@ def test_samples(browser, site):
     assert len(first.locator("pre").inner_text()) > 300
     name = first.locator("h2").inner_text()
     page.goto("about:blank")
-    page.goto(address, wait_until="networkidle")
-    assert page.locator("article h2").first.inner_text() == name  # filters stand in the address
+    page.goto(address, wait_until="load")
+    assert page.locator("article h2").first.inner_text() == name  # the URL holds the filters
     assert outside == [] and complaints == []
     page.close()
 
@@ -184,7 +184,7 @@ def test_complete_without_javascript(browser, site):
 
 
 def test_from_a_sub_path_without_layout_shift_and_small(browser, site):
-    """Served below /a/b/, as project pages are: everything loads, nothing moves, the first page is small."""
+    """Served below /a/b/, as project pages are: everything loads, the layout does not shift, and the first page is below 300 kB."""
 
     class Below(SimpleHTTPRequestHandler):
         def translate_path(self, path):
@@ -197,7 +197,7 @@ def test_from_a_sub_path_without_layout_shift_and_small(browser, site):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     root = f"http://127.0.0.1:{server.server_port}/a/b/"
     page, outside, complaints = watched(browser, root)
-    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 8})  # a slow machine shows what moves
+    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 8})  # layout shifts show on a slow machine
     loaded = []
     page.on("response", lambda r: loaded.append(len(r.body())))
     shift = """() => new Promise(done => { let sum = 0;
@@ -205,7 +205,7 @@ def test_from_a_sub_path_without_layout_shift_and_small(browser, site):
         seen.observe({ type: "layout-shift", buffered: true });
         setTimeout(() => done(sum), 400); })"""
     for name in ("index.html", "tasks/seal_lines.html", "compare/0-0-1.html", "samples.html"):
-        page.goto(root + name, wait_until="networkidle")
+        page.goto(root + name, wait_until="load")
         assert page.evaluate(shift) < 0.02, name
         if name == "index.html":
             assert sum(loaded) < 300_000

@@ -1,22 +1,23 @@
-"""Packed runs: nothing private in them, the same board from them, and whatever is not so is refused by name."""
+"""Packed runs: they hold nothing private and have the same results, and `check` names whatever was changed."""
 
 import gzip
 import hashlib
 import json
 import re
 import shutil
+import subprocess
 
 import pytest
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import sha256
-from seal_eval.leaderboard.checking import check, check_all
 from seal_eval.leaderboard.submissions import scrub, scrubbed, submit, write_manifest
+from seal_eval.leaderboard.verify import check, check_all
 from seal_eval.results.compare import compare
 from seal_eval.results.paired import paired_scores_of
 from seal_eval.results.records import load_runs
 
-from conftest import seal_eval
+from conftest import program, seal_eval
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +33,21 @@ def test_checked_on_the_command_line(packed, tiny_folder):
     assert len(done.stdout.splitlines()) == 2 and "20 replies scored again, 20 samples built again" in done.stdout
 
 
+def test_a_stock_run_with_a_chat_template(tiny_folder, tmp_path):
+    """How the model was asked is read from the results, not from the command line of the check."""
+    command = [
+        program("lm_eval"), "--model", "hf", "--model_args", f"pretrained={tiny_folder}", "--tasks", "seal_lines", "--metadata",
+        '{"lengths": [500], "num_samples": 2}', "--apply_chat_template", "--system_instruction", "Be brief.", "--log_samples",
+        "--output_path", tmp_path / "r", "--device", "cpu",
+    ]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)
+    submit(tmp_path / "r", tmp_path / "packed")
+    (line,) = check(tmp_path / "packed", str(tiny_folder))
+    assert line.endswith("2 replies scored again, 2 samples built again")
+
+
 def test_says_what_the_results_say(results, packed):
-    """The same rows from the packed files as from those of the run."""
+    """The packed files have the same comparison rows as the original ones."""
     assert (
         compare(paired_scores_of(load_runs(packed), "tiny-llama")).rows == compare(paired_scores_of(load_runs(results), "tiny-llama")).rows
     )
@@ -69,7 +83,7 @@ def test_scrub(text, expected):
 
 
 def test_a_model_folder_is_its_name():
-    """Wherever it lies, and prompts are left to the letter."""
+    """A model's folder is replaced by its name, wherever it is; prompts are not changed."""
     for place in ("/home/ann/my models/llama", "/data/lr=1e-4/llama/", r"C:\Users\ann\llama", "~/llama"):
         assert scrubbed({"model_args": {"pretrained": place}}) == {"model_args": {"pretrained": "llama"}}
     kept = {"system_instruction": "Read /home/ann/notes first.", "pretrained": "org/llama"}
@@ -77,7 +91,7 @@ def test_a_model_folder_is_its_name():
 
 
 def rewritten(folder, change=lambda rows: rows, said=lambda data: None):
-    """Change a submission's first run and pack it anew, as someone would who means to deceive; returns the run's folder."""
+    """Change a submission's first run and update the manifest, as a cheater would; returns the run's folder."""
     (run, *_) = sorted(file.parent for file in folder.rglob("results_*.json"))
     (results,) = run.glob("results_*.json")
     data = json.loads(results.read_text())
@@ -128,9 +142,9 @@ def foreign(rows):
     [
         (better, "line 1: acc is 1.0, but the reply scores 0.0"),
         (easier, "line 1: input of sample .* is not what seal_lines builds"),
-        (something_else, "line 1: the prompt of sample .* is not its input"),
-        (hinted, "line 1: the prompt of sample .* is not its input"),
-        (called_the_same, "line 1: prompt_hash of sample .* is not its prompt's"),
+        (something_else, "line 1: the prompt of sample .* is not rendered from its input"),
+        (hinted, "line 1: the prompt of sample .* is not rendered from its input"),
+        (called_the_same, "line 1: prompt_hash of sample .* is not the hash of its prompt"),
         (foreign, "line 1: sample seal_lines-eval-400-0-99 is not one that seal_lines builds"),
     ],
 )
@@ -142,7 +156,7 @@ def test_deceit_is_named(packed, tiny_folder, tmp_path, change, message):
 
 
 def test_chosen_samples_are_named(packed, tiny_folder, tmp_path):
-    """Of the samples that were asked none may be left out; the first few are a run of their own, with --limit."""
+    """No requested sample may be left out; with --limit, a run holds the first ones."""
 
     def cut(data, limit=None):
         data["n-samples"]["seal_lines"]["effective"] = 4
@@ -168,16 +182,16 @@ def test_what_comes_along_is_not_built_from(packed, tiny_folder, tmp_path, monke
 
     copy = shutil.copytree(packed, tmp_path / "data")
     rewritten(copy, said=with_data)
-    with pytest.raises(SealError, match="longeval_data=mine are files of your own"):
+    with pytest.raises(SealError, match="longeval_data=mine names files of your own"):
         check(copy, str(tiny_folder))
-    shutil.copytree(tiny_folder, tmp_path / tiny_folder.name)  # a tokenizer where the run's would be looked for
+    shutil.copytree(tiny_folder, tmp_path / tiny_folder.name)  # a folder with the tokenizer's name
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SealError, match="is also a folder here; pass --tokenizer"):
         check(packed)
 
 
 def test_every_run_is_checked(packed, tiny_folder, tmp_path):
-    """A run that the manifest hides among another's files, or behind it in its folder, would be on the board all the same."""
+    """A run listed among another run's files, or hidden in its folder, would appear on the leaderboard too, so it is refused."""
     copy = shutil.copytree(packed, tmp_path / "among")
     true = json.loads((copy / "submission.json").read_text())["runs"]
     rewritten(copy, something_else)
@@ -185,7 +199,7 @@ def test_every_run_is_checked(packed, tiny_folder, tmp_path):
     hidden, shown = sorted(manifest["runs"], key=lambda run: run["run_id"] in {r["run_id"] for r in true})
     shown["files"] |= hidden["files"]
     (copy / "submission.json").write_text(json.dumps(manifest | {"runs": [shown]}))
-    with pytest.raises(SealError, match="lies in another's folder"):
+    with pytest.raises(SealError, match="is in another run's folder"):
         check(copy, str(tiny_folder))
 
     copy = shutil.copytree(packed, tmp_path / "behind")
@@ -213,11 +227,11 @@ def test_broken_packages_are_named(packed, tiny_folder, tmp_path):
     refused("schema", lambda _, m: m.update(schema=2), "schema: 1 was expected")
     refused("field", lambda _, m: m["runs"][0].pop("model"), "runs/0: 'model' is a required property")
     refused("outside", lambda _, m: m["runs"][0]["files"].update({"../../etc/passwd": "0" * 64}), "runs/0/files")
-    refused("hash", lambda c, _: (c / file).write_bytes(b"x"), "its SHA-256 is not the manifest's")
+    refused("hash", lambda c, _: (c / file).write_bytes(b"x"), "its SHA-256 differs from the manifest's")
     refused("gone", lambda c, _: (c / file).unlink(), "is missing")
     refused("more", lambda c, _: (c / "extra.txt").write_text("x"), "extra.txt is not listed")
-    refused("count", lambda _, m: m["runs"][0].update(n_samples=99), r"does not say what its files say \(n_samples=99, not 20\)")
-    refused("method", lambda _, m: m["runs"][0].update(method="mine"), "does not say what its files say .method=mine")
+    refused("count", lambda _, m: m["runs"][0].update(n_samples=99), r"does not match its files \(n_samples=99, not 20\)")
+    refused("method", lambda _, m: m["runs"][0].update(method="mine"), "does not match its files .method=mine")
 
     def link(copy, manifest):
         (copy / file).rename(copy.parent / "elsewhere")
@@ -230,12 +244,12 @@ def test_broken_packages_are_named(packed, tiny_folder, tmp_path):
         run["files"][f"{command.parent.name}/{command.name}"] = sha256(command)
 
     refused("link", link, "is a link")
-    refused("path", path, "holds an absolute path, '/home/ann/secret'")
+    refused("path", path, "contains the absolute path '/home/ann/secret'")
     assert "holds no submission.json" in seal_eval("check", tmp_path / "schema" / file.parent, code=1).stderr
 
 
 def test_results_beside_submissions(packed, results, tiny_folder, tmp_path):
-    """A site is built from all of them."""
+    """The site would be built from all of them, so results outside of submissions are refused."""
     shutil.copytree(packed, tmp_path / "all" / "packed")
     shutil.copytree(results, tmp_path / "all" / "loose")
     with pytest.raises(SealError, match=r"loose/.*results_.*json belongs to no submission"):

@@ -1,4 +1,4 @@
-"""Scales on a model against three witnesses: folded weights, stock peft, and the naive product."""
+"""Scales on a model, against three references: folded weights, stock peft, and the naive product."""
 
 import json
 
@@ -33,10 +33,10 @@ def test_scaled_equals_folded_and_is_undone(kind):
     model = tiny_model(kind)
     plain, scales = logits(model), random_scales(model)
     with scaled(model, random_scales(model, 1.0)):
-        assert torch.equal(logits(model), plain)  # neutral is plain, to the bit
+        assert torch.equal(logits(model), plain)  # scales of 1 change nothing, bit for bit
     with scaled(model, scales):
         hooked = logits(model)
-    assert not torch.allclose(hooked, plain, atol=1e-2)  # a method without effect is the classic bug
+    assert not torch.allclose(hooked, plain, atol=1e-2)  # other scales must have an effect
     assert torch.equal(logits(model), plain)
     with pytest.raises(RuntimeError, match="inside"), scaled(model, scales):
         raise RuntimeError("inside")
@@ -46,7 +46,7 @@ def test_scaled_equals_folded_and_is_undone(kind):
 
 
 def test_head_scale_is_the_head_times_a_constant():
-    """Against attention written out: head h's output times s_h, then the projection."""
+    """Compared with a sum over heads: head h's output times s_h, times its part of the projection."""
     model = tiny_model("llama")
     projection = model.model.layers[0].self_attn.o_proj
     x = torch.randn(2, 7, 64)

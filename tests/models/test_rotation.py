@@ -1,4 +1,4 @@
-"""Which models' keys can be turned to other positions, in what order of methods, and which must be refused."""
+"""Rotating keys to other positions: in any order of methods, and which models must be refused."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ def logits(model, spec="plain"):
 @pytest.mark.parametrize("attention", ["self_extend", "streaming", "dual_chunk"])
 @pytest.mark.parametrize("rope", ["linear,factor=4", "ntk,factor=4", "yarn,factor=4"])
 def test_either_order(attention, rope):
-    """Frequencies are those that the keys were rotated by, whichever method was applied first."""
+    """The frequencies are those that rotated the keys, in either order of the methods."""
     model = tiny_model(max_position_embeddings=128)
     name, factor = rope.split(",")
     one, two = logits(model, f"{attention}+{rope}"), logits(model, f"{name}+{attention},{factor}")
@@ -34,7 +34,7 @@ def test_either_order(attention, rope):
 
 @pytest.mark.parametrize("order", ["dynamic_ntk+self_extend", "self_extend+dynamic_ntk"])
 def test_frequencies_that_change_with_the_text(order):
-    """At 300 tokens of a window of 128 dynamic NTK is NTK with factor 4."""
+    """At 300 tokens with a window of 128, dynamic NTK equals NTK with factor 4."""
     model = tiny_model(max_position_embeddings=128)
     assert torch.equal(logits(model, "dynamic_ntk"), logits(model, "ntk,factor=4"))
     assert torch.equal(logits(model, order), logits(model, "ntk+self_extend,factor=4"))
@@ -43,15 +43,19 @@ def test_frequencies_that_change_with_the_text(order):
 @pytest.mark.parametrize(
     ("kind", "own", "message"),
     [
-        ("deepseek_v3", {"rope_interleave": True, **MLA}, "otherwise than in halves of its first channels"),
-        ("deepseek_v3", {"rope_interleave": False, **MLA}, "otherwise than in halves of its first channels"),
-        ("llama4_text", {"head_dim": 16, "num_local_experts": 2, "intermediate_size_mlp": 96}, "otherwise than in halves"),
+        ("deepseek_v3", {"rope_interleave": True, **MLA}, "does not rotate its keys in halves of the first channels"),
+        ("deepseek_v3", {"rope_interleave": False, **MLA}, "does not rotate its keys in halves of the first channels"),
+        (
+            "llama4_text",
+            {"head_dim": 16, "num_local_experts": 2, "intermediate_size_mlp": 96},
+            "does not rotate its keys in halves of the first channels",
+        ),
         ("cohere", {}, "interleaves its rotary channels"),
-        ("gpt_oss", {"head_dim": 16}, "attention sinks of its own"),
+        ("gpt_oss", {"head_dim": 16}, "has learned attention sinks"),
     ],
 )
 def test_refused(kind, own, message):
-    """Before a token is read for real: other rotations would be turned into nonsense, and sinks would be lost."""
+    """Refused before the first prompt: other rotations would give wrong distances, and sinks would be ignored."""
     model = tiny_model(kind, **own)
     for name in ("self_extend", "streaming", "dual_chunk"):
         with pytest.raises(SealError, match=message), method_of(name).apply(model):
@@ -62,7 +66,7 @@ def test_refused(kind, own, message):
 
 
 def test_layers_without_rotation():
-    """SmolLM3: nothing to turn where no layer knows positions, and streaming still sees less."""
+    """SmolLM3: layers without positions have no distances to change, but streaming still removes tokens."""
     model = tiny_model("smollm3", no_rope_layers=[0, 0, 0], max_position_embeddings=128)
     plain = logits(model)
     assert torch.equal(logits(model, "ntk,factor=4"), plain)
@@ -74,13 +78,13 @@ def test_layers_without_rotation():
 
 
 def test_a_full_layer_that_names_a_window():
-    """EXAONE 4's full layers carry the sliding ones' window: they are full all the same."""
+    """EXAONE 4's layers with full attention also carry the sliding window's size; they must count as full."""
     model = tiny_model("exaone4", sliding_window=64, layer_types=["sliding_attention", "sliding_attention", "full_attention"])
     assert not torch.allclose(logits(model, "streaming,recent=20"), logits(model), atol=0.1)
 
 
 def test_bf16_is_near_enough():
-    """Rounding is not taken for another rotation."""
+    """Rounding to bf16 is not mistaken for another rotation."""
     for kind in ("llama", "qwen2", "gemma3_text", "phi", "gpt_neox"):
         with method_of("self_extend").apply(tiny_model(kind).bfloat16()):
             pass
@@ -89,6 +93,6 @@ def test_bf16_is_near_enough():
 @pytest.mark.model
 @pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
 def test_a_real_model_can_be_turned(dtype):
-    """In bf16 thirty layers make much of the least difference: tokens that stand alone have none."""
+    """In bf16, thirty layers amplify small differences between contexts; tokens read alone have no context."""
     model, _ = load_model("smollm2-135m-instruct", dtype)
     assert unrotated_layers(model, Frequencies(model)) == set()

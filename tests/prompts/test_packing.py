@@ -1,4 +1,4 @@
-"""Counting and filling: sums of pieces against whole prompts, subset sums against brute force, frames against lm-eval."""
+"""Counting and packing: sums of pieces against full prompts, subset sums against brute force, prompt formats against lm-eval."""
 
 from itertools import combinations
 from random import Random
@@ -9,12 +9,13 @@ from seal_eval.core.errors import SealError
 from seal_eval.prompts.corpus import prose
 from seal_eval.prompts.packing import Packer, best_fit, fit
 from seal_eval.prompts.prompt import PromptFormat
+from seal_eval.prompts.settings import PromptSettings
 
 from tokenizers_made import KINDS, made
 
 
 def test_best_fit_by_brute_force():
-    """Every subset tried."""
+    """Compared with the best of all subsets."""
     for seed in range(200):
         rng = Random(seed)
         costs, room = [rng.randint(1, 30) for _ in range(rng.randint(0, 9))], rng.randint(0, 90)
@@ -31,12 +32,12 @@ def test_fit_keeps_the_order_and_the_room():
         chosen = fit(costs, room)
         assert chosen == sorted(set(chosen)) and room - 2 <= sum(costs[i] for i in chosen) <= room
         if room == 3000:
-            assert chosen[:60] == list(range(60))  # a running text, but for its last pieces
+            assert chosen[:60] == list(range(60))  # consecutive text except for the last pieces
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_pieces_add_up_where_the_vocabulary_says_so(kind):
-    """The sum of the pieces' costs against the whole text, tokenised: sentences with spaces, lines with nothing between."""
+    """The sum of the pieces' costs equals the tokens of the full text: sentences joined by spaces, lines without a gap."""
     prompt_format = PromptFormat(made(kind))
     assert prompt_format.apart(" ") is (kind != "superword")
     rng = Random(1)
@@ -52,8 +53,8 @@ def test_pieces_add_up_where_the_vocabulary_says_so(kind):
             assert prompt_format.count(head + "".join(gap + pieces[c] for c in chosen) + tail) == one + sum(costs[c] for c in chosen)
 
 
-def test_a_filler_that_does_not_add_up_counts_whole():
-    """A proof that does not hold (here: wrong costs): the first prompt shows it, every prompt is counted."""
+def test_a_packer_that_does_not_add_up_counts_every_prompt():
+    """Costs that do not add up (here: wrong ones) are noticed at the first prompt; every prompt is then tokenised."""
     prompt_format = PromptFormat(made("superword"))
     prompt_format.__dict__["_words_apart"] = True
     packer = Packer(prompt_format, " ", 10, 700)
@@ -69,7 +70,7 @@ def test_a_filler_that_does_not_add_up_counts_whole():
 @pytest.mark.parametrize("prefix", ["The number is", ""])
 @pytest.mark.parametrize("system", ["", "Be brief."])
 def test_rendered_as_lm_eval_renders(kind, chat, prefix, system):
-    """String and token ids against lm-eval's own task and model classes."""
+    """Same string and token ids as lm-eval's own task and model classes."""
     from lm_eval.api.task import ConfigurableTask
     from lm_eval.models.huggingface import HFLM
 
@@ -84,12 +85,12 @@ def test_rendered_as_lm_eval_renders(kind, chat, prefix, system):
     model.custom_prefix_token_id, model.truncation = None, False
     options = {"chat_template": model.apply_chat_template, "apply_chat_template": True} if chat else {}
     theirs = task.fewshot_context(doc, num_fewshot=0, system_instruction=system or None, gen_prefix=prefix, **options)
-    prompt_format = PromptFormat(tokenizer, chat=chat, system=system)
+    prompt_format = PromptFormat(tokenizer, PromptSettings(chat_template=chat, system_instruction=system))
     prompt, encoding = prompt_format.encode(doc["input"], prefix)
     assert prompt == theirs
     assert encoding["input_ids"] == model.tok_encode(theirs) == model.tok_batch_encode([theirs])[0][0].tolist()
     assert prompt_format.count(doc["input"], prefix) == len(encoding["input_ids"])
-    assert encoding["input_ids"].count(tokenizer.bos_token_id) <= 1  # never a second one
+    assert encoding["input_ids"].count(tokenizer.bos_token_id) <= 1  # BOS is never added twice
 
 
 def _dataset(rows):
@@ -100,12 +101,12 @@ def _dataset(rows):
 
 def test_unknown_template():
     with pytest.raises(SealError, match="no chat template named 'tool_use'"):
-        PromptFormat(made("bytes"), chat="tool_use").render("x")
+        PromptFormat(made("bytes"), PromptSettings(chat_template="tool_use")).render("x")
     bare = made("bpe-digits")
     template, bare.chat_template = bare.chat_template, None
     try:
         with pytest.raises(SealError, match="chat template"):
-            PromptFormat(bare, chat=True).render("x")
+            PromptFormat(bare, PromptSettings(chat_template=True)).render("x")
     finally:
         bare.chat_template = template
 

@@ -1,4 +1,4 @@
-"""Scores and their reasons: hostile replies score as documented, whatever the reply."""
+"""Scores and their reasons, also for hostile replies."""
 
 # ruff: noqa: E501  (tables of replies)
 
@@ -64,7 +64,7 @@ def test_lines(reply, value, reason):
     ],
 )  # fmt: skip
 def test_several_needles(reply, value, recall, reason):
-    """Only as many values as are expected are read, so naming every value of the text does not help."""
+    """Only as many values are read as there are targets, so naming every value of the text does not help."""
     score = get_task("seal_needle_multiquery").score(reply, NEEDLES)
     assert (score.value, score.metrics["recall"], score.reason) == (value, recall, reason)
 

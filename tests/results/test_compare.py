@@ -1,4 +1,4 @@
-"""What `compare` and `power` say: by counting, on lm-eval's own files of any task, in every format; what they refuse."""
+"""`compare` and `power`: results checked by hand, results of other lm-eval tasks, output formats, and what is refused."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ from seal_eval.results.records import load_runs
 from seal_eval.results.tables import as_text, tables
 from seal_eval.stats import benjamini_hochberg, holm, mcnemar, pairs_needed, sign_flip, tango
 
-from conftest import seal_eval
+from conftest import program, seal_eval
 
 YAML = """
 task: capitals
@@ -36,10 +36,8 @@ metadata: {version: 1.0}
 
 @pytest.fixture(scope="module")
 def foreign(tmp_path_factory, tiny_folder, adapter):
-    """A task of lm-eval's own kind, two questions a passage, run by the stock engine without and with the adapter."""
+    """Results of stock lm-eval on a task that is not ours, with two questions per passage, without and with the adapter."""
     import subprocess
-    import sys
-    from pathlib import Path
 
     folder = tmp_path_factory.mktemp("foreign")
     text = "The city of number {} is far away. "
@@ -49,7 +47,7 @@ def foreign(tmp_path_factory, tiny_folder, adapter):
     for name, extra in (("plain", ""), ("other", f",peft={adapter}")):
         subprocess.run(
             [
-                Path(sys.executable).parent / "lm_eval", "--model", "hf", "--model_args", f"pretrained={tiny_folder}{extra}", "--tasks",
+                program("lm_eval"), "--model", "hf", "--model_args", f"pretrained={tiny_folder}{extra}", "--tasks",
                 "capitals", "--include_path", folder, "--output_path", folder / "results" / name, "--log_samples", "--device", "cpu",
             ],
             check=True, capture_output=True,
@@ -58,7 +56,7 @@ def foreign(tmp_path_factory, tiny_folder, adapter):
 
 
 def edited(folder, tmp_path, change):
-    """A copy whose sample files went through `change(rows, which)`, scores in lm-eval's own place."""
+    """Return a copy of the results with the samples of file number `which` replaced by `change(rows, which)`."""
     import shutil
 
     copy = shutil.copytree(folder, tmp_path / "edited")
@@ -69,7 +67,7 @@ def edited(folder, tmp_path, change):
 
 
 def test_a_task_that_is_not_ours(foreign, tmp_path):
-    """Plain lm-eval folders: the passage is the document; scores put in by hand give the tables worked here."""
+    """Plain lm-eval folders: a passage is a cluster. Scores are set by hand, and the expected result is computed here."""
     right = [[0] * 12, [1, 1, 1, 0, 1, 1, 0, 1, 1, 1, 1, 1]]  # file 0: other, file 1: plain
     copy = edited(foreign, tmp_path, lambda rows, which: [{**r, "exact_match": right[which][r["doc_id"]]} for r in rows])
     (design,) = paired_scores(load_runs(copy, foreign=True))
@@ -78,7 +76,7 @@ def test_a_task_that_is_not_ours(foreign, tmp_path):
     (row,) = [r for r in found.of("primary") if r.difference]
     gains = np.subtract(*right).reshape(6, 2).sum(axis=1)
     assert row.difference.value == pytest.approx(-10 / 12) and row.difference.p_value == sign_flip(gains).p_value
-    assert row.pairs == (0, 0, 10, 2) and "12 samples stand on 6 documents" in found.sentence and "no p below 0.031" in found.sentence
+    assert row.pairs == (0, 0, 10, 2) and "12 samples belong to 6 documents" in found.sentence and "no p below 0.031" in found.sentence
     out = seal_eval("compare", copy, "--metric", "exact_match").stdout
     assert "capitals" in out or "−83.3" in out
     assert "no metric 'f1'; it has exact_match" in seal_eval("compare", copy, "--metric", "f1", code=1).stderr
@@ -102,7 +100,7 @@ def test_scores_out_of_range_and_versions_are_named(foreign, tmp_path):
 
 
 def test_ruler_lengths_are_cells(foreign, tmp_path):
-    """lm-eval's RULER scores a sample under its length and −1 under the others."""
+    """lm-eval's RULER tasks store a sample's score under its length, and −1 under the others."""
 
     def change(rows, _):
         for r in rows:
@@ -115,7 +113,7 @@ def test_ruler_lengths_are_cells(foreign, tmp_path):
 
 
 def test_models_are_compared_when_each_has_one_method(foreign, tmp_path):
-    """Two models with one method each: the older is the baseline unless another is named."""
+    """Two models with one method each are compared; the older run is the baseline unless another is named."""
     copy = edited(foreign, tmp_path, lambda rows, which: [{**r, "exact_match": which} for r in rows])
     for file in (copy / "other").rglob("results_*.json"):
         data = json.loads(file.read_text())
@@ -125,7 +123,7 @@ def test_models_are_compared_when_each_has_one_method(foreign, tmp_path):
     assert design.name == "models" and design.methods == ("tiny-llama", "org--second")
     (design,) = paired_scores(load_runs(copy, foreign=True), "org--second")
     assert design.methods == ("org--second", "tiny-llama")
-    for file in (copy / "other").rglob("samples_*.jsonl"):  # another tokenizer's prompts
+    for file in (copy / "other").rglob("samples_*.jsonl"):  # other prompts, as with another tokenizer
         file.write_text(file.read_text().replace('"prompt_hash": "', '"prompt_hash": "x'))
     apart = paired_scores(load_runs(copy, foreign=True))
     assert [(d.name, d.methods) for d in apart] == [("tiny-llama", ("plain",)), ("org--second", ("plain",))]
@@ -147,7 +145,7 @@ def made(n=120, methods=4, clusters=None, cells=2, seed=0):
 
 
 def test_independent_samples_by_hand():
-    """Two cells of one size: mid-p McNemar of all pairs, Holm over methods, BH over cells, Tango in a cell."""
+    """Two cells of equal size: mid-p McNemar on all pairs, Holm over methods, BH over cells, Tango within a cell."""
     design = made()
     found = compare(design)
     rows = [r for r in found.of("primary") if r.difference]
@@ -190,7 +188,7 @@ def test_unscored_replies_are_counted_and_left_out():
 
 
 def test_shares_between_0_and_1():
-    """A metric that gives part of a point: documents are flipped, the bootstrap gives the interval."""
+    """Scores between 0 and 1: a sign-flip test over clusters, and an interval from the cluster bootstrap."""
     design = made(methods=2)
     design.scores[:, 1] = np.round(design.scores[:, 1] * 0.75, 2)
     row = compare(design).of("primary")[1]
@@ -200,7 +198,7 @@ def test_shares_between_0_and_1():
 
 
 def test_averages_over_lengths_of_fractional_scores():
-    """A third of a score or so at both lengths is that under any weights."""
+    """The same score at all lengths is the average under any weights."""
     design = made(n=40, clusters=40, cells=2)
     found = compare(replace(design, scores=np.full_like(design.scores, 0.34)))
     assert found.lengths and all(one.rising == one.falling == pytest.approx(0.34) for one in found.lengths)
@@ -208,7 +206,7 @@ def test_averages_over_lengths_of_fractional_scores():
 
 def test_one_document_is_refused():
     design = made(n=20, clusters=1, cells=1)
-    with pytest.raises(SealError, match=r"model: all 20 samples stand on one document, first s000000; .*six to reach p < .05"):
+    with pytest.raises(SealError, match=r"model: all 20 samples belong to one document, first s000000; .*six to reach p < .05"):
         check_clusters(design)
     row = compare(design).of("cell")[1]
     assert (row.difference.low, row.difference.high, row.difference.p_value) == (-1.0, 1.0, 1.0)
@@ -223,7 +221,7 @@ def test_sequential():
 
 
 def test_every_format_says_the_same(results):
-    """JSON, CSV, Markdown and LaTeX of real files hold each primary row's numbers."""
+    """JSON and CSV hold every row's numbers, Markdown and LaTeX the tables; other options are refused."""
     texts = {kind: seal_eval("compare", results, f"--{kind}").stdout for kind in ("json", "csv", "markdown", "latex")}
     data = json.loads(texts["json"])
     rows = list(csv.DictReader(io.StringIO(texts["csv"])))
@@ -262,7 +260,7 @@ def test_power_commands(results):
 
 
 def test_large_comparisons_are_quick():
-    """20 methods, 100,000 samples of 10,000 documents in 12 cells, 10,000 resamples: under 20 s on one core and 2 GB."""
+    """20 methods, 100,000 samples in 10,000 clusters and 12 cells: below 20 s of CPU time and 2 GB of added memory."""
     import resource
 
     design = made(n=100_000, methods=20, clusters=10_000, cells=12)

@@ -1,4 +1,4 @@
-"""Every reader of files from elsewhere: what comes out is a value or one clear error, whatever the bytes."""
+"""Readers of foreign files: any bytes result in a value or in one clear error."""
 
 import json
 import shutil
@@ -33,7 +33,7 @@ FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChe
 
 
 def places(value, at=()):
-    """Every path into a JSON value."""
+    """Yield the path of every part of a JSON value (of a list, the first two items)."""
     yield at
     items = value.items() if isinstance(value, dict) else enumerate(value[:2]) if isinstance(value, list) else ()
     for key, one in items:
@@ -41,7 +41,7 @@ def places(value, at=()):
 
 
 def changed(value, at, odd, drop):
-    """The value with another one, or nothing, at a place."""
+    """Return a copy of the value with `odd` at the path `at`, or without that key if `drop`."""
     if not at:
         return odd
     copy = json.loads(json.dumps(value))
@@ -183,7 +183,7 @@ def test_links_out_of_the_results_folder(results, tmp_path):
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "..", "/etc/passwd", "a/b", "seal_lines/../x", "con\x01"])
 def test_names_that_are_paths(one_run, tmp_path, name):
-    """A task, a model or a method may be called anything; no file outside of the folder is touched."""
+    """A task, model or method may have any name; no file outside of the output folder is touched."""
     folder = shutil.copytree(one_run, tmp_path / "in" / "run")
     (file,) = folder.glob("results_*.json")
     data = json.loads(file.read_text())
@@ -196,7 +196,7 @@ def test_names_that_are_paths(one_run, tmp_path, name):
     before = {p for p in tmp_path.rglob("*") if "out" not in p.parts}
     try:
         seal_eval("site", folder, "--out", tmp_path / "out", "--baseline", name, code=0)
-    except AssertionError as refused:  # a clear error is as good
+    except AssertionError as refused:  # a clear error is fine too
         assert "seal-eval: " in str(refused) and "Traceback" not in str(refused)
     assert {p for p in tmp_path.rglob("*") if "out" not in p.parts} == before
     assert not (Path("/etc") / "passwd.html").exists()

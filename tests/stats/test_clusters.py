@@ -1,4 +1,4 @@
-"""Clustered pairs, several tests, power: against definitions worked in loops, enumeration, simulation, published values."""
+"""Clustered pairs, multiple tests, power: checked against definitions in loops, enumeration, simulation and published values."""
 
 import math
 from itertools import product
@@ -6,15 +6,17 @@ from itertools import product
 import numpy as np
 import pytest
 
-from seal_eval.stats import benjamini_hochberg, holm, mcnemar, minimum_detectable, obuchowski, paired_power, sign_flip
+from seal_eval.stats import benjamini_hochberg, holm, mcnemar, minimum_detectable, paired_power, sign_flip
+
+from alternatives import obuchowski
 
 
 def test_sign_flip_by_enumeration():
     for values in ([3, -1, 2], [0.5, 0.25, -0.125, 1.5, 0], [2, 2, 2], [1, -1]):
         sums = [abs(sum(s * v for s, v in zip(signs, values, strict=True))) for signs in product((1, -1), repeat=len(values))]
         expected = sum(s >= abs(sum(values)) - 1e-9 for s in sums) / len(sums)
-        found = sign_flip(values)
-        assert found.p_value == pytest.approx(expected) and found.exact and found.n_discordant == sum(v != 0 for v in values)
+        result = sign_flip(values)
+        assert result.p_value == pytest.approx(expected) and result.exact and result.n_discordant == sum(v != 0 for v in values)
 
 
 def test_sign_flip_of_single_pairs_is_the_exact_mcnemar_test():
@@ -22,22 +24,22 @@ def test_sign_flip_of_single_pairs_is_the_exact_mcnemar_test():
 
 
 def test_sign_flip_beyond_enumeration():
-    """More than 20 documents: still exact, order and sign irrelevant, never 0."""
+    """More than 20 clusters: still exact, independent of the order, never 0."""
     values = [1] * 18 + [-1] * 7
-    found = sign_flip(values)
-    assert found.exact and found.p_value == pytest.approx(mcnemar(0, 18, 7, 0).p_exact) and found == sign_flip(values[::-1])
-    assert sign_flip([1] * 60).p_value == pytest.approx(1e-12)  # the least it gives
+    result = sign_flip(values)
+    assert result.exact and result.p_value == pytest.approx(mcnemar(0, 18, 7, 0).p_exact) and result == sign_flip(values[::-1])
+    assert sign_flip([1] * 60).p_value == pytest.approx(1e-12)  # the smallest p-value reported
 
 
 def test_sign_flip_degenerate():
     assert sign_flip([0, 0, 0]).p_value == 1.0 and sign_flip([4]).p_value == 1.0
     for bad in ([], [1, math.nan], [math.inf]):
-        with pytest.raises(ValueError, match="one finite number"):
+        with pytest.raises(ValueError, match="one finite number per cluster"):
             sign_flip(bad)
 
 
 def test_obuchowski_by_its_definition():
-    """Difference of the two shares over variances and covariance of ratio estimators, the common share in place of each."""
+    """Difference of the two shares over the variances and covariance of ratio estimators, with the common share in place of each."""
     rng = np.random.default_rng(1)
     a, b, c, d = rng.integers(0, 5, (4, 29))
     n, total, k = a + b + c + d, (a + b + c + d).sum(), 29
@@ -50,10 +52,14 @@ def test_obuchowski_by_its_definition():
 
 
 def test_obuchowski_degenerate():
-    alone = obuchowski([1] * 9 + [0] * 91, [0] * 97 + [1] * 3)  # one pair a document: McNemar's, but for (K - 1) / K
+    alone = obuchowski([1] * 9 + [0] * 91, [0] * 97 + [1] * 3)  # one pair per cluster: McNemar's test times (K - 1) / K
     assert alone.chi2 == pytest.approx(mcnemar(50, 9, 3, 38).chi2 * 99 / 100)
     assert obuchowski([1, 2], [1, 2]).chi2 is None
-    for bad, message in ((([1], [0]), "1 documents"), (([1, 2], [1]), "one each per document"), (([1, -1], [0, 0]), "at least 0")):
+    for bad, message in (
+        (([1], [0]), "at least two clusters, got 1"),
+        (([1, 2], [1]), "one count of each per cluster"),
+        (([1, -1], [0, 0]), "at least 0"),
+    ):
         with pytest.raises(ValueError, match=message):
             obuchowski(*bad)
 
@@ -84,13 +90,13 @@ def test_benjamini_hochberg_by_hand():
     ("n", "discordance", "difference"), [(20, 0.4, 0.3), (50, 0.3, 0.2), (50, 0.1, 0.1), (200, 0.2, 0.08), (8, 1.0, 0.5)]
 )
 def test_power_by_enumeration(n, discordance, difference):
-    """Every pair of counts, each with the test itself."""
+    """Sum over every pair of counts that the test itself rejects."""
     a, b = (discordance + difference) / 2, (discordance - difference) / 2
     log_factorial = [math.lgamma(i + 1) for i in range(n + 1)]
     total = 0.0
     for x in range(n + 1):
         for y in range(n + 1 - x):
-            if x + y < 40 or abs(x - y) > 6:  # elsewhere the test does not reject, seen below
+            if x + y < 40 or abs(x - y) > 6:  # elsewhere the test does not reject, asserted below
                 if mcnemar(0, x, y, n - x - y).p_midp > 0.05:
                     continue
             else:
@@ -105,15 +111,15 @@ def test_power_by_enumeration(n, discordance, difference):
 
 
 def test_power_near_the_published_sample_sizes():
-    """Connor 1987: 23 pairs for (.45, .05) and 155 for (.30, .15) give 90 or 80 % by an approximation."""
+    """Connor 1987: by an approximation, 23 pairs for (.45, .05) and 155 for (.30, .15) have 80 % power."""
     assert 0.75 < paired_power(155, 0.45, 0.15) < 0.93
     assert 0.75 < paired_power(23, 0.50, 0.40) < 0.93
 
 
 def test_minimum_detectable():
-    found = minimum_detectable(100, 0.3)
-    assert paired_power(100, 0.3, found) == pytest.approx(0.8, abs=1e-6)
-    assert minimum_detectable(400, 0.3) < found < minimum_detectable(50, 0.3)
+    result = minimum_detectable(100, 0.3)
+    assert paired_power(100, 0.3, result) == pytest.approx(0.8, abs=1e-6)
+    assert minimum_detectable(400, 0.3) < result < minimum_detectable(50, 0.3)
     assert minimum_detectable(4, 1.0) is None and minimum_detectable(50, 0.05) is None and minimum_detectable(50, 0.0) is None
     for bad in ({"n": 0, "discordance": 0.2}, {"n": 9, "discordance": 1.2}, {"n": 9, "discordance": 0.2, "power": 1.0}):
         with pytest.raises(ValueError):

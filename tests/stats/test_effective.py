@@ -1,4 +1,4 @@
-"""Documents that repeat, cells that are averaged: against definitions in loops, enumeration, and what duplicates must not change."""
+"""Repeated clusters and averages over cells: checked against definitions in loops, enumeration, and duplicated samples."""
 
 from itertools import product
 
@@ -15,31 +15,31 @@ def rng():
 
 
 def test_variance_published():
-    """Clustered standard error of scores 110|100|111|000: .21517 with C / (C − 1), as statsmodels gives it."""
+    """Clustered standard error of scores 110|100|111|000: .21517 with C / (C − 1), compared with statsmodels."""
     import statsmodels.api as sm
 
     scores, documents = np.array([1, 1, 0, 1, 0, 0, 1, 1, 1, 0, 0, 0.0]), np.repeat(np.arange(4), 3)
-    found = variance(layout(documents), scores)[0] ** 0.5
-    assert found == pytest.approx(0.21517, abs=5e-6)
+    result = variance(layout(documents), scores)[0] ** 0.5
+    assert result == pytest.approx(0.21517, abs=5e-6)
     fit = sm.OLS(scores, np.ones(12)).fit(cov_type="cluster", cov_kwds={"groups": documents, "use_correction": False})
-    assert found == pytest.approx(float(fit.bse[0]) * np.sqrt(4 / 3), rel=1e-9)
+    assert result == pytest.approx(float(fit.bse[0]) * np.sqrt(4 / 3), rel=1e-9)
 
 
 def test_variance_of_cells_in_loops():
-    """Cells of different sizes: a quarter of the sum of each cell's own clustered variance."""
+    """Two cells of different sizes: a quarter of the sum of the cells' clustered variances."""
     scores, documents, cells = rng().random(30), np.repeat(np.arange(10), 3), np.array([0] * 12 + [1] * 18)
     total = 0.0
     for cell in (0, 1):
-        mine = cells == cell
-        mean, k = scores[mine].mean(), len(set(documents[mine]))
-        sums = [(scores[mine & (documents == d)] - mean).sum() for d in set(documents[mine])]
-        total += k / (k - 1) * sum(s * s for s in sums) / mine.sum() ** 2
+        in_cell = cells == cell
+        mean, k = scores[in_cell].mean(), len(set(documents[in_cell]))
+        sums = [(scores[in_cell & (documents == d)] - mean).sum() for d in set(documents[in_cell])]
+        total += k / (k - 1) * sum(s * s for s in sums) / in_cell.sum() ** 2
     assert variance(layout(documents, cells), scores)[0] == pytest.approx(total / 4)
     assert cluster_totals(layout(documents, cells), scores).sum() == pytest.approx((scores[:12].mean() + scores[12:].mean()) / 2)
 
 
 def test_samples_that_repeat_a_document_add_nothing():
-    """Each sample asked five times over is worth what it was worth once."""
+    """Repeating each sample five times in its cluster does not narrow the interval."""
     a, b = (rng().random((2, 40)) < [[0.7], [0.4]]).astype(float)
     for once, again in (
         (clustered_proportion(a, range(40)), clustered_proportion(a.repeat(5), np.arange(40).repeat(5))),
@@ -52,11 +52,11 @@ def test_samples_that_repeat_a_document_add_nothing():
 def test_many_single_documents_give_the_plain_intervals():
     a, b = (rng().random((2, 20000)) < [[0.7], [0.4]]).astype(float)
     table = [int((x * y).sum()) for x, y in ((a, b), (a, 1 - b), (1 - a, b), (1 - a, 1 - b))]
-    for found, plain in (
+    for result, plain in (
         (clustered_difference(a, b, range(20000)), tango(*table)),
         (clustered_proportion(a, range(20000)), wilson(int(a.sum()), 20000)),
     ):
-        assert (found.value, found.low, found.high) == pytest.approx((plain.value, plain.low, plain.high), abs=2e-5)
+        assert (result.value, result.low, result.high) == pytest.approx((plain.value, plain.low, plain.high), abs=2e-5)
 
 
 def test_order_and_swap():
@@ -66,14 +66,14 @@ def test_order_and_swap():
     for interval in (clustered_difference, lambda x, y, d, c: cluster_bootstrap(x - y, d, c)):
         one = interval(a, b, documents, cells)
         two = interval(a[shuffled], b[shuffled], [f"d{d}" for d in documents[shuffled]], cells[shuffled])
-        tolerance = 1e-9 if interval is clustered_difference else 0.02  # drawn anew in another order
+        tolerance = 1e-9 if interval is clustered_difference else 0.02  # the draws depend on the order
         assert (one.value, one.low, one.high) == pytest.approx((two.value, two.low, two.high), abs=tolerance)
         back = interval(b, a, documents, cells)
         assert (back.value, back.low, back.high) == pytest.approx((-one.value, -one.high, -one.low), abs=max(tolerance, 1e-9))
 
 
 def test_bootstrap_by_enumeration():
-    """Three documents: two of them are drawn, nine ways that are equally likely."""
+    """Of three clusters two are drawn with replacement: nine equally likely draws."""
     values, documents = np.array([1, 1, 0, -1, 1, 0.0]), np.array([0, 0, 0, 1, 1, 2])
     pools = [values[documents == d] for d in range(3)]
     expected = sorted(np.concatenate([pools[i], pools[j]]).mean() for i, j in product(range(3), repeat=2))
@@ -84,7 +84,7 @@ def test_bootstrap_by_enumeration():
 
 
 def test_bootstrap_has_the_spread_of_the_variance():
-    """Rao and Wu's K − 1 draws: with two documents a cell the naive bootstrap would have half of it."""
+    """Rao and Wu's K − 1 draws: with two clusters per cell the naive bootstrap would have half the variance."""
     scores, documents, cells = rng().random(160), np.repeat(np.arange(40), 4), np.repeat(np.arange(20), 8)
     parts = layout(documents, cells)
     drawn = resampled_averages(scores[:, None], parts, 20_000)[:, 0]
@@ -93,7 +93,7 @@ def test_bootstrap_has_the_spread_of_the_variance():
 
 
 def test_groups_of_documents_keep_the_spread():
-    """Above 4,096 documents of a cell, random groups are drawn: the same variance."""
+    """With more than 4,096 clusters in a stratum, random groups are drawn: the variance stays the same."""
     scores = (rng().random(30_000) < 0.3).astype(float)
     documents = np.repeat(np.arange(10_000), 3)
     drawn = resampled_averages(scores[:, None], layout(documents), 2_000)[:, 0]
@@ -101,12 +101,12 @@ def test_groups_of_documents_keep_the_spread():
 
 
 def test_cells_of_one_document_each():
-    """Nothing is known within a cell: the spread is that between them, K / (K − 1) Σ (y − ȳ)² / K²."""
+    """With one cluster per cell, the variance is the one between cells, K / (K − 1) Σ (y − ȳ)² / K²."""
     scores = rng().random(6)
-    found, degrees = variance(layout(range(6), range(6)), scores)
-    assert found == pytest.approx(scores.var(ddof=1) / 6) and degrees == pytest.approx(5)
+    result, degrees = variance(layout(range(6), range(6)), scores)
+    assert result == pytest.approx(scores.var(ddof=1) / 6) and degrees == pytest.approx(5)
     drawn = resampled_averages(scores[:, None], layout(range(6), range(6)), 40_000)[:, 0]
-    assert drawn.var() == pytest.approx(float(found), rel=0.05) and drawn.mean() == pytest.approx(scores.mean(), abs=0.01)
+    assert drawn.var() == pytest.approx(float(result), rel=0.05) and drawn.mean() == pytest.approx(scores.mean(), abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -119,9 +119,9 @@ def test_cells_of_one_document_each():
     ],
 )
 def test_a_cell_with_one_document(documents, questions, chances):
-    """It has no spread of its own and may weigh as much as a hundred others: the interval still holds what it should.
+    """A cell with one cluster shows no spread and may weigh as much as a hundred clusters: the intervals still have their coverage.
 
-    A document's chances are drawn around the cell's, so that its questions are alike.
+    Each cluster's accuracy is drawn around the cell's, so that its questions are correlated.
     """
     draw, missed = np.random.default_rng(7), np.zeros(3, dtype=int)
     cell = np.repeat(np.arange(len(documents)), np.multiply(documents, questions))
@@ -130,28 +130,28 @@ def test_a_cell_with_one_document(documents, questions, chances):
     assert len(cell) == len(each) == len(document)
 
     def scores():
-        own = np.array([draw.beta(2 * p, 2 * (1 - p)) for p, n in zip(chances, documents, strict=True) for _ in range(n)])
-        return (draw.random(len(cell)) < own[document]).astype(float)
+        accuracy = np.array([draw.beta(2 * p, 2 * (1 - p)) for p, n in zip(chances, documents, strict=True) for _ in range(n)])
+        return (draw.random(len(cell)) < accuracy[document]).astype(float)
 
     for _ in range(100):
         a, b = scores(), scores()
-        found = (
+        result = (
             clustered_proportion(a, document, cell),
             clustered_difference(a, b, document, cell),
             cluster_bootstrap(a - b, document, cell, resamples=500),
         )
-        for i, (interval, true) in enumerate(zip(found, (np.mean(chances), 0, 0), strict=True)):
+        for i, (interval, true) in enumerate(zip(result, (np.mean(chances), 0, 0), strict=True)):
             missed[i] += not interval.low - 1e-9 <= true <= interval.high + 1e-9
-    assert (missed <= 10).all(), missed  # of 100 at 95 %; before, up to all of them
+    assert (missed <= 10).all(), missed  # of 100, at 95 %
 
 
 @pytest.mark.parametrize("same", [0.0, 1.0])
 def test_never_plus_minus_nothing(same):
-    """No document differs: as wide as Tango's interval with one pair for each document."""
+    """If no cluster differs, the interval is as wide as Tango's with one pair per cluster."""
     a, documents = np.full(500, same), np.repeat(np.arange(50), 10)
     expected = tango(0, 0, 0, 50)
-    for found in (clustered_difference(a, a, documents), cluster_bootstrap(a - a, documents)):
-        assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    for result in (clustered_difference(a, a, documents), cluster_bootstrap(a - a, documents)):
+        assert (result.low, result.high) == pytest.approx((expected.low, expected.high))
     edge = clustered_proportion(a, documents)
     assert (edge.low, edge.high) == pytest.approx((wilson(int(50 * same), 50).low, wilson(int(50 * same), 50).high))
 
@@ -159,24 +159,24 @@ def test_never_plus_minus_nothing(same):
 def test_refused():
     one = [1.0, 0.0]
     for call, message in (
-        (lambda: clustered_proportion(one, [0, 0]), "1 document"),
-        (lambda: cluster_bootstrap(one, [0, 0]), "1 document"),
-        (lambda: clustered_proportion([], []), "a sample at least"),
+        (lambda: clustered_proportion(one, [0, 0]), "1 cluster: a variance between clusters needs at least two"),
+        (lambda: cluster_bootstrap(one, [0, 0]), "1 cluster: a variance between clusters needs at least two"),
+        (lambda: clustered_proportion([], []), "at least one sample"),
         (lambda: clustered_proportion([1, float("nan")], [0, 1]), "sample 1 does not"),
         (lambda: clustered_proportion([1, 2], [0, 1]), "sample 1 does not"),
         (lambda: clustered_difference([0.5, 1], one, [0, 1]), "must be 0 or 1"),
         (lambda: clustered_difference(one, one, [0, 1], level=1), "level=1"),
-        (lambda: cluster_bootstrap([1, 0], [0]), "needs one for each sample"),
+        (lambda: cluster_bootstrap([1, 0], [0]), "needs one for each of 1 samples"),
         (lambda: cluster_bootstrap([3, 0], [0, 1]), "between −1 and 1"),
         (lambda: cluster_bootstrap([float("nan"), 0], [0, 1]), "between −1 and 1"),
-        (lambda: layout([0, 1], [0]), "2 documents and 1 cells"),
+        (lambda: layout([0, 1], [0]), "2 clusters and 1 cells"),
     ):
         with pytest.raises(ValueError, match=message):
             call()
 
 
 def test_intraclass_correlation():
-    """All alike within documents: 1; the ANOVA table of a balanced design worked by hand; drawn from a known one."""
+    """1 when samples of a cluster are equal; a balanced ANOVA table worked by hand; simulated data with a known correlation."""
     assert intraclass_correlation([1, 1, 0, 0, 1, 1], [0, 0, 1, 1, 2, 2]) == 1.0
     x = np.array([[3, 5, 4], [8, 9, 10], [1, 0, 2.0]])
     between, within = 3 * x.mean(axis=1).var(ddof=1), x.var(axis=1, ddof=1).mean()
@@ -184,5 +184,5 @@ def test_intraclass_correlation():
     g = rng()
     drawn = g.normal(size=(3000, 1)) * 0.5 + g.normal(size=(3000, 4)) * np.sqrt(0.75)
     assert intraclass_correlation(drawn.ravel(), np.repeat(np.arange(3000), 4)) == pytest.approx(0.25, abs=0.03)
-    with pytest.raises(ValueError, match="one with two samples"):
+    with pytest.raises(ValueError, match="a cluster with two samples"):
         intraclass_correlation([1, 0], [0, 1])

@@ -1,4 +1,4 @@
-"""Summaries over lengths against numbers worked by hand and against simulation."""
+"""Summaries over lengths, checked against numbers worked by hand and simulation."""
 
 import numpy as np
 import pytest
@@ -34,13 +34,13 @@ def test_weighted_average_stderr_by_simulation():
 
 
 def test_effective_length():
-    found = effective_length(CELLS)
-    assert (found.value, found.low, found.high, found.n) == (4096, 1024, 8192, 400)
+    result = effective_length(CELLS)
+    assert (result.value, result.low, result.high, result.n) == (4096, 1024, 8192, 400)
     wide = {1024: Estimate(0.95, 0.5, 1.0, 0.95, 20, "between documents"), 2048: Estimate(0.7, 0.4, 0.9, 0.95, 20, "between documents")}
-    assert [getattr(effective_of(wide), what) for what in ("value", "low", "high", "n")] == [1024, 0, 2048, 40]
+    assert [getattr(effective_of(wide), field) for field in ("value", "low", "high", "n")] == [1024, 0, 2048, 40]
     with pytest.raises(ValueError, match="at least one"):
         effective_of({})
-    assert effective_length({512: (856, 1000)}).value == 512  # the threshold itself counts
+    assert effective_length({512: (856, 1000)}).value == 512  # reaching the threshold exactly is enough
     assert effective_length({512: (855, 1000)}).value == 0
     assert effective_length({512: (0, 9), 1024: (9, 9)}).value == 1024  # the longest length that reaches it, as in RULER
     assert effective_length_stderr({512: (500, 500)}) == 0
@@ -48,13 +48,13 @@ def test_effective_length():
 
 
 def test_effective_length_interval_covers():
-    """True accuracies on either side of the threshold: the interval holds the true effective length in at least 95 % of runs."""
+    """True accuracies on both sides of the threshold: the interval contains the true effective length in at least 95 % of runs."""
     rng = np.random.default_rng(2)
     truth = {1024: 0.97, 2048: 0.93, 4096: 0.88, 8192: 0.75}
     inside = 0
     for _ in range(400):
-        found = effective_length({n: (int(rng.binomial(60, p)), 60) for n, p in truth.items()})
-        inside += found.low <= 4096 <= found.high
+        result = effective_length({n: (int(rng.binomial(60, p)), 60) for n, p in truth.items()})
+        inside += result.low <= 4096 <= result.high
     assert inside / 400 >= 0.95
 
 

@@ -1,4 +1,4 @@
-"""Several methods, lengths, positions, posteriors, repeated looks: against other libraries, published values, simulation, integration."""
+"""Several methods, lengths, positions, posteriors, repeated checks: compared with other libraries, publications and simulation."""
 
 import math
 
@@ -30,8 +30,8 @@ def test_cochran_q_by_its_definition():
     x = (np.random.default_rng(2).random((40, 4)) < [0.3, 0.5, 0.6, 0.8]).astype(float)
     m, rows, columns = 4, x.sum(axis=1), x.sum(axis=0)
     expected = (m - 1) * (m * sum(c * c for c in columns) - columns.sum() ** 2) / (m * rows.sum() - sum(r * r for r in rows))
-    found = cochran_q(x)
-    assert found.value == pytest.approx(expected) and found.degrees == 3
+    result = cochran_q(x)
+    assert result.value == pytest.approx(expected) and result.degrees == 3
     assert cochran_q(x[:, :2]).value == pytest.approx(mcnemar(0, int((x[:, 0] > x[:, 1]).sum()), int((x[:, 0] < x[:, 1]).sum()), 0).chi2)
     same = cochran_q(np.ones((9, 3)))
     assert same.value is None and same.p_value is None and same.n_discordant == 0
@@ -41,7 +41,7 @@ def test_cochran_q_by_its_definition():
 
 
 def test_sign_flip_of_many_documents_by_convolution():
-    """The exact distribution of the flipped sum, one document after the other."""
+    """The exact distribution of the flipped sum, built up cluster by cluster."""
     d = np.random.default_rng(3).integers(-4, 6, 60)
     chance = {0: 1.0}
     for x in map(int, d):
@@ -51,10 +51,10 @@ def test_sign_flip_of_many_documents_by_convolution():
                 after[s] = after.get(s, 0.0) + p / 2
         chance = after
     expected = sum(p for s, p in chance.items() if abs(s) >= abs(d.sum()))
-    found = sign_flip(d)
-    assert found.exact and found.p_value == pytest.approx(expected, rel=1e-9)
+    result = sign_flip(d)
+    assert result.exact and result.p_value == pytest.approx(expected, rel=1e-9)
     assert sign_flip(d * 0.05).p_value == pytest.approx(expected, rel=1e-9)  # shares of a record's 20 questions
-    assert sign_flip(-d).p_value == found.p_value == sign_flip(d[::-1]).p_value == sign_flip([*d, 0, 0]).p_value
+    assert sign_flip(-d).p_value == result.p_value == sign_flip(d[::-1]).p_value == sign_flip([*d, 0, 0]).p_value
 
 
 def test_sign_flip_of_thousands_and_of_uneven_documents():
@@ -64,8 +64,8 @@ def test_sign_flip_of_thousands_and_of_uneven_documents():
     uneven = np.random.default_rng(5).normal(0.2, 1, 40)
     drawn = np.random.default_rng(6).integers(0, 2, (200_000, 40)) * 2 - 1
     expected = (abs(drawn @ uneven) >= abs(uneven.sum()) - 1e-12).mean()
-    found = sign_flip(uneven)
-    assert not found.exact and found.p_value == pytest.approx(expected, abs=0.005) and found == sign_flip(uneven)
+    result = sign_flip(uneven)
+    assert not result.exact and result.p_value == pytest.approx(expected, abs=0.005) and result == sign_flip(uneven)
     many = np.random.default_rng(7).normal(0.05, 1, 1500)
     expanded = sign_flip(many)
     signs = np.random.default_rng(9).integers(0, 2, (40_000, 1500), dtype=np.int8) * 2 - 1
@@ -75,29 +75,29 @@ def test_sign_flip_of_thousands_and_of_uneven_documents():
 
 
 def test_ranks_worked_by_hand():
-    """A and B cannot be told apart, nor B and C; A and C can, and D is worse than all."""
+    """A and B cannot be distinguished, nor B and C; A and C can, and D is worse than all."""
     p = {(0, 1): 0.4, (1, 2): 0.3, (0, 2): 0.001, (0, 3): 1e-6, (1, 3): 1e-6, (2, 3): 1e-6}
     scores = [0.9, 0.85, 0.8, 0.1]
-    found = ranks(scores, lambda i, j: p[min(i, j), max(i, j)])
-    assert [(r.value, r.low, r.high) for r in found] == [(1, 1, 2), (2, 1, 3), (3, 2, 3), (4, 4, 4)]
-    assert [r.group for r in found] == [1, 1, 2, 3]  # C is not tied with A through B
+    result = ranks(scores, lambda i, j: p[min(i, j), max(i, j)])
+    assert [(r.value, r.low, r.high) for r in result] == [(1, 1, 2), (2, 1, 3), (3, 2, 3), (4, 4, 4)]
+    assert [r.group for r in result] == [1, 1, 2, 3]  # C is not tied with A through B
     mixed = [3, 0, 2, 1]
     again = ranks([scores[i] for i in mixed], lambda i, j: p[min(mixed[i], mixed[j]), max(mixed[i], mixed[j])])
-    assert [again[mixed.index(i)] for i in range(4)] == found
+    assert [again[mixed.index(i)] for i in range(4)] == result
     assert [r.value for r in ranks([0.5, 0.5], lambda i, j: 1.0)] == [1, 1]
     assert tie_groups([], set()) == [] and ranks([0.3], lambda i, j: 1.0)[0].high == 1
 
 
 def test_ranks_hold_the_true_place():
-    """Four methods, two of them equal: all intervals hold their places in at least 95 % of draws."""
+    """Four methods, two of them equal: each method's interval holds its true ranks in more than 92 % of draws (nominal 95 %)."""
     rng, truth = np.random.default_rng(8), [0.5, 0.5, 0.6, 0.8]
-    places = [(1 + sum(t > own for t in truth), 4 - sum(t < own for t in truth)) for own in truth]
+    places = [(1 + sum(t > accuracy for t in truth), 4 - sum(t < accuracy for t in truth)) for accuracy in truth]
     hits = np.zeros(4)
     for _ in range(300):
         x = rng.random((120, 4)) < truth
         tables = lambda i, j, x=x: mcnemar(0, int((x[:, i] > x[:, j]).sum()), int((x[:, i] < x[:, j]).sum()), 0).p_midp  # noqa: E731
-        found = ranks(x.mean(axis=0), tables)
-        hits += [r.low <= best and worst <= r.high for r, (best, worst) in zip(found, places, strict=True)]
+        result = ranks(x.mean(axis=0), tables)
+        hits += [r.low <= best and worst <= r.high for r, (best, worst) in zip(result, places, strict=True)]
     assert (hits / 300 > 0.92).all()
 
 
@@ -108,22 +108,22 @@ def lengths_drawn(seed=1, n=600):
 
 
 def test_interaction_equals_the_conditional_logit():
-    """statsmodels' ConditionalLogit on all pairs, two rows each, the sample as stratum."""
+    """Compared with statsmodels' ConditionalLogit on all pairs, two rows per pair, with the sample as stratum."""
     from statsmodels.discrete.conditional_models import ConditionalLogit
 
     a, b, size = lengths_drawn()
     y, method = np.concatenate([a, b]), np.repeat([1.0, 0.0], len(a))
     x = np.concatenate([np.log2(size)] * 2)
     fit = ConditionalLogit(y, np.column_stack([method, method * (x - x.mean())]), groups=np.tile(np.arange(len(a)), 2)).fit(disp=0)
-    found = method_by_length(a, b, size)
-    assert found.value == pytest.approx(fit.params[1], rel=1e-3) and found.p_value == pytest.approx(fit.pvalues[1], rel=0.02)
-    assert found.low < found.value < found.high and found.n_discordant == (a != b).sum()
+    result = method_by_length(a, b, size)
+    assert result.value == pytest.approx(fit.params[1], rel=1e-3) and result.p_value == pytest.approx(fit.pvalues[1], rel=0.02)
+    assert result.low < result.value < result.high and result.n_discordant == (a != b).sum()
     back = method_by_length(b, a, size)
-    assert (back.value, back.low, back.high) == pytest.approx((-found.value, -found.high, -found.low))
+    assert (back.value, back.low, back.high) == pytest.approx((-result.value, -result.high, -result.low))
 
 
 def test_interaction_between_documents():
-    """Every pair five times over, as one document each, says what it said once."""
+    """Repeating every pair five times in one cluster does not change the result."""
     a, b, size = lengths_drawn()
     once = method_by_length(a, b, size, np.arange(len(a)))
     five = method_by_length(a.repeat(5), b.repeat(5), size.repeat(5), np.arange(len(a)).repeat(5))
@@ -142,30 +142,30 @@ def test_interaction_between_documents():
         ([1, 1, 0, 0], [0, 0, 1, 1], [512, 512, 1024, 2048], "separation"),
     ],
 )
-def test_interaction_that_pairs_do_not_tell(a, b, size, why):
-    found = method_by_length(a, b, size)
-    assert found.value is None and found.low is None and found.p_value is None and why in found.method
+def test_interaction_that_is_not_estimable(a, b, size, why):
+    result = method_by_length(a, b, size)
+    assert result.value is None and result.low is None and result.p_value is None and why in result.method
 
 
 def test_position_bias_published():
     """Newcombe 1998, Statist. Med. 17:873, table II: 56/70 − 48/80, method 10: .0524 to .3339."""
     scores = [1] * 56 + [0] * 14 + [1] * 48 + [0] * 32
     depths = [0.1, 0.9] * 35 + [0.5] * 80
-    found = position_bias(scores, depths, range(150))
-    assert (found.value, found.low, found.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+    result = position_bias(scores, depths, range(150))
+    assert (result.value, result.low, result.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
 
 
 def test_position_bias_within_documents():
     scores = [1, 1, 0] * 6 + [0, 1, 0] + [1, 1]
     depths = [0.1, 0.8, 0.5] * 7 + [0.1, 0.9]
-    found = position_bias(scores, depths, [d for d in range(7) for _ in range(3)] + [7, 7])
+    result = position_bias(scores, depths, [d for d in range(7) for _ in range(3)] + [7, 7])
     gains = [1.0] * 6 + [0.5]
-    assert found.value == pytest.approx(np.mean(gains)) and found.p_value == sign_flip(gains).p_value
-    assert found.n == 21 and found.n_missing == 2 and found.low < found.value <= found.high
+    assert result.value == pytest.approx(np.mean(gains)) and result.p_value == sign_flip(gains).p_value
+    assert result.n == 21 and result.n_missing == 2 and result.low < result.value <= result.high
     mirrored = position_bias([1 - s for s in scores], depths, [d for d in range(7) for _ in range(3)] + [7, 7])
-    assert mirrored.value == pytest.approx(-found.value)
+    assert mirrored.value == pytest.approx(-result.value)
     assert position_bias([1, 0], [0.1, 0.9], [0, 1]) is None
-    apart = position_bias([1, 1, 0, 0], [0.1, 0.2, 0.5, 0.6], [0, 0, 1, 1])  # documents repeat, none holds both parts
+    apart = position_bias([1, 1, 0, 0], [0.1, 0.2, 0.5, 0.6], [0, 0, 1, 1])  # clusters repeat, none has samples in both parts
     assert apart.value == 1.0 and apart.p_value is None
     with pytest.raises(ValueError, match="depths between 0 and 1"):
         position_bias([1, 0], [0.1, 1.5], [0, 1])
@@ -175,11 +175,11 @@ def test_position_bias_within_documents():
 def test_posterior_by_drawing(table):
     shares = np.random.default_rng(1).dirichlet([x + 0.5 for x in table], 400_000)
     gain = shares[:, 1] - shares[:, 2]
-    found, where = bayes_paired(*table, rope=0.02), (gain > 0.02, abs(gain) <= 0.02, gain < -0.02)
-    assert found.p_better == pytest.approx((gain > 0).mean(), abs=0.004)
-    assert (found.p_a, found.p_same, found.p_b) == pytest.approx(tuple(x.mean() for x in where), abs=0.004)
-    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(gain, [0.025, 0.975])), abs=0.004)
-    assert found.value == pytest.approx(gain.mean(), abs=0.001) and found.p_a + found.p_same + found.p_b == pytest.approx(1)
+    result, where = bayes_paired(*table, rope=0.02), (gain > 0.02, abs(gain) <= 0.02, gain < -0.02)
+    assert result.p_better == pytest.approx((gain > 0).mean(), abs=0.004)
+    assert (result.p_a, result.p_same, result.p_b) == pytest.approx(tuple(x.mean() for x in where), abs=0.004)
+    assert (result.low, result.high) == pytest.approx(tuple(np.quantile(gain, [0.025, 0.975])), abs=0.004)
+    assert result.value == pytest.approx(gain.mean(), abs=0.001) and result.p_a + result.p_same + result.p_b == pytest.approx(1)
 
 
 def test_posterior_refuses():
@@ -189,7 +189,7 @@ def test_posterior_refuses():
 
 
 def test_anytime_by_numerical_integration():
-    """The evidence against no difference: the likelihood averaged over the prior on a grid, over the largest under equal shares."""
+    """Evidence against no difference: the likelihood averaged over the prior, on a grid, over its maximum under equal shares."""
     b, c, rest = 7, 2, 9
     grid = (np.arange(1500) + 0.5) / 1500
     x, y = np.meshgrid(grid, grid)
@@ -203,7 +203,7 @@ def test_anytime_by_numerical_integration():
 
 
 def test_anytime_holds_at_every_look():
-    """No difference, a look after each pair: p falls to .05 in at most 5 % of runs; a fixed-n test in many more."""
+    """No difference, checked after every fifth pair: p falls to .05 in at most 5 % of runs; that of a fixed-n test in many more."""
     rng, runs, fell, naive, missed = np.random.default_rng(5), 300, 0, 0, 0
     for _ in range(runs):
         gains = rng.choice([1, 0, -1], 200, p=[0.2, 0.6, 0.2])
@@ -217,7 +217,7 @@ def test_anytime_holds_at_every_look():
 
 @pytest.mark.parametrize("documents", [range(100), [0] * 10 + list(range(10, 100)), [0] * 50 + list(range(50, 100))])
 def test_anytime_of_uneven_cells(documents):
-    """The value is the design's, whatever the cells' and documents' sizes: a cell of ten won, one of ninety tied."""
+    """The value is the cell average for any sizes of cells and clusters: one cell of ten won, one of ninety tied."""
     won, cells = np.array([1.0] * 10 + [0.0] * 90), [0] * 10 + [1] * 90
     looked = difference(won, np.zeros(100), documents, cells, sequential=True)
     once = difference(won, np.zeros(100), documents, cells)
@@ -239,7 +239,7 @@ def test_anytime_of_documents():
     for bad in ([], [2.0], [math.nan]):
         with pytest.raises(ValueError, match="between −1 and 1"):
             anytime_clusters(bad)
-    with pytest.raises(ValueError, match="a pair at least"):
+    with pytest.raises(ValueError, match="at least one pair"):
         anytime(0, 0, 0, 0)
 
 
@@ -266,13 +266,13 @@ def test_connor_published():
 
 
 def test_plans_by_trying_all():
-    """The cheapest mix of records and questions, by brute force, and where the textbook's rule puts it."""
-    found = plans(400, 0.1, 20, 1)
+    """The cheapest mix of records and questions by brute force and by the textbook's rule."""
+    result = plans(400, 0.1, 20, 1)
     costs = {
         (k, q): k * (20 + q) for q in range(1, 101) for k in range(6, 500) if k * q / (1 + (q - 1) * 0.1) >= 400 - 1e-6
     }  # fmt: skip
-    assert found[0].seconds == min(costs.values()) and all(plan.effective >= 400 - 1e-6 for plan in found)
-    assert abs(found[0].questions - math.sqrt(20 / 1 * 0.9 / 0.1)) < 4
+    assert result[0].seconds == min(costs.values()) and all(plan.effective >= 400 - 1e-6 for plan in result)
+    assert abs(result[0].questions - math.sqrt(20 / 1 * 0.9 / 0.1)) < 4
     assert plans(400, 1.0, 0, 1)[0].questions == 1 and plans(5, 0.0, 1, 1)[0].records == 6
     for bad in ((0, 0.1, 1, 1), (9, 1.1, 1, 1), (9, 0.1, 0, 0), (9, 0.1, -1, 2)):
         with pytest.raises(ValueError):

@@ -1,4 +1,4 @@
-"""Every published value, and the table of them in docs/statistics.md."""
+"""Every published value is reproduced, and docs/statistics.md shows the table of them."""
 
 from pathlib import Path
 

@@ -1,14 +1,16 @@
-"""Against brute force and their own equations; published values are in oracles.py."""
+"""Tests and intervals against brute force and their defining equations; published values are in oracles.py."""
 
 from itertools import product
 
 import pytest
 
-from seal_eval.stats import clopper_pearson, jeffreys, mcnemar, newcombe, tango, wilson
+from seal_eval.stats import mcnemar, tango, wilson
+
+from alternatives import clopper_pearson, jeffreys, newcombe
 
 
 def test_mcnemar_brute_force():
-    """Every way the discordant pairs can fall, one by one."""
+    """Enumerates all outcomes of the discordant pairs."""
     for b, c in [(0, 1), (0, 5), (2, 2), (3, 1), (4, 6), (5, 5)]:
         n = b + c
         counts = [sum(flips) for flips in product((0, 1), repeat=n)]
@@ -28,7 +30,7 @@ def test_mcnemar_properties():
 
 
 def test_tango_solves_its_equation_by_grid():
-    """The interval is where the score statistic, maximised on a grid, stays within z."""
+    """The interval ends where the score statistic, with its likelihood maximised numerically, reaches ±z."""
     import numpy as np
     from scipy.optimize import minimize_scalar
 
@@ -84,7 +86,7 @@ def test_clopper_pearson_by_its_tails(k, n):
 
 
 def test_jeffreys():
-    """Its ends by numerical integration of the posterior; 0 and 1 at the borders."""
+    """The ends by numerical integration of the posterior; 0 and 1 at k = 0 and k = n."""
     import numpy as np
 
     grid = (np.arange(2_000_000) + 0.5) / 2_000_000

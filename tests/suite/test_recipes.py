@@ -1,4 +1,4 @@
-"""Suite files for the paper's models: their plans whole, and every kind of cell run, shortened, on random models of those architectures."""
+"""Suite files for the paper's models: their full plans, and every kind of cell run in small on random models of those architectures."""
 
 import json
 from pathlib import Path
@@ -7,14 +7,14 @@ import pytest
 import yaml
 
 from seal_eval.results.records import load_runs
-from seal_eval.suite.cells import plan
+from seal_eval.suite.plan import plan
 
 from conftest import seal_eval
 from tokenizers_made import CHATML, made
 
 SUITES = Path(__file__).resolve().parents[2] / "benchmarks" / "suites"
 LLAMA_2 = {"vocab_size": 1300, "intermediate_size": 64, "num_hidden_layers": 2, "bos_token_id": 0, "eos_token_id": 1}
-MODELS = {  # recipe → kind, what its config.json says (heads as they are, narrower), tokenizer, has a chat template
+MODELS = {  # recipe → model type, configuration (as many heads as in reality, but narrower), tokenizer, whether it has a chat template
     "longchat-7b-32k": ("llama", {
         **LLAMA_2, "num_attention_heads": 32, "num_key_value_heads": 32, "hidden_size": 256, "max_position_embeddings": 32768,
         "rope_parameters": {"rope_type": "linear", "factor": 8.0, "rope_theta": 10000.0},
@@ -45,7 +45,7 @@ CELLS = {
 
 @pytest.fixture(params=MODELS)
 def recipe(request, tmp_path, monkeypatch):
-    """(a recipe's file, its content); the current folder holds a random model under the hub's name."""
+    """(suite file, its content); the current folder holds a random model under the hub's name."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -71,7 +71,7 @@ def test_the_plan_of_the_file_as_it_is(recipe, tmp_path):
 
 
 def test_its_cells_run(recipe, tmp_path):
-    """All methods at two sizes, one of them beyond the window that was cut to fit, on little."""
+    """All methods on two samples per cell: at 900 tokens, and at 1,300 (beyond the shortened window) if the suite sets max_length."""
     file, suite = recipe
     folder = tmp_path / suite["models"][0]["pretrained"]
     config = json.loads((folder / "config.json").read_text()) | {"max_position_embeddings": 1000}
@@ -102,7 +102,7 @@ def test_its_cells_run(recipe, tmp_path):
 
 
 def test_the_vicuna_template_is_fastchats(tmp_path):
-    """The prompt that FastChat's documentation prints for Vicuna 1.1, 1.3 and 1.5 (docs/vicuna_weights_version.md)."""
+    """The prompt equals the one for Vicuna 1.1, 1.3 and 1.5 in FastChat's own docs/vicuna_weights_version.md."""
     tokenizer = made("llama2-like")
     turns = [
         {"role": "user", "content": "Hello!"}, {"role": "assistant", "content": "Hello!"}, {"role": "user", "content": "How are you?"},

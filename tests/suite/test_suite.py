@@ -1,4 +1,4 @@
-"""Suites: mistakes with their lines, plans, real runs here and on a Ray cluster, deaths of workers, status."""
+"""Suites: mistakes with their line numbers, plans, real runs locally and on a Ray cluster, killed workers, status."""
 
 import json
 import os
@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from seal_eval.core.errors import SealError
 from seal_eval.results.records import load_runs
-from seal_eval.suite.cells import note, plan
 from seal_eval.suite.execute import run_suite
-from seal_eval.suite.spec import read_suite
+from seal_eval.suite.plan import plan
+from seal_eval.suite.schema import read_suite
+from seal_eval.suite.state import note
 from seal_eval.suite.status import status
 from seal_eval.suite.yaml_lines import read_yaml
 
@@ -41,7 +42,7 @@ def write(folder, model, **other):
 
 
 def samples(out):
-    """Place of a sample file below the suite's folder, without its time → its bytes without the paths of this folder."""
+    """Return {path of a sample file relative to the suite's folder, without its time: its bytes}."""
     found = {}
     for file in sorted(out.rglob("samples_*.jsonl")):
         found[str(file.relative_to(out).with_name(file.name.split("_2")[0]))] = file.read_bytes()
@@ -76,11 +77,11 @@ tasks:
 @pytest.mark.parametrize(
     ("change", "line", "message"),
     [
-        ({"nmae": "x"}, 24, "nmae: not known here; did you mean 'name'?"),
+        ({"nmae": "x"}, 24, "nmae: unknown key; did you mean 'name'?"),
         ({"name": "a b"}, 1, "should match pattern"),
         ({"methods": []}, 5, "at least 1 item"),
         ({"batch_size": "8"}, 24, "batch_size: input should be a valid integer (it is '8')"),
-        ({"models": [{"pretrained": "m", "dtpye": "x"}]}, 3, "did you mean 'dtype'?"),
+        ({"models": [{"pretrained": "m", "dtpye": "x"}]}, 3, "models/0/dtpye: unknown key; did you mean 'dtype'?"),
         ({"tasks": [{"task": "seal_lines", "num_samples": 3}]}, 17, "tasks/0/sizes: is missing"),
     ],
 )
@@ -97,11 +98,11 @@ def test_mistakes_of_form(tmp_path, tiny_folder, change, line, message):
     ("text", "message"),
     [
         ("a: &x [1]\nb: [*x, *x]", "line 2: aliases"),
-        ("a: 1\na: 2", "line 2: 'a' a second time"),
+        ("a: 1\na: 2", "line 2: the key 'a' appears twice"),
         ("a: !!python/object/apply:os.system [ls]", "line 1"),
         ("a: [1", "line 1"),
-        ("? [1, 2]\n: x", "line 1: a key that is no word"),
-        ("[" * 5000 + "]" * 5000, "not YAML that is read here"),
+        ("? [1, 2]\n: x", "line 1: a key is not a plain value"),
+        ("[" * 5000 + "]" * 5000, "cannot be read as YAML"),
         ("x" * (1 << 20) + "y", "bytes; at most"),
         ("a: \x00", "suite.yaml"),
     ],
@@ -157,7 +158,7 @@ def test_dry_run_writes_nothing(tmp_path, tiny_folder):
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory, tiny_folder):
-    """A suite run by the local executor."""
+    """The folder of a suite that the local executor has run."""
     folder = tmp_path_factory.mktemp("suite")
     done = seal_eval("--log-json", folder / "log.jsonl", "suite", write(folder, tiny_folder), "--out", folder / "out")
     assert "tiny: 6 done" in done.stdout
@@ -183,7 +184,7 @@ def test_other_settings_in_the_same_folder_are_refused(here, tiny_folder, tmp_pa
 
 
 def test_ray_gives_the_same_records(here, tmp_path, tiny_folder):
-    """Byte-identical samples; a worker killed while its cell runs is replaced and nothing is counted twice."""
+    """Samples are byte-identical to the local executor's, although a worker is killed while its cell runs."""
     out, killed = tmp_path / "out", []
 
     def kill_one():
@@ -206,7 +207,7 @@ def test_ray_gives_the_same_records(here, tmp_path, tiny_folder):
 
 
 def test_a_dead_worker_and_a_failing_cell(here, tmp_path, tiny_folder):
-    """The local executor replaces a killed worker; a cell that fails is noted, the rest goes on, the exit status tells."""
+    """The local executor replaces a killed worker; a failed cell is recorded, the other cells run, and the exit status is 1."""
     adapters = {"channel": {"task": "seal_lines", "length": 420, "samples": 2, "validation": 1}}
     methods = ["plain", {"method": "seal", "adapter": str(tmp_path / "wrong")}]
     (tmp_path / "wrong").mkdir()
@@ -230,7 +231,7 @@ def test_a_dead_worker_and_a_failing_cell(here, tmp_path, tiny_folder):
 
 
 def test_killed_suite_goes_on(here, tmp_path, tiny_folder):
-    """SIGKILL of the suite's process takes its worker along; meanwhile a second one is refused; repeated it completes."""
+    """While a suite runs, a second process is refused; after SIGKILL of the suite's process, the same command completes it."""
     out, command = tmp_path / "out", [BIN / "seal-eval", "suite", here / "suite.yaml", "--out", tmp_path / "out"]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     limit = time.monotonic() + 200
@@ -246,7 +247,7 @@ def test_killed_suite_goes_on(here, tmp_path, tiny_folder):
 
 
 def test_cells_of_a_dead_process_do_not_look_alive(here, tmp_path, monkeypatch):
-    """What ran when a suite died is not called running while its continuation runs other cells."""
+    """A cell that ran when its suite was killed is shown as interrupted, also while the continued suite runs other cells."""
     out, seen = tmp_path / "out", []
     shutil.copytree(here / "out", out)
     suite, cells = plan(here / "suite.yaml", out)
@@ -262,15 +263,15 @@ def test_cells_of_a_dead_process_do_not_look_alive(here, tmp_path, monkeypatch):
 
 
 def test_estimates_follow_the_arithmetic(tmp_path, tiny_folder):
-    """Parameters as counted in the weights; twice the tokens, more than twice the time; memory holds the weights."""
-    from seal_eval.suite.cell_cost import cell_cost, shape
+    """Parameters equal the weights' number; longer samples take longer; memory exceeds that of the fp32 weights."""
+    from seal_eval.suite.estimate import cell_cost, shape
 
     from conftest import tiny_model
 
     suite, cells = plan(write(tmp_path, tiny_folder), tmp_path / "out")
     assert shape(str(tiny_folder))["parameters"] == sum(p.numel() for p in tiny_model().parameters())
     runs = {cell.size: cell_cost(suite, cell) for cell in cells if cell.kind == "run" and "plain" in cell.label}
-    assert runs[400].n_read == 800 and runs[600].n_read == 1200  # two records, each read once
+    assert runs[400].n_read == 800 and runs[600].n_read == 1200  # two records, each prefilled once
     assert runs[600].seconds > runs[400].seconds > 0 and runs[400].memory > 4 * shape(str(tiny_folder))["parameters"]
 
 

@@ -1,4 +1,4 @@
-"""Workers that die: no cell is lost, and none is blamed for another's deaths."""
+"""Workers that die: no cell is lost, and none fails because of another cell's deaths."""
 
 import os
 import signal
@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from seal_eval.suite import execute
-from seal_eval.suite.cells import Cell, state_of
+from seal_eval.suite.cells import Cell
+from seal_eval.suite.state import state_of
 
 
 def cell(name):
@@ -17,14 +18,14 @@ def cell(name):
 
 
 def work(out, cell):
-    """Stands for a cell's work in the worker: what it does is its name's first word."""
+    """Stands for a cell's work in the worker; the first word of the cell's name tells what happens."""
     with (out / cell.label).open("a") as file:
         file.write("begun\n")
     what = cell.label.split()[0]
     if what == "dies":
-        time.sleep(0.3)  # with the others in flight
+        time.sleep(0.3)  # while other cells run
         os.kill(os.getpid(), signal.SIGKILL)
-    if what == "leaves":  # dies when it has ended, as by a late signal
+    if what == "leaves":  # the worker dies after its cell has ended, as from a late signal
         threading.Timer(0.3, os._exit, [1]).start()
     if what == "lasts":
         time.sleep(1)
@@ -33,7 +34,7 @@ def work(out, cell):
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """[(cell, its error), …] in the order in which they ended."""
+    """Return a function that runs cells and returns [(cell, its error), …] in the order in which they ended."""
     monkeypatch.setattr(execute, "work", work)
 
     def run(*names, workers, pause=0.0):
@@ -52,7 +53,7 @@ def begun(out, name):
 
 
 def test_a_cell_is_not_lost_between_two_looks(run):
-    """The worker is dead when the next cell is handed to it."""
+    """The worker has died by the time the next cell is handed to it."""
     assert run("leaves first", "good", "leaves last", workers=1, pause=1.5) == [("leaves first", ""), ("good", ""), ("leaves last", "")]
 
 

@@ -1,4 +1,4 @@
-"""Cells' ids, and mistakes in what a suite makes first."""
+"""The cells' ids, and mistakes in a suite's adapters and maps of heads."""
 
 import hashlib
 import json
@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from seal_eval.core.errors import SealError
-from seal_eval.suite.cells import note, plan, state_of
+from seal_eval.suite.plan import plan
+from seal_eval.suite.state import note, state_of
 
 
 def write(folder, model, **other):
@@ -26,7 +27,7 @@ def ids(file, out):
 
 
 def test_ids_do_not_change(tmp_path, tiny_folder):
-    """Results that were made with an earlier version count as done."""
+    """The ids' formula is fixed, so results of earlier versions count as done."""
     out = tmp_path / "out"
     for cell in plan(write(tmp_path, tiny_folder), out)[1]:
         about = {"kind": cell.kind, **cell.work}
@@ -42,7 +43,7 @@ def test_a_folder_of_any_name_can_be_moved(tmp_path, tiny_folder, name):
 
 
 def test_a_chat_template_is_what_it_says(tmp_path, tiny_folder, monkeypatch):
-    """The same however the suite's file is named; another when it is edited, for all that is made with it."""
+    """Ids do not depend on how the suite's file is addressed; editing the template changes those of all cells that use it."""
     model = {"pretrained": str(tiny_folder), "apply_chat_template": True, "chat_template": "t/turns.jinja"}
     file, out = write(tmp_path / "a", tiny_folder, models=[model]), tmp_path / "out"
     template = tmp_path / "a" / "t" / "turns.jinja"
@@ -75,7 +76,7 @@ def test_a_chat_template_is_what_it_says(tmp_path, tiny_folder, monkeypatch):
     ],
 )
 def test_what_is_made_first_is_checked(tmp_path, tiny_folder, key, entry, message):
-    """With all other mistakes, and with its line."""
+    """Reported with all other mistakes, and with its line."""
     file = write(tmp_path, tiny_folder, methods=["plain", "sael"], **{key: {"one": entry}})
     with pytest.raises(SealError) as caught:
         plan(file, tmp_path / "out")

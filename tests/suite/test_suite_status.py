@@ -1,11 +1,12 @@
-"""What is shown of a suite: texts to the letter, and somebody else's folder."""
+"""A suite's status: texts are shown unchanged, and it works in a folder that cannot be written."""
 
 import pytest
 from filelock import FileLock
 
 from seal_eval.core.files import LOCK, write_json
-from seal_eval.suite.cells import PLAN, Cell, note
+from seal_eval.suite.cells import Cell
 from seal_eval.suite.commands import show_status
+from seal_eval.suite.state import PLAN, note
 from seal_eval.suite.status import status
 
 SAID = "chat template t.jinja drops the system's turn: '<s>[INST] What is 2 + 2? [/INST]' :smile:"
@@ -13,7 +14,7 @@ SAID = "chat template t.jinja drops the system's turn: '<s>[INST] What is 2 + 2?
 
 @pytest.fixture
 def out(tmp_path):
-    """A suite's folder with a cell that runs."""
+    """A suite's folder with a running cell, and that cell."""
     cell = Cell("0", 0, "m · seal(run[a]) · seal_lines", "made/m__t", "template", "m", "auto", {}, 0, 0)
     note(tmp_path, cell, "running")
     listed = {"folder": cell.folder, "label": cell.label, "n_samples": 0, "ident": cell.ident}
@@ -31,7 +32,7 @@ def test_brackets_are_no_markup(out, capsys):
 
 @pytest.mark.parametrize("error", [PermissionError, OSError])
 def test_a_folder_that_cannot_be_written(out, monkeypatch, error):
-    """Its status is told, and whether it runs where the lock can be read."""
+    """The status is shown; a lock that can only be read still tells whether the suite runs."""
     folder, _ = out
 
     class NotOurs:

@@ -1,4 +1,4 @@
-"""The conversations written for the topics task: enough, distinct, and of one shape."""
+"""The conversations written for the topics task: enough, distinct, and of the same shape."""
 
 import json
 import re
@@ -21,4 +21,4 @@ def test_conversations():
         assert 330 <= len(text.split()) <= 430 and "\n" not in text
         assert text.count(row["topic"]) <= 3 and not re.search(r"\d{5}", text)
         others = [t for t in topics if t != row["topic"] and t.lower() in text.lower()]
-        assert not others, (row["topic"], others)  # the first topic must not be named in another's conversation
+        assert not others, (row["topic"], others)  # no conversation may name another one's topic

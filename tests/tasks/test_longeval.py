@@ -1,4 +1,4 @@
-"""LongEval's official case files: byte for byte, and damaged ones told with file and line. The cases here are ours, of its form."""
+"""LongEval's official case files are used byte for byte; errors name file and line. The cases here are made up in its format."""
 
 import json
 import random
@@ -29,10 +29,10 @@ def line_case(n, seed, double=False):
 
 def topic_case(n, seed):
     topics = [f"The use of tool {seed} {i}" for i in range(n)]
-    told = "".join(f"USER: I would like to discuss the topic of the use of tool {seed} {i}. \n ASSISTANT: Sure.\n" for i in range(n))
+    record = "".join(f"USER: I would like to discuss the topic of the use of tool {seed} {i}. \n ASSISTANT: Sure.\n" for i in range(n))
     return {
         "test_id": seed,
-        "prompt": f"Below is a record. {told} What is the first topic we discussed?",
+        "prompt": f"Below is a record. {record} What is the first topic we discussed?",
         "topics": topics,
         "prompt_length": -1,
     }
@@ -60,10 +60,10 @@ def test_byte_for_byte(official, tokenizer):
             task.build(PromptFormat(tokenizer), 7, 5, 0)
 
 
-def test_values_on_two_lines_are_told(tmp_path, capsys):
+def test_warns_of_values_on_two_lines(tmp_path, capsys):
     (tmp_path / "6_lines.jsonl").write_text("".join(json.dumps(line_case(6, seed, double=seed < 2)) + "\n" for seed in range(5)))
     assert len(read_cases(tmp_path, "lines", 6)) == 5
-    assert "in 2 of 5 cases the answer's value stands on another line too" in capsys.readouterr().err
+    assert "in 2 of 5 cases the answer's value also occurs on another line" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_values_on_two_lines_are_told(tmp_path, capsys):
         (lambda rows: rows[2].update(expected_number="x"), "line 3: not a LongEval case"),
         (
             lambda rows: rows[0].update(correct_line="line other: REGISTER_CONTENT is <3>"),
-            "line 1: not a LongEval case .the prompt does not hold",
+            "line 1: not a LongEval case .the prompt does not contain the correct line",
         ),
         (lambda rows: rows.clear(), "holds no case"),
     ],
@@ -94,7 +94,7 @@ def test_damaged_files(tmp_path, spoil, message):
 
 
 def test_built_in_sizes(tokenizer):
-    """Lines and topics of a record are as many as its size says; the first topic is the first one opened."""
+    """A record has as many lines or topics as its size; the target is the first topic introduced."""
     lines = get_task("seal_longeval_lines").build(PromptFormat(tokenizer), 200, 3, 0)
     assert all(s.input.count("REGISTER_CONTENT is <") == 200 and s.answer_tokens == 100 for s in lines)
     samples = get_task("seal_longeval_topics").build(PromptFormat(tokenizer), 25, 10, 0)

@@ -1,4 +1,4 @@
-"""Builders: what a sample promises holds for any seed, length, tokenizer, with and without template and begun answer."""
+"""Samples keep their promises for any seed, length and tokenizer, with and without chat template and answer prefix."""
 
 import re
 from dataclasses import replace
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from seal_eval.core.errors import SealError
 from seal_eval.prompts.corpus import prose, split_of, words
 from seal_eval.prompts.prompt import PromptFormat
+from seal_eval.prompts.settings import PromptSettings
 from seal_eval.tasks import base_task, get_task, leaf_name, task_names, tasks
 from seal_eval.tasks.longeval import conversations
 from seal_eval.tasks.needle import kind_of, spaced, spread
@@ -56,11 +57,12 @@ def test_names():
 @given(length=st.integers(700, 3000), seed=st.integers(0, 10**6), kind=st.sampled_from(KINDS), chat=st.booleans(), begin=st.booleans())
 @SLOW
 def test_sample_promises(task, length, seed, kind, chat, begin):
-    prompt_format = PromptFormat(made(kind), chat=chat, begin_answer=begin, system="Answer briefly." if seed % 2 else "")
+    system = "Answer briefly." if seed % 2 else ""
+    prompt_format = PromptFormat(made(kind), PromptSettings(chat_template=chat, answer_prefix=begin, system_instruction=system))
     size = size_of(task, length)
     try:
         samples = task.build(prompt_format, size, 3, seed)
-    except SealError as error:  # a tokenizer may need more for the least that must stand in the prompt
+    except SealError as error:  # some tokenizers need a longer prompt for what it must contain
         assert task.unit == "tokens" and "the smallest that can is about" in str(error)
         size = int(str(error).split()[-1])
         samples = task.build(prompt_format, size, 3, seed)
@@ -86,8 +88,8 @@ def test_random_replies_score_nothing(prompt_format):
     for task in tasks().values():
         samples = task.build(prompt_format, size_of(task, 1500), 20, 0)
         rng = random.Random(0)
-        said = ["".join(rng.choices("abcdef 0123456789-ABCDEF\n.,", k=80)) for _ in samples]
-        assert sum(task.score(reply, vars(s)).value for reply, s in zip(said, samples, strict=True)) == 0, task.name
+        replies = ["".join(rng.choices("abcdef 0123456789-ABCDEF\n.,", k=80)) for _ in samples]
+        assert sum(task.score(reply, vars(s)).value for reply, s in zip(replies, samples, strict=True)) == 0, task.name
 
 
 @pytest.mark.parametrize("name", task_names())
@@ -99,7 +101,7 @@ def test_same_seed_same_bytes(prompt_format, name):
     first = task.build(prompt_format, size, 6, 1)
     random.seed(99)  # global state must not matter
     assert task.build(prompt_format, size, 6, 1) == first
-    assert task.build(prompt_format, size, 3, 1) == first[:3]  # a prefix, whatever else is asked for
+    assert task.build(prompt_format, size, 3, 1) == first[:3]  # the first samples do not depend on how many are built
     others = task.build(prompt_format, size, 6, 2)
     assert not {s.input for s in first} & {s.input for s in others}
     assert len({s.sample_id for s in first + others}) == 12
@@ -109,13 +111,13 @@ def test_same_seed_same_bytes(prompt_format, name):
 def test_tuning_and_evaluation_share_nothing(prompt_format, name):
     task = get_task(name)
     size = size_of(task, 1200)
-    learned, asked = (task.build(prompt_format, size, 20, 0, split=split) for split in ("tune", "eval"))
-    for samples, split in ((learned, "tune"), (asked, "eval")):
+    tuning, evaluation = (task.build(prompt_format, size, 20, 0, split=split) for split in ("tune", "eval"))
+    for samples, split in ((tuning, "tune"), (evaluation, "eval")):
         for sample in samples:
             assert all(split_of(t) == split for t in sample.targets) or kind_of(sample.targets[0]) == "word"
-    assert not {k for s in learned for k in s.keys} & {k for s in asked for k in s.keys}
-    assert not {t for s in learned for t in s.targets} & {t for s in asked for t in s.targets}
-    assert not {s.cluster for s in learned} & {s.cluster for s in asked}
+    assert not {k for s in tuning for k in s.keys} & {k for s in evaluation for k in s.keys}
+    assert not {t for s in tuning for t in s.targets} & {t for s in evaluation for t in s.targets}
+    assert not {s.cluster for s in tuning} & {s.cluster for s in evaluation}
 
 
 def test_parts_are_disjoint():
@@ -146,14 +148,14 @@ def test_lines_ask_every_fifth_equally(prompt_format, questions):
 
 @pytest.mark.parametrize("spacing", ["linear", "sigmoid"])
 def test_needle_depths(prompt_format, spacing):
-    """The grid is asked for in full, the depth reached is the needle's place among the tokens, between two sentences."""
+    """Every depth of the grid is used; the depth recorded is the needle's place among the tokens, between two sentences."""
     task = replace(get_task("seal_needle"), spacing=spacing, phrasing=0)
     samples = task.build(prompt_format, 3000, 22, 0)
     assert len({s.cluster for s in samples}) == 22
     for sample, wanted in zip(samples, spread(spaced(11, spacing)) * 2, strict=True):
         at = sample.input.index("The special number of the")
         assert sample.depth == pytest.approx(prompt_format.count(sample.input[:at].rstrip()) / sample.n_tokens, abs=1e-9)
-        assert sample.depth == pytest.approx(wanted, abs=0.1)  # head, tail and whole sentences take their share
+        assert sample.depth == pytest.approx(wanted, abs=0.1)  # header, question and whole sentences shift it
         assert sample.input[:at].rstrip().endswith((".", "!", "?", '"', "”", "text:"))
 
 
@@ -183,14 +185,14 @@ def test_needle_variants(prompt_format):
 
 
 def test_variable_chains_are_true(prompt_format):
-    """The targets, found again by following the assignments in the prompt."""
+    """Following the assignments in the prompt leads to the targets."""
     task = replace(get_task("seal_variable_tracking"), chains=4)
     for sample in task.build(prompt_format, 2500, 10, 0):
-        told = sample.input.split("The text:")[1].split("(End")[0]
-        assigned = re.findall(r"VAR ([A-Z]{5}) = (?:VAR )?(\w+)\.", told)
+        text = sample.input.split("The text:")[1].split("(End")[0]
+        assigned = re.findall(r"VAR ([A-Z]{5}) = (?:VAR )?(\w+)\.", text)
         assert len(assigned) == 20
         value = {}
-        for name, source in assigned:  # in reading order: a source is always known
+        for name, source in assigned:  # in reading order, so a source is always known
             value[name] = source if source.isdigit() else value[source]
         assert {n for n, v in value.items() if v == sample.keys[0]} == set(sample.targets)
 
@@ -209,19 +211,19 @@ def test_common_words_are_the_most_common(prompt_format):
 
 @pytest.mark.parametrize("name", IN_TOKENS)
 def test_too_short(prompt_format, name):
-    """The error's remedy works: what it calls the smallest length can be built."""
+    """The error names a smallest length that can be built."""
     with pytest.raises(SealError, match=r"length 40 cannot be filled with this tokenizer; the smallest that can is about") as error:
         get_task(name).build(prompt_format, 40, 5, 0)
     assert len(get_task(name).build(prompt_format, int(str(error.value).split()[-1]), 5, 0)) == 5
 
 
 @pytest.mark.parametrize(
-    ("name", "own", "message"),
+    ("name", "changes", "message"),
     [
         ("seal_needle", {"keys": 0}, "keys is 0, must be a whole number from 1"),
         ("seal_needle", {"queries": 3}, "keys is 1, must be a whole number from 3"),
-        ("seal_needle", {"value": "nubmer"}, "value 'nubmer' is not known; did you mean 'number'"),
-        ("seal_needle", {"spacing": "log"}, "spacing 'log' is not known"),
+        ("seal_needle", {"value": "nubmer"}, "value is 'nubmer', must be number or word or uuid"),
+        ("seal_needle", {"spacing": "log"}, "spacing is 'log', must be linear or sigmoid"),
         ("seal_needle", {"depths": 2.5}, "depths is 2.5"),
         ("seal_lines", {"questions_per_record": 0}, "questions_per_record is 0"),
         ("seal_variable_tracking", {"hops": 99}, "hops is 99"),
@@ -230,6 +232,6 @@ def test_too_short(prompt_format, name):
         ("seal_longeval_lines", {"longeval_data": "/nowhere"}, "longeval_data /nowhere is no folder"),
     ],
 )
-def test_bad_settings(name, own, message):
+def test_bad_settings(name, changes, message):
     with pytest.raises(SealError, match=message):
-        replace(get_task(name), **own)
+        replace(get_task(name), **changes)

@@ -1,4 +1,4 @@
-"""Effects of removing heads, against removing each by hand, and the method made of them."""
+"""Effects of removing heads, compared with removing each by hand, and the rule method that uses them."""
 
 import json
 
@@ -32,7 +32,7 @@ def samples(prompt_format):
 
 @torch.no_grad()
 def with_heads(model, prompt_format, samples, values):
-    """Mean loss with head (layer, head) times a value, the others at 1."""
+    """Return the mean loss when each head (layer, head) of `values` is multiplied by its value."""
     scales = {name: torch.ones(in_features(m)) for name, m in head_projections(model)}
     for (layer, head), value in values.items():
         name, m = head_projections(model)[layer]
@@ -53,7 +53,7 @@ def test_pruning_by_hand(kind, prompt_format, samples):
             assert float(pruned[layer, head]) == pytest.approx(
                 with_heads(model, prompt_format, samples, {(layer, head): 0.0}) - plain, abs=1e-4
             )
-    assert with_heads(model, prompt_format, samples, {}) == plain  # nothing left behind
+    assert with_heads(model, prompt_format, samples, {}) == plain  # the model is unchanged
 
 
 def test_gradient_by_differences(prompt_format, samples):

@@ -1,4 +1,4 @@
-"""What tuning minimises, against loops and full softmax."""
+"""The losses that tuning minimises, compared with loops and the full softmax."""
 
 from dataclasses import replace
 
@@ -7,17 +7,19 @@ import torch
 
 from seal_eval.baselines import method_of
 from seal_eval.prompts.prompt import PromptFormat
+from seal_eval.prompts.settings import PromptSettings
 from seal_eval.tasks import get_task
-from seal_eval.tuning.losses import answer_logits, answer_loss, answered, answered_in_turn, prose_kl, prose_pieces, read_prose
+from seal_eval.tuning.losses import answer_logits, answer_loss, answered, prose_kl, prose_pieces, read_prose
 from seal_eval.tuning.parameters import Gains
 
 from conftest import tiny_model
+from methods_table import answered_in_turn
 
 
 @pytest.mark.parametrize("chat", [False, True])
 def test_answer_loss_is_the_mean_over_the_answer(tokenizer, chat):
-    """Against full logits and a loop, on the prompt as lm-eval would render it."""
-    model, prompt_format = tiny_model("llama"), PromptFormat(tokenizer, chat=chat)
+    """Compared with a loop over the full logits of prompt and answer."""
+    model, prompt_format = tiny_model("llama"), PromptFormat(tokenizer, PromptSettings(chat_template=chat))
     sample = get_task("seal_lines").build(prompt_format, 400, 1, 0, split="tune")[0]
     prompt = prompt_format.encode(sample.input, sample.prefix)[1]["input_ids"]
     answer = tokenizer(sample.answer)["input_ids"]
@@ -29,14 +31,14 @@ def test_answer_loss_is_the_mean_over_the_answer(tokenizer, chat):
 
 @pytest.mark.parametrize("method", ["", "self_extend,group=4,neighbours=64", "dual_chunk,chunk=120", "ntk,factor=4"])
 def test_questions_of_one_record_share_its_tokens(tokenizer, method):
-    """The same verdicts as one by one, with answers of which some are the model's own; each record is read once."""
+    """Same results as one by one, for answers of which some are the model's own; each record is prefilled once."""
     model, prompt_format = tiny_model("llama"), PromptFormat(tokenizer)
     digits = tokenizer.convert_tokens_to_ids(list("0123456789"))
-    with torch.no_grad():  # it says digits only
+    with torch.no_grad():  # digits become the likeliest tokens
         model.lm_head.weight[[i for i in range(1000) if i not in digits]] = 0
     samples = replace(get_task("seal_lines"), questions_per_record=4).build(prompt_format, 500, 8, 0)
     with method_of(method).apply(model):
-        for i in (1, 4, 6):  # a random model says none of the right answers
+        for i in (1, 4, 6):  # a random model has no answer right, so make some right
             ids = prompt_format.encode(samples[i].input, samples[i].prefix)[1]["input_ids"]
             said = model.generate(torch.tensor([ids]), max_new_tokens=1, do_sample=False, pad_token_id=1)[0, len(ids) :]
             samples[i] = replace(samples[i], answer=tokenizer.decode(said))
@@ -49,18 +51,18 @@ def test_questions_of_one_record_share_its_tokens(tokenizer, method):
 
 
 def test_questions_are_read_whole_where_frequencies_follow_the_length(tokenizer):
-    """A record with a short answer within the window, the same one with a long answer beyond it: the keys of one are not the other's."""
+    """The same record with a short answer, within the window, and with a long one, beyond it: keys must not be reused."""
     prompt_format = PromptFormat(tokenizer)
     samples = replace(get_task("seal_lines"), questions_per_record=2).build(prompt_format, 500, 2, 0)
     window = len(prompt_format.encode(samples[0].input, samples[0].prefix)[1]["input_ids"]) + 5
     rope = {"rope_type": "longrope", "rope_theta": 1e4, "factor": 4.0, "original_max_position_embeddings": window}
     model = tiny_model("llama", rope_parameters=rope | {"short_factor": [1.0] * 8, "long_factor": [4.0] * 8})
     digits = tokenizer.convert_tokens_to_ids(list("0123456789"))
-    with torch.no_grad():  # it says digits only
+    with torch.no_grad():  # digits become the likeliest tokens
         model.lm_head.weight[[i for i in range(1000) if i not in digits]] = 0
     for i, size in enumerate((3, 40)):
         said = ["0"] * size
-        for t in range(size):  # its own answer, token by token, in a text of the final length
+        for t in range(size):  # the model's own answer, token by token, in a text of the final length
             samples[i] = replace(samples[i], answer="".join(said))
             with torch.no_grad():
                 said[t] = tokenizer.decode(answer_logits(model, prompt_format, samples[i])[0][0, t].argmax())
@@ -87,7 +89,7 @@ def test_kl_by_hand(tokenizer):
 
 
 def test_prose_is_apart(tokenizer):
-    """What judges a setting was not learned from, and neither is what its cost is measured on."""
+    """The prose of the validation is not the prose of the training."""
     learned, judged = (prose_pieces(tokenizer, 60, 256, 0, validation=v) for v in (False, True))
     texts = [{tokenizer.decode(p)[:60] for p in pieces} for pieces in (learned, judged)]
     assert not texts[0] & texts[1] and len(texts[0]) > 40

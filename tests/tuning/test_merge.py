@@ -1,4 +1,4 @@
-"""Checkpoints that leave: plain transformers gives what the method gave here."""
+"""Exported checkpoints: plain transformers computes the logits that the method computes here."""
 
 import pytest
 import torch
@@ -35,7 +35,7 @@ def test_merge_writes_an_ordinary_checkpoint(tiny_folder, adapter, tmp_path):
 
 @pytest.fixture(scope="session", params=["lora", "dora"])
 def low_rank(request, tmp_path_factory):
-    """(kind, folder) of an adapter whose every weight matters."""
+    """(method, folder) of a low-rank adapter with random weights."""
     folder = tmp_path_factory.mktemp("adapters") / request.param
     folder.mkdir()
     with trainable(tiny_model(), TuneSpec(method=request.param)) as trained:

@@ -1,4 +1,4 @@
-"""Which setting a tuning run keeps, against rules written out; and the short questions against generation."""
+"""Which candidate a tuning run keeps; validation by hand; short questions and perplexity."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ from conftest import tiny_model
 
 
 class Straight:
-    """One parameter x: the loss falls by x, the cost rises by x / 10."""
+    """Stands for trained parameters and their validator: one parameter x, loss 5 − x, perplexity ratio 1 + x / 10."""
 
     def load(self, state):
         self.x = state["x"].item()
@@ -33,7 +33,7 @@ def chosen(xs, limit):
         line.load({"x": torch.tensor(x)})
         candidates.append((line.validator(line, step), {"x": torch.tensor(x)}))
     kept, state, points = choose(line.validator, line, {"x": torch.tensor(0.0)}, candidates, limit)
-    assert line.x == state["x"].item()  # what is kept is what is loaded
+    assert line.x == state["x"].item()  # the kept parameters are loaded
     return kept, state["x"].item(), len(points)
 
 
@@ -72,7 +72,7 @@ def test_settled(losses, over):
 
 
 def test_points_by_hand(tokenizer):
-    """Loss, whole answers by greedy generation, KL and perplexity by full softmax."""
+    """Loss, KL and perplexity ratio equal those computed with the full softmax."""
     model, prompt_format = tiny_model("llama"), PromptFormat(tokenizer)
     samples = get_task("seal_lines").build(prompt_format, 400, 2, 0, split="tune")
     gains = Gains(model, per_head=True)
@@ -98,7 +98,7 @@ def test_points_by_hand(tokenizer):
 
 
 def test_accuracy_is_greedy_generation(tokenizer, monkeypatch):
-    """Short questions whose 'answers' are what the model says are right, others are not."""
+    """Short questions count as right if their answer is what the model generates, else as wrong."""
     model = tiny_model("llama")
     asked, expected = [], []
     for i, (question, answer) in enumerate(questions()[::9]):

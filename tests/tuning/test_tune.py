@@ -1,4 +1,4 @@
-"""Learning: it learns, it repeats, it leaves the model alone, it goes on after a kill, it keeps what is worth its cost."""
+"""Tuning: it learns, is reproducible, leaves the model unchanged, continues after a kill, and notices divergence."""
 
 import errno
 import math
@@ -59,14 +59,14 @@ def test_learns_and_leaves_the_model_alone(prompt_format, own, parameters):
                 learned = learn_there(model, prompt_format, spec, trained)
                 with trained.on():
                     tuned = sum(answer_loss(model, prompt_format, s).item() for s in samples)
-                assert sum(answer_loss(model, prompt_format, s).item() for s in samples) == pytest.approx(plain, rel=1e-5)  # plain outside
+                assert sum(answer_loss(model, prompt_format, s).item() for s in samples) == pytest.approx(plain, rel=1e-5)  # plain again
             states.append(trained.state())
         assert tuned < plain and learned.kept.loss < learned.plain.loss
         assert len(learned.log) == 12 and all(math.isfinite(step["loss"]) for step in learned.log)
         after = dict(model.named_parameters())
         assert after.keys() == before.keys()
         assert all(torch.equal(p, before[n]) and p.requires_grad and p.grad is None for n, p in after.items())
-    assert all(torch.equal(a, b) for a, b in zip(*(s.values() for s in states), strict=True))  # it repeats
+    assert all(torch.equal(a, b) for a, b in zip(*(s.values() for s in states), strict=True))  # both runs are equal
 
 
 @torch.enable_grad()
@@ -98,7 +98,7 @@ def test_terms_hold_the_model(prompt_format, term):
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "phi"])
 def test_recomputed_activations_give_the_same_gradients(prompt_format, kind):
-    """Dropout, which training mode would bring, stays off (GPT-2 and Phi have it)."""
+    """Same gradients with less memory; dropout stays off although the layers are in training mode (GPT-2 and Phi have it)."""
     model = tiny_model(kind, **({"resid_pdrop": 0.5, "attn_pdrop": 0.5} if kind == "gpt2" else {}))
     sample = get_task("seal_lines").build(prompt_format, 400, 1, 0, split="tune")[0]
     gradients, saved = [], []
@@ -116,7 +116,7 @@ def test_recomputed_activations_give_the_same_gradients(prompt_format, kind):
 
 
 def test_memory_grows_linearly(prompt_format):
-    """What a step keeps for its backward pass, at twice the length."""
+    """Twice the length keeps at most 2.1 times the memory for the backward pass."""
     model = tiny_model("llama")
     kept = []
     for length in (400, 800):
@@ -140,7 +140,7 @@ def test_mixture_takes_turns(prompt_format):
 
 @pytest.mark.parametrize("method", ["seal", "lora", "dora"])
 def test_half_precision_weights(prompt_format, method):
-    """The frozen weights in bf16, what is learned in fp32."""
+    """Frozen weights in bf16, trained parameters in fp32."""
     model, spec = tiny_model("llama").bfloat16(), TuneSpec(**(SPEC | {"method": method, "lr": 0.1 if method == "seal" else 0.01}))
     with trainable(model, spec) as trained:
         learned = learn(model, prompt_format, spec, trained)
@@ -161,25 +161,25 @@ def test_tune_writes_adapter_and_card(tiny_folder, tmp_path):
     with pytest.raises(SealError, match="already exists"):
         tune(str(tiny_folder), spec, tmp_path / "a")
     with new_folder(tmp_path / "b"), pytest.raises(SealError, match=r"another process is writing to .*b;"):
-        tune(str(tiny_folder), spec, tmp_path / "b")  # refused before it learns
+        tune(str(tiny_folder), spec, tmp_path / "b")  # refused before tuning
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b"]
 
 
 def test_what_cannot_be_moved_is_kept(tiny_folder, tmp_path, monkeypatch):
-    """OUT is a link to an empty folder, as on a larger disk, and the last move fails: the state is there, and a repeat goes on from it."""
+    """OUT links to an empty folder and the last move fails: files and state are kept, and a repeat continues from the state."""
     (tmp_path / "big").mkdir()
     (tmp_path / "a").symlink_to("big")
-    monkeypatch.setattr(tuning, "elsewhere", lambda *_: {"prose_perplexity": 1.0, "short_right": 1, "short_n": 1})
+    monkeypatch.setattr(tuning, "measure_forgetting", lambda *_: {"prose_perplexity": 1.0, "short_right": 1, "short_n": 1})
     with monkeypatch.context() as broken:
         broken.setattr(shutil, "move", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
-        with pytest.raises(SealError, match=r"cannot be moved to .*a \(No space left on device\); it is in .*big/\.part until"):
+        with pytest.raises(SealError, match=r"cannot be moved to .*a \(No space left on device\); they stay in .*big/\.part until"):
             tune(str(tiny_folder), TuneSpec(**SPEC), tmp_path / "a", progress=False)
     assert (tmp_path / "big" / ".part" / "adapter_model.safetensors").is_file()
     assert (tmp_path / "big" / ".tuning" / "state.safetensors").is_file()
     steps = []
     monkeypatch.setattr(learning, "answer_loss", lambda *args: steps.append(torch.is_grad_enabled()) or answer_loss(*args))
     tune(str(tiny_folder), TuneSpec(**SPEC), tmp_path / "a", progress=False)
-    assert sum(steps) == 2  # of twelve: the state is of the tenth
+    assert sum(steps) == 2  # of twelve: the state was saved at the tenth
     assert len(load_scales(str(tmp_path / "a"), tiny_model("llama"))) == 3
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "big"] and (tmp_path / "a").is_symlink()
     assert not [p.name for p in (tmp_path / "big").iterdir() if p.name.startswith(".")]
@@ -187,7 +187,7 @@ def test_what_cannot_be_moved_is_kept(tiny_folder, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("own", [(), ("--method", "lora")])
 def test_a_killed_run_goes_on(tiny_folder, tmp_path, own):
-    """SIGKILL in mid-run; the same command again gives, to the bit, what an undisturbed run gives."""
+    """After SIGKILL, the same command writes bit for bit what an undisturbed run writes."""
     asked = ("tune", "--model", tiny_folder, "--length", "400", "--samples", "24", "--lr", ".01", "--validation", "2", *own, "--out")
     seal_eval(*asked, tmp_path / "whole")
     script = Path(sys.executable).parent / "seal-eval"
@@ -210,7 +210,7 @@ def test_a_killed_run_goes_on(tiny_folder, tmp_path, own):
 
 
 def test_divergence_keeps_the_last_good_setting(tiny_folder, tmp_path, monkeypatch):
-    """The sixth step's loss overflows: the error says so, the last setting whose loss was seen to be fine is saved."""
+    """The sixth step's loss overflows: the error says so, and the last parameters with a good loss are saved."""
     calls = []
 
     def overflowing(*args):
@@ -227,7 +227,7 @@ def test_divergence_keeps_the_last_good_setting(tiny_folder, tmp_path, monkeypat
 
 
 def test_losses_worse_than_a_guess_are_divergence(prompt_format, monkeypatch):
-    """Nothing overflows: three losses above ln(vocabulary) end it."""
+    """Three losses above ln(vocabulary size) end the run, although nothing overflows."""
     calls = []
     monkeypatch.setattr(learning, "answer_loss", lambda *args: calls.append(args) or answer_loss(*args) + 9.0 * (len(calls) > 2))
     with trainable(model := tiny_model("llama"), spec := TuneSpec(**SPEC)) as trained:
@@ -261,11 +261,14 @@ def test_samples_beyond_the_window(tiny_folder, tmp_path):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"granularity": "layer"}, "granularity 'layer' is not known"), ({"lr": 0.0}, "lr is 0.0"), ({"lr": math.nan}, "lr is nan"),
+        ({"granularity": "layer"}, "granularity is 'layer', must be head or channel"),
+        ({"lr": 0.0}, "lr is 0.0"), ({"lr": math.nan}, "lr is nan"),
         ({"kl": -1.0}, "kl is -1.0"), ({"samples": 0}, "samples is 0"), ({"length": -5}, "length is -5"), ({"rank": 0}, "rank is 0"),
-        ({"method": "adapter"}, "method 'adapter' is not known; choose seal or lora or dora"), ({"dtype": "int8"}, "dtype 'int8'"),
+        ({"method": "adapter"}, "method is 'adapter', must be seal or lora or dora"),
+        ({"dtype": "int8"}, "dtype is 'int8', must be auto or float32 or bfloat16"),
         ({"method": "lora", "shrink": 1.0}, "it pulls scales to 1, and lora has none"), ({"samples": 2.5}, "samples is 2.5, must be"),
-        ({"task": "seal_lines:x"}, "task 'seal_lines:x' is not NAME or NAME:SIZE"), ({"task": "a,a"}, "names one task twice"),
+        ({"task": "seal_lines:x"}, "task 'seal_lines:x' is not NAME or NAME:SIZE"), ({"task": "seal_lines:00"}, "is not NAME or NAME:SIZE"),
+        ({"task": "seal_lines:²"}, "is not NAME or NAME:SIZE"), ({"task": "a,a"}, "names one task twice"),
     ],
 )  # fmt: skip
 def test_bad_settings(setting, message):
@@ -283,7 +286,7 @@ def test_bad_method_to_tune_on(tiny_folder, tmp_path, on, message):
 
 
 def test_the_rate_by_rule():
-    """As far in fewer steps: rate times steps is the same."""
+    """The default learning rate times the number of steps is constant."""
     rates = {n: TuneSpec(samples=n).rate() for n in (25, 50, 200)}
     assert rates[25] * 25 == pytest.approx(rates[50] * 50) == pytest.approx(rates[200] * 200)
     assert TuneSpec(lr=0.3).rate() == 0.3

@@ -1,4 +1,4 @@
-"""Real effects in seconds, on a small model trained by tests/witness/train.py: what fails, what recovers, what SEAL adds."""
+"""Real effects in seconds, on two small models of tests/witness/train.py: which methods fail or recover, and what SEAL adds."""
 
 from functools import cache
 from pathlib import Path
@@ -28,7 +28,7 @@ def witness(name):
 
 @cache
 def right(length, method="", name="reader"):
-    """Which of N samples it answers."""
+    """Return for each of N samples whether the model answers it."""
     model, prompt_format = witness(name)
     with method_of(method).apply(model):
         return verdicts(model, prompt_format, length)
@@ -39,7 +39,7 @@ def verdicts(model, prompt_format, length):
 
 
 def better(a, b):
-    """Mid-p of as large a difference by chance, when a has more right; else 1."""
+    """Return McNemar's mid-p if a has more right answers than b, else 1."""
     only_a, only_b = (sum(x and not y for x, y in zip(*pair, strict=True)) for pair in ((a, b), (b, a)))
     return mcnemar(0, only_a, only_b, N - only_a - only_b).p_midp if only_a > only_b else 1.0
 
@@ -57,21 +57,21 @@ def test_extension_recovers(method):
 
 @pytest.mark.parametrize("method", ["streaming,recent=200", "linear,factor=4"])
 def test_what_cannot_retrieve_does_not(method):
-    """What lies between sinks and recent tokens is not seen; squeezed positions blur the heads that look one token back."""
+    """Tokens between the sinks and the recent ones are not seen; interpolated positions blur the heads that look back a few tokens."""
     assert sum(right(BEYOND, method)) < 0.3 * N
 
 
 def test_seal_on_top_recovers_more():
-    """Where reading competes with habits, Self-Extend alone recovers some, SEAL's scales on top more."""
+    """In the model with habits, Self-Extend alone recovers some answers, and SEAL's scales on top recover more."""
     plain, extended = right(BEYOND, name="habits"), right(BEYOND, ON, "habits")
     assert better(extended, plain) < 0.05
     assert better(tuned(), extended) < 0.05
 
 
 def tuned():
-    """Which of N samples the model with habits answers with ON and scales learned under it."""
+    """Return for each of N samples whether the model with habits answers it with ON and scales tuned on ON."""
     model, prompt_format = witness("habits")
-    spec = TuneSpec(length=BEYOND, kl=0.0, cost_limit=1e9, on=ON)  # prose says nothing to a model without words for it
+    spec = TuneSpec(length=BEYOND, kl=0.0, cost_limit=1e9, on=ON)  # no KL on prose: the vocabulary lacks its words
     with method_of(ON).apply(model), trainable(model, spec) as trained:
         learn(model, prompt_format, spec, trained)
         with trained.on():

@@ -1,14 +1,14 @@
-"""Trains the witnesses: small rotary transformers that read lines, on which tests see real effects in seconds.
+"""Train two small transformers with rotary embeddings that retrieve lines. Tests use them to see real effects in seconds.
 
     python tests/witness/train.py tests/witness        # writes reader/ and habits/, in ten minutes on one core
 
 The reader answers `seal_lines` within a window of 256 tokens. Its vocabulary is the task's: each fixed phrase, adjective and noun is a
-token, numbers are cut into groups of at most three digits. Embeddings are random and stay so; what is learned is to compare and copy.
+token, and numbers are split into groups of at most three digits. Embeddings are random and frozen; it learns to compare and to copy.
 
-Two things make it learn in minutes: the first layer's heads begin by looking one, two and three tokens back (a constant direction
-in all embeddings gives them queries and keys that depend on position alone), with a loss of their own for a while; and records grow
-from few lines to the whole window as answers come right. Then, for a second model, some answers to learn from are numbers that no
-record holds: what it read must win against habits, which is what SEAL is for.
+Three things let it learn in minutes. The first layer's heads start by attending one, two and three tokens back (a constant direction in
+all embeddings gives them queries and keys that depend on position alone), with an auxiliary loss at first. The second layer's heads start
+by comparing these tokens. Records grow from a few lines to the whole window as answers become right. The second model is trained on from
+the reader, with some answers replaced by numbers that do not depend on the record. Retrieval then competes with habits: SEAL's case.
 """
 
 import argparse
@@ -29,24 +29,24 @@ from seal_eval.tasks.lines import HEADER, LINE, PREFIX, QUESTION
 
 WINDOW = 256
 HIDDEN, LAYERS, HEADS, HEAD_DIM, BASE = 128, 3, 4, 64, 500.0
-BACK = (1, 2, 3)  # tokens back, one head of the first layer each
+BACK = (1, 2, 3)  # tokens back, one head of the first layer for each
 BATCH_TOKENS = 1200
-MOST = (WINDOW - 12 - 14) // 9  # lines of a record
-ANSWER = 4  # tokens of "12345>\n"
+MOST = (WINDOW - 12 - 14) // 9  # lines in the longest record
+ANSWER = 4  # tokens of an answer such as "12345>\n"
 DIGITS = [f"{n:0{width}d}" for width in (1, 2, 3) for n in range(10**width)]
 HABITS = ("12345", "23456", "34567", "45678", "20202", "30303", "40404", "31415")
 EOS = "</s>"
 
 
 def phrases() -> list[str]:
-    """The fixed texts of the task, longest first."""
+    """Return the fixed texts of the task, longest first."""
     found = {part for text in (HEADER, LINE, QUESTION, PREFIX) for key in text.split("{key}") for part in key.split("{value}")}
     found.discard(">\n")
     return sorted({*found, "-", ">", "\n"} - {""}, key=lambda phrase: (-len(phrase), phrase))
 
 
 def make_tokenizer() -> PreTrainedTokenizerFast:
-    """One token for each phrase, word and group of digits; anything else is unknown."""
+    """Return a tokenizer with one token per phrase, word and group of digits; anything else is unknown."""
     escaped = ["".join("\\" + c if c in r"<>?:.-()[]{}|*+^$\\" else c for c in phrase) for phrase in phrases()]
     adjectives, nouns = words("tune")[0], [*words("tune")[1], *words("eval")[1]]
     vocabulary = list(dict.fromkeys(["<unk>", EOS, *phrases(), *DIGITS, *adjectives, *nouns]))
@@ -57,7 +57,7 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
 
 
 class Records:
-    """Batches of records with several questions each, as ids."""
+    """Draws batches of token ids: records with several questions each."""
 
     def __init__(self, tokenizer: Any, seed: int) -> None:
         self.random = torch.Generator().manual_seed(seed)
@@ -72,9 +72,9 @@ class Records:
         self.question = self._parts(tokenizer, QUESTION + PREFIX) + self._parts(tokenizer, "{value}>\n")
 
     def batch(self, lines: int, habit: float) -> tuple[torch.Tensor, torch.Tensor]:
-        """(ids [batch, n_tokens], which of the tokens are answers) of records of so many lines.
+        """Return (ids [batch, n_tokens], mask [n_tokens] of the answers' tokens) for records of `lines` lines.
 
-        `habit`: the share of answers that is one of HABITS instead, whatever the record says.
+        `habit`: share of answers that are replaced by one of HABITS, whatever the record says.
         """
         asked = max(1, min(lines, (WINDOW - 12 - 9 * lines) // 14, 12))
         b = max(8, BATCH_TOKENS // (9 * lines + 14 * asked))
@@ -93,12 +93,12 @@ class Records:
         return ids, torch.cat([torch.zeros(1 + record[0].numel(), dtype=torch.bool), answers.flatten()])
 
     def _orders(self, of: torch.Tensor, rows: int) -> torch.Tensor:
-        """[rows, n]: the items in an order of its own for each row."""
+        """Return [rows, n]: the items in a random order for each row."""
         return torch.stack([of[torch.randperm(len(of), generator=self.random)] for _ in range(rows)])
 
     @staticmethod
     def _parts(tokenizer: Any, text: str) -> list[Any]:
-        """Ids and names of what is filled in, in order."""
+        """Return the text's token ids, and between them the names of the fields to fill in."""
         parts: list[Any] = []
         for i, piece in enumerate(text.split("{key}")):
             parts += [] if i == 0 else ["adjective", *tokenizer("-")["input_ids"], "noun"]
@@ -108,13 +108,13 @@ class Records:
 
     @staticmethod
     def _fill(parts: list[Any], facts: dict[str, torch.Tensor]) -> torch.Tensor:
-        """[batch, lines, n_tokens]"""
+        """Return ids [batch, lines, n_tokens]: the parts with their fields filled in from `facts` (name → [batch, lines])."""
         like = facts["noun"]
         return torch.stack([facts[p] if isinstance(p, str) else torch.full_like(like, p) for p in parts], -1)
 
 
 def make_model(vocabulary: int) -> LlamaForCausalLM:
-    """The untrained witness."""
+    """Return the untrained model, with random frozen embeddings and the initial heads of `look_back` and `compare`."""
     config = LlamaConfig(
         vocab_size=vocabulary, hidden_size=HIDDEN, intermediate_size=2 * HIDDEN, num_hidden_layers=LAYERS, num_attention_heads=HEADS,
         num_key_value_heads=HEADS, head_dim=HEAD_DIM, max_position_embeddings=WINDOW, tie_word_embeddings=True, initializer_range=0.04,
@@ -131,7 +131,7 @@ def make_model(vocabulary: int) -> LlamaForCausalLM:
 
 
 def look_back(attention: Any) -> None:
-    """Heads 0, 1, 2 attend to the token BACK tokens before: keys are turned forward by that much, so that the scores peak there."""
+    """Make heads 0, 1, 2 attend BACK tokens back: their keys are rotated forward by that much, so that the scores peak there."""
     half = HEAD_DIM // 2
     frequencies = BASE ** (-torch.arange(half) / half)
     sharp = 5.0 * (frequencies > 0.02) / (HIDDEN / 2) ** 0.5
@@ -144,7 +144,7 @@ def look_back(attention: Any) -> None:
 
 
 def compare(attention: Any, below: Any) -> None:
-    """Head 0 compares the token 1 back from the query with that 2 back from the key, head 1 those 2 and 3 back."""
+    """Make head 0 compare the token 1 before the query with the one 2 before the key, and head 1 those 2 and 3 before."""
     heads = [slice(head * HEAD_DIM, (head + 1) * HEAD_DIM) for head in range(len(BACK))]
     for later in heads[1:]:
         below.v_proj.weight[later] = below.v_proj.weight[heads[0]]
@@ -154,7 +154,7 @@ def compare(attention: Any, below: Any) -> None:
 
 
 class LooksBack(nn.Module):
-    """Loss of the first layer: the tokens 1, 2, 3 back can be read off its output."""
+    """Auxiliary loss of the first layer: linear probes must find the tokens 1, 2 and 3 back in its output."""
 
     def __init__(self, model: Any, seed: int) -> None:
         super().__init__()
@@ -172,17 +172,17 @@ class LooksBack(nn.Module):
 
 @dataclass
 class Stage:
-    """steps of AdamW at `rate`, falling to 0; see Records.batch for `habit`."""
+    """`steps` of AdamW; the learning rate rises to `rate` over 100 steps and falls linearly to 1 % of it. `habit`: see Records.batch."""
 
     steps: int
     rate: float
-    lines: int  # in a record to begin with
+    lines: int  # in the longest record at the start
     habit: float = 0.0
-    auxiliary: int = 0  # steps in which the first layer has its own loss
+    auxiliary: int = 0  # steps with the auxiliary loss, whose weight falls to 0
 
 
 def train(model: Any, records: Records, stage: Stage, seed: int) -> None:
-    """Minimise the cross-entropy of the answers."""
+    """Minimise the cross-entropy of the answers' tokens; print the progress every 100 steps."""
     looks_back = LooksBack(model, seed)
     learned = [*(p for p in model.parameters() if p.requires_grad), *looks_back.probes.parameters()]
     optimizer = torch.optim.AdamW(learned, lr=stage.rate, betas=(0.9, 0.98), weight_decay=0.01)
@@ -209,7 +209,7 @@ def train(model: Any, records: Records, stage: Stage, seed: int) -> None:
     looks_back.handle.remove()
 
 
-# the reader; then the same with answers that are habits among those it learns from, at random: reading competes with them
+# habits is trained on from the reader, with random answers replaced by habits
 STAGES = {
     "reader": Stage(steps=2600, rate=2e-3, lines=4, auxiliary=500),
     "habits": Stage(steps=500, rate=1e-3, lines=MOST, habit=0.4),

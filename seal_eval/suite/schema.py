@@ -1,4 +1,4 @@
-"""What a suite file may say, checked before anything runs; every mistake with its line."""
+"""The format of a suite file. It is checked before anything runs, and every mistake is reported with its line."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,15 +18,16 @@ Value = str | int | float | bool
 
 
 class Strict(BaseModel):
-    """No unknown key, no silent conversion."""
+    """Refuses unknown keys and converts no types."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class ModelEntry(Strict):
-    """A model and how it is asked.
+    """A model and the format of its prompts.
 
-    chat_template: a Jinja file, beside the suite's, for a tokenizer that has none. args: more of lm-eval's model_args, such as max_length.
+    chat_template: a Jinja file, relative to the suite file, for a tokenizer without a template. args: further model_args of lm-eval, such
+    as max_length.
     """
 
     pretrained: str
@@ -38,7 +39,7 @@ class ModelEntry(Strict):
 
 
 class Open(BaseModel):
-    """Further keys are settings."""
+    """Takes any further key as a setting."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -48,9 +49,9 @@ class Open(BaseModel):
 
 
 class MethodEntry(Open):
-    """A method with its settings, which are the keys beside these.
+    """A method; all further keys are its settings.
 
-    adapter and heads may name an entry of the file's `adapters` and `heads`. sizes: of all the suite's, those to run it at.
+    adapter and heads may name an entry of the file's `adapters` and `heads`. sizes: run only these of the tasks' sizes.
     """
 
     method: str
@@ -58,7 +59,7 @@ class MethodEntry(Open):
 
 
 class TaskEntry(Open):
-    """A task at some sizes, in its unit; further keys are its settings, as in --metadata."""
+    """A task and its sizes, in the task's unit; all further keys are its settings, as in --metadata."""
 
     task: str
     sizes: Annotated[list[Size], Field(min_length=1)]
@@ -66,15 +67,15 @@ class TaskEntry(Open):
 
 
 class Suite(Strict):
-    """A suite file. batch_size, device, seed: of every run. gpus, cpus: what a cell takes on a cluster."""
+    """A suite file. batch_size, device, seed: of every run. gpus, cpus: what a cell reserves on a Ray cluster."""
 
     name: Name
     models: Annotated[list[str | ModelEntry], Field(min_length=1)]
     methods: Annotated[list[str | MethodEntry], Field(min_length=1)]
     tasks: Annotated[list[TaskEntry], Field(min_length=1)]
-    adapters: dict[Name, dict[str, Any]] = {}  # tuned on each model: TuneSpec's fields
-    heads: dict[Name, dict[str, Any]] = {}  # mapped on each model: HeadsSpec's fields
-    engine: str = "seal"  # or hf, vllm: lm-eval's own
+    adapters: dict[Name, dict[str, Any]] = {}  # name → fields of TuneSpec; tuned on each model
+    heads: dict[Name, dict[str, Any]] = {}  # name → fields of HeadsSpec; made for each model
+    engine: str = "seal"  # or a model class of lm-eval, such as hf or vllm
     batch_size: Size = 8
     device: str = ""
     seed: Annotated[int, Field(ge=0, strict=True)] = 0
@@ -83,7 +84,7 @@ class Suite(Strict):
 
 
 def read_suite(file: Path) -> tuple[Suite, LineNumbers]:
-    """(the checked suite, the line of each of its parts). Raises SealError that lists every mistake of form with file, line and remedy."""
+    """Return (the suite, the line of each of its parts). Raises SealError that lists every mistake of form with file, line and remedy."""
     value, lines = read_yaml(file)
     if not isinstance(value, dict):
         raise SealError(f"{file}: a suite is a mapping with name, models, methods and tasks")
@@ -94,66 +95,67 @@ def read_suite(file: Path) -> tuple[Suite, LineNumbers]:
 
 
 def explained(file: Path, lines: LineNumbers, mistakes: list[tuple[tuple[str | int, ...], str]]) -> str:
-    """One line per mistake, in order of the file."""
-    found = sorted({(line_of(lines, place), f"{'/'.join(map(str, place)) or 'the file'}: {what}") for place, what in mistakes})
-    return "\n".join(f"{file}, line {line}: {what}" for line, what in found)
+    """The text of an error: one line per mistake, in order of the file. mistakes: (path in the file, message)."""
+    numbered = sorted({(line_of(lines, place), f"{'/'.join(map(str, place)) or 'the file'}: {text}") for place, text in mistakes})
+    return "\n".join(f"{file}, line {line}: {text}" for line, text in numbered)
 
 
 def line_of(lines: LineNumbers, place: tuple[str | int, ...]) -> int:
-    """Line of the innermost part of `place` that the file has."""
+    """The line of `place`, or of the innermost part around it that the file has."""
     while place not in lines and place:
         place = place[:-1]
     return lines.get(place, 1)
 
 
 def _place(loc: tuple[str | int, ...], value: Any) -> tuple[str | int, ...]:
-    """Pydantic's location without the names of the alternatives it tried."""
+    """Pydantic's location of an error as a path in the file: without the names of the types that pydantic tried."""
     place: list[str | int] = []
     for part in loc:
         inside: dict[Any, Any] = value if isinstance(value, dict) else dict(enumerate(value)) if isinstance(value, list) else {}
         if part in inside:
             value = inside[part]
             place.append(part)
-        elif isinstance(value, dict) and part not in ("Model", "Method", "str", "[key]"):
+        elif isinstance(value, dict) and part not in (ModelEntry.__name__, MethodEntry.__name__, "str", "[key]"):
             place.append(part)
     return tuple(place)
 
 
 def _explain(error: Any) -> str:
+    """The message for one of pydantic's errors."""
     if error["type"] == "extra_forbidden":
         known = {*Suite.model_fields} if len(error["loc"]) == 1 else {*ModelEntry.model_fields}
-        return f"not known here{nearest(str(error['loc'][-1]), known)}"
+        return f"unknown key{nearest(str(error['loc'][-1]), known)}"
     if error["type"] == "missing":
         return "is missing"
     return f"{error['msg'][0].lower()}{error['msg'][1:]} (it is {error['input']!r:.60})"
 
 
-def tune_spec(given: dict[str, Any]) -> TuneSpec:
-    """The tuning that an entry of `adapters` asks for. Raises SealError for an unknown setting, task or method to run on."""
+def tune_spec(settings: dict[str, Any]) -> TuneSpec:
+    """The TuneSpec of an entry of `adapters`. Raises SealError for an unknown setting, task or method in `on`, and wrong values."""
     from seal_eval.baselines import method_of
     from seal_eval.tasks import get_task
 
-    _check_keys("tuning", given, TuneSpec)
-    spec = TuneSpec(**given)
+    _check_keys("tuning", settings, TuneSpec)
+    spec = TuneSpec(**settings)
     for task, _ in spec.mixture():
         get_task(task)
     method_of(spec.on)
     return spec
 
 
-def heads_spec(given: dict[str, Any]) -> "HeadsSpec":
-    """The map that an entry of `heads` asks for. Raises SealError for an unknown setting or task, and a value that it cannot have."""
+def heads_spec(settings: dict[str, Any]) -> "HeadsSpec":
+    """The HeadsSpec of an entry of `heads`. Raises SealError for an unknown setting or task, and wrong values."""
     from seal_eval.tuning.head_importance import HeadsSpec
 
-    _check_keys("a map of heads", given, HeadsSpec)
-    return HeadsSpec(**given)
+    _check_keys("a map of heads", settings, HeadsSpec)
+    return HeadsSpec(**settings)
 
 
-def _check_keys(what: str, given: dict[str, Any], spec: Any) -> None:
-    """Raise for a key that is no setting of `spec`, and for a name that is no text."""
+def _check_keys(subject: str, settings: dict[str, Any], spec: Any) -> None:
+    """Raise SealError for a key that is not a field of the class `spec`, and for a task, method or system prompt that is not text."""
     fields = spec.__dataclass_fields__
-    if unknown := given.keys() - fields.keys():
-        raise SealError(f"{what} has no setting '{min(unknown)}'{nearest(min(unknown), fields)}")
+    if unknown := settings.keys() - fields.keys():
+        raise SealError(f"{subject} has no setting '{min(unknown)}'{nearest(min(unknown), fields)}")
     for key in ("task", "on", "system"):
-        if not isinstance(given.get(key, ""), str):
-            raise SealError(f"{what}: {key} is {given[key]!r}, must be text")
+        if not isinstance(settings.get(key, ""), str):
+            raise SealError(f"{subject}: {key} is {settings[key]!r}, must be text")

@@ -1,0 +1,163 @@
+"""What a method and a task must and may say: base classes whose members have defaults, and the check when one is loaded."""
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+from seal_eval.core.errors import SealError
+from seal_eval.core.settings import check_settings
+from seal_eval.core.types import Sample, Score
+
+CHANGES = ("", "rope", "attention", "weights", "scales")
+
+
+class Method:
+    """Base class of methods. A method is a frozen dataclass; its fields are its settings.
+
+    A class without this base is given it when it is loaded, so that every member below exists.
+    """
+
+    summary: ClassVar[str] = ""  # one clause, for lists; required
+    citation: ClassVar[str] = ""
+    changes: ClassVar[str] = ""  # one of CHANGES; a composition may change rope, attention and weights once each
+    shares_prefix: ClassVar[bool] = False  # whether keys and values of a prefix do not depend on what follows it
+
+    def __post_init__(self) -> None:
+        """Check the settings against their annotations. A method that defines this too calls super().__post_init__() first."""
+        check_settings(f"method '{type(self).__module__.rpartition('.')[2]}'", self)
+
+    def apply(self, model: Any) -> AbstractContextManager[Any]:
+        """Context manager: inside it the model uses the method, afterwards it is as before. Yields the model."""
+        raise NotImplementedError
+
+    def window(self, trained: int) -> int:
+        """Tokens that a model trained on `trained` tokens can read with the method."""
+        return trained
+
+    def about(self) -> dict[str, Any]:
+        """What results record besides the settings, such as an adapter's card. JSON."""
+        return {}
+
+
+class Task:
+    """Base class of tasks. A task is a frozen dataclass; its fields after `name` and `summary` are its settings, keys of --metadata.
+
+    A file in tasks/ lists its tasks in TASKS; nothing else registers them. `citation`, `answer_tokens` and `until` may be class variables
+    or properties.
+    """
+
+    name: str
+    summary: str
+    unit: ClassVar[str] = "tokens"  # of a sample's size
+    size_key: ClassVar[str] = "lengths"  # the key of --metadata that lists sizes
+    tokens_per_unit: ClassVar[int] = 1  # about, to estimate time and memory
+    sizes: ClassVar[tuple[int, ...]] = ()  # default sizes; those that fit the model's window are run
+    small_sizes: ClassVar[tuple[int, ...]] = ()  # for windows below the smallest of `sizes`
+    num_samples: ClassVar[int] = 100  # default per size
+    metrics: ClassVar[tuple[str, ...]] = ()  # besides acc
+    file_settings: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # settings that can name the user's own files → values that do not
+
+    def __post_init__(self) -> None:
+        """Check the settings against their annotations. A task that defines this too calls super().__post_init__() first."""
+        check_settings(self.name, self)
+
+    @property
+    def citation(self) -> str:
+        """Where the task comes from."""
+        raise NotImplementedError
+
+    @property
+    def answer_tokens(self) -> int:
+        """Budget of a reply, in tokens."""
+        raise NotImplementedError
+
+    @property
+    def until(self) -> tuple[str, ...]:
+        """Stop strings: a reply ends before the first of them."""
+        raise NotImplementedError
+
+    def build(self, prompt_format: Any, length: int, n: int, seed: int, split: Any = "eval") -> list[Sample]:
+        """`n` samples of size `length`, always the same for the same arguments. `split`: 'eval', or 'tune' for material not in 'eval'."""
+        raise NotImplementedError
+
+    def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
+        """The score of a reply to the sample whose fields are in `doc`."""
+        raise NotImplementedError
+
+    def available_sizes(self) -> tuple[int, ...] | None:
+        """Sizes that the user's own files offer; None when samples are generated."""
+        return None
+
+    def own_files(self) -> list[tuple[str, str]]:
+        """(setting, value) of the settings that name files of the user's own, which others do not have."""
+        values = ((key, str(getattr(self, key))) for key in self.file_settings)
+        return [(key, value) for key, value in values if value not in self.file_settings[key]]
+
+    def own_folders(self) -> list[Path]:
+        """The folders among `own_files`."""
+        return [Path(value) for _, value in self.own_files() if Path(value).is_dir()]
+
+
+@lru_cache(maxsize=256)
+def checked_method(name: str, cls: type) -> type[Method]:
+    """The class, given the base class if it lacks it. Raises SealError for a member that is missing, misspelt or of a wrong kind."""
+    label = f"method '{name}'"
+    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls) and callable(getattr(cls, "apply", None))):
+        raise SealError(f"{label}: {cls!r} is no dataclass with apply(model)")
+    if not issubclass(cls, Method):
+        cls = type(cls.__name__, (cls, Method), {"__module__": cls.__module__, "__doc__": cls.__doc__})
+    method: type[Method] = cls
+    check_names(label, method, Method)
+    _must(label, "summary", method.summary, isinstance(method.summary, str) and method.summary.strip(), "text: what the method does")
+    _must(label, "citation", method.citation, isinstance(method.citation, str), "text")
+    _must(label, "changes", method.changes, method.changes in CHANGES, f"one of {', '.join(map(repr, CHANGES))}")
+    shares = method.shares_prefix
+    _must(label, "shares_prefix", shares, isinstance(shares, bool), "True or False")
+    for member in ("window", "about"):
+        _must(label, member, getattr(method, member), callable(getattr(method, member)), "a method of the class")
+    return method
+
+
+def checked_task(file: str, task: Any) -> Task:
+    """The task. Raises SealError naming the file for a member that is missing, misspelt or of a wrong kind."""
+    label = f"tasks/{file}.py, {getattr(task, 'name', task)!r}"
+    if not (isinstance(task, Task) and dataclasses.is_dataclass(task)):
+        raise SealError(f"{label}: must be an object of a frozen dataclass that inherits from seal_eval.core.plugins.Task")
+    check_names(label, type(task), Task)
+    for member in ("name", "summary", "citation", "unit", "size_key"):
+        value = getattr(task, member, None)
+        _must(label, member, value, isinstance(value, str) and value, "text")
+    for member, kind in (("sizes", int), ("small_sizes", int), ("metrics", str), ("until", str)):
+        value = getattr(task, member, None)
+        _must(label, member, value, isinstance(value, tuple) and all(isinstance(v, kind) for v in value), f"a tuple of {kind.__name__}")
+    for member in ("num_samples", "answer_tokens", "tokens_per_unit"):
+        value = getattr(task, member, None)
+        _must(label, member, value, isinstance(value, int) and not isinstance(value, bool) and value > 0, "a whole number above 0")
+    for member in ("build", "score"):
+        _must(label, member, getattr(type(task), member), getattr(type(task), member) is not getattr(Task, member), "defined by the class")
+    fields = {field.name for field in dataclasses.fields(task)}
+    if unknown := set(task.file_settings) - fields:
+        raise SealError(f"{label}: file_settings names '{min(unknown)}', which is no setting of the task")
+    free = {field.name for field in dataclasses.fields(task) if field.type in (str, "str")} - {"name", "summary", *task.file_settings}
+    if free:  # else edited files would not rebuild the samples, and submissions could hold what others cannot build
+        raise SealError(f"{label}: setting '{min(free)}' is free text; list it in file_settings, or annotate its choices with Literal")
+    return task
+
+
+def check_names(label: str, cls: type, base: type) -> None:
+    """Raise SealError for a public class attribute that is not a member of `base` but is spelt almost like one."""
+    members = {name for name in (*vars(base), *base.__annotations__) if not name.startswith("_")}
+    settings = {field.name for field in dataclasses.fields(cls)}
+    own = {name for owner in cls.__mro__ if owner not in (base, object) for name in vars(owner) if not name.startswith("_")}
+    for name in sorted(own - members - settings):
+        if close := difflib.get_close_matches(name, members, n=1, cutoff=0.85):
+            raise SealError(f"{label}: unknown member '{name}'; did you mean '{close[0]}'?")
+
+
+def _must(label: str, member: str, value: Any, fine: Any, wanted: str) -> None:
+    if not fine:
+        raise SealError(f"{label}: {member} is {value!r}, must be {wanted}")

@@ -1,0 +1,78 @@
+"""lm-eval's command line: its --config file, the prompt flags of stock lm_eval, and the command that repeats a run."""
+
+import contextlib
+import io
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from seal_eval.core.errors import SealError, nearest
+
+
+def stock_prompt_flags() -> dict[str, Any]:
+    """Return chat template and system prompt of the `lm_eval` command that this process runs, as metadata keys; {} in any other process.
+
+    Stock lm_eval does not pass these flags to the tasks, but our tasks need them to count the tokens of a prompt. They are read from
+    sys.argv with lm-eval's own parser, so abbreviations, repeated flags and --config files have the same effect as in lm-eval.
+    """
+    program = Path(sys.argv[0])
+    if program.name not in ("lm_eval", "lm-eval") and program.parts[-2:] != ("lm_eval", "__main__.py"):
+        return {}
+    from lm_eval._cli import HarnessCLI
+    from lm_eval.config.evaluate_config import EvaluatorConfig
+
+    argv = sys.argv[1:] if sys.argv[1:2] == ["run"] else ["run", *sys.argv[1:]]
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            args = HarnessCLI()._parser.parse_args(argv)
+    except SystemExit:  # another command, such as lm_eval ls
+        return {}
+    from_file = EvaluatorConfig.load_yaml_config(args.config) if args.config else {}
+    flags = {key: getattr(args, key, None) or from_file.get(key) for key in ("apply_chat_template", "system_instruction")}
+    return {"chat_template": flags["apply_chat_template"] or False, "system_instruction": flags["system_instruction"] or ""}
+
+
+def read_config(args: Any) -> None:
+    """Fill in `args`, in place, from lm-eval's --config file where the command line sets no value. Returns at once without --config.
+
+    Raises SealError for a file that is missing or not YAML, an unknown key, and text where a mapping is needed.
+    """
+    if not args.config:
+        return
+    from lm_eval.config.evaluate_config import DICT_KEYS, EvaluatorConfig
+    from lm_eval.utils import simple_parse_args_string
+
+    if not Path(args.config).is_file():
+        raise SealError(f"--config {args.config} does not exist; name a YAML file whose keys are lm-eval's flags")
+    try:
+        config = EvaluatorConfig.load_yaml_config(args.config)
+    except (ValueError, TypeError) as error:  # YAML's error messages have several lines
+        raise SealError(f"--config {args.config}: {' '.join(str(error).split())}") from error
+    for key, value in config.items():
+        if key not in EvaluatorConfig.__dataclass_fields__:
+            raise SealError(f"--config {args.config}: unknown key '{key}'{nearest(str(key), EvaluatorConfig.__dataclass_fields__)}")
+        parsed = simple_parse_args_string(value) if key in DICT_KEYS and isinstance(value, str) else value
+        if key in DICT_KEYS and not isinstance(parsed or {}, dict):
+            raise SealError(f"--config {args.config}: {key} is {value!r}, must be a mapping or text such as NAME=VALUE,NAME=VALUE")
+        if not getattr(args, key, None):
+            setattr(args, key, parsed)
+    if isinstance(args.tasks, str):
+        args.tasks = args.tasks.split(",")
+    args.config = None
+
+
+def command(argv: list[str]) -> str:
+    """Return the command that repeats this run, quoted for a shell, with the user's home folder written as ~."""
+    home, words = str(Path.home()), [shlex.quote(word) for word in argv]
+    if home != "/":
+        # only a path that begins with the home folder: for /home/al neither /home/alice nor /mnt/home/al
+        begins_at_home = re.compile(rf"(?<![\w./~-]){re.escape(home)}(?=/|'?$)")
+        words = [begins_at_home.sub("~", word) for word in words]
+    return "seal-eval run " + " ".join(words)
+
+
+def from_home(value: Any) -> Any:
+    """Return a path that begins with ~, as `command` writes it, with the home folder in full; any other value unchanged."""
+    return str(Path(value).expanduser()) if isinstance(value, str) and (value == "~" or value.startswith("~/")) else value

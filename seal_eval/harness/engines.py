@@ -1,0 +1,85 @@
+"""Engines: the lm-eval model classes that a run can use, the arguments that each needs, and the folder of a run's files."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seal_eval.baselines import take_method
+from seal_eval.core.errors import SealError, nearest
+from seal_eval.core.names import ENGINE, method_label, safe
+from seal_eval.harness.vllm import vllm_args
+from seal_eval.models.hub import resolve
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One of lm-eval's model classes (`--model NAME`).
+
+    applies_methods: the engine applies `method=` to the model. Other engines run a checkpoint unchanged.
+    loads_checkpoint: the model is `pretrained=`, a short name, folder or hub id. Other engines (served models) name it in `model=`.
+    logs_replies: the engine writes replies to the log of `reply_log`. For other engines `run` switches on lm-eval's own cache.
+    """
+
+    name: str
+    applies_methods: bool = False
+    loads_checkpoint: bool = False
+    logs_replies: bool = False
+
+    def prepare(self, model_args: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments for lm-eval's class.
+
+        Raises SealError for a missing model, a method that the engine cannot apply, and an argument that is not allowed.
+        """
+        args = dict(model_args)
+        if self.loads_checkpoint and not isinstance(args.get("pretrained"), str):
+            raise SealError("no model: pass --model_args pretrained=SHORT_NAME_FOLDER_OR_HUB_ID")
+        if self.applies_methods:
+            take_method(args)
+            return args
+        method = args.pop("method", "plain")
+        if method != "plain":
+            raise SealError(
+                f"--model {self.name} runs checkpoints only: fold method '{method}' first with seal-eval merge, then name its folder, "
+                f"or leave --model out"
+            )
+        if self.name == "vllm":
+            return vllm_args(args)
+        return {**args, "pretrained": resolve(args["pretrained"])} if self.loads_checkpoint else args
+
+    def subject(self, model_args: Mapping[str, Any]) -> str:
+        """Return the name of the evaluated model as the user wrote it: the checkpoint or the served model, else the engine's name."""
+        return str(model_args.get("pretrained") or model_args.get("model") or self.name)
+
+    def folder(self, out: Path, model_args: Mapping[str, Any]) -> Path:
+        """Return the folder of a run's files: `out`/MODEL__METHOD."""
+        return out / f"{safe(self.subject(model_args))}__{safe(method_label(self.name, dict(model_args)))}"
+
+
+OWN = (  # engines that this package knows more about than their name
+    Engine(ENGINE, applies_methods=True, loads_checkpoint=True, logs_replies=True),
+    Engine("hf", loads_checkpoint=True),
+    Engine("vllm", loads_checkpoint=True),
+)
+
+
+def register() -> None:
+    """Register `--model seal` with lm-eval in this process. The engine is imported only when it is used."""
+    import lm_eval.models  # noqa: F401  must come first, or lm-eval's own models are not registered
+    from lm_eval.api.registry import model_registry
+
+    if ENGINE not in model_registry:
+        model_registry.register(ENGINE, target="seal_eval.harness.engine:SealLM")
+
+
+def get_engine(name: str) -> Engine:
+    """Return the engine for the name of an lm-eval model class. Raises SealError for a name that lm-eval does not have."""
+    for engine in OWN:
+        if engine.name == name:
+            return engine
+    register()
+    from lm_eval.api.registry import model_registry
+
+    if name not in model_registry:
+        raise SealError(f"engine '{name}' is not a model class of lm-eval{nearest(name, [*model_registry])}")
+    return Engine(name)

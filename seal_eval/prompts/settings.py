@@ -1,0 +1,64 @@
+"""Settings of the prompt: chat template, system prompt, answer prefix, special tokens. One value, recorded with every run."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from seal_eval.core.errors import SealError
+
+KEYS = ("chat_template", "system_instruction", "answer_prefix", "add_bos_token", "chat_template_args", "enable_thinking")
+
+
+@dataclass(frozen=True)
+class PromptSettings:
+    """The fields of lm-eval's metadata and model arguments that decide how a question is rendered."""
+
+    chat_template: bool | str = False  # render through the tokenizer's chat template; a string selects one of several
+    system_instruction: str = ""
+    answer_prefix: bool = True  # begin the answer for the model (lm-eval's gen_prefix)
+    add_bos_token: bool | None = None  # None leaves it to the tokenizer
+    template_args: str = "{}"  # JSON object: further arguments of the chat template
+
+    @classmethod
+    def read(cls, owner: str, metadata: Mapping[str, Any]) -> "PromptSettings":
+        """The settings in a task's metadata, into which lm-eval mixes the model arguments. Raises SealError naming `owner` and the key."""
+        chat = metadata.get("chat_template", False)
+        if not isinstance(chat, bool | str):
+            raise SealError(f"{owner}: chat_template is {chat!r}, must be true, false or the name of a template")
+        args = metadata.get("chat_template_args") or {}
+        if not isinstance(args, dict):
+            raise SealError(f"{owner}: chat_template_args is {args!r}, must be an object of the template's arguments")
+        if metadata.get("enable_thinking") is not None:
+            args = {**args, "enable_thinking": metadata["enable_thinking"]}
+        return cls(
+            chat_template=chat,
+            system_instruction=str(metadata.get("system_instruction") or ""),
+            answer_prefix=_flag(owner, "answer_prefix", metadata.get("answer_prefix", True)),
+            add_bos_token=metadata.get("add_bos_token"),
+            template_args=json.dumps(args, sort_keys=True),
+        )
+
+
+DEFAULT_SETTINGS = PromptSettings()
+
+
+def recorded_settings(results: Mapping[str, Any], task: str) -> dict[str, Any]:
+    """The metadata keys of `PromptSettings` that an lm-eval results file records for a task, ready for `PromptSettings.read`.
+
+    `seal-eval run` hands the chat template and system prompt to the tasks, so they are in the task's metadata. Stock lm_eval does not: it
+    records them at the top of the file, where `chat_template` is the template's text, or null when none was applied.
+    """
+    metadata = results["configs"][task].get("metadata") or {}
+    settings = {key: metadata[key] for key in KEYS if key in metadata}
+    settings.setdefault("chat_template", bool(results.get("chat_template")))
+    settings.setdefault("system_instruction", results.get("system_instruction") or "")
+    return settings
+
+
+def _flag(owner: str, key: str, value: Any) -> bool:
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    if not isinstance(value, bool):
+        raise SealError(f"{owner}: {key} is {value!r}, must be true or false")
+    return value

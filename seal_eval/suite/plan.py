@@ -1,0 +1,172 @@
+"""Turn a suite into cells: what each runs and where its files go. Every mistake is reported before anything runs."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from seal_eval.core.errors import SealError, nearest
+from seal_eval.core.files import sha256
+from seal_eval.core.names import safe
+from seal_eval.harness.engines import get_engine
+from seal_eval.suite.cells import Cell
+from seal_eval.suite.schema import MethodEntry, ModelEntry, Suite, explained, heads_spec, read_suite, tune_spec
+
+
+def plan(file: Path, out: Path) -> tuple[Suite, list[Cell]]:
+    """Return (the suite, its cells in order of their waves). Raises SealError with one line for each mistake.
+
+    out: the suite's output folder, absolute; nothing is written to it.
+    """
+    suite, lines = read_suite(file)
+    mistakes: list[tuple[tuple[str | int, ...], str]] = []
+    cells: list[Cell] = []
+
+    def attempt(place: tuple[str | int, ...], make: Any) -> bool:
+        """Keep the cell that make() returns, if any, or record its error as a mistake at `place`. Returns whether it succeeded."""
+        try:
+            result = make()
+            cells.extend([result] if isinstance(result, Cell) else [])
+            return True
+        except (SealError, TypeError, ValueError, OSError) as error:
+            mistakes.append((place, str(error)))
+            return False
+
+    engine_known = attempt(("engine",), lambda: get_engine(suite.engine))
+    models = [_absolute(file, ModelEntry(pretrained=m) if isinstance(m, str) else m) for m in suite.models]
+    methods = [MethodEntry(method=m) if isinstance(m, str) else m for m in suite.methods]
+    for m, model in enumerate(models):
+        if not attempt(("models", m), lambda o=model: _check_model(o)):
+            continue
+        if model.chat_template:
+            attempt(("models", m), lambda o=model: _made(0, o, "template", Path(o.chat_template).stem, {"template": o.chat_template}, out))
+        for name, entry in suite.adapters.items():
+            settings = {"chat": model.apply_chat_template, "system": model.system_instruction, "dtype": model.dtype, **entry}
+            attempt(("adapters", name), lambda n=name, s=settings, o=model: _made(1, o, "tune", n, {"spec": asdict(tune_spec(s))}, out))
+        for name, entry in suite.heads.items():
+            attempt(("heads", name), lambda n=name, s=entry, o=model: _made(1, o, "heads", n, {"spec": asdict(heads_spec(s))}, out))
+        for k, method in enumerate(methods if engine_known else ()):
+            if not attempt(("methods", k), lambda o=model, w=method: _check_method(suite, o, w, out)):
+                continue
+            for t, task in enumerate(suite.tasks):
+                for size in task.sizes:
+                    if method.sizes is None or size in method.sizes:
+                        attempt(("tasks", t), lambda o=model, w=method, a=task, s=size: _run(suite, o, w, a, s, out))
+    if not mistakes:
+        seen: dict[str, Cell] = {}
+        for cell in cells:
+            if cell.folder in seen:
+                mistakes.append(((), f"{cell.label} and {seen[cell.folder].label} would write to the same folder {cell.folder}"))
+            seen[cell.folder] = cell
+    if mistakes:
+        raise SealError(explained(file, lines, mistakes))
+    return suite, sorted(cells, key=lambda cell: cell.wave)
+
+
+def _absolute(file: Path, model: ModelEntry) -> ModelEntry:
+    """The model with the absolute path of its chat template, which the suite's file gives relative to itself."""
+    return model.model_copy(update={"chat_template": str((file.parent / model.chat_template).absolute())}) if model.chat_template else model
+
+
+def _check_model(model: ModelEntry) -> None:
+    from seal_eval.models.hub import resolve
+
+    resolve(model.pretrained)
+    if model.chat_template and not Path(model.chat_template).is_file():
+        raise SealError(f"chat template {model.chat_template} does not exist")
+    if model.chat_template and not model.apply_chat_template:
+        raise SealError(f"chat_template {model.chat_template} has no effect without apply_chat_template: true")
+
+
+def _check_method(suite: Suite, model: ModelEntry, method: MethodEntry, out: Path) -> None:
+    """Check a method's settings. An adapter or map that the suite makes first counts as made."""
+    from seal_eval.baselines import take_method
+
+    if not get_engine(suite.engine).applies_methods:
+        if method.method != "plain":
+            raise SealError(f"engine {suite.engine} runs plain models only; merge '{method.method}' into a checkpoint first")
+        return
+    unknown = take_method({"method": method.method, **_settings(suite, model, method, out)})[2]
+    if unknown:
+        raise SealError(f"method '{method.method}' has no setting '{min(unknown)}'")
+
+
+def _settings(suite: Suite, model: ModelEntry, method: MethodEntry, out: Path) -> dict[str, Any]:
+    """A method's settings with the names of the suite's adapters and maps replaced by their folders."""
+    settings: dict[str, Any] = {}
+    for key, value in method.settings.items():
+        kind = {"adapter": "adapters", "heads": "heads"}.get(key.rsplit(".", 1)[-1])
+        known: dict[str, Any] = getattr(suite, kind) if kind else {}
+        if value in known:
+            settings[key] = str(out / _place(model, str(value)))
+        elif kind and not Path(str(value)).is_dir():
+            raise SealError(f"{key} '{value}' is neither a folder nor one of the suite's {kind}{nearest(str(value), known)}")
+        else:
+            settings[key] = value
+    return settings
+
+
+def _place(model: ModelEntry, name: str) -> str:
+    """The folder of a template, adapter or map, relative to the suite's output."""
+    return f"made/{safe(model.pretrained)}__{name}"
+
+
+def _loaded(model: ModelEntry, out: Path) -> str:
+    """What runs load: the model, or the folder that the suite makes with the model's files and its chat template."""
+    return str(out / _place(model, Path(model.chat_template).stem)) if model.chat_template else model.pretrained
+
+
+def _made(wave: int, model: ModelEntry, kind: str, name: str, work: dict[str, Any], out: Path) -> Cell:
+    """The cell that makes a template, adapter or map. kind: template, tune or heads."""
+    folder = _place(model, name)
+    work = {"model": _loaded(model, out) if wave else model.pretrained, **work, "out": str(out / folder)}
+    size = int(work["spec"]["length"]) if "spec" in work else 0
+    return _cell(wave, f"{safe(model.pretrained)} · {kind} {name}", folder, kind, model, work, 0, size, out)
+
+
+def _run(suite: Suite, model: ModelEntry, method: MethodEntry, task: Any, size: int, out: Path) -> Cell:
+    """The cell that runs one method on one task at one size. Raises SealError for settings that the run would refuse."""
+    from seal_eval.harness.task_config import read_spec
+    from seal_eval.tasks import get_task
+
+    args = {"pretrained": model.pretrained, "dtype": model.dtype, **model.args}
+    engine = get_engine(suite.engine)
+    if engine.applies_methods:
+        args |= {"method": method.method, **_settings(suite, model, method, out)}
+    metadata = {
+        get_task(task.task).size_key: [size], "num_samples": task.num_samples, "seed": suite.seed, **task.settings,
+        "chat_template": model.apply_chat_template, "system_instruction": model.system_instruction,
+    }  # fmt: skip
+    read_spec(task.task, {**args, **metadata})
+    args["pretrained"] = _loaded(model, out)
+    argv = ["--model", suite.engine, "--model_args", json.dumps(args), "--tasks", task.task]
+    argv += ["--apply_chat_template"] if model.apply_chat_template else []
+    argv += ["--system_instruction", model.system_instruction] if model.system_instruction else []
+    name = method.method + "".join(
+        f",{k}={Path(v).name.split('__')[-1] if isinstance(v, str) else v}" for k, v in sorted(method.settings.items())
+    )
+    place = f"runs/{safe(task.task)}-{size}/{safe(name)}"
+    folder = str(engine.folder(Path(place), args))  # where `run` puts its files
+    label = f"{safe(model.pretrained)} · {name} · {task.task} · {size}"
+    faster = ["--batch_size", str(suite.batch_size), *(["--device", suite.device] if suite.device else [])]
+    work = {"argv": argv, "metadata": metadata, "out": str(out / place)}
+    return _cell(2, label, folder, "run", model, work, task.num_samples, size, out, faster)
+
+
+def _cell(
+    wave: int, label: str, folder: str, kind: str, model: ModelEntry, work: dict[str, Any], n: int, size: int, out: Path,
+    faster: Sequence[str] = (),
+) -> Cell:  # fmt: skip
+    """A cell with its ident, a hash of everything that its results depend on.
+
+    faster: flags that do not change results. The suite's output folder is left out of the hash; of a chat template the content counts.
+    """
+    about = {"kind": kind, **work} | ({"template": sha256(Path(model.chat_template))} if model.chat_template else {})
+    text, place = json.dumps(about, sort_keys=True), str(out)
+    for _ in range(2):  # the path is escaped once in the JSON, twice in JSON inside of it
+        place = json.dumps(place)[1:-1]
+        text = text.replace(place, "")
+    ident = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return Cell(ident, wave, label, folder, kind, model.pretrained, model.dtype, {**work, "faster": list(faster)}, n, size)

@@ -1,0 +1,53 @@
+"""Engines: what each takes, and where a run's files go."""
+
+from pathlib import Path
+
+import pytest
+
+from seal_eval.core.errors import SealError
+from seal_eval.harness.engines import get_engine
+
+from conftest import seal_eval
+
+
+def test_every_model_class_of_lm_eval_is_an_engine():
+    assert get_engine("seal").applies_methods and not get_engine("hf").applies_methods
+    assert get_engine("local-chat-completions").name == "local-chat-completions"
+    with pytest.raises(SealError, match="engine 'vlm' is not a model class of lm-eval; did you mean 'vllm'"):
+        get_engine("vlm")
+
+
+@pytest.mark.parametrize(
+    ("engine", "model_args", "folder"),
+    [
+        ("seal", {"pretrained": "org/model", "method": "ntk"}, "org--model__ntk"),
+        ("hf", {"pretrained": "org/model"}, "org--model__plain"),
+        ("hf", {"pretrained": "org/model", "peft": "somewhere/adapter"}, "org--model__adapter"),
+        ("local-completions", {"model": "org/one", "base_url": "http://127.0.0.1:1"}, "org--one__plain"),
+        ("local-chat-completions", {"model": "two"}, "two__plain"),
+        ("dummy", {}, "dummy__plain"),
+    ],
+)
+def test_the_folder_names_what_is_evaluated(engine, model_args, folder):
+    assert get_engine(engine).folder(Path("out"), model_args) == Path("out") / folder
+
+
+@pytest.mark.parametrize("engine", ["hf", "vllm", "local-completions", "dummy"])
+def test_a_method_is_not_dropped(engine, tiny_folder):
+    args = {"pretrained": str(tiny_folder), "model": "m"}
+    with pytest.raises(SealError, match=f"--model {engine} runs checkpoints only: fold method 'ntk' first"):
+        get_engine(engine).prepare({**args, "method": "ntk"})
+    if engine != "vllm":
+        assert "method" not in get_engine(engine).prepare({**args, "method": "plain"})
+
+
+def test_on_the_command_line(tiny_folder, tmp_path):
+    args = ("--tasks", "seal_lines", "--metadata", "lengths=[400]", "--output_path", tmp_path)
+    done = seal_eval("run", "--model", "vlm", "--model_args", f"pretrained={tiny_folder}", *args, code=1)
+    assert "engine 'vlm' is not a model class of lm-eval; did you mean 'vllm'?" in done.stderr
+    suite = tmp_path / "s.yaml"
+    suite.write_text(
+        f"name: s\nengine: vlm\nmodels: [{tiny_folder}]\nmethods: [plain]\ntasks:\n  - {{task: seal_lines, sizes: [400], num_samples: 1}}\n"
+    )
+    done = seal_eval("suite", suite, "--dry-run", "--out", tmp_path / "out", code=1)
+    assert "s.yaml, line 2: engine: engine 'vlm' is not a model class of lm-eval; did you mean 'vllm'?" in done.stderr

@@ -1,0 +1,170 @@
+"""Commands without their start: `seal-eval` and `lm_eval` run in forks of one process that has imported everything.
+
+A start costs six seconds of processor time, most of it imports. `programs` starts this file as a server; the programs in the folder that
+it returns hand the server their arguments, environment, working folder and open files, wait, and end with the command's exit status. Where
+a variable differs that libraries read when they are imported, they start the real program instead. What tests say of the start itself,
+of signals, and of several processes, uses the real programs.
+"""
+
+import atexit
+import json
+import os
+import runpy
+import select
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+
+READ_ON_IMPORT = (
+    "HF_HUB_OFFLINE",
+    "HF_HOME",
+    "HOME",
+    "XDG_CACHE_HOME",
+    "OMP_NUM_THREADS",
+    "TQDM_DISABLE",
+    "LM_HARNESS_CACHE_PATH",
+)
+PROGRAM = """#!{python} -IS
+import array, json, os, socket, sys
+real = {real!r}
+same = {same!r}
+try:
+    assert all(os.environ.get(key) == value for key, value in same.items())
+    server = socket.socket(socket.AF_UNIX)
+    server.connect({address!r})
+except (OSError, AssertionError):
+    os.execv(real, [real, *sys.argv[1:]])
+text = json.dumps([real, *sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
+server.sendmsg([len(text).to_bytes(8, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))])
+server.sendall(text)
+code = server.recv(8)
+os._exit(int(code) if code else 97)
+"""
+
+
+@cache
+def programs() -> Path:
+    """The folder of the programs; the server starts when they are first asked for and ends with this process."""
+    folder = Path(tempfile.mkdtemp(prefix="seal-eval-"))
+    address = str(folder / "socket")
+    environment = {**os.environ, "TQDM_DISABLE": "1"}
+    server = subprocess.Popen([sys.executable, __file__, address], env=environment, stdin=subprocess.DEVNULL)
+    atexit.register(lambda: (server.kill(), server.wait(), shutil.rmtree(folder, ignore_errors=True)))
+    same = {key: environment.get(key) for key in READ_ON_IMPORT if key != "TQDM_DISABLE"}
+    (folder / "bin").mkdir()
+    for name in ("seal-eval", "lm_eval"):
+        program = folder / "bin" / name
+        real = str(Path(sys.executable).parent / name)
+        program.write_text(PROGRAM.format(python=sys.executable, real=real, same=same, address=address))
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    while not Path(address).exists() and server.poll() is None:
+        time.sleep(0.05)
+    return folder / "bin"
+
+
+def serve(address: str) -> None:
+    """Import everything, then run one command per connection."""
+    import datasets  # noqa: F401
+    import matplotlib.pyplot  # noqa: F401
+    import peft  # noqa: F401
+    import statsmodels.api  # noqa: F401
+    import transformers  # noqa: F401
+
+    import seal_eval.cli
+    import seal_eval.harness.engine
+    import seal_eval.harness.run
+    import seal_eval.leaderboard.build
+    import seal_eval.results.compare
+    import seal_eval.tuning.tune  # noqa: F401
+
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(address)
+    listener.listen(64)
+    parent = os.getppid()
+    while True:
+        ready, _, _ = select.select([listener], [], [], 1.0)
+        while os.waitpid(-1, os.WNOHANG)[0] if _children() else False:
+            pass
+        if os.getppid() != parent:  # the session is over
+            Path(address).unlink(missing_ok=True)
+            return
+        if ready:
+            connection, _ = listener.accept()
+            if os.fork() == 0:
+                listener.close()
+                keep(connection)
+            connection.close()
+
+
+def _children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def keep(connection: socket.socket) -> None:
+    """Run the command in a child, report its exit status; when the program that asked is gone, kill the child."""
+    size, files, _, _ = socket.recv_fds(connection, 8, 3)
+    text = b""
+    while len(text) < int.from_bytes(size, "big"):
+        text += connection.recv(1 << 20)
+    *argv, cwd, environment = json.loads(text)
+    child = os.fork()
+    if child == 0:
+        connection.close()
+        command(argv, cwd, environment, files)
+    for file in files:
+        os.close(file)
+    handle = os.pidfd_open(child)
+    ready, _, _ = select.select([handle, connection], [], [])
+    if handle not in ready:
+        os.kill(child, signal.SIGKILL)
+    status = os.waitpid(child, 0)[1]
+    connection.sendall(str(os.waitstatus_to_exitcode(status) % 256).encode())
+    os._exit(0)
+
+
+def command(argv: list[str], cwd: str, environment: dict[str, str], files: list[int]) -> None:
+    """Become the command: its streams, folder and environment, then its main function; never returns."""
+    code = 1
+    try:
+        for number, file in enumerate(files):
+            os.dup2(file, number)
+        os.chdir(cwd)
+        os.environ.clear()
+        os.environ.update(environment)
+        encoding, _, errors = environment.get("PYTHONIOENCODING", "utf-8").partition(":")
+        sys.stdout = open(1, "w", encoding=encoding, errors=errors or "strict", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", encoding=encoding, errors=errors or "backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
+        sys.argv = argv
+        sys.path[0] = str(Path(argv[0]).parent)
+        runpy.run_path(argv[0], run_name="__main__")
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except OSError:
+            code = code or 120
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
