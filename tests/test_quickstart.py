@@ -52,8 +52,9 @@ def test_foreign_folder_is_left_alone(tmp_path):
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory):
-    """A small quick start on the real model: tuned on 24 samples of 400 tokens, evaluated on 14."""
-    plan = Plan(headline_length=400, evaluations=(("seal_lines", (400,), 14),), tuning=TuneSpec(length=400, samples=24))
+    """A small quick start on the real model: tuned on 24 samples of 400 tokens in bf16 (half the time of fp32), evaluated on 14."""
+    tuning = TuneSpec(length=400, samples=24, validation=4, dtype="bfloat16")
+    plan = Plan(headline_length=400, evaluations=(("seal_lines", (400,), 14),), tuning=tuning)
     out = tmp_path_factory.mktemp("real") / "q"
     os.environ.pop("HF_HUB_OFFLINE", None)  # a fresh machine may pull the model here
     try:
@@ -87,10 +88,12 @@ def test_peft_and_folded_reply_the_same_on_the_real_model(real, tmp_path):
             "--model_args",
             model_args,
             *asked,
+            "--limit",
+            "6",
             "--output_path",
             tmp_path / name,
         ]
         subprocess.run(command, check=True, capture_output=True)
         theirs = {r.sample_id: r.reply for run in load_runs(tmp_path / name) for r in run.records}
         ours = {r.sample_id: r.reply for run in load_runs(out / "results") if run.method == "seal" for r in run.records}
-        assert theirs == ours, name
+        assert len(theirs) == 6 and theirs == {sample: ours[sample] for sample in theirs}, name

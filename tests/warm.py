@@ -30,6 +30,7 @@ READ_ON_IMPORT = (
     "OMP_NUM_THREADS",
     "TQDM_DISABLE",
     "LM_HARNESS_CACHE_PATH",
+    "PYTHONPATH",
 )
 PROGRAM = """#!{python} -IS
 import array, json, os, socket, sys
