@@ -47,10 +47,9 @@ def test_dependencies_agree(run):
 
 
 def test_stock_lm_eval(run):
-    said = run(
-        "lm_eval", "--model", "hf", "--model_args", f"pretrained={run.model}", "--tasks", "seal_*", "--metadata", '{"lengths": [1024], "num_samples": 2}',
-        "--limit", "1", "--device", "cpu",
-    )  # fmt: skip
+    metadata = '{"lengths": [1024], "num_samples": 2}'
+    args = ("--tasks", "seal_*", "--metadata", metadata, "--limit", "1", "--device", "cpu")
+    said = run("lm_eval", "--model", "hf", "--model_args", f"pretrained={run.model}", *args)
     assert all(task in said for task in ("seal_lines", "seal_needle_multikey", "seal_variable_tracking", "seal_longeval_topics"))
 
 
