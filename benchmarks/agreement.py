@@ -16,7 +16,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
 from seal_eval.harness.dataset import documents
-from seal_eval.harness.engine import SealLM
+from seal_eval.harness.seal_lm import SealLM
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from kills import small_model

@@ -29,7 +29,7 @@ from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.results.depths import accuracy_of_records
 from seal_eval.results.numbers import p_text, percent
 from seal_eval.results.records import by_method, load_runs, pair
-from seal_eval.stats import choice, tango, wilson
+from seal_eval.stats import choose_test, tango, wilson
 from seal_eval.tasks import get_task
 from seal_eval.tuning.config import TuneSpec
 from seal_eval.tuning.head_importance import HeadsSpec, head_map
@@ -198,7 +198,7 @@ def difference_of_records(pairs: list[tuple[Record, Record]], level: float = 0.9
     scored = [(b, m) for b, m in pairs if b.score is not None and m.score is not None]
     if not scored:
         raise SealError(f"no pair of scored replies among {len(pairs)}; the run failed")
-    estimate = choice.difference(
+    estimate = choose_test.difference(
         [m.score or 0.0 for _, m in scored], [b.score or 0.0 for b, _ in scored], [b.cluster for b, _ in scored], [0] * len(scored), level
     )
     return Estimate(**{**vars(estimate), "n_missing": len(pairs) - len(scored)})

@@ -21,7 +21,7 @@ from scipy.stats import binom, norm
 from seal_eval.core.figure import THEMES
 from seal_eval.leaderboard.figures import COLOURS, MARKS
 from seal_eval.stats import cluster_bootstrap, clustered_difference, clustered_proportion, mcnemar, sign_flip, tango, wilson
-from seal_eval.stats.choice import pair_table
+from seal_eval.stats.choose_test import pair_table
 
 from alternatives import clopper_pearson, jeffreys, newcombe, obuchowski
 

@@ -7,11 +7,11 @@ from typing import Any
 from seal_eval import stats
 from seal_eval.results import compare
 from seal_eval.results import depths as cells
-from seal_eval.stats import choice, layout, position, ranking, resampling
+from seal_eval.stats import choose_test, layout, position, ranking, resampling
 
 # heading → the functions explained under it, in the order of the page
 BEHIND = {
-    "Pairing and the choice of a test": (choice.accuracy, choice.difference, compare.method_rows),
+    "Pairing and the choice of a test": (choose_test.accuracy, choose_test.difference, compare.method_rows),
     "One proportion": (stats.wilson, stats.clustered_proportion),
     "Two methods on the same samples": (
         stats.mcnemar,

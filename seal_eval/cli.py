@@ -203,7 +203,7 @@ def models_template(
 
     Use the new folder in place of the model, with any engine, vLLM included.
     """
-    from seal_eval.models.chat_template import with_template
+    from seal_eval.models.template_folder import with_template
 
     with_template(model, template, out)
     print(out)

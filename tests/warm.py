@@ -79,8 +79,8 @@ def serve(address: str) -> None:
     import transformers  # noqa: F401
 
     import seal_eval.cli
-    import seal_eval.harness.engine
     import seal_eval.harness.run
+    import seal_eval.harness.seal_lm
     import seal_eval.leaderboard.build
     import seal_eval.results.compare
     import seal_eval.tuning.tune  # noqa: F401

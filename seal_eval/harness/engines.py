@@ -69,7 +69,7 @@ def register() -> None:
     from lm_eval.api.registry import model_registry
 
     if ENGINE not in model_registry:
-        model_registry.register(ENGINE, target="seal_eval.harness.engine:SealLM")
+        model_registry.register(ENGINE, target="seal_eval.harness.seal_lm:SealLM")
 
 
 def get_engine(name: str) -> Engine:

@@ -1,0 +1,1 @@
+"""Load a model; the places where a method can change it; adapters."""

@@ -26,7 +26,7 @@ from seal_eval.stats import (
     sign_flip,
     weighted_shares,
 )  # fmt: skip
-from seal_eval.stats.choice import accuracy, difference, even, pair_table, repeats
+from seal_eval.stats.choose_test import accuracy, difference, even, pair_table, repeats
 from seal_eval.stats.effective import effective_size
 from seal_eval.stats.layout import Array, Layout, cluster_totals, layout
 from seal_eval.stats.power import minimum_detectable

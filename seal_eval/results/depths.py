@@ -2,7 +2,7 @@
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.types import Estimate, Record
-from seal_eval.stats import choice
+from seal_eval.stats import choose_test
 
 DEPTH_EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # fifths of the prompt
 
@@ -15,7 +15,7 @@ def accuracy_of_records(records: list[Record], level: float = 0.95) -> Estimate:
     scored = [r for r in records if r.score is not None]
     if not scored:
         raise SealError(f"no scored reply among {len(records)} records; the run failed")
-    estimate = choice.accuracy([r.score or 0.0 for r in scored], [r.cluster for r in scored], [0] * len(scored), level)
+    estimate = choose_test.accuracy([r.score or 0.0 for r in scored], [r.cluster for r in scored], [0] * len(scored), level)
     return Estimate(**{**vars(estimate), "n_missing": len(records) - len(scored)})
 
 

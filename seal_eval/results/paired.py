@@ -7,7 +7,7 @@ import numpy as np
 from seal_eval.core.errors import SealError
 from seal_eval.core.types import Record, Run, TaskLength
 from seal_eval.results.records import by_method, by_model, check_baseline, check_sources, check_versions, models, pair
-from seal_eval.stats.choice import even, repeats
+from seal_eval.stats.choose_test import even, repeats
 from seal_eval.stats.layout import Array, layout
 
 

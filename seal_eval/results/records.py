@@ -12,7 +12,7 @@ from seal_eval.core.files import open_lines, read_json, reading, sha256
 from seal_eval.core.names import method_label, recorded
 from seal_eval.core.types import CLUSTER_KEY, Record, Run
 from seal_eval.results.labels import label_runs
-from seal_eval.results.other_tasks import read_foreign
+from seal_eval.results.lm_eval_tasks import read_foreign
 from seal_eval.results.validation import own_part
 from seal_eval.tasks import base_task, get_task
 

@@ -80,7 +80,7 @@ def cell_cost(suite: Suite, cell: Cell) -> CellCost:
     Prefill: 2 operations per parameter and token, and 2 per layer, unit of width and pair of tokens. Decode: the weights are read once per
     step of a batch. Tuning and maps of heads count as four forward passes; removing each head in turn is not counted.
     """
-    from seal_eval.harness.engine import PREFILL_CHUNK
+    from seal_eval.harness.seal_lm import PREFILL_CHUNK
 
     if cell.kind == "template":
         return CellCost(0, 0, 0.0, 0.0)

@@ -17,8 +17,8 @@ from typing import Any
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import only_writer, write_json
 from seal_eval.core.progress import event, progress
+from seal_eval.suite.cell_work import perform
 from seal_eval.suite.cells import Cell
-from seal_eval.suite.perform import perform
 from seal_eval.suite.schema import Suite
 from seal_eval.suite.state import PLAN, log_of, note, replies, state_of
 
@@ -121,7 +121,7 @@ def _local(out: Path, cells: list[Cell], workers: int) -> Iterator[Outcome]:
 def _context() -> Any:
     """Start workers as forks of a server process, which has imported what they need and never uses a GPU."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["seal_eval.harness.engine", "seal_eval.harness.run", "seal_eval.tuning.tune"])
+    context.set_forkserver_preload(["seal_eval.harness.seal_lm", "seal_eval.harness.run", "seal_eval.tuning.tune"])
     return context
 
 

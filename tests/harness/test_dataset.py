@@ -199,7 +199,7 @@ def test_an_edit_of_what_builds_is_noticed_and_no_other(tmp_path):
     shutil.copy(root / "pyproject.toml", tmp_path)
     builds = ["seal_eval/prompts/packing.py", "seal_eval/prompts/corpus.py", "tasks/lines.py", "tasks/conversations/craft.jsonl",
               "seal_eval/harness/dataset.py"]  # fmt: skip
-    others = ["seal_eval/cli.py", "seal_eval/stats/paired.py", "baselines/ntk.py", "seal_eval/harness/engine.py"]
+    others = ["seal_eval/cli.py", "seal_eval/stats/paired.py", "baselines/ntk.py", "seal_eval/harness/seal_lm.py"]
     done = subprocess.run(
         [sys.executable, "-c", EDITS, *builds, *others], cwd=tmp_path, capture_output=True, text=True, check=True,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},

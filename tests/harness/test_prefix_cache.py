@@ -79,7 +79,7 @@ def test_prompts_are_read_whole_where_frequencies_follow_their_length(kind, tmp_
     """Prompts within and beyond the window; prefixes are not shared and prefill is not chunked, although the engine is set to do both."""
     from lm_eval.api.instance import Instance
 
-    from seal_eval.harness.engine import SealLM
+    from seal_eval.harness.seal_lm import SealLM
 
     factors = {"short_factor": [1.0] * 8, "long_factor": [4.0] * 8, "original_max_position_embeddings": 150} if kind == "longrope" else {}
     rope = {"rope_type": kind, "rope_theta": 1e4, "factor": 4.0, **factors}

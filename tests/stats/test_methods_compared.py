@@ -23,7 +23,7 @@ from seal_eval.stats import (
     sign_flip,
     tie_groups,
 )  # fmt: skip
-from seal_eval.stats.choice import difference
+from seal_eval.stats.choose_test import difference
 
 
 def test_cochran_q_by_its_definition():

@@ -18,7 +18,7 @@ def perform(work: dict[str, Any], kind: str) -> None:
     if is_made(Path(work["out"])):
         return  # made by a process that was killed before it could record this
     if kind == "template":
-        from seal_eval.models.chat_template import with_template
+        from seal_eval.models.template_folder import with_template
 
         with_template(work["model"], Path(work["template"]), Path(work["out"]))
     elif kind == "tune":

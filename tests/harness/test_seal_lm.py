@@ -152,7 +152,7 @@ def test_out_of_memory_halves_the_batch_and_then_names_the_length(tiny_folder, c
     from lm_eval.api.instance import Instance
 
     from seal_eval.core.errors import SealError
-    from seal_eval.harness.engine import SealLM
+    from seal_eval.harness.seal_lm import SealLM
 
     def asked():
         options = {"until": ["\n"], "do_sample": False, "max_gen_toks": 4}
