@@ -11,27 +11,55 @@ from typing import Any
 from seal_eval.core.errors import SealError, nearest
 
 
-def stock_prompt_flags() -> dict[str, Any]:
-    """Return chat template and system prompt of the `lm_eval` command that this process runs, as metadata keys; {} in any other process.
+def stock_arguments() -> Any:
+    """The arguments of the `lm_eval` command that this process runs, its --config file included; None in any other process.
 
-    Stock lm_eval does not pass these flags to the tasks, but our tasks need them to count the tokens of a prompt. They are read from
-    sys.argv with lm-eval's own parser, so abbreviations, repeated flags and --config files have the same effect as in lm-eval.
+    They are read with lm-eval's own parser, so abbreviations, repeated flags and values that begin with "-" mean here what they mean there.
     """
     program = Path(sys.argv[0])
     if program.name not in ("lm_eval", "lm-eval") and program.parts[-2:] != ("lm_eval", "__main__.py"):
-        return {}
+        return None
     from lm_eval._cli import HarnessCLI
-    from lm_eval.config.evaluate_config import EvaluatorConfig
 
     argv = sys.argv[1:] if sys.argv[1:2] == ["run"] else ["run", *sys.argv[1:]]
     try:
         with contextlib.redirect_stderr(io.StringIO()):
             args = HarnessCLI()._parser.parse_args(argv)
-    except SystemExit:  # another command, such as lm_eval ls
+    except SystemExit:  # not a run: lm_eval ls, validate
+        return None
+    read_config(args)
+    return args
+
+
+def stock_prompt_flags() -> dict[str, Any]:
+    """Chat template and system prompt of `stock_arguments` as metadata keys; {} in any other process.
+
+    Stock lm_eval does not pass them to the tasks, whose lengths count them.
+    """
+    args = stock_arguments()
+    if args is None:
         return {}
-    from_file = EvaluatorConfig.load_yaml_config(args.config) if args.config else {}
-    flags = {key: getattr(args, key, None) or from_file.get(key) for key in ("apply_chat_template", "system_instruction")}
-    return {"chat_template": flags["apply_chat_template"] or False, "system_instruction": flags["system_instruction"] or ""}
+    return {"chat_template": args.apply_chat_template or False, "system_instruction": args.system_instruction or ""}
+
+
+def refuse_for_ours(args: Any) -> None:
+    """Raise SealError for flags of lm-eval that our tasks cannot obey."""
+    if args.num_fewshot:
+        raise SealError(f"--num_fewshot {args.num_fewshot}: seal_* tasks have no few-shot examples; leave it out")
+    if args.cache_requests:
+        raise SealError(
+            "--cache_requests: lm-eval would ask the prompts of an earlier --metadata; leave it out, samples have a cache of their own"
+        )
+
+
+def refuse_small_budget(name: str, needed: int, in_file: int, gen_kwargs: Any) -> None:
+    """Raise SealError when an engine of lm-eval's own would cut answers: it takes a task's budget from the task's YAML file."""
+    budget = int((gen_kwargs or {}).get("max_gen_toks") or in_file)
+    if budget < needed:
+        raise SealError(
+            f"{name}: answers with these settings need {needed} tokens, lm-eval's own engines generate {budget}; "
+            f"pass --gen_kwargs max_gen_toks={needed}"
+        )
 
 
 def read_config(args: Any) -> None:

@@ -15,12 +15,15 @@ from seal_eval import __version__
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import cache
 from seal_eval.core.types import CLUSTER_KEY, Sample
-from seal_eval.harness.command_line import stock_prompt_flags
+from seal_eval.harness.budget import user_budget
+from seal_eval.harness.command_line import refuse_for_ours, refuse_small_budget, stock_arguments, stock_prompt_flags
 from seal_eval.harness.task_config import Spec, read_spec
 from seal_eval.models.loading import load_tokenizer
+from seal_eval.prompts.dates import fix_date
 from seal_eval.prompts.packing import TooShort
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.settings import PromptSettings
+from seal_eval.tasks import get_task
 
 
 def documents(task: str, **metadata: Any) -> dict[str, Any]:
@@ -28,7 +31,12 @@ def documents(task: str, **metadata: Any) -> dict[str, Any]:
 
     Raises SealError for metadata that is not allowed and for samples that cannot be built or do not fit the window.
     """
-    return {"test": _build(read_spec(task, stock_prompt_flags() | metadata))}
+    spec = read_spec(task, stock_prompt_flags() | metadata)
+    if (args := stock_arguments()) is not None:
+        refuse_for_ours(args)
+        refuse_small_budget(task, spec.task.answer_tokens, get_task(task).answer_tokens, user_budget(args.gen_kwargs))
+    fix_date(spec.prompt.date)  # of the templates that lm-eval renders in this process
+    return {"test": _build(spec)}
 
 
 @lru_cache(maxsize=64)  # lm-eval asks for the same documents once per matching name or tag

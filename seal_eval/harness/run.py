@@ -9,7 +9,8 @@ from typing import Any
 
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.names import ENGINE
-from seal_eval.harness.command_line import command, from_home, read_config
+from seal_eval.harness.budget import FROM_USER, user_budget
+from seal_eval.harness.command_line import command, from_home, read_config, refuse_for_ours, refuse_small_budget
 from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.engines import get_engine, register
 from seal_eval.harness.resume import complete, fingerprint
@@ -51,13 +52,14 @@ def run(argv: list[str]) -> Path:
     args.model = engine.name
     model_args = {key: from_home(value) for key, value in (args.model_args or {}).items()}
     args.model_args = engine.prepare(model_args)
-    check_keys(args.metadata or {}, strict=True)
+    args.gen_kwargs = user_budget(args.gen_kwargs)
     args.metadata = {  # tasks need the prompt flags to count the tokens of a prompt, and lm-eval does not pass them on
         "chat_template": getattr(args, "apply_chat_template", None) or False,
         "system_instruction": args.system_instruction or "",
         **{key: from_home(value) for key, value in (args.metadata or {}).items()},
     }
     only_ours = _check_tasks(args, model_args)
+    FROM_USER.set("max_gen_toks" in args.gen_kwargs)
     folder = engine.folder(Path(from_home(args.output_path or "results")), model_args)
     args.log_samples = True
 
@@ -97,7 +99,8 @@ def _check_tasks(args: Any, model_args: dict[str, Any]) -> bool:
     from lm_eval.tasks.manager import TaskManager
 
     from seal_eval.harness.dataset import documents
-    from seal_eval.harness.task_config import leaves
+    from seal_eval.harness.task_config import leaves, read_spec
+    from seal_eval.harness.task_yaml import yaml_files
     from seal_eval.tasks import get_task, task_names
 
     if not args.tasks:
@@ -106,10 +109,17 @@ def _check_tasks(args: Any, model_args: dict[str, Any]) -> bool:
     args.include_path = included or fresh_folder()
     known = {"seal_eval": ("", 0), **{name: (name, 0) for name in task_names()}, **leaves()}
     ours = {name for pattern in args.tasks for name in fnmatch.filter(known, pattern)}
+    files = {name.removesuffix(".yaml") for name in yaml_files()}  # groups too
+    check_keys(args.metadata, strict=all(fnmatch.filter([*known, *files], pattern) for pattern in args.tasks))
+    if any(fnmatch.filter([*known, *files], pattern) for pattern in args.tasks):
+        refuse_for_ours(args)
     for name in task_names() if "seal_eval" in ours else sorted(ours):
         task, size = known[name]
         sizes = {get_task(task).size_key: [size]} if size else {}
-        documents(task, **(sizes | model_args | args.metadata))  # raises here rather than after a model is loaded
+        metadata = sizes | model_args | args.metadata
+        documents(task, **metadata)  # raises here rather than after a model is loaded
+        if args.model != ENGINE:
+            refuse_small_budget(task, read_spec(task, metadata).task.answer_tokens, get_task(task).answer_tokens, args.gen_kwargs)
     others = [t for t in args.tasks if not fnmatch.filter([*ours], t) and not t.endswith(".yaml") and not Path(t).is_dir()]
     if not others:
         return not included

@@ -17,6 +17,7 @@ from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.names import safe
 from seal_eval.core.progress import progress
 from seal_eval.core.settings import Count, check_value
+from seal_eval.harness.budget import FROM_USER
 from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.prefix_cache import SharedPrefix, batches, parts, why_not
 from seal_eval.harness.reply_log import ACTIVE
@@ -95,14 +96,14 @@ class SealLM(HFLM):
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
         """Return the replies to `requests`, in their order; overrides lm-eval's method.
 
-        The answer budget is the document's `answer_tokens` if it has them. Raises SealError before any generation when a prompt and its
-        budget do not fit the window, and when one prompt alone does not fit into memory. Prompts that begin alike share the prefill of
-        their common prefix, unless `unshared`. Replies found in the journal are not generated again; new ones are written to it after
-        each batch.
+        The answer budget is the user's (--gen_kwargs), else the document's `answer_tokens`, else lm-eval's. Raises SealError before any
+        generation when a prompt and its budget do not fit the window, and when one prompt alone does not fit into memory. Prompts that
+        begin alike share the prefill of their common prefix, unless `unshared`. Replies found in the journal are not generated again; new
+        ones are written to it after each batch.
         """
         for request in requests:
             prompt, options = request.args
-            if budget := (request.doc or {}).get("answer_tokens"):
+            if not FROM_USER.get() and (budget := (request.doc or {}).get("answer_tokens")):
                 request.arguments = (prompt, {**options, "max_gen_toks": budget})
         prompts = self._check_lengths(requests)
         keys = journal_keys(request.args for request in requests)

@@ -17,7 +17,7 @@ from seal_eval.tasks import get_task, leaf_name, task_settings, tasks
 DEFAULT_LENGTHS = tuple(1024 * 2**k for k in range(8))  # tokens, 1K … 128K; those that fit the window are run
 SHORT_LENGTHS = (256, 512)  # tokens, for windows below 1K
 # keys that every task takes
-COMMON_KEYS = ("num_samples", "seed", "tokenizer", "answer_prefix", "chat_template", "system_instruction")
+COMMON_KEYS = ("num_samples", "seed", "tokenizer", "answer_prefix", "chat_template", "system_instruction", "date")
 # keys that lm-eval adds from model_args and that affect the prompt
 MODEL_KEYS = ("pretrained", "model", "max_length", "add_bos_token", "chat_template_args", "enable_thinking")
 
@@ -76,7 +76,7 @@ def read_spec(name: str, metadata: Mapping[str, Any]) -> Spec:
     sizes = metadata.get(task.size_key)
     return Spec(
         task=task,
-        tokenizer=resolve(tokenizer),
+        tokenizer=_resolved(name, tokenizer, served="tokenizer" not in metadata and not metadata.get("pretrained")),
         sizes=_checked_sizes(task, sizes, window) if sizes is not None else _default_sizes(task, window),
         explicit=sizes is not None,
         window=window,
@@ -84,6 +84,19 @@ def read_spec(name: str, metadata: Mapping[str, Any]) -> Spec:
         seed=check_value(name, "seed", metadata.get("seed", 0), Index),
         prompt=PromptSettings.read(name, metadata),
     )
+
+
+def _resolved(name: str, tokenizer: str, served: bool) -> str:
+    """`resolve`; where the only name is that of a served model, the error says how to name its tokenizer."""
+    try:
+        return resolve(tokenizer)
+    except SealError as error:
+        if not served:
+            raise
+        raise SealError(
+            f"{name} counts tokens with the model's tokenizer, and the served model '{tokenizer}' has none here: "
+            "pass --metadata tokenizer=FOLDER_OR_HUB_ID"
+        ) from error
 
 
 def _default_sizes(task: Task, window: int | None) -> tuple[int, ...]:

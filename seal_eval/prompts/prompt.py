@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from seal_eval.core.errors import SealError, first_line
+from seal_eval.prompts.dates import fixed_date
 from seal_eval.prompts.settings import DEFAULT_SETTINGS, PromptSettings
 
 
@@ -24,32 +25,43 @@ class PromptFormat:
         return prefix if self.settings.answer_prefix else ""
 
     def render(self, text: str, prefix: str = "") -> str:
-        """The prompt as a string. Raises SealError when the tokenizer lacks the chat template or it cannot render the prompt."""
+        """The prompt as a string.
+
+        Raises SealError when the tokenizer lacks the chat template, when it cannot render the prompt, and when it leaves something out:
+        the system prompt, the question or the begun answer.
+        """
         if not self.settings.chat_template:
             gap = " " if prefix and text and not (text[-1].isspace() or prefix[0].isspace()) else ""
             return self.settings.system_instruction + text + gap + prefix
         system = self.settings.system_instruction
         turns = [{"role": "system", "content": system}] * bool(system) + [{"role": "user", "content": text}]
         turns += [{"role": "assistant", "content": prefix}] * bool(prefix)
-        from jinja2 import TemplateError
-
-        try:
-            return self._template(turns, bool(prefix))
-        except TemplateError:  # some templates refuse a system turn; lm-eval drops it then
-            return self._template([t for t in turns if t["role"] != "system"], bool(prefix))
+        prompt = self._template(turns, bool(prefix))
+        for name, part in (("system prompt", system), ("question", text), ("begun answer", prefix)):
+            if part.strip() not in prompt:
+                remedy = "leave it out, or put it into the user's turn" if part is system else "use another template"
+                raise SealError(f"the chat template drops the {name}: it is not in the rendered prompt; {remedy}")
+        return prompt
 
     def _template(self, turns: list[dict[str, str]], has_prefix: bool) -> str:
+        from jinja2 import TemplateError
+
         named = {"chat_template": self._named_template} if isinstance(self.settings.chat_template, str) else {}
         try:
-            return self.tokenizer.apply_chat_template(
-                turns,
-                tokenize=False,
-                add_generation_prompt=not has_prefix,
-                continue_final_message=has_prefix,
-                **named,
-                **json.loads(self.settings.template_args),
-            )
-        except ValueError as error:
+            with fixed_date(self.settings.date):
+                return self.tokenizer.apply_chat_template(
+                    turns,
+                    tokenize=False,
+                    add_generation_prompt=not has_prefix,
+                    continue_final_message=has_prefix,
+                    **named,
+                    **json.loads(self.settings.template_args),
+                )
+        except (ValueError, TypeError, TemplateError) as error:
+            if turns[0]["role"] == "system":
+                raise SealError(
+                    f"the chat template cannot render a system prompt: {first_line(error)}; leave it out, or put it into the user's turn"
+                ) from error
             raise SealError(f"the chat template cannot render the prompt: {first_line(error)}") from error
 
     @property

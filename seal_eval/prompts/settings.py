@@ -3,11 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from seal_eval.core.errors import SealError
+from seal_eval.prompts.dates import DATE
 
-KEYS = ("chat_template", "system_instruction", "answer_prefix", "add_bos_token", "chat_template_args", "enable_thinking")
+KEYS = ("chat_template", "system_instruction", "answer_prefix", "add_bos_token", "chat_template_args", "enable_thinking", "date")
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class PromptSettings:
     system_instruction: str = ""
     answer_prefix: bool = True  # begin the answer for the model (lm-eval's gen_prefix)
     add_bos_token: bool | None = None  # None leaves it to the tokenizer
+    date: str = DATE  # ISO; what a chat template prints as today's date
     template_args: str = "{}"  # JSON object: further arguments of the chat template
 
     @classmethod
@@ -36,6 +39,7 @@ class PromptSettings:
             system_instruction=str(metadata.get("system_instruction") or ""),
             answer_prefix=_flag(owner, "answer_prefix", metadata.get("answer_prefix", True)),
             add_bos_token=metadata.get("add_bos_token"),
+            date=_date(owner, metadata.get("date", DATE)),
             template_args=json.dumps(args, sort_keys=True),
         )
 
@@ -54,6 +58,13 @@ def recorded_settings(results: Mapping[str, Any], task: str) -> dict[str, Any]:
     settings.setdefault("chat_template", bool(results.get("chat_template")))
     settings.setdefault("system_instruction", results.get("system_instruction") or "")
     return settings
+
+
+def _date(owner: str, value: Any) -> str:
+    try:
+        return date.fromisoformat(value).isoformat()
+    except (TypeError, ValueError):
+        raise SealError(f"{owner}: date is {value!r}, must be a day such as {DATE}") from None
 
 
 def _flag(owner: str, key: str, value: Any) -> bool:

@@ -1,0 +1,98 @@
+"""Nothing that a user asked for is dropped: a flag is obeyed or refused, under our engine and under lm-eval's own."""
+
+import json
+import subprocess
+
+import pytest
+
+from seal_eval.core.errors import SealError
+from seal_eval.harness.budget import user_budget
+
+from conftest import program, seal_eval
+
+LINES = ("--tasks", "seal_lines", "--metadata", '{"lengths": [500], "num_samples": 2}', "--device", "cpu")
+UUIDS = ("--tasks", "seal_needle", "--metadata", '{"lengths": [700], "num_samples": 2, "value": "uuid"}', "--device", "cpu")
+
+
+def asked(folder):
+    """The generation settings of every sample."""
+    rows = [json.loads(line) for file in folder.rglob("samples_*.jsonl") for line in file.read_text().splitlines()]
+    return [row["arguments"]["gen_args_0"]["arg_1"] for row in rows]
+
+
+def stock(*args, code=0):
+    done = subprocess.run([program("lm_eval"), "--model", "hf", *map(str, args)], capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == (code == 0), done.stderr[-2000:]
+    return done
+
+
+@pytest.mark.parametrize(("given", "budget"), [("max_gen_toks=9", 9), ("max_new_tokens=7", 7), ("temperature=0.0", 32)])
+def test_the_users_budget_wins(tmp_path, tiny_folder, given, budget):
+    seal_eval("run", "--model_args", f"pretrained={tiny_folder}", *LINES, "--gen_kwargs", given, "--output_path", tmp_path)
+    assert [options["max_gen_toks"] for options in asked(tmp_path)] == [budget, budget]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"max_gen_toks": 5, "max_new_tokens": 6}, "max_gen_toks=5 and max_new_tokens=6 differ"),
+        ({"max_tokens": 0}, "max_tokens is 0, must be a whole number of at least 1"),
+        ({"max_gen_toks": "many"}, "max_gen_toks is 'many', must be"),
+        ({"max_gen_toks": True}, "max_gen_toks is True, must be"),
+    ],
+)
+def test_budgets_that_are_wrong(given, message):
+    with pytest.raises(SealError, match=message):
+        user_budget(given)
+
+
+def test_budgets_that_are_right():
+    assert user_budget(None) == {} and user_budget({"until": ["."]}) == {"until": ["."]}
+    assert user_budget({"max_tokens": 8, "max_gen_toks": 8}) == {"max_gen_toks": 8}
+
+
+@pytest.mark.parametrize("flags", [("--num_fewshot", "2"), ("--cache_requests", "true")])
+def test_flags_that_cannot_be_obeyed(tmp_path, tiny_folder, flags):
+    args = ("--model_args", f"pretrained={tiny_folder}", *LINES, *flags, "--output_path", tmp_path)
+    assert f"seal-eval: {flags[0]}" in seal_eval("run", *args, code=1).stderr
+    assert flags[0] in stock(*args, code=1).stderr.splitlines()[-1]
+    assert not list(tmp_path.rglob("results_*.json"))
+
+
+def test_a_budget_that_cannot_hold_the_answer(tmp_path, tiny_folder):
+    """lm-eval's own engines take the budget from the task's file: enough for its own settings, too little for codes."""
+    args = ("--model_args", f"pretrained={tiny_folder}", *UUIDS, "--output_path", tmp_path)
+    message = (
+        "seal_needle: answers with these settings need 60 tokens, lm-eval's own engines generate 32; pass --gen_kwargs max_gen_toks=60"
+    )
+    assert message in seal_eval("run", "--model", "hf", *args, code=1).stderr
+    assert message in stock(*args, code=1).stderr.splitlines()[-1]
+    stock(*args, "--gen_kwargs", "max_gen_toks=60", "--log_samples")
+    seal_eval("run", *args)
+    assert [options["max_gen_toks"] for options in asked(tmp_path)] == [60] * 4
+
+
+def test_a_served_model_without_a_tokenizer(tmp_path):
+    done = seal_eval(
+        "run", "--model", "local-completions", "--model_args", "model=gpt-like,base_url=http://127.0.0.1:9", *LINES,
+        "--output_path", tmp_path,
+        code=1,
+    )  # fmt: skip
+    assert "the served model 'gpt-like' has none here: pass --metadata tokenizer=FOLDER_OR_HUB_ID" in done.stderr
+
+
+def test_the_date_of_a_template_is_fixed_in_every_engine(tmp_path, tiny_folder, tokenizer):
+    """Prompts hold the fixed day, and have the length that was counted with it."""
+    import shutil
+
+    folder = tmp_path / "dated"
+    shutil.copytree(tiny_folder, folder)
+    (folder / "chat_template.jinja").write_text("{{ strftime_now('%d %b %Y') }}\n" + tokenizer.chat_template)
+    args = ("--model_args", f"pretrained={folder}", *LINES, "--apply_chat_template", "--output_path", tmp_path / "r")
+    seal_eval("run", *args)
+    stock(*args, "--log_samples")
+    rows = [json.loads(line) for file in tmp_path.rglob("samples_*.jsonl") for line in file.read_text().splitlines()]
+    prompts = [row["arguments"]["gen_args_0"]["arg_0"] for row in rows]
+    assert len(prompts) == 4 and all(prompt.startswith("26 Jul 2024\n") for prompt in prompts) and len(set(prompts)) == 2
+    for row, prompt in zip(rows, prompts, strict=True):
+        assert len(tokenizer(prompt, add_special_tokens=not prompt.startswith("<s>"))["input_ids"]) == row["doc"]["n_tokens"]
