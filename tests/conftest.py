@@ -23,7 +23,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 settings.register_profile("no deadline", deadline=None)  # a busy machine is not a failure
 settings.load_profile("no deadline")
 
-LONG = ("test_quickstart", "test_recipes", "test_wheel", "test_docs", "test_tune", "test_suite", "test_resume", "test_site_browser")
+LONG = (
+    "test_quickstart", "test_docs", "test_recipes", "test_wheel", "test_witness", "test_suite", "test_tune", "test_resume", "test_tasks",
+    "test_packaging", "test_seal_lm", "test_site_browser", "test_compare", "test_plugins", "test_prefix_cache",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items):

@@ -39,7 +39,7 @@ def stock_prompt_flags() -> dict[str, Any]:
     args = stock_arguments()
     if args is None:
         return {}
-    return {"chat_template": args.apply_chat_template or False, "system_instruction": args.system_instruction or ""}
+    return {"chat_template": getattr(args, "apply_chat_template", False) or False, "system_instruction": args.system_instruction or ""}
 
 
 def refuse_for_ours(args: Any) -> None:

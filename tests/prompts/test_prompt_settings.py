@@ -64,6 +64,9 @@ def test_a_template_that_wants_parts_drops_the_question(formatted, prefix):
 
 
 def test_the_date_is_the_same_on_every_day(formatted, monkeypatch):
+    from transformers.utils import chat_template_utils
+
+    monkeypatch.setattr(chat_template_utils, "datetime", datetime)  # whatever an earlier test has fixed
     dated = formatted(DATED)
     assert "Today: 26 Jul 2024" in dated.render("x")
     assert "Today: 01 Feb 2025" in formatted(DATED, date="2025-02-01").render("x")
@@ -72,9 +75,6 @@ def test_the_date_is_the_same_on_every_day(formatted, monkeypatch):
     tokenizer, turns = dated.tokenizer, [{"role": "user", "content": "x"}]
     today = datetime.now().strftime("%d %b %Y")
     assert f"Today: {today}" in tokenizer.apply_chat_template(turns, tokenize=False)
-    from transformers.utils import chat_template_utils
-
-    monkeypatch.setattr(chat_template_utils, "datetime", chat_template_utils.datetime)  # put back after the test
     fix_date(DATE)
     assert "Today: 26 Jul 2024" in tokenizer.apply_chat_template(turns, tokenize=False)
 

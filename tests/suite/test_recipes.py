@@ -71,7 +71,7 @@ def test_the_plan_of_the_file_as_it_is(recipe, tmp_path):
 
 
 def test_its_cells_run(recipe, tmp_path):
-    """All methods on two samples per cell: at 900 tokens, and at 1,300 (beyond the shortened window) if the suite sets max_length."""
+    """All methods on two samples per cell: at 900 tokens, those that extend the window at 1,300 if the suite sets max_length."""
     file, suite = recipe
     folder = tmp_path / suite["models"][0]["pretrained"]
     config = json.loads((folder / "config.json").read_text()) | {"max_position_embeddings": 1000}
@@ -83,12 +83,13 @@ def test_its_cells_run(recipe, tmp_path):
     del suite["gpus"]
     for given in suite["adapters"].values():
         given.update(length=800, samples=2, validation=1)
-    for method in suite["methods"]:
-        if isinstance(method, dict) and "sizes" in method:
-            method["sizes"] = [1300]
-        for key in [key for key in method if key.endswith("neighbours")] if isinstance(method, dict) else ():
-            method[key] = 64
     longer = [1300] if suite["models"][0].get("args") else []
+    suite["methods"] = [{"method": method} if isinstance(method, str) else method for method in suite["methods"]]
+    for method in suite["methods"]:
+        extends = "sizes" in method or any(name in method["method"] for name in ("linear", "ntk", "yarn", "self_extend", "dual_chunk"))
+        method["sizes"] = [1300] if longer and extends else [900]
+        for key in [key for key in method if key.endswith("neighbours")]:
+            method[key] = 64
     suite["tasks"] = [{**task, "sizes": [900, *longer], "num_samples": 2} for task in suite["tasks"]]
     small = tmp_path / "small.yaml"
     small.write_text(yaml.safe_dump({**suite, "device": "cpu"}))

@@ -23,15 +23,21 @@ def work(out, cell):
         file.write("begun\n")
     what = cell.label.split()[0]
     if what == "dies":
-        limit = time.monotonic() + 30
-        while cell.label == "dies beside" and not all((out / f"lasts {n}").exists() for n in (1, 2, 3)) and time.monotonic() < limit:
-            time.sleep(0.01)
+        if cell.label == "dies beside":
+            wait_for_the_lasting(out)
         os.kill(os.getpid(), signal.SIGKILL)
     if what == "leaves":  # the worker dies after its cell has ended, as from a late signal
         threading.Timer(0.3, os._exit, [1]).start()
     if what == "lasts" and begun(out, cell.label) == 1:
-        time.sleep(3)  # its pool breaks within this time
+        wait_for_the_lasting(out)
+        time.sleep(5)  # the pool breaks within this time
     return ""
+
+
+def wait_for_the_lasting(out):
+    limit = time.monotonic() + 30
+    while not all((out / f"lasts {n}").exists() for n in (1, 2, 3)) and time.monotonic() < limit:
+        time.sleep(0.01)
 
 
 @pytest.fixture
