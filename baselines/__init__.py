@@ -1,4 +1,4 @@
-"""Names → methods (ours, installed plugins, files), composition, and settings → a method object."""
+"""The registry of methods: find one by its name, make it from its settings, compose several."""
 
 import dataclasses
 import difflib
@@ -20,12 +20,12 @@ ONCE = ("rope", "attention", "weights")  # at most one method of a composition c
 
 
 def method_names() -> list[str]:
-    """Every method: a file's presence in baselines/ registers it under its name; installed plugins beside them."""
+    """The names of all methods, sorted: the files in baselines/, each registered by its presence, and installed plugins."""
     return sorted({*_built_in(), *_plugins()})
 
 
 def source_package(name: str) -> str:
-    """The distribution that a method comes from."""
+    """The name of the distribution that a method comes from."""
     return "seal-eval" if name in _built_in() else _owner(_plugins()[name][0])
 
 
@@ -59,13 +59,13 @@ def get_method(name: str) -> type[Method]:
 
 
 def method_settings(name: str) -> list[dataclasses.Field[Any]]:
-    """The method's settings, in order."""
+    """The settings of a method: its dataclass fields, in order."""
     return list(dataclasses.fields(get_method(name)))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
 class Composed(Method):
-    """Several methods one inside the other, the first outermost."""
+    """Several methods applied together, the first one outermost."""
 
     parts: tuple[tuple[str, Method], ...]
 
@@ -78,14 +78,14 @@ class Composed(Method):
         return all(part.shares_prefix for _, part in self.parts)
 
     def about(self) -> dict[str, Any]:
-        """What its parts say of themselves, put together."""
+        """The dictionaries of all parts in one; a later part wins where keys are equal."""
         found: dict[str, Any] = {}
         for _, part in self.parts:
             found |= part.about()
         return found
 
     def window(self, trained: int) -> int:
-        """Tokens the model can read with all of them."""
+        """Tokens that the model can read with all parts: each extends the window of the parts before it."""
         for _, part in self.parts:
             trained = extended(part, trained)
         return trained
@@ -99,23 +99,23 @@ class Composed(Method):
 
 
 def extended(method: Method, trained: int) -> int:
-    """Tokens that a model of a trained window can read with the method: what its `window(trained)` says, if it has one."""
+    """Tokens that a model trained on `trained` tokens can read with the method."""
     return int(method.window(trained))
 
 
 def settings(method: Method) -> dict[str, Any]:
-    """A method's settings as they go into JSON; those of a composition under its parts' names."""
+    """A method's settings as results record them. Those of a composition are called PART.SETTING."""
     if isinstance(method, Composed):
         return {f"{name}.{key}": value for name, part in method.parts for key, value in settings(part).items()}
     return {f.name: getattr(method, f.name) for f in dataclasses.fields(method)}  # type: ignore[arg-type]
 
 
 def take_method(model_args: Mapping[str, Any], others: Collection[str] = ()) -> tuple[str, Method, dict[str, Any]]:
-    """(name, method, what is left) from lm-eval's model_args: `method` and the keys that are its settings are taken out.
+    """Take the method out of lm-eval's model_args. Returns (name, method, the arguments that remain).
 
-    `others` are keys of somebody else's, never misspelt ones. 'a+b' applies both; a setting that both have is written
-    'a.setting'. Raises SealError for an unknown method, a missing setting, a key that looks like a misspelt one, and a
-    composition that makes no sense.
+    `method` names it, 'a+b' a composition; its settings are keys of their own. A setting that two parts have is written 'a.setting'.
+    Keys in `others` belong to someone else and are never taken for misspelt settings. Raises SealError for an unknown method, a missing
+    setting, a value that it cannot have, a key that looks like a misspelt setting, and a composition that makes no sense.
     """
     name = str(model_args.get("method", "plain"))
     names = name.split("+")

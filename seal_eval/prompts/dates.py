@@ -1,10 +1,10 @@
-"""The date that chat templates print: the same for every run, or runs of two days could not be paired and none could be repeated."""
+"""The date that chat templates print. It is fixed: otherwise runs of different days could not be paired, and none could be repeated."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-DATE = "2024-07-26"  # what Llama 3.1's template prints where it is given no clock
+DATE = "2024-07-26"  # what Llama 3.1's template prints when it has no clock
 
 
 def fix_date(date: str) -> None:

@@ -253,11 +253,11 @@ def test_cells_of_a_dead_process_do_not_look_alive(here, tmp_path, monkeypatch):
     suite, cells = plan(here / "suite.yaml", out)
     note(out, cells[-1], "running")
 
-    def meanwhile(*_):
+    def look(*_):
         seen.append(status(out)[1][-1].state)
         return iter(())
 
-    monkeypatch.setattr("seal_eval.suite.execute._local", meanwhile)
+    monkeypatch.setattr("seal_eval.suite.execute._local", look)
     run_suite(suite, cells, out)
     assert seen == ["interrupted"]
 
