@@ -10,6 +10,7 @@ TRIMMED = (  # trims messages and has no system turn
     "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no system turn') }}{% endif %}"
     "{{ '[' + m['role'] + '] ' + m['content'] | trim + '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '[assistant] ' }}{% endif %}"
 )
+NO_SYSTEM_TURN = ("bytes", "superword")  # kinds with that template
 KINDS = ("bpe-digits", "unigram-bos", "llama2-like", "bytes", "superword")
 
 
@@ -63,5 +64,5 @@ def made(kind):
     if kind == "llama2-like":
         tokenizer.pre_tokenizer = None  # as in Llama 2: nothing but the merges separates words
     wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="</s>")
-    wrapped.chat_template = TRIMMED if kind in ("bytes", "superword") else CHATML
+    wrapped.chat_template = TRIMMED if kind in NO_SYSTEM_TURN else CHATML
     return wrapped
