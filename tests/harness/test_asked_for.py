@@ -2,11 +2,15 @@
 
 import json
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
 from seal_eval.core.errors import SealError
 from seal_eval.harness.budget import user_budget
+from seal_eval.harness.resume import spec_id
+from seal_eval.harness.run import spec_of
+from seal_eval.harness.seal_lm import _batch_size
 
 from conftest import program, seal_eval
 
@@ -96,3 +100,26 @@ def test_the_date_of_a_template_is_fixed_in_every_engine(tmp_path, tiny_folder, 
     assert len(prompts) == 4 and all(prompt.startswith("26 Jul 2024\n") for prompt in prompts) and len(set(prompts)) == 2
     for row, prompt in zip(rows, prompts, strict=True):
         assert len(tokenizer(prompt, add_special_tokens=not prompt.startswith("<s>"))["input_ids"]) == row["doc"]["n_tokens"]
+
+
+def test_an_edited_haystack_is_another_run(tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "a.txt").write_text("One. Two.")
+    args = SimpleNamespace(
+        model="seal", model_args={"pretrained": "m"}, metadata={"haystack": str(tmp_path / "own")}, include_path=None, tasks=["seal_needle"]
+    )
+    before = spec_id(spec_of(args))
+    assert spec_id(spec_of(args)) == before
+    (tmp_path / "own" / "a.txt").write_text("One. Three.")
+    assert spec_id(spec_of(args)) != before
+
+
+@pytest.mark.parametrize(("value", "size"), [(None, 1), ("auto", 8), ("auto:4", 8), (3, 3), ("3", 3)])
+def test_batch_sizes(value, size):
+    assert _batch_size(value) == size
+
+
+@pytest.mark.parametrize("value", [0, "0", -1, "many"])
+def test_batch_sizes_that_are_wrong(value):
+    with pytest.raises(SealError, match=r"batch_size is .*, must be a whole number of at least 1"):
+        _batch_size(value)
