@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -91,8 +92,9 @@ def serve(address: str) -> None:
     parent = os.getppid()
     while True:
         ready, _, _ = select.select([listener], [], [], 1.0)
-        while os.waitpid(-1, os.WNOHANG)[0] if _children() else False:
-            pass
+        with suppress(ChildProcessError):  # none left
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         if os.getppid() != parent:  # the session is over
             Path(address).unlink(missing_ok=True)
             return
@@ -102,14 +104,6 @@ def serve(address: str) -> None:
                 listener.close()
                 keep(connection)
             connection.close()
-
-
-def _children() -> bool:
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    return True
 
 
 def keep(connection: socket.socket) -> None:

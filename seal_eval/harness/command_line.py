@@ -31,12 +31,11 @@ def stock_arguments() -> Any:
     return args
 
 
-def stock_prompt_flags() -> dict[str, Any]:
-    """Chat template and system prompt of `stock_arguments` as metadata keys; {} in any other process.
+def stock_prompt_flags(args: Any) -> dict[str, Any]:
+    """Chat template and system prompt of `stock_arguments` as metadata keys; {} when those are None.
 
     Stock lm_eval does not pass them to the tasks, whose lengths count them.
     """
-    args = stock_arguments()
     if args is None:
         return {}
     return {"chat_template": getattr(args, "apply_chat_template", False) or False, "system_instruction": args.system_instruction or ""}

@@ -31,8 +31,9 @@ def documents(task: str, **metadata: Any) -> dict[str, Any]:
 
     Raises SealError for metadata that is not allowed and for samples that cannot be built or do not fit the window.
     """
-    spec = read_spec(task, stock_prompt_flags() | metadata)
-    if (args := stock_arguments()) is not None:
+    args = stock_arguments()
+    spec = read_spec(task, stock_prompt_flags(args) | metadata)
+    if args is not None:
         refuse_for_ours(args)
         refuse_small_budget(task, spec.task.answer_tokens, get_task(task).answer_tokens, user_budget(args.gen_kwargs))
     fix_date(spec.prompt.date)  # of the templates that lm-eval renders in this process

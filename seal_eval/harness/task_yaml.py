@@ -1,6 +1,7 @@
 """Write the YAML files that describe the tasks to lm-eval: python -m seal_eval.harness.task_yaml FOLDER."""
 
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ VERSION = 2.0  # of the prompts: raise it when they change
 COMMON = "_common"  # without .yaml, so that lm-eval does not index it as a task
 
 
+@cache  # a run asks twice: what is installed, and which names are ours
 def yaml_files() -> dict[str, str]:
     """Return file name → text: a common file, one file per task, per task of one size, and per group of these (by size or by task)."""
     files = {COMMON: _common()}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from seal_eval.core.errors import SealError
-from seal_eval.harness.command_line import stock_prompt_flags
+from seal_eval.harness.command_line import stock_arguments, stock_prompt_flags
 from seal_eval.harness.dataset import _build, _code, documents
 from seal_eval.harness.metrics import process_results
 from seal_eval.harness.task_config import read_spec
@@ -233,10 +233,10 @@ def test_flags_of_stock_lm_eval_are_read_with_its_own_parser(tmp_path, monkeypat
     (tmp_path / "c.yaml").write_text("tasks: [seal_lines]\napply_chat_template: true\nsystem_instruction: From the file.\n")
     argv = [str(tmp_path / "c.yaml") if word == "CONFIG" else word for word in argv]
     monkeypatch.setattr(sys, "argv", ["/somewhere/bin/lm_eval", *argv])
-    settings = PromptSettings.read("x", stock_prompt_flags())
+    settings = PromptSettings.read("x", stock_prompt_flags(stock_arguments()))
     assert (settings.chat_template, settings.system_instruction) == (chat, system)
     monkeypatch.setattr(sys, "argv", ["/somewhere/bin/seal-eval", *argv])
-    assert stock_prompt_flags() == {}
+    assert stock_prompt_flags(stock_arguments()) == {}
 
 
 def test_unknown_metadata_in_run(tmp_path, tiny_folder):
