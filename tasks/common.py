@@ -8,7 +8,7 @@ import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import accumulate
 from typing import Annotated, Any, ClassVar
 
@@ -20,7 +20,10 @@ from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, split_of, words
 from seal_eval.prompts.packing import Packer, TooShort, build_samples
 from seal_eval.prompts.prompt import PromptFormat
+from seal_eval.prompts.plain_text import plain_text
 from seal_eval.prompts.scoring import score_values
+from seal_eval.prompts.thinking import answer_of
+from seal_eval.prompts.word_list import read_words
 
 HEADER = (
     "Below is a numbered list of words. Some words appear much more often than the others. Memorize those that appear most often."
@@ -44,8 +47,8 @@ class CommonWords(Task):
     unit: ClassVar[str] = "tokens"
     sizes: ClassVar[tuple[int, ...]] = ()
     num_samples: ClassVar[int] = 100
-    until: ClassVar[tuple[str, ...]] = ("\n\n",)
-    metrics: ClassVar[tuple[str, ...]] = ("recall",)
+    until: ClassVar[tuple[str, ...]] = (".", "\n\n")
+    metrics: ClassVar[tuple[str, ...]] = ("recall", "recall_ruler")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -54,8 +57,8 @@ class CommonWords(Task):
 
     @property
     def answer_tokens(self) -> int:
-        """Room for the words, commas and numbering; for ten words RULER's 120."""
-        return 12 * self.common
+        """Room for the words as a list or table with counts, and for an opening such as 'Sure! The answer is:'."""
+        return 48 + 20 * self.common
 
     def build(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split = "eval") -> list[Sample]:
         """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above.
@@ -65,7 +68,7 @@ class CommonWords(Task):
         """
 
         def start(tokens: int) -> Callable[[int], list[Sample]]:
-            packer = Packer(prompt_format, " ", self.answer_tokens, tokens)
+            packer = Packer(prompt_format, " ", prompt_format.budget(self.answer_tokens), tokens)
             all_words = vocabulary(split)
             numbers = packer.costs([f"{i}." for i in range(1, max(tokens // 3, 2000))])
             table = WordTable(all_words, packer.costs(all_words), list(accumulate(numbers, initial=0)))
@@ -74,20 +77,19 @@ class CommonWords(Task):
         return build_samples(start, self.name, length, n)
 
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
-        """Score 1 when the first words of the list that the reply names, as many as there are targets, are the targets.
-
-        recall: share of the targets among them; RULER counts targets anywhere in the reply. Words of the question do not count.
-        """
-        listed = set(re.findall(r"\d+\. (\w+)", doc["input"])) - (set(_words(TAIL + PREFIX)) - set(doc["targets"]))
-        named = dict.fromkeys(word for word in _words(reply) if word in listed)
-        return score_values(reply, doc, list(named), lambda word: True, "wrong word")
+        """Score 1 when the words of the reply's list are the targets, in any order."""
+        listed = listed_in(doc["input"])
+        question = set(_words(TAIL + PREFIX)) - set(doc["targets"])
+        answer = answer_of(reply, doc)
+        reading = None if answer is None else read_words(plain_text(answer), listed, len(doc["targets"]), question)
+        return score_values(reply, doc, reading, lambda word: word in listed, "wrong word")
 
     def _sample(self, packer: Packer, table: "WordTable", i: int, seed: int, split: Split) -> Sample:
         prompt_format, length = packer.prompt_format, packer.length
         rng = random.Random(f"{seed}:{self.name}:{split}:{length}:{i}")
         prefix, tail = prompt_format.answer_prefix(PREFIX.format(n=self.common)), TAIL.format(n=self.common)
         base = prompt_format.count(HEADER + tail, prefix)
-        room = length - self.answer_tokens - base
+        room = length - packer.answer_tokens - base
         often, rarely = self._repeats(length, room, table)
         order = rng.sample(range(len(table.words)), len(table.words))
         common, others = order[: self.common], order[self.common :]
@@ -112,7 +114,7 @@ class CommonWords(Task):
         sample_id = f"{self.name}-{split}-{length}-{seed}-{i}"
         return Sample(
             sample_id=sample_id, task=self.name, input=text, prefix=prefix, answer=" " + ", ".join(targets) + ".", targets=tuple(targets),
-            keys=(), length=length, n_tokens=n_tokens, depth=None, cluster=sample_id, seed=seed, answer_tokens=self.answer_tokens,
+            keys=(), length=length, n_tokens=n_tokens, depth=None, cluster=sample_id, seed=seed, answer_tokens=packer.answer_tokens,
         )  # fmt: skip
 
     def _repeats(self, length: int, room: int, table: "WordTable") -> tuple[int, int]:
@@ -169,6 +171,12 @@ def vocabulary(split: Split) -> tuple[str, ...]:
     """The nouns and adjectives that belong to `split`, sorted."""
     adjectives, nouns = words(split)
     return tuple(sorted({*nouns, *(a for a in adjectives if split_of(a) == split)}))
+
+
+@lru_cache(maxsize=64)
+def listed_in(text: str) -> frozenset[str]:
+    """The words of a prompt's list."""
+    return frozenset(re.findall(r"\d+\. (\w+)", text))
 
 
 def _words(text: str) -> list[str]:

@@ -5,8 +5,10 @@ the header's wording is this project's. Values are unique in a record, so a wron
 """
 
 import random
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le
@@ -16,7 +18,8 @@ from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, draw_keys, numbers
 from seal_eval.prompts.packing import Packer, Pool, TooShort, build_samples
 from seal_eval.prompts.prompt import PromptFormat
-from seal_eval.prompts.scoring import extract, score_values
+from seal_eval.prompts.mentions import Facts
+from seal_eval.prompts.scoring import read_values, score_values
 
 HEADER = (
     "Below is a record of lines to remember. Every line starts with 'line <line index>' and ends with a '<REGISTER_CONTENT>', "
@@ -41,9 +44,9 @@ class Lines(Task):
     unit: ClassVar[str] = "tokens"
     sizes: ClassVar[tuple[int, ...]] = ()
     num_samples: ClassVar[int] = 100
-    until: ClassVar[tuple[str, ...]] = (">.", ">,", ">;", ">\n")
+    until: ClassVar[tuple[str, ...]] = (">",)
     metrics: ClassVar[tuple[str, ...]] = ()
-    answer_tokens: ClassVar[int] = 32
+    answer_tokens: ClassVar[int] = 80
 
     def build(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split = "eval") -> list[Sample]:
         """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above.
@@ -52,16 +55,15 @@ class Lines(Task):
         """
 
         def start(tokens: int) -> Callable[[int], list[Sample]]:
-            packer = Packer(prompt_format, "", self.answer_tokens, tokens)
+            packer = Packer(prompt_format, "", prompt_format.budget(self.answer_tokens), tokens)
             lines = pool(packer, f"{seed}:{self.name}:{split}:{tokens}", split)
             return lambda r: self._record(packer, lines, r, seed, split)
 
         return build_samples(start, self.name, length, -(-n // self.questions_per_record))[:n]
 
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
-        """Score 1 when the first number of the reply is the line's number; the rest of the reply is ignored."""
-        score = score_values(reply, doc, extract(reply, "number"), lambda value: f"<{value}>" in doc["input"], "wrong line")
-        return replace(score, metrics={})
+        """Score 1 when the number that the reply answers is the line's."""
+        return replace(score_line(reply, doc), metrics={})
 
     def _record(self, packer: Packer, lines: Pool, r: int, seed: int, split: Split) -> list[Sample]:
         prompt_format, length, q = packer.prompt_format, packer.length, self.questions_per_record
@@ -88,9 +90,22 @@ class Lines(Task):
                 prefix=prompt_format.answer_prefix(PREFIX.format(key=keys[c])), answer=f"{values[c]}>",
                 targets=(values[c],), keys=(keys[c],),
                 length=length, n_tokens=n_tokens, depth=filled.depths[j] * filled.n_tokens / n_tokens,
-                cluster=f"{self.name}-{split}-{length}-{seed}-record{r}", seed=seed, answer_tokens=self.answer_tokens,
+                cluster=f"{self.name}-{split}-{length}-{seed}-record{r}", seed=seed, answer_tokens=packer.answer_tokens,
             ))  # fmt: skip
         return samples
+
+
+def score_line(reply: str, doc: Mapping[str, Any]) -> Score:
+    """The score of a reply that names the number of one line of a record."""
+    facts = facts_of(doc["input"], tuple(doc["keys"]))
+    return score_values(reply, doc, read_values(reply, doc, "number", facts), lambda value: value in facts.owners, "wrong line")
+
+
+@lru_cache(maxsize=64)
+def facts_of(text: str, asked: tuple[str, ...]) -> Facts:
+    """The lines of a record."""
+    owners = {str(int(value)): key for key, value in re.findall(r"line ([^:\n]+): REGISTER_CONTENT is <(\d+)>", text)}
+    return Facts(owners, asked, frozenset(owners.values()))
 
 
 def pool(packer: Packer, seed: str, split: Split) -> Pool:

@@ -9,7 +9,7 @@ import json
 import random
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,8 +20,11 @@ from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, draw_keys, numbers, split_of
 from seal_eval.prompts.longeval_cases import Case, official_sizes, read_cases
 from seal_eval.prompts.prompt import PromptFormat
-from seal_eval.prompts.scoring import extract, last_digits, score_values, why_no_answer
-from seal_eval.tasks.lines import HEADER, LINE, PREFIX, QUESTION
+from seal_eval.prompts.plain_text import plain_text
+from seal_eval.prompts.scoring import last_digits, why_no_answer
+from seal_eval.prompts.thinking import CUT_OFF, answer_of
+from seal_eval.prompts.topic_names import read_topic
+from seal_eval.tasks.lines import HEADER, LINE, PREFIX, QUESTION, score_line
 
 CITATION = "Li et al. 2023, LongEval (LMSYS)"
 TOPICS_HEADER = (
@@ -67,7 +70,7 @@ class _LongEval(Task):
         return Sample(
             sample_id=sample_id, task=self.name, input=case.prompt, prefix=case.prefix, answer=case.answer, targets=(case.target,),
             keys=case.keys, length=size, n_tokens=n_tokens, depth=before / n_tokens, cluster=sample_id, seed=seed,
-            answer_tokens=self.answer_tokens,
+            answer_tokens=prompt_format.budget(self.answer_tokens),
         )  # fmt: skip
 
 
@@ -110,8 +113,7 @@ class LongEvalLines(_LongEval):
 
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
         """Score by both rules; acc_official exactly as LongEval does."""
-        score = score_values(reply, doc, extract(reply, "number"), lambda value: f"<{value}>" in doc["input"], "wrong line")
-        return Score(score.value, score.answer, score.reason, {"acc_official": last_digits(reply, doc["targets"])[0]})
+        return replace(score_line(reply, doc), metrics={"acc_official": last_digits(reply, doc["targets"])[0]})
 
 
 @dataclass(frozen=True)
@@ -147,16 +149,20 @@ class LongEvalTopics(_LongEval):
         return samples
 
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
-        """Score 1 when the first topic of the record that the reply names is the target; `answer` lists all it names, in their order."""
+        """Score 1 when the topic that the reply answers is the target."""
         (target,) = doc["targets"]
-        text = _plain(reply)
-        named = [t for _, t in sorted((text.find(_plain(t)), t) for t in topics_of(doc["input"]) if _plain(t) in text)]
-        metrics = {"acc_named": float(_plain(target) in text)}
-        if not named:
-            reason = why_no_answer(reply, int(doc["answer_tokens"]))
-            return Score(0.0, None, "not found" if reason == "unparsable" and reply.strip() else reason, metrics)
-        right = _plain(named[0]) == _plain(target)
-        return Score(float(right), "; ".join(named), "exact" if right else "wrong topic", metrics)
+        answer = answer_of(reply, doc)
+        metrics = {"acc_named": float(_plain(target) in _plain(answer or ""))}
+        if answer is None:
+            return Score(0.0, None, CUT_OFF, metrics)
+        text = plain_text(answer).replace("_", " ")
+        reading = read_topic(text, topics_of(doc["input"]))
+        named = "; ".join(reading.values) or None
+        if reading.problem or not named:
+            reason = reading.problem or why_no_answer(reply, doc)
+            return Score(0.0, named, "not found" if reason == "unparsable" and text.strip() else reason, metrics)
+        right = _plain(named) == _plain(target)
+        return Score(float(right), named, "exact" if right else "wrong topic", metrics)
 
 
 @cache

@@ -11,6 +11,7 @@ import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from annotated_types import Ge, Le
@@ -19,10 +20,11 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, draw_keys, split_of
+from seal_eval.prompts.mentions import Facts
 from seal_eval.prompts.haystack import HAYSTACK_FILES, sentences_from
 from seal_eval.prompts.packing import Packer, Pool, build_samples
 from seal_eval.prompts.prompt import PromptFormat
-from seal_eval.prompts.scoring import extract, score_values
+from seal_eval.prompts.scoring import read_values, score_values
 
 
 class Phrasing(NamedTuple):
@@ -52,7 +54,7 @@ HEADER = "Some special {what} are hidden in the following text. Memorize them: I
 TAIL = " (End of the text.)\n\n{question} Answer with the {what} only.\n"
 PLURAL = {"number": "numbers", "word": "words", "uuid": "codes"}
 SINGULAR = {"number": "number", "word": "word", "uuid": "code"}
-TOKENS = {"number": 12, "word": 12, "uuid": 40}  # answer budget per value
+TOKENS = {"number": 32, "word": 32, "uuid": 64}  # answer budget per value
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ class Needle(Task):
     unit: ClassVar[str] = "tokens"
     sizes: ClassVar[tuple[int, ...]] = ()
     num_samples: ClassVar[int] = 100
-    metrics: ClassVar[tuple[str, ...]] = ("recall",)
+    until: ClassVar[tuple[str, ...]] = (".", "\n\n")
+    metrics: ClassVar[tuple[str, ...]] = ("recall", "recall_ruler")
     file_settings: ClassVar[Mapping[str, tuple[str, ...]]] = HAYSTACK_FILES
 
     def __post_init__(self) -> None:
@@ -100,13 +103,8 @@ class Needle(Task):
 
     @property
     def answer_tokens(self) -> int:
-        """Room for the values and for a sentence around them."""
-        return 20 + TOKENS[self.value] * self.values * self.queries
-
-    @property
-    def until(self) -> tuple[str, ...]:
-        """A reply with one value ends with its sentence; several values may be listed on lines."""
-        return (".",) if self.values * self.queries == 1 else ("\n\n",)
+        """Room for the values, each with its key or in a sentence, and for an opening such as 'Sure! The answer is:'."""
+        return 48 + TOKENS[self.value] * self.values * self.queries
 
     def build(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split = "eval") -> list[Sample]:
         """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above.
@@ -116,25 +114,21 @@ class Needle(Task):
         depths = spread(spaced(self.depths, self.spacing))
 
         def start(tokens: int) -> Callable[[int], list[Sample]]:
-            packer = Packer(prompt_format, " ", self.answer_tokens, tokens)
+            packer = Packer(prompt_format, " ", prompt_format.budget(self.answer_tokens), tokens)
             pools: dict[Phrasing, Pool] = {}
             return lambda i: [self._sample(packer, pools, i, depths[i % len(depths)], seed, split)]
 
         return build_samples(start, self.name, length, n)
 
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
-        """Score 1 when the first values of the reply, as many as there are targets, are the targets, in any order.
+        """Score 1 when the values that the reply answers are the targets, in any order.
 
-        All numbers of a text have the same number of digits: other numbers in the reply ("the 4 numbers are", "1: 4187321") are ignored,
-        unless there are no others. Keys and list numbering ("1. ") are ignored too.
+        All numbers of a text have the same number of digits; other numbers in the reply count only when there are no such numbers.
         """
-        unlisted = re.sub(r"(?:^|(?<=\s))\d{1,2}[.)]\s", " ", reply)
         target = doc["targets"][0]
-        kind = kind_of(target)
-        values = extract(unlisted, kind, skip=doc["keys"])
-        if kind == "number":
-            values = [value for value in values if len(value) == len(target)] or values
-        return score_values(reply, doc, values, lambda value: value in doc["input"], "wrong needle")
+        kind, facts = kind_of(target), facts_of(doc["input"], tuple(doc["keys"]))
+        reading = read_values(reply, doc, kind, facts, digits=len(target) if kind == "number" else None)
+        return score_values(reply, doc, reading, lambda value: value in facts.owners, "wrong needle")
 
     def _sample(self, packer: Packer, pools: dict[Phrasing, Pool], i: int, depth: float, seed: int, split: Split) -> Sample:
         prompt_format, length = packer.prompt_format, packer.length
@@ -169,7 +163,7 @@ class Needle(Task):
             keys=() if self.pass_key else tuple(target_keys),
             length=length, n_tokens=filled.n_tokens, depth=filled.depths[0],
             cluster=cluster or (f"{self.name}-{split}-{length}-{seed}-haystack{haystack}" if shared else sample_id),
-            seed=seed, answer_tokens=self.answer_tokens,
+            seed=seed, answer_tokens=packer.answer_tokens,
         )  # fmt: skip
 
     def _haystack(
@@ -197,6 +191,18 @@ class Needle(Task):
         keys, values = words[:n], words[n:] or draw(rng, n, self.value, split)
         texts = [form.format(key=k, value=v) for k, v in zip(keys, values, strict=True)]
         return Pool(keys, values, texts, packer.costs(texts))
+
+
+VALUE, KEY = r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[^\W\d_]+-[^\W\d_]+|\d{7})", r"([^\W\d_]+-[^\W\d_]+)"
+STATED = [re.compile(p.needle.format(one="(?:number|word|code)", key=f"(?P<key>{KEY})", value=f"(?P<value>{VALUE})")) for p in PHRASINGS]
+
+
+@lru_cache(maxsize=64)
+def facts_of(text: str, asked: tuple[str, ...]) -> Facts:
+    """The needles in a text."""
+    owners = {match["value"]: match["key"] for pattern in STATED for match in pattern.finditer(text)}
+    owners |= dict.fromkeys(re.findall(r"The pass key is (\d+)\.", text), "")
+    return Facts(owners, asked, frozenset({*owners.values(), *asked} - {""}))
 
 
 def draw(rng: random.Random, n: int, kind: str, split: Split) -> list[str]:

@@ -5,9 +5,11 @@ hops are RULER's, the wording is this project's.
 """
 
 import random
+import re
 import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
@@ -20,7 +22,8 @@ from seal_eval.prompts.corpus import Split, numbers, split_of
 from seal_eval.prompts.haystack import HAYSTACK_FILES, sentences_from
 from seal_eval.prompts.packing import Packer, build_samples
 from seal_eval.prompts.prompt import PromptFormat
-from seal_eval.prompts.scoring import extract, score_values
+from seal_eval.prompts.mentions import Facts
+from seal_eval.prompts.scoring import read_values, score_values
 from seal_eval.tasks.needle import spaced, spread
 
 HEADER = (
@@ -48,8 +51,8 @@ class VariableTracking(Task):
     unit: ClassVar[str] = "tokens"
     sizes: ClassVar[tuple[int, ...]] = ()
     num_samples: ClassVar[int] = 100
-    until: ClassVar[tuple[str, ...]] = ("\n\n",)
-    metrics: ClassVar[tuple[str, ...]] = ("recall",)
+    until: ClassVar[tuple[str, ...]] = (".", "\n\n")
+    metrics: ClassVar[tuple[str, ...]] = ("recall", "recall_ruler")
     file_settings: ClassVar[Mapping[str, tuple[str, ...]]] = HAYSTACK_FILES
 
     def __post_init__(self) -> None:
@@ -61,8 +64,8 @@ class VariableTracking(Task):
 
     @property
     def answer_tokens(self) -> int:
-        """Room for the names, of five capitals each, and their commas."""
-        return 16 + 8 * (self.hops + 1)
+        """Room for the names, of five capitals each, as a list or table, and for an opening such as 'Sure! The answer is:'."""
+        return 48 + 20 * (self.hops + 1)
 
     def build(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split = "eval") -> list[Sample]:
         """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above.
@@ -72,17 +75,16 @@ class VariableTracking(Task):
         starts = spread(spaced(5, "linear"))  # places of the first chain's beginning; halved below, so in the first half of the text
 
         def start(tokens: int) -> Callable[[int], list[Sample]]:
-            packer = Packer(prompt_format, " ", self.answer_tokens, tokens)
+            packer = Packer(prompt_format, " ", prompt_format.budget(self.answer_tokens), tokens)
             return lambda i: [self._sample(packer, i, starts[i % 5] / 2, seed, split)]
 
         return build_samples(start, self.name, length, n)
 
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
-        """Score 1 when the first names of the reply, as many as there are targets, are the targets.
-
-        recall: share of the targets among them; RULER counts targets anywhere in the reply.
-        """
-        return score_values(reply, doc, extract(reply, "variable"), lambda name: f"VAR {name} " in doc["input"], "wrong variable")
+        """Score 1 when the names that the reply answers are the targets, in any order."""
+        facts = facts_of(doc["input"])
+        reading = read_values(reply, doc, "variable", facts)
+        return score_values(reply, doc, reading, lambda name: name in facts.owners, "wrong variable")
 
     def _sample(self, packer: Packer, i: int, first: float, seed: int, split: Split) -> Sample:
         rng = random.Random(f"{seed}:{self.name}:{split}:{packer.length}:{i}")
@@ -107,8 +109,14 @@ class VariableTracking(Task):
         return Sample(
             sample_id=sample_id, task=self.name, input=filled.text, prefix=prefix, answer=" " + ", ".join(targets) + ".",
             targets=tuple(targets), keys=(str(values[0]),), length=packer.length, n_tokens=filled.n_tokens, depth=filled.depths[0],
-            cluster=cluster or sample_id, seed=seed, answer_tokens=self.answer_tokens,
+            cluster=cluster or sample_id, seed=seed, answer_tokens=packer.answer_tokens,
         )  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def facts_of(text: str) -> Facts:
+    """The variables of a text."""
+    return Facts(dict.fromkeys(re.findall(r"VAR ([A-Z]{5}) ", text), ""))
 
 
 TASKS = (VariableTracking("seal_variable_tracking", "all variables that hold a value, through four hops of assignments"),)

@@ -169,7 +169,7 @@ def results(tmp_path_factory, tiny_folder, adapter):
     for method in ("method=plain", f"method=seal,adapter={adapter}"):
         seal_eval(
             "run", "--model", "seal", "--model_args", f"pretrained={tiny_folder},{method}", "--tasks", "seal_lines,seal_needle",
-            "--metadata", '{"lengths": [400, 700], "num_samples": 5}', "--output_path", out, "--device", "cpu",
+            "--metadata", '{"lengths": [450, 700], "num_samples": 5}', "--output_path", out, "--device", "cpu",
         )  # fmt: skip
     return out
 

@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-TASKS = ("--tasks", "seal_lines", "--metadata", '{"lengths": [400], "num_samples": 16, "questions_per_record": 2}', "--device", "cpu")
+TASKS = ("--tasks", "seal_lines", "--metadata", '{"lengths": [450], "num_samples": 16, "questions_per_record": 2}', "--device", "cpu")
 
 LOG = Path(tempfile.gettempdir()) / "seal-eval-kills.log"  # output of the processes
 

@@ -57,7 +57,7 @@ def test_a_recorded_command_can_be_repeated(tmp_path, tiny_folder, monkeypatch):
     monkeypatch.setenv("HOME", str(home))
     assert resolve(f"~/{tiny_folder.name}") == str(tiny_folder)
     said = ["--model_args", f"pretrained={tiny_folder}", "--tasks", "seal_lines", "--device", "cpu"]
-    said += ["--metadata", '{"lengths": [400], "num_samples": 1}', "--output_path", str(tmp_path / "out")]
+    said += ["--metadata", '{"lengths": [450], "num_samples": 1}', "--output_path", str(tmp_path / "out")]
     folder = Path(seal_eval("run", *said).stdout.splitlines()[-1])
     (recorded,) = folder.glob("command_*.txt")
     words = shlex.split(recorded.read_text())

@@ -77,7 +77,7 @@ class Task:
 
     @property
     def until(self) -> tuple[str, ...]:
-        """Stop strings: a reply ends before the first of them."""
+        """Stop strings: an answer that was begun for the model ends before the first of them that follows a value."""
         raise NotImplementedError
 
     def build(self, prompt_format: Any, length: int, n: int, seed: int, split: Any = "eval") -> list[Sample]:

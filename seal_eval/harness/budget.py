@@ -1,10 +1,12 @@
-"""Whose answer budget counts: the task's, unless the user gives one in --gen_kwargs."""
+"""Whose answer budget and stop strings count: the task's, unless the user gives some in --gen_kwargs; refuses those that cannot work."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
 from seal_eval.core.errors import SealError
+from seal_eval.harness.task_config import Spec
+from seal_eval.prompts.stops import contradicts
 
 NAMES = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")  # lm-eval takes any of them
 FROM_USER: ContextVar[bool] = ContextVar("budget_from_user", default=False)  # true while a run with the user's own budget is under way
@@ -24,3 +26,28 @@ def user_budget(gen_kwargs: Mapping[str, Any] | None) -> dict[str, Any]:
     if len(set(budgets.values())) > 1:
         raise SealError(f"--gen_kwargs: {' and '.join(f'{name}={value}' for name, value in budgets.items())} differ; give one")
     return options | ({"max_gen_toks": next(iter(budgets.values()))} if budgets else {})
+
+
+def refuse_contradictions(name: str, gen_kwargs: Mapping[str, Any] | None, docs: Iterable[Mapping[str, Any]], spec: Spec) -> None:
+    """Raise SealError for stop strings that end right replies, and for the user's own budget where it does not fit the window.
+
+    docs: the documents of task `name`, made to `spec`. Called before a model is loaded.
+    """
+    options = gen_kwargs or {}
+    stops, budget = options.get("until") or [], options.get("max_gen_toks") or 0
+    if not (stops or "until" in options or budget):
+        return
+    docs = list(docs)
+    thinks = spec.prompt.thinking_tokens > 0 or any(doc.get("think_open") for doc in docs)
+    stops = [stops] if isinstance(stops, str) else list(stops)
+    for stop in stops:
+        if not isinstance(stop, str):
+            raise SealError(f"--gen_kwargs: until is {stop!r}, must be a text or a list of texts")
+        if problem := contradicts(stop, [str(doc["answer"]) for doc in docs], thinks):
+            raise SealError(f"{name}: the stop string {stop!r} {problem}; leave it out of --gen_kwargs until")
+    longest = max((int(doc["n_tokens"]) for doc in docs), default=0)
+    if spec.window is not None and budget and longest + budget > spec.window:
+        raise SealError(
+            f"{name}: a prompt of {longest} tokens + max_gen_toks={budget} do not fit the window of {spec.window}; choose lengths up to "
+            f"{spec.window - budget} or a smaller budget, or pass max_length=… in --model_args if the method extends the window"
+        )

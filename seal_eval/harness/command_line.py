@@ -32,13 +32,14 @@ def stock_arguments() -> Any:
 
 
 def stock_prompt_flags(args: Any) -> dict[str, Any]:
-    """Chat template and system prompt of `stock_arguments` as metadata keys; {} when those are None.
+    """Chat template and system prompt of `stock_arguments` as metadata keys, and whether lm-eval strips thinking; {} when those are None.
 
-    Stock lm_eval does not pass them to the tasks, whose lengths count them.
+    Stock lm_eval does not pass them to the tasks, whose lengths and scores depend on them.
     """
     if args is None:
         return {}
-    return {"chat_template": getattr(args, "apply_chat_template", False) or False, "system_instruction": args.system_instruction or ""}
+    strips = {"think_stripped": True} if "think_end_token" in (args.model_args or {}) else {}
+    return {"chat_template": getattr(args, "apply_chat_template", False) or False, "system_instruction": args.system_instruction or "", **strips}
 
 
 def refuse_for_ours(args: Any) -> None:

@@ -15,7 +15,7 @@ from seal_eval import __version__
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import cache
 from seal_eval.core.types import CLUSTER_KEY, Sample
-from seal_eval.harness.budget import user_budget
+from seal_eval.harness.budget import refuse_contradictions, user_budget
 from seal_eval.harness.command_line import refuse_for_ours, refuse_small_budget, stock_arguments, stock_prompt_flags
 from seal_eval.harness.task_config import Spec, read_spec
 from seal_eval.models.loading import load_tokenizer
@@ -35,9 +35,12 @@ def documents(task: str, **metadata: Any) -> dict[str, Any]:
     spec = read_spec(task, stock_prompt_flags(args) | metadata)
     if args is not None:
         refuse_for_ours(args)
-        refuse_small_budget(task, spec.task.answer_tokens, get_task(task).answer_tokens, user_budget(args.gen_kwargs))
+        refuse_small_budget(task, spec.prompt.budget(spec.task.answer_tokens), get_task(task).answer_tokens, user_budget(args.gen_kwargs))
     fix_date(spec.prompt.date)  # of the templates that lm-eval renders in this process
-    return {"test": _build(spec)}
+    built = _build(spec)
+    if args is not None:
+        refuse_contradictions(task, user_budget(args.gen_kwargs), built, spec)
+    return {"test": built}
 
 
 @lru_cache(maxsize=64)  # lm-eval asks for the same documents once per matching name or tag
@@ -80,7 +83,8 @@ def build_rows(spec: Spec, prompt_format: PromptFormat) -> list[dict[str, Any]]:
         per_size.append(samples)
     if spec.task.unit != "tokens" and not spec.explicit:  # small_sizes serve only windows that none of `sizes` fits: keep the largest
         per_size = [group for group in per_size if group[0].length in spec.task.sizes] or per_size[-1:]
-    return [_row(sample) for group in zip(*per_size, strict=True) for sample in group]
+    thinking = prompt_format.think_fields(per_size[0][0].prefix)
+    return [_row(sample) | thinking for group in zip(*per_size, strict=True) for sample in group]
 
 
 @lru_cache(maxsize=4)

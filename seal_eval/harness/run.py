@@ -9,7 +9,7 @@ from typing import Any
 
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.names import ENGINE
-from seal_eval.harness.budget import FROM_USER, user_budget
+from seal_eval.harness.budget import FROM_USER, refuse_contradictions, user_budget
 from seal_eval.harness.command_line import command, from_home, read_config, refuse_for_ours, refuse_small_budget
 from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.engines import get_engine, register
@@ -58,6 +58,8 @@ def run(argv: list[str]) -> Path:
         "system_instruction": args.system_instruction or "",
         **{key: from_home(value) for key, value in (args.metadata or {}).items()},
     }
+    if engine.name != ENGINE and "think_end_token" in model_args:
+        args.metadata["think_stripped"] = True
     only_ours = _check_tasks(args, model_args)
     FROM_USER.set("max_gen_toks" in args.gen_kwargs)
     folder = engine.folder(Path(from_home(args.output_path or "results")), model_args)
@@ -117,9 +119,11 @@ def _check_tasks(args: Any, model_args: dict[str, Any]) -> bool:
         task, size = known[name]
         sizes = {get_task(task).size_key: [size]} if size else {}
         metadata = sizes | model_args | args.metadata
-        documents(task, **metadata)  # raises here rather than after a model is loaded
+        docs = documents(task, **metadata)["test"]  # raises here rather than after a model is loaded
+        spec = read_spec(task, metadata)
         if args.model != ENGINE:
-            refuse_small_budget(task, read_spec(task, metadata).task.answer_tokens, get_task(task).answer_tokens, args.gen_kwargs)
+            refuse_small_budget(task, spec.prompt.budget(spec.task.answer_tokens), get_task(task).answer_tokens, args.gen_kwargs)
+        refuse_contradictions(task, args.gen_kwargs, docs, spec)
     others = [t for t in args.tasks if not fnmatch.filter([*ours], t) and not t.endswith(".yaml") and not Path(t).is_dir()]
     if not others:
         return not included

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval.models.huggingface import HFLM
+from lm_eval.models.utils_hf import stop_sequences_criteria
 from safetensors import SafetensorError
 
 from seal_eval.baselines import extended, settings, take_method
@@ -22,9 +23,11 @@ from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.prefix_cache import SharedPrefix, batches, parts, why_not
 from seal_eval.harness.reply_log import ACTIVE
 from seal_eval.harness.reply_log import keys as journal_keys
+from seal_eval.harness.stopping import AnswerEnded, ended_at_answer, is_ours
 from seal_eval.harness.throughput import Throughput
 from seal_eval.models.hub import resolve, source
 from seal_eval.models.loading import check_finite, window_of
+from seal_eval.prompts.thinking import THINK_TOKENS
 
 AUTO_BATCH = 8  # batch size for --batch_size auto
 PREFILL_CHUNK = 8192  # default of prefill_chunk: most tokens in one forward pass of the prefill, when prefixes are shared
@@ -50,18 +53,24 @@ class SealLM(HFLM):
         if trained and not kwargs.get("max_length") and (window := extended(self.method, trained)) != trained:
             kwargs["max_length"] = window
         kwargs.setdefault("use_safetensors", True)  # never load a pickle
+        if kwargs.get("enable_thinking"):
+            kwargs.setdefault("think_end_token", "</think>")  # lm-eval wants one; the tasks themselves tell the answer from the thinking
         try:
             super().__init__(pretrained=location, batch_size=_batch_size(batch_size), **kwargs)
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             if isinstance(error, RuntimeError) and out_of_memory(error):
                 raise SealError(f"model '{pretrained}' does not fit into memory; try dtype=bfloat16") from error
             raise SealError(f"model '{pretrained}' could not be loaded: {first_line(error)}") from error
+        if isinstance(self.think_end_token, str):  # lm-eval would cut there, and an unfinished thinking would look like an answer
+            self.think_end_token = None
+        self._think_ids = {id for id in self.tokenizer.all_special_ids if self.tokenizer.convert_ids_to_tokens(id) in THINK_TOKENS}
         check_finite(self._model, pretrained)
         self.model_source = source(location)
         self._method_context = ExitStack()  # keeps the method applied as long as the engine exists
         self._method_context.enter_context(self.method.apply(self._model))
         self.unshared = why_not(self._model, self.method) if share_prefixes else "share_prefixes=False"
         self._prefix_cache: SharedPrefix | None = None  # the cache for the prompts that are being answered
+        self._docs: dict[tuple[int, ...], Any] = {}  # prompt → its document, of the prompts that are being answered
         self._journal = ACTIVE.get()
         self._throughput = Throughput()
         self._batch_limit = int(self.batch_size)  # current batch size; halved after an out-of-memory error
@@ -96,8 +105,8 @@ class SealLM(HFLM):
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
         """Return the replies to `requests`, in their order; overrides lm-eval's method.
 
-        The answer budget is the user's (--gen_kwargs), else the document's `answer_tokens`, else lm-eval's. Raises SealError before any
-        generation when a prompt and its budget do not fit the window, and when one prompt alone does not fit into memory. Prompts that
+        The answer budget is the user's (--gen_kwargs), else the document's `answer_tokens`, else lm-eval's. A begun answer ends where
+        prompts/stops.py says, unless the user gives stop strings. Raises SealError before any generation when a prompt and its budget do not fit the window, and when one prompt alone does not fit into memory. Prompts that
         begin alike share the prefill of their common prefix, unless `unshared`. Replies found in the journal are not generated again; new
         ones are written to it after each batch.
         """
@@ -133,8 +142,10 @@ class SealLM(HFLM):
         `batch` and the indices refer to `requests`. Raises SealError when a single prompt does not fit into memory.
         """
         self._prefix_cache = cache
+        self._docs = {tuple(prompts[i]): requests[i].doc for i in batch if not requests[i].args[1].get("until") and is_ours(requests[i].doc)}
         try:
-            yield list(zip(batch, super().generate_until([requests[i] for i in batch], disable_tqdm=True), strict=True))
+            replies = super().generate_until([requests[i] for i in batch], disable_tqdm=True)
+            yield [(i, self._ended(reply, prompts[i])) for i, reply in zip(batch, replies, strict=True)]
             return
         except RuntimeError as error:  # includes torch.OutOfMemoryError
             if not out_of_memory(error):
@@ -155,14 +166,45 @@ class SealLM(HFLM):
         for half in parts(batch, self._batch_limit):
             yield from self._answer(half, requests, prompts, cache)
 
+    def _ended(self, reply: str, prompt: list[int]) -> str:
+        doc = self._docs.get(tuple(prompt))
+        return ended_at_answer(reply, doc) if doc else reply
+
     def _model_generate(self, context: Any, max_length: int, stop: list[str], **options: Any) -> Any:
-        """Generate like lm-eval, but from the prefix cache if there is one. Beam search does not use it."""
-        if self._prefix_cache is None or options.get("num_beams", 1) != 1:
+        """Generate like lm-eval, but from the prefix cache if there is one, and until begun answers have ended.
+
+        context: [batch, prompt], padded on the left. Beam search uses neither the cache nor the ends of answers.
+        """
+        import torch
+
+        if options.get("num_beams", 1) != 1:
             return super()._model_generate(context, max_length, stop, **options)
-        cache = self._prefix_cache.begin(context, options.get("attention_mask"))
-        out = super()._model_generate(context, max_length, stop, past_key_values=cache, **options)
-        self._prefix_cache.end(out)
+        if not options.get("temperature"):  # greedy unless sampling is asked for, as in lm-eval
+            options = {"do_sample": False, **{key: value for key, value in options.items() if key != "temperature"}}
+        mask = options.get("attention_mask")
+        kept = torch.ones_like(context, dtype=torch.bool) if mask is None else mask.bool()
+        docs = [self._docs.get(tuple(row[keep].tolist())) for row, keep in zip(context, kept, strict=True)]
+        criteria = stop_sequences_criteria(self.tokenizer, stop, context.shape[1], context.shape[0])
+        if any(docs):
+            criteria.append(AnswerEnded(self.tok_decode, docs, context.shape[1]))
+        if self._prefix_cache is not None:
+            options["past_key_values"] = self._prefix_cache.begin(context, mask)
+        with torch.autocast(self.device.type, self.mixed_precision_dtype, enabled=self.mixed_precision_dtype is not None):
+            out = self.model.generate(
+                input_ids=context, max_length=max_length, stopping_criteria=criteria, pad_token_id=self.tokenizer.pad_token_id,
+                use_cache=True, **options,
+            )  # fmt: skip
+        if self._prefix_cache is not None:
+            self._prefix_cache.end(out)
         return out
+
+    def tok_decode(self, tokens: Any, skip_special_tokens: bool = True) -> str:
+        """Decode like lm-eval, but keep special tokens that mark thinking: without them it would look like the answer."""
+        if not skip_special_tokens or not self._think_ids:
+            return str(super().tok_decode(tokens, skip_special_tokens=skip_special_tokens))
+        ids = [tokens] if isinstance(tokens, int) else [int(token) for token in tokens]
+        special = set(self.tokenizer.all_special_ids) - self._think_ids
+        return str(self.tokenizer.decode([token for token in ids if token not in special], skip_special_tokens=False))
 
     def tok_batch_encode(self, strings: list[str], *args: Any, left_truncate_len: int | None = None, **kwargs: Any) -> Any:
         """Tokenize like lm-eval, but raise SealError where lm-eval would silently truncate a long prompt on the left."""

@@ -17,9 +17,11 @@ from seal_eval.tasks import get_task, leaf_name, task_settings, tasks
 DEFAULT_LENGTHS = tuple(1024 * 2**k for k in range(8))  # tokens, 1K … 128K; those that fit the window are run
 SHORT_LENGTHS = (256, 512)  # tokens, for windows below 1K
 # keys that every task takes
-COMMON_KEYS = ("num_samples", "seed", "tokenizer", "answer_prefix", "chat_template", "system_instruction", "date")
+COMMON_KEYS = (
+    "num_samples", "seed", "tokenizer", "answer_prefix", "chat_template", "system_instruction", "date", "answer_tokens", "thinking_tokens",
+)  # fmt: skip
 # keys that lm-eval adds from model_args and that affect the prompt
-MODEL_KEYS = ("pretrained", "model", "max_length", "add_bos_token", "chat_template_args", "enable_thinking")
+MODEL_KEYS = ("pretrained", "model", "max_length", "add_bos_token", "chat_template_args", "enable_thinking", "think_end_token", "think_stripped")
 
 
 @dataclass(frozen=True)

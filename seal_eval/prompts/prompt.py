@@ -11,6 +11,7 @@ from typing import Any
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.prompts.dates import fixed_date
 from seal_eval.prompts.settings import DEFAULT_SETTINGS, PromptSettings
+from seal_eval.prompts.thinking import closing_mark, opens_thinking
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +24,28 @@ class PromptFormat:
     def answer_prefix(self, prefix: str) -> str:
         """The sample's answer prefix, or an empty string when the settings switch answer prefixes off."""
         return prefix if self.settings.answer_prefix else ""
+
+    def budget(self, answer_tokens: int) -> int:
+        """Tokens of a reply whose answer takes `answer_tokens` by default. Raises SealError for thinking that nothing would end."""
+        if self.settings.thinking_tokens and not self.think_end:
+            raise SealError(
+                f"thinking_tokens={self.settings.thinking_tokens}: neither the tokenizer nor its chat template has a token that ends the "
+                "thinking, such as </think>; name it with --metadata think_end_token=…, or leave thinking_tokens out"
+            )
+        return self.settings.budget(answer_tokens)
+
+    @cached_property
+    def think_end(self) -> str:
+        """What ends the model's thinking: the setting, else the mark that tokenizer or chat template know; '' for neither."""
+        template = json.dumps(self.tokenizer.chat_template or "", ensure_ascii=False)
+        return self.settings.think_end or closing_mark(self.tokenizer.get_vocab(), template) or ""
+
+    def think_fields(self, prefix: str) -> dict[str, Any]:
+        """Fields of a document for the scorer: `think_end`, if set, and `think_open`, if the prompt ends inside the thinking."""
+        fields: dict[str, Any] = {"think_end": self.settings.think_end} if self.settings.think_end else {}
+        if self.settings.chat_template and not prefix and not self.settings.think_stripped and opens_thinking(self.render("Question")):
+            fields["think_open"] = True
+        return fields
 
     def render(self, text: str, prefix: str = "") -> str:
         """The prompt as a string.

@@ -1,18 +1,17 @@
-"""Rules that extract answers from a reply, score them, and give the reason for the score."""
+"""Scores a reply: reads its answer, compares it with the targets, and gives the reason for the score."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from seal_eval.core.types import Score
+from seal_eval.prompts.mentions import Facts, find_keys, find_uuids, find_variables, find_words
+from seal_eval.prompts.numerals import LONGEST, find_numbers
+from seal_eval.prompts.plain_text import plain_text
+from seal_eval.prompts.thinking import CUT_OFF, answer_of
+from seal_eval.prompts.verdict import Reading, decide
 
-PATTERNS = {
-    "number": r"\d{1,3}(?:,\d{3})+(?!\d)|\d+",
-    "word": r"[^\W\d_]+-[^\W\d_]+",
-    "uuid": r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
-    "variable": r"\b[A-Z]{5}\b",
-}
-LONGEST = 1000  # characters; an answer must be shorter, so an endless run of digits is not a number
+NO_ANSWER = ("unparsable", "refused", "cut off", CUT_OFF)  # reasons of replies in which no value was read
 REFUSAL = re.compile(
     r"\b(can(no|')t|can not|could(n't| not)|unable|sorry|apologi[sz]e"
     r"|(do|does|did)(n't| not) (know|contain|mention|have|find|see|specify|include)"
@@ -21,54 +20,77 @@ REFUSAL = re.compile(
 )
 
 
-def extract(reply: str, kind: str, skip: Sequence[str] = ()) -> list[str]:
-    """The distinct values of one kind (a key of `PATTERNS`) in a reply, in order, without those in `skip`.
+def read_values(reply: str, doc: Mapping[str, Any], kind: str, facts: Facts, digits: int | None = None) -> Reading | None:
+    """The values of a kind (number, word, uuid, variable) that a reply answers; None when it ends inside its thinking.
 
-    Numbers are normalised: no thousands separators or leading zeros, digits of any script ('１２' is 12, '2,416' is 2416). Words and UUIDs
-    are matched in any case and returned in lower case.
+    digits: the number of digits of the document's numbers, when they all have the same.
     """
-    values = []
-    for match in re.finditer(PATTERNS[kind], reply, re.IGNORECASE if kind in ("word", "uuid") else 0):
-        text = match.group()
-        if len(text) >= LONGEST:
-            continue
-        value = str(int(text.replace(",", ""))) if kind == "number" else text.lower() if kind in ("word", "uuid") else text
-        if value not in skip:
-            values.append(value)
-    return list(dict.fromkeys(values))
+    answer = answer_of(reply, doc)
+    if answer is None:
+        return None
+    text = plain_text(answer)
+    keys: list[tuple[int, int, str]] = []
+    if kind == "word":
+        mentions, keys = find_words(text, facts)
+    elif kind == "uuid":
+        mentions = find_uuids(text)
+    elif kind == "variable":
+        mentions = find_variables(text, facts.owners)
+    else:
+        text, mentions = find_numbers(text, facts.owners, digits)
+    keys = keys or find_keys(text, facts.keys)
+    return decide(text, mentions, len(doc["targets"]), keys, facts.asked, [facts.owners.get(m.value, "") for m in mentions])
 
 
-def score_values(reply: str, doc: Mapping[str, Any], values: Sequence[str], in_text: Callable[[str], bool], other: str) -> Score:
-    """Score 1 when the first n values of the reply are the n targets, in any order.
+def score_values(
+    reply: str, doc: Mapping[str, Any], reading: Reading | None, in_text: Callable[[str], bool], other: str
+) -> Score:  # fmt: skip
+    """Score 1 when the values that a reply answers are the targets, in any order.
 
-    Later values are ignored, so listing every value of the text does not help. Reasons: 'exact'; 'incomplete' (some of several targets);
-    `other` (the first value is in the text but is not a target); 'not found' (the first value is not in the text); 'refused', 'cut off' and
-    'unparsable' for a reply without a value. metrics: recall, the share of the targets among the first n values.
+    Reasons: 'exact'; 'incomplete' (some of several targets); 'hedged' and 'too many values'; `other` (a value of the text that is no
+    target); 'not found' (a value that is not in the text); 'refused', 'cut off', 'cut off while thinking' and 'unparsable' for a reply
+    without a value. metrics: recall, the share of the targets among the first n values read; recall_ruler, see `ruler_recall`.
     """
     targets = set(doc["targets"])
-    answers = list(values[: len(targets)])
-    answer = ", ".join(answers) or None
-    recall = len(targets & set(answers)) / len(targets)
-    if recall == 1:
+    values = reading.values if reading else ()
+    recall = len(targets & set(values[: len(targets)])) / len(targets)
+    metrics = {"recall": recall, "recall_ruler": ruler_recall(reply, doc["targets"])}
+    answer = ", ".join(values) or None
+    if reading is None:
+        reason = CUT_OFF
+    elif reading.problem:
+        reason = reading.problem
+    elif recall == 1:
         reason = "exact"
     elif recall > 0:
         reason = "incomplete"
-    elif answers:
-        reason = other if in_text(answers[0]) else "not found"
+    elif values:
+        reason = other if in_text(values[0]) else "not found"
     else:
-        reason = why_no_answer(reply, int(doc["answer_tokens"]))
-    return Score(float(recall == 1), answer, reason, {"recall": recall})
+        reason = why_no_answer(reply, doc)
+    return Score(float(reason == "exact"), answer, reason, metrics)
 
 
-def why_no_answer(reply: str, answer_tokens: int) -> str:
+def ruler_recall(reply: str, targets: Sequence[str]) -> float:
+    """RULER's score: the share of the targets that occur anywhere in the reply, in any case.
+
+    `string_match_all` of scripts/eval/synthetic/constants.py (NVIDIA/RULER); Hsieh et al. 2024, section 4.
+    """
+    return sum(target.lower() in reply.lower() for target in targets) / len(targets)
+
+
+def why_no_answer(reply: str, doc: Mapping[str, Any]) -> str:
     """Why a reply has no answer: it refuses (in English), was cut off by its budget, or cannot be parsed.
 
     A reply counts as cut off when it has at least two characters per token of its budget and does not end like a sentence.
     """
-    if REFUSAL.search(reply[:2000]):
+    answer = answer_of(reply, doc)
+    if answer is None:
+        return CUT_OFF
+    if REFUSAL.search(plain_text(answer[:2000])):
         return "refused"
     text = reply.rstrip()
-    return "cut off" if len(text) >= 2 * answer_tokens and not text.endswith((".", "!", "?")) else "unparsable"
+    return "cut off" if len(text) >= 2 * int(doc["answer_tokens"]) and not text.endswith((".", "!", "?")) else "unparsable"
 
 
 def last_digits(reply: str, targets: Sequence[str]) -> tuple[float, str | None]:

@@ -9,7 +9,10 @@ from typing import Any
 from seal_eval.core.errors import SealError
 from seal_eval.prompts.dates import DATE
 
-KEYS = ("chat_template", "system_instruction", "answer_prefix", "add_bos_token", "chat_template_args", "enable_thinking", "date")
+KEYS = (
+    "chat_template", "system_instruction", "answer_prefix", "add_bos_token", "chat_template_args", "enable_thinking", "date",
+    "answer_tokens", "thinking_tokens", "think_end_token", "think_stripped",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,10 @@ class PromptSettings:
     add_bos_token: bool | None = None  # None leaves it to the tokenizer
     date: str = DATE  # ISO; what a chat template prints as today's date
     template_args: str = "{}"  # JSON object: further arguments of the chat template
+    answer_tokens: int = 0  # budget of an answer in place of the task's; 0: the task's
+    thinking_tokens: int = 0  # budget for what the model thinks before its answer
+    think_end: str = ""  # what ends the thinking, where it is none of `thinking.PAIRS`
+    think_stripped: bool = False  # the engine takes the thinking out of the replies
 
     @classmethod
     def read(cls, owner: str, metadata: Mapping[str, Any]) -> "PromptSettings":
@@ -34,14 +41,26 @@ class PromptSettings:
             raise SealError(f"{owner}: chat_template_args is {args!r}, must be an object of the template's arguments")
         if metadata.get("enable_thinking") is not None:
             args = {**args, "enable_thinking": metadata["enable_thinking"]}
+        thinking = _tokens(owner, "thinking_tokens", metadata.get("thinking_tokens", 0), least=0)
+        begun = _flag(owner, "answer_prefix", metadata.get("answer_prefix", not thinking))
+        if thinking and begun:
+            raise SealError(f"{owner}: a begun answer leaves no room to think; leave out answer_prefix, or thinking_tokens={thinking}")
         return cls(
             chat_template=chat,
             system_instruction=str(metadata.get("system_instruction") or ""),
-            answer_prefix=_flag(owner, "answer_prefix", metadata.get("answer_prefix", True)),
+            answer_prefix=begun,
             add_bos_token=metadata.get("add_bos_token"),
             date=_date(owner, metadata.get("date", DATE)),
             template_args=json.dumps(args, sort_keys=True),
+            answer_tokens=_tokens(owner, "answer_tokens", metadata.get("answer_tokens", 0), least="answer_tokens" in metadata),
+            thinking_tokens=thinking,
+            think_end=_text(owner, "think_end_token", metadata.get("think_end_token")),
+            think_stripped=bool(metadata.get("think_stripped")),
         )
+
+    def budget(self, answer_tokens: int) -> int:
+        """Tokens of a reply: those of the answer, by default `answer_tokens`, and those of the thinking before it."""
+        return (self.answer_tokens or answer_tokens) + self.thinking_tokens
 
 
 DEFAULT_SETTINGS = PromptSettings()
@@ -58,6 +77,21 @@ def recorded_settings(results: Mapping[str, Any], task: str) -> dict[str, Any]:
     settings.setdefault("chat_template", bool(results.get("chat_template")))
     settings.setdefault("system_instruction", results.get("system_instruction") or "")
     return settings
+
+
+def _tokens(owner: str, key: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise SealError(f"{owner}: {key} is {value!r}, must be a whole number of at least {int(least)}")
+    return value
+
+
+def _text(owner: str, key: str, value: Any) -> str:
+    """A text; '' for None and for the id of a token, at which the engine itself cuts."""
+    if value is None or isinstance(value, int) or str(value).isdecimal():
+        return ""
+    if not isinstance(value, str) or not value.strip():
+        raise SealError(f"{owner}: {key} is {value!r}, must be the text that ends the model's thinking, such as </think>")
+    return value
 
 
 def _date(owner: str, value: Any) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.types import Estimate
-from seal_eval.prompts.scoring import extract, last_digits
+from seal_eval.prompts.numerals import first_number
+from seal_eval.prompts.scoring import last_digits
 from seal_eval.stats import wilson
 
 # as LongEval writes them; the reply may contain commas, so it ends only where the rest of the line consists of the other fields
@@ -53,7 +54,7 @@ def rescore(file: Path) -> Rescored:
         label, reply, parsed, _ = response.groups()
         target = str(int(label))
         official_score, digits = last_digits(reply, (target,))
-        our_score = float(extract(reply, "number")[:1] == [target])
+        our_score = float(first_number(reply) == target)
         if parsed is not None and int(parsed) != int(digits or -1):
             raise SealError(f"{file}, line {number}: Parsed is {parsed}, but LongEval's rule extracts {digits or -1} from the reply")
         official.append(official_score)

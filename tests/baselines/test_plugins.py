@@ -21,7 +21,7 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "plugin"
 def flags(tiny_folder, out, method):
     return (
         "run", "--model_args", f"pretrained={tiny_folder},{method}", "--tasks", "seal_passkey", "--metadata",
-        '{"lengths": [400], "num_samples": 3}', "--output_path", out, "--device", "cpu",
+        '{"lengths": [450], "num_samples": 3}', "--output_path", out, "--device", "cpu",
     )  # fmt: skip
 
 

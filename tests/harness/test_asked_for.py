@@ -30,7 +30,7 @@ def stock(*args, code=0):
     return done
 
 
-@pytest.mark.parametrize(("given", "budget"), [("max_gen_toks=9", 9), ("max_new_tokens=7", 7), ("temperature=0.0", 32)])
+@pytest.mark.parametrize(("given", "budget"), [("max_gen_toks=9", 9), ("max_new_tokens=7", 7), ("temperature=0.0", 80)])
 def test_the_users_budget_wins(tmp_path, tiny_folder, given, budget):
     seal_eval("run", "--model_args", f"pretrained={tiny_folder}", *LINES, "--gen_kwargs", given, "--output_path", tmp_path)
     assert [options["max_gen_toks"] for options in asked(tmp_path)] == [budget, budget]
@@ -67,13 +67,13 @@ def test_a_budget_that_cannot_hold_the_answer(tmp_path, tiny_folder):
     """lm-eval's own engines take the budget from the task's file: enough for its own settings, too little for codes."""
     args = ("--model_args", f"pretrained={tiny_folder}", *UUIDS, "--output_path", tmp_path)
     message = (
-        "seal_needle: answers with these settings need 60 tokens, lm-eval's own engines generate 32; pass --gen_kwargs max_gen_toks=60"
+        "seal_needle: answers with these settings need 112 tokens, lm-eval's own engines generate 80; pass --gen_kwargs max_gen_toks=112"
     )
     assert message in seal_eval("run", "--model", "hf", *args, code=1).stderr
     assert message in stock(*args, code=1).stderr.splitlines()[-1]
-    stock(*args, "--gen_kwargs", "max_gen_toks=60", "--log_samples")
+    stock(*args, "--gen_kwargs", "max_gen_toks=112", "--log_samples")
     seal_eval("run", *args)
-    assert [options["max_gen_toks"] for options in asked(tmp_path)] == [60] * 4
+    assert [options["max_gen_toks"] for options in asked(tmp_path)] == [112] * 4
 
 
 def test_a_served_model_without_a_tokenizer(tmp_path):

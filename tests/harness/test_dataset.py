@@ -35,8 +35,8 @@ def rows(folder, task="seal_lines", **metadata):
 
 
 def test_order_and_fields(tiny_folder):
-    found = rows(tiny_folder, lengths=[700, 400], num_samples=5, dtype="float32")
-    assert [r["length"] for r in found] == [400, 700] * 5  # lengths alternate, so any --limit is balanced
+    found = rows(tiny_folder, lengths=[700, 450], num_samples=5, dtype="float32")
+    assert [r["length"] for r in found] == [450, 700] * 5  # lengths alternate, so any --limit is balanced
     assert set(found.features) >= {"sample_id", "length", "n_tokens", "depth", "document", "targets", "seed"}
 
 
@@ -146,28 +146,28 @@ def test_cached_by_what_it_depends_on(tiny_folder, own_cache, monkeypatch):
     def folders():
         return {p.name for p in (own_cache / "data").iterdir()}
 
-    first = list(rows(tiny_folder, lengths=[400], num_samples=3))
+    first = list(rows(tiny_folder, lengths=[450], num_samples=3))
     (name,) = folders()
     _build.cache_clear()
     monkeypatch.setattr("seal_eval.harness.dataset.build_rows", None)  # the second call must build nothing
-    assert list(rows(tiny_folder, lengths=[400], num_samples=3)) == first
+    assert list(rows(tiny_folder, lengths=[450], num_samples=3)) == first
     monkeypatch.undo()
     monkeypatch.setenv("SEAL_EVAL_CACHE", str(own_cache))
     for other in ({"seed": 1}, {"num_samples": 4}, {"answer_prefix": False}, {"questions_per_record": 3}, {"chat_template": True}):
         before = folders()
-        rows(tiny_folder, **{"lengths": [400], "num_samples": 3, **other})
+        rows(tiny_folder, **{"lengths": [450], "num_samples": 3, **other})
         assert len(folders() - before) == 1, other
     monkeypatch.setattr("seal_eval.harness.dataset._code", lambda: "another version")
     _build.cache_clear()
     before = folders()
-    assert list(rows(tiny_folder, lengths=[400], num_samples=3)) == first
+    assert list(rows(tiny_folder, lengths=[450], num_samples=3)) == first
     assert len(folders() - before) == 1 and name in before
 
 
 def test_same_bytes_in_two_processes_at_once(tiny_folder, tmp_path):
     code = (
         "import sys, json; from seal_eval.harness.dataset import documents\n"
-        f"made = lambda t: list(documents(t, pretrained={str(tiny_folder)!r}, lengths=[400], num_samples=9)['test'])\n"
+        f"made = lambda t: list(documents(t, pretrained={str(tiny_folder)!r}, lengths=[450], num_samples=9)['test'])\n"
         "print(json.dumps([made(t) for t in sys.argv[1:]]))"
     )
     environment = {**os.environ, "SEAL_EVAL_CACHE": str(tmp_path / "both")}

@@ -42,12 +42,12 @@ def test_a_method_is_not_dropped(engine, tiny_folder):
 
 
 def test_on_the_command_line(tiny_folder, tmp_path):
-    args = ("--tasks", "seal_lines", "--metadata", "lengths=[400]", "--output_path", tmp_path)
+    args = ("--tasks", "seal_lines", "--metadata", "lengths=[450]", "--output_path", tmp_path)
     done = seal_eval("run", "--model", "vlm", "--model_args", f"pretrained={tiny_folder}", *args, code=1)
     assert "engine 'vlm' is not a model class of lm-eval; did you mean 'vllm'?" in done.stderr
     suite = tmp_path / "s.yaml"
     suite.write_text(
-        f"name: s\nengine: vlm\nmodels: [{tiny_folder}]\nmethods: [plain]\ntasks:\n  - {{task: seal_lines, sizes: [400], num_samples: 1}}\n"
+        f"name: s\nengine: vlm\nmodels: [{tiny_folder}]\nmethods: [plain]\ntasks:\n  - {{task: seal_lines, sizes: [450], num_samples: 1}}\n"
     )
     done = seal_eval("suite", suite, "--dry-run", "--out", tmp_path / "out", code=1)
     assert "s.yaml, line 2: engine: engine 'vlm' is not a model class of lm-eval; did you mean 'vllm'?" in done.stderr

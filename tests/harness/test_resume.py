@@ -23,7 +23,7 @@ from seal_eval.results.records import load_runs
 from conftest import seal_eval
 
 BIN = Path(sys.executable).parent
-METADATA = '{"lengths": [400], "num_samples": 24, "questions_per_record": 2}'
+METADATA = '{"lengths": [450], "num_samples": 24, "questions_per_record": 2}'
 
 
 def argv(model, out, *more):

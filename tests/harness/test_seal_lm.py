@@ -12,7 +12,7 @@ from seal_eval.tasks import task_names
 
 from conftest import program, seal_eval
 
-TASKS = ("--tasks", "seal_lines", "--metadata", '{"lengths": [400, 700], "num_samples": 5}')
+TASKS = ("--tasks", "seal_lines", "--metadata", '{"lengths": [450, 700], "num_samples": 5}')
 
 
 def stock(out, *args, cwd=None, shell=False):
@@ -44,8 +44,9 @@ def test_stock_lm_eval_with_peft_gives_the_same_replies(results, tmp_path, tiny_
     stock(tmp_path, "--model", "hf", "--model_args", f"pretrained={tiny_folder},peft={adapter}", *TASKS)
     stock(tmp_path, "--model", "hf", "--model_args", f"pretrained={tiny_folder}", *TASKS)
     assert len(replies(results, "seal")) == 10
-    assert replies(tmp_path, "seal") == replies(results, "seal")
-    assert replies(tmp_path, "plain") == replies(results, "plain")
+    for method in ("seal", "plain"):  # ours end where the begun answer ends, or where a model repeats itself
+        theirs, ours = replies(tmp_path, method), replies(results, method)
+        assert all(theirs[sample].startswith(ours[sample]) and ours[sample] for sample in ours) and theirs.keys() == ours.keys()
     assert replies(results, "plain") != replies(results, "seal")
 
 
@@ -72,7 +73,7 @@ def test_never_cuts_a_prompt(tmp_path, tiny_folder):
         "run", "--model_args", f"pretrained={tiny_folder},max_length=500", "--tasks", "seal_lines", "--output_path", tmp_path,
         "--metadata", '{"lengths": [700], "num_samples": 2, "max_length": 1000}', "--device", "cpu", code=1,
     )  # fmt: skip
-    assert "do not fit the window of 500" in done.stderr and "32 for the answer" in done.stderr
+    assert "do not fit the window of 500" in done.stderr and "80 for the answer" in done.stderr
     assert not list(tmp_path.rglob("results_*.json"))
 
 
@@ -90,7 +91,7 @@ def test_never_cuts_a_prompt(tmp_path, tiny_folder):
     ],
 )
 def test_bad_input_is_one_line(tmp_path, tiny_folder, model_args, tasks, message):
-    metadata = '{"lengths": [400], "num_samples": 1}'
+    metadata = '{"lengths": [450], "num_samples": 1}'
     done = seal_eval(
         "run", "--model_args", model_args.format(m=tiny_folder), "--tasks", tasks, "--metadata", metadata, "--output_path", tmp_path,
         "--device", "cpu", code=1,

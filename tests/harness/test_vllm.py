@@ -44,6 +44,6 @@ def test_refused(tiny_folder, args, message):
 
 
 def test_on_the_command_line(tmp_path, tiny_folder):
-    args = ("--tasks", "seal_lines", "--metadata", '{"lengths": [400], "num_samples": 1}', "--output_path", tmp_path)
+    args = ("--tasks", "seal_lines", "--metadata", '{"lengths": [450], "num_samples": 1}', "--output_path", tmp_path)
     done = seal_eval("run", "--model", "vllm", "--model_args", f"pretrained={tiny_folder},method=linear", *args, code=1)
     assert "fold method 'linear' first" in done.stderr

@@ -86,11 +86,11 @@ def test_sort_filter_columns_and_url(browser, site, tmp_path):
     page, _, complaints = watched(browser, site.as_uri(), accept_downloads=True)
     address = (site / "tasks" / "seal_lines.html").as_uri()
     page.goto(address)
-    assert column(page, "cells0", "length") == ["400", "400", "700", "700"]
+    assert column(page, "cells0", "length") == ["450", "450", "700", "700"]
     heads = page.locator('table[data-table="cells0"] thead button')
     heads.nth(0).press("Enter")  # by keyboard
     heads.nth(0).press("Enter")
-    assert column(page, "cells0", "length") == ["700", "700", "400", "400"]
+    assert column(page, "cells0", "length") == ["700", "700", "450", "450"]
     assert page.locator('th[data-key="length"]').first.get_attribute("aria-sort") == "descending"
     page.get_by_label("Filter").fill("seal")
     assert column(page, "cells0", "method") == ["seal", "seal"] and "2 of 4 rows" in page.inner_text("main")
@@ -106,7 +106,7 @@ def test_sort_filter_columns_and_url(browser, site, tmp_path):
     assert [row["method"] for row in json.loads(download.value.path().read_text())] == ["seal", "seal"]
     again, _, _ = watched(browser, site.as_uri())
     again.goto(page.url)  # the URL holds the state
-    assert column(again, "cells0", "length") == ["700", "400"] and not again.locator('th[data-key="documents"]').first.is_visible()
+    assert column(again, "cells0", "length") == ["700", "450"] and not again.locator('th[data-key="documents"]').first.is_visible()
     assert again.get_by_label("Filter").input_value() == "seal" and complaints == []
     page.close()
     again.close()

@@ -134,7 +134,7 @@ def called_the_same(rows):
 
 
 def foreign(rows):
-    rows[0]["doc"]["sample_id"] = "seal_lines-eval-400-0-99"
+    rows[0]["doc"]["sample_id"] = "seal_lines-eval-450-0-99"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def foreign(rows):
         (something_else, "line 1: the prompt of sample .* is not rendered from its input"),
         (hinted, "line 1: the prompt of sample .* is not rendered from its input"),
         (called_the_same, "line 1: prompt_hash of sample .* is not the hash of its prompt"),
-        (foreign, "line 1: sample seal_lines-eval-400-0-99 is not one that seal_lines builds"),
+        (foreign, "line 1: sample seal_lines-eval-450-0-99 is not one that seal_lines builds"),
     ],
 )
 def test_deceit_is_named(packed, tiny_folder, tmp_path, change, message):

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seal_eval.prompts.scoring import extract, last_digits
+from seal_eval.prompts.numerals import find_numbers, first_number
+from seal_eval.prompts.scoring import last_digits, ruler_recall
 from seal_eval.tasks import get_task, tasks
 
 LINES = {
@@ -39,8 +40,8 @@ COMMON = {"input": "1. apple 2. pear 3. apple 4. pear 5. fig What are the 2 most
     ("reply", "value", "reason"),
     [
         ("41873>", 1, "exact"), ("41873", 1, "exact"), (" 41,873.", 1, "exact"), ("it is 041873", 1, "exact"), ("４１８７３", 1, "exact"),
-        ("٤١٨٧٣", 1, "exact"), ("The <REGISTER_CONTENT> in line calm-otter is <41873>", 1, "exact"), ("41873 and 20011", 1, "exact"),
-        ("20011>", 0, "wrong line"), ("20011 or 41873", 0, "wrong line"), ("41874>", 0, "not found"), ("4187,3", 0, "not found"),
+        ("٤١٨٧٣", 1, "exact"), ("The <REGISTER_CONTENT> in line calm-otter is <41873>", 1, "exact"), ("41873 and 20011", 0, "too many values"),
+        ("20011>", 0, "wrong line"), ("20011 or 41873", 0, "hedged"), ("41874>", 0, "not found"), ("4187; 3", 0, "not found"),
         ("", 0, "unparsable"), ("No.", 0, "unparsable"), ("I'm sorry, I cannot help with that", 0, "refused"),
         ("The text does not contain this line.", 0, "refused"), ("Let me see. The record that you gave me begins with a line, and then", 0, "cut off"),
         ("x" * 10**6, 0, "cut off"), ("9" * 10**6, 0, "cut off"), ("\x00\ud800<", 0, "unparsable"),
@@ -56,15 +57,15 @@ def test_lines(reply, value, reason):
     [
         ("4187321 and 7654321.", 1, 1, "exact"), ("7654321, 4187321", 1, 1, "exact"), ("1. 7654321\n2. 4187321", 1, 1, "exact"),
         ("The special numbers of the calm-otter are 4,187,321 and 7654321", 1, 1, "exact"), ("4187321 4187321 7654321", 1, 1, "exact"),
-        ("4187321", 0, 0.5, "incomplete"), ("4187321, 2001199, 7654321", 0, 0.5, "incomplete"), ("2001199 1112223 4187321 7654321", 0, 0, "wrong needle"),
-        ("1234567 and 4187320", 0, 0, "not found"), ("none", 0, 0, "unparsable"),
+        ("4187321", 0, 0.5, "incomplete"), ("4187321, 2001199, 7654321", 0, 0.5, "too many values"), ("2001199 1112223 4187321 7654321", 0, 0, "too many values"),
+        ("1234567 and 4187320", 0, 0, "not found"), ("2001199 and 1112223", 0, 0, "wrong needle"), ("none", 0, 0, "unparsable"),
         ("The 2 special numbers of the calm-otter are 4187321 and 7654321.", 1, 1, "exact"), ("**1.** 7654321\n**2.** 4187321", 1, 1, "exact"),
         ("1: 7654321\n2: 4187321", 1, 1, "exact"), ("The 2 numbers are 2001199 and 7654321", 0, 0.5, "incomplete"),
         ("50125 and 99887", 0, 0, "not found"), ("1. I'm sorry, I cannot help with that", 0, 0, "refused"),
     ],
 )  # fmt: skip
 def test_several_needles(reply, value, recall, reason):
-    """Only as many values are read as there are targets, so naming every value of the text does not help."""
+    """Naming more values than are asked for does not help."""
     score = get_task("seal_needle_multiquery").score(reply, NEEDLES)
     assert (score.value, score.metrics["recall"], score.reason) == (value, recall, reason)
 
@@ -92,8 +93,17 @@ def test_both_longeval_rules_side_by_side():
     score = get_task("seal_longeval_lines").score
     assert score("<41873>. In line red-door 7", LINES).metrics == {"acc_official": 0.0}
     assert score("<41873>. In line red-door 7", LINES).value == 1.0
-    assert (score("not 20011 but 41873", LINES).value, score("not 20011 but 41873", LINES).metrics["acc_official"]) == (0.0, 1.0)
+    assert (score("not 20011 but 41873", LINES).value, score("not 20011 but 41873", LINES).metrics["acc_official"]) == (1.0, 1.0)
+    assert (score("41873, not 20011", LINES).value, score("41873, not 20011", LINES).metrics["acc_official"]) == (1.0, 0.0)
     assert get_task("seal_longeval_topics").score("art, not the work of bees", TOPICS).metrics == {"acc_named": 1.0}
+
+
+def test_rulers_rule_beside_ours():
+    """RULER counts targets anywhere in the reply, in any case (string_match_all); ours reads an answer."""
+    assert ruler_recall("4187321 2001199 1112223 7654321", ["4187321", "7654321"]) == 1.0
+    assert ruler_recall("ABCDE", ["abcde", "fghij"]) == 0.5
+    score = get_task("seal_needle_multiquery").score("4187321, 2001199, 7654321", NEEDLES)
+    assert (score.value, score.metrics["recall_ruler"]) == (0.0, 1.0)
 
 
 PAIRS = [(TOPICS if "topics" in n else VARIABLES if "var" in n else COMMON if "common" in n else LINES if "lines" in n else d, n)
@@ -106,14 +116,14 @@ def test_any_reply_has_a_score_and_a_reason(reply, pair):
     score = tasks()[name].score(reply, doc)
     assert score.value in (0.0, 1.0) and score.reason and set(score.metrics) == set(tasks()[name].metrics)
     assert all(0 <= m <= 1 for m in score.metrics.values())
-    assert (score.answer is None) == (
-        score.reason in ("unparsable", "refused", "cut off") or (name == "seal_longeval_topics" and score.reason == "not found")
-    )
+    without = ("unparsable", "refused", "cut off", "cut off while thinking")
+    assert (score.answer is None) == (score.reason in without or (name == "seal_longeval_topics" and score.reason == "not found"))
 
 
 @given(st.integers(0, 10**9), st.sampled_from(["{}", "{:,}", "<{}>", "is {}.", "0{}", "\n{}\n"]))
 def test_numbers_are_read_as_written(n, form):
-    assert extract(form.format(n), "number") == [str(n)]
+    assert first_number(form.format(n)) == str(n)
+    assert [m.value for m in find_numbers(form.format(n), [str(n)])[1]] == [str(n)]
 
 
 @pytest.mark.parametrize(("reply", "digits"), [("2,416", "416"), ("12 and 7", "7"), ("none", None), ("", None)])

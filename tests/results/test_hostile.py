@@ -159,7 +159,7 @@ def test_damaged_checkpoints(tiny_folder, tmp_path, damage):
         file.unlink()
     if damage == "cut":
         file.write_bytes(file.read_bytes()[:-100])
-    args = ("--tasks", "seal_lines", "--metadata", '{"lengths": [400], "num_samples": 1}', "--device", "cpu")
+    args = ("--tasks", "seal_lines", "--metadata", '{"lengths": [450], "num_samples": 1}', "--device", "cpu")
     done = seal_eval("run", "--model_args", f"pretrained={folder}", *args, "--output_path", tmp_path / "out", code=1)
     errors = [line for line in done.stderr.splitlines() if line.startswith("seal-eval: ")]
     assert len(errors) == 1 and "Traceback" not in done.stderr and str(folder) in errors[0]

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seal_eval.core.errors import SealError
-from seal_eval.prompts.scoring import extract, last_digits
+from seal_eval.prompts.numerals import first_number
+from seal_eval.prompts.scoring import last_digits
 from seal_eval.results.longeval_replies import rescore
 
 from conftest import seal_eval
@@ -34,7 +35,7 @@ def line(reply, label):
 @pytest.mark.parametrize(("reply", "label", "official", "ours"), KINDS)
 def test_rules(reply, label, official, ours):
     assert last_digits(reply, (str(label),))[0] == official
-    assert (extract(reply, "number")[:1] == [str(label)]) == ours
+    assert (first_number(reply) == str(label)) == ours
 
 
 def test_file(tmp_path):

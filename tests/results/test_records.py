@@ -59,7 +59,7 @@ def damaged(name, change, message):
         damaged("empty", lambda f: f.write_text(""), "is empty"),
         damaged("gone", lambda f: f.unlink(), "is missing"),
         damaged("fewer", lambda f: edit(f, lambda rows: rows[:-1]), "holds 9 samples, results_.* reports 10"),
-        damaged("doubled", lambda f: edit(f, lambda rows: [*rows[:-1], rows[0]]), "line 10: sample .*-400-0-0 is also on line 1"),
+        damaged("doubled", lambda f: edit(f, lambda rows: [*rows[:-1], rows[0]]), "line 10: sample .*-450-0-0 is also on line 1"),
         damaged("no depth", lambda f: edit(f, lambda rows: [r["doc"].pop("depth") and r for r in rows]), "line 1: .*no 'depth'"),
         damaged("wrong score", lambda f: edit(f, lambda rows: [{**r, "acc": 1 - r["acc"]} for r in rows]), "line 1: acc is 1"),
         damaged("no text", lambda f: edit(f, lambda rows: [{**r, "filtered_resps": [5]} for r in rows]), "line 1: the reply is int"),
@@ -110,13 +110,13 @@ def test_unpaired_samples_are_refused(copy):
     data = json.loads(results.read_text())
     data["n-samples"]["seal_lines"]["effective"] = 9
     results.write_text(json.dumps(data))
-    with pytest.raises(SealError, match=r"seal \(run .*\) lacks 1 samples that plain has, first seal_lines-eval-400-0-0"):
+    with pytest.raises(SealError, match=r"seal \(run .*\) lacks 1 samples that plain has, first seal_lines-eval-450-0-0"):
         paired_scores_of(load_runs(copy), MODEL)
 
 
 def test_other_prompts_are_refused(copy):
     edit(samples_file(copy), lambda rows: [{**r, "prompt_hash": "f00"} for r in rows])
-    with pytest.raises(SealError, match=r"sample seal_lines-eval-400-0-0 has another prompt or target in seal \(run .* than in plain"):
+    with pytest.raises(SealError, match=r"sample seal_lines-eval-450-0-0 has another prompt or target in seal \(run .* than in plain"):
         paired_scores_of(load_runs(copy), MODEL)
 
 
@@ -126,7 +126,7 @@ def test_doubled_run_is_refused(copy):
         shutil.copy(file, file.with_name(file.name.replace("_20", "_19")))
     file = next(folder.glob("results_19*"))
     file.write_text(file.read_text() + "\n")
-    with pytest.raises(SealError, match="sample seal_lines-eval-400-0-0 is in two runs"):
+    with pytest.raises(SealError, match="sample seal_lines-eval-450-0-0 is in two runs"):
         paired_scores_of(load_runs(copy), MODEL)
 
 
@@ -146,7 +146,7 @@ def test_compare_by_counting(results):
     table = by_method(runs, MODEL)
     rows = compare(paired_scores_of(runs, MODEL)).of("cell")
     assert [(r.task, r.length, r.method) for r in rows] == [
-        (t, n, m) for t in ("seal_lines", "seal_needle") for n in (400, 700) for m in ("plain", "seal")
+        (t, n, m) for t in ("seal_lines", "seal_needle") for n in (450, 700) for m in ("plain", "seal")
     ]  # fmt: skip
     for row in rows:
         mine = {k: r for k, r in table[row.method].items() if (r.task, r.length) == (row.task, row.length)}
@@ -159,7 +159,7 @@ def test_compare_by_counting(results):
 
 
 def record(i, score, depth=0.5):
-    return Record("r", f"s{i}", "seal_lines", 400, 390, depth, f"d{i}", ("1",), "", None, score, "", "h")
+    return Record("r", f"s{i}", "seal_lines", 450, 390, depth, f"d{i}", ("1",), "", None, score, "", "h")
 
 
 def test_missing_is_counted_not_scored():

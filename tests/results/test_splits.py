@@ -19,8 +19,8 @@ def cut(run, keep):
 
 @pytest.fixture
 def runs(results):
-    """plain and SEAL on two tasks at 400 and 700 tokens, one run per length, as a suite writes them."""
-    return [replace(cut(run, lambda r, n=n: r.length == n), run_id=f"{run.run_id}-{n}") for run in load_runs(results) for n in (400, 700)]
+    """plain and SEAL on two tasks at 450 and 700 tokens, one run per length, as a suite writes them."""
+    return [replace(cut(run, lambda r, n=n: r.length == n), run_id=f"{run.run_id}-{n}") for run in load_runs(results) for n in (450, 700)]
 
 
 def third(runs, length):
@@ -40,7 +40,7 @@ def test_other_cells_are_boards_of_their_own(runs):
     found = comparable_groups([*runs, *third(runs, 700)])
     boards = {design.name: (set(design.methods), {n for _, n in design.cells}) for design in paired_scores(found)}
     assert boards == {
-        "tiny-llama · 400 tokens": ({"plain", "seal"}, {400}), "tiny-llama · 700 tokens": ({"plain", "seal", "other"}, {700}),
+        "tiny-llama · 450 tokens": ({"plain", "seal"}, {450}), "tiny-llama · 700 tokens": ({"plain", "seal", "other"}, {700}),
     }  # fmt: skip
     assert sum(len(design.samples) * len(design.methods) for design in paired_scores(found)) == sum(
         len(run.records) for run in [*runs, *third(runs, 700)]
@@ -57,12 +57,12 @@ def test_cells_asked_twice_are_two(runs):
     lines = [replace(cut(run, lambda r: r.task == "seal_lines"), run_id=f"l{run.run_id}") for run in runs]
     found = {design.name: design for design in paired_scores(comparable_groups([*runs, *map(otherwise, lines)]))}
     assert {name: design.tasks for name, design in found.items()} == {
-        "tiny-llama · seal_lines, seal_needle, 400–700 tokens": ("seal_lines", "seal_needle"),
-        "tiny-llama · seal_lines, 400–700 tokens": ("seal_lines",),
+        "tiny-llama · seal_lines, seal_needle, 450–700 tokens": ("seal_lines", "seal_needle"),
+        "tiny-llama · seal_lines, 450–700 tokens": ("seal_lines",),
     }
     assert {design.methods for design in found.values()} == {("plain", "seal")}
     found = [design.name for design in paired_scores(comparable_groups([*runs, *map(otherwise, runs)]))]
-    assert found == [f"tiny-llama · seal_lines, seal_needle, 400–700 tokens, {number}" for number in (1, 2)]
+    assert found == [f"tiny-llama · seal_lines, seal_needle, 450–700 tokens, {number}" for number in (1, 2)]
     assert comparable_groups(runs) == runs
     alone = [otherwise(run) if run.method == "seal" else run for run in runs]
     with pytest.raises(SealError, match="has another prompt or target in seal"):
@@ -70,7 +70,7 @@ def test_cells_asked_twice_are_two(runs):
 
 
 def test_tracks_of_one_length_are_named_by_task(runs):
-    short = [cut(run, lambda r: r.length == 400) for run in runs if run.records[0].length == 400]
+    short = [cut(run, lambda r: r.length == 450) for run in runs if run.records[0].length == 450]
     split = [
         replace(cut(run, lambda r, t=task: r.task == t), run_id=f"{run.run_id}-{task}")
         for run in short
@@ -82,7 +82,7 @@ def test_tracks_of_one_length_are_named_by_task(runs):
         if run.method == "plain" and run.records[0].task == "seal_lines"
     ]
     names = {run.model for run in comparable_groups([*split, *other])}
-    assert names == {"tiny-llama · seal_lines, 400 tokens", "tiny-llama · seal_needle, 400 tokens"}
+    assert names == {"tiny-llama · seal_lines, 450 tokens", "tiny-llama · seal_needle, 450 tokens"}
 
 
 def test_missing_samples_are_still_named(runs):
@@ -110,13 +110,13 @@ def test_the_site_has_a_board_for_each(results, tiny_folder, tmp_path):
         shutil.rmtree(tmp_path / "r" / f"tiny-llama__{method}")
     adapter = next(run.settings["adapter"] for run in load_runs(results) if run.method == "seal")
     for method in ("method=plain", f"method=seal,adapter={adapter}"):
-        for n in (400, 700):
+        for n in (450, 700):
             seal_eval(
                 "run", "--model_args", f"pretrained={tiny_folder},{method}", "--tasks", "seal_lines,seal_needle", "--metadata",
                 f'{{"lengths": [{n}], "num_samples": 5}}', "--output_path", tmp_path / "r" / str(n), "--device", "cpu",
             )  # fmt: skip
     page = build(tmp_path / "r", tmp_path / "site").read_text()
-    assert "tiny-llama · 400 tokens" in page and "tiny-llama · 700 tokens" in page and "logn" in page
+    assert "tiny-llama · 450 tokens" in page and "tiny-llama · 700 tokens" in page and "logn" in page
     said = seal_eval("compare", tmp_path / "r").stdout
     assert "tiny-llama · 700 tokens: every method against plain" in said
     index = next((tmp_path / "site" / "data" / "runs").glob("*.yml")).read_text()

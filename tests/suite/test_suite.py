@@ -34,7 +34,7 @@ def write(folder, model, **other):
         "name": "tiny", "models": [str(model)], "device": "cpu",
         "methods": ["plain", {"method": "seal", "adapter": "channel"}, {"method": "linear", "factor": 2.0, "sizes": [600]}],
         "adapters": {"channel": {"task": "seal_lines", "length": 420, "samples": 2, "validation": 1}},
-        "tasks": [{"task": "seal_lines", "sizes": [400, 600], "num_samples": 8, "questions_per_record": 4}],
+        "tasks": [{"task": "seal_lines", "sizes": [450, 600], "num_samples": 8, "questions_per_record": 4}],
     }  # fmt: skip
     file = folder / "suite.yaml"
     file.write_text(yaml.safe_dump(suite | other, sort_keys=False))
@@ -60,8 +60,8 @@ methods:
 adapters:
   channel: {{task: seal_lines, lenght: 420}}
 tasks:
-  - {{task: seal_lines, sizes: [400, 60000], num_samples: 8}}
-  - {{task: seal_nedle, sizes: [400], num_samples: 1}}
+  - {{task: seal_lines, sizes: [450, 60000], num_samples: 8}}
+  - {{task: seal_nedle, sizes: [450], num_samples: 1}}
 """)
     done = seal_eval("suite", tmp_path / "bad.yaml", "--out", tmp_path / "out", code=1)
     lines = done.stderr.strip().splitlines()
@@ -178,7 +178,7 @@ def test_runs_every_cell_once(here, tiny_folder):
 
 
 def test_other_settings_in_the_same_folder_are_refused(here, tiny_folder, tmp_path):
-    task = {"task": "seal_lines", "sizes": [400, 600], "num_samples": 9, "questions_per_record": 4}
+    task = {"task": "seal_lines", "sizes": [450, 600], "num_samples": 9, "questions_per_record": 4}
     done = seal_eval("suite", write(tmp_path, tiny_folder, tasks=[task]), "--out", here / "out", code=1)
     assert "was run with other settings; give --out a new folder" in done.stderr
 
@@ -223,7 +223,7 @@ def test_a_dead_worker_and_a_failing_cell(here, tmp_path, tiny_folder):
     _, said = running.communicate(timeout=300)
     assert running.returncode == 1 and "2 of 5 cells failed" in said and said.count("has no adapter_model.safetensors") == 2
     found = {c.label.split(" · ", 1)[1]: c.state for c in status(out)[1]}
-    assert list(found.values()).count("failed") == 2 and found["plain · seal_lines · 400"] == "done"
+    assert list(found.values()).count("failed") == 2 and found["plain · seal_lines · 450"] == "done"
     plain = {k: v for k, v in samples(here / "out").items() if "plain" in k}
     assert samples(out) == plain
     table = seal_eval("status", out).stdout
@@ -271,8 +271,8 @@ def test_estimates_follow_the_arithmetic(tmp_path, tiny_folder):
     suite, cells = plan(write(tmp_path, tiny_folder), tmp_path / "out")
     assert shape(str(tiny_folder))["parameters"] == sum(p.numel() for p in tiny_model().parameters())
     runs = {cell.size: cell_cost(suite, cell) for cell in cells if cell.kind == "run" and "plain" in cell.label}
-    assert runs[400].n_read == 800 and runs[600].n_read == 1200  # two records, each prefilled once
-    assert runs[600].seconds > runs[400].seconds > 0 and runs[400].memory > 4 * shape(str(tiny_folder))["parameters"]
+    assert runs[450].n_read == 900 and runs[600].n_read == 1200  # two records, each prefilled once
+    assert runs[600].seconds > runs[450].seconds > 0 and runs[450].memory > 4 * shape(str(tiny_folder))["parameters"]
 
 
 def test_no_suite_there(tmp_path):

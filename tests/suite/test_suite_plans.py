@@ -15,7 +15,7 @@ def write(folder, model, **other):
     suite = {
         "name": "tiny", "models": [str(model)], "methods": ["plain", {"method": "seal", "adapter": "channel"}],
         "adapters": {"channel": {"task": "seal_lines", "length": 420, "samples": 2}},
-        "tasks": [{"task": "seal_lines", "sizes": [400], "num_samples": 8}],
+        "tasks": [{"task": "seal_lines", "sizes": [450], "num_samples": 8}],
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "suite.yaml").write_text(yaml.safe_dump(suite | other, sort_keys=False))

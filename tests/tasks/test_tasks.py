@@ -131,7 +131,7 @@ def test_parts_are_disjoint():
 
 @pytest.mark.parametrize("questions", [1, 4])
 def test_lines_ask_every_fifth_equally(prompt_format, questions):
-    samples = replace(get_task("seal_lines"), questions_per_record=questions).build(prompt_format, 4000, 20, 0)
+    samples = replace(get_task("seal_lines"), questions_per_record=questions).build(prompt_format, 4100, 20, 0)
     where = []
     for sample in samples:
         (key,) = sample.keys

@@ -20,7 +20,7 @@ from methods_table import answered_in_turn
 def test_answer_loss_is_the_mean_over_the_answer(tokenizer, chat):
     """Compared with a loop over the full logits of prompt and answer."""
     model, prompt_format = tiny_model("llama"), PromptFormat(tokenizer, PromptSettings(chat_template=chat))
-    sample = get_task("seal_lines").build(prompt_format, 400, 1, 0, split="tune")[0]
+    sample = get_task("seal_lines").build(prompt_format, 450, 1, 0, split="tune")[0]
     prompt = prompt_format.encode(sample.input, sample.prefix)[1]["input_ids"]
     answer = tokenizer(sample.answer)["input_ids"]
     with torch.no_grad():

@@ -74,7 +74,7 @@ def test_settled(losses, over):
 def test_points_by_hand(tokenizer):
     """Loss, KL and perplexity ratio equal those computed with the full softmax."""
     model, prompt_format = tiny_model("llama"), PromptFormat(tokenizer)
-    samples = get_task("seal_lines").build(prompt_format, 400, 2, 0, split="tune")
+    samples = get_task("seal_lines").build(prompt_format, 450, 2, 0, split="tune")
     gains = Gains(model, per_head=True)
     validator = Validator(model, prompt_format, samples, seed=0)
     with torch.no_grad():

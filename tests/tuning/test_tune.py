@@ -29,7 +29,7 @@ from seal_eval.tuning.tune import tune
 
 from conftest import seal_eval, tiny_model
 
-SPEC = {"length": 400, "samples": 12, "lr": 0.1, "kl": 0.0, "validation": 2, "cost_limit": 9.0}
+SPEC = {"length": 450, "samples": 12, "lr": 0.1, "kl": 0.0, "validation": 2, "cost_limit": 9.0}
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_terms_hold_the_model(prompt_format, term):
 def test_recomputed_activations_give_the_same_gradients(prompt_format, kind):
     """Same gradients with less memory; dropout stays off although the layers are in training mode (GPT-2 and Phi have it)."""
     model = tiny_model(kind, **({"resid_pdrop": 0.5, "attn_pdrop": 0.5} if kind == "gpt2" else {}))
-    sample = get_task("seal_lines").build(prompt_format, 400, 1, 0, split="tune")[0]
+    sample = get_task("seal_lines").build(prompt_format, 450, 1, 0, split="tune")[0]
     gradients, saved = [], []
     for again in (False, True):
         gains, kept = Gains(model, per_head=False), []
@@ -119,7 +119,7 @@ def test_memory_grows_linearly(prompt_format):
     """Twice the length keeps at most 2.1 times the memory for the backward pass."""
     model = tiny_model("llama")
     kept = []
-    for length in (400, 800):
+    for length in (450, 800):
         gains, sizes = Gains(model, per_head=False), {}
         sample = get_task("seal_lines").build(prompt_format, length, 1, 0, split="tune")[0]
         with frozen(model), gains.on(), torch.autograd.graph.saved_tensors_hooks(
@@ -131,9 +131,9 @@ def test_memory_grows_linearly(prompt_format):
 
 
 def test_mixture_takes_turns(prompt_format):
-    spec = TuneSpec(task="seal_lines:400, seal_needle,seal_lines:500", length=450, samples=8, validation=3)
+    spec = TuneSpec(task="seal_lines:450, seal_needle,seal_lines:500", length=480, samples=8, validation=3)
     train, validation = samples_of(prompt_format, spec)
-    assert [(s.task, s.length) for s in train[:4]] == [("seal_lines", 400), ("seal_needle", 450), ("seal_lines", 500), ("seal_lines", 400)]
+    assert [(s.task, s.length) for s in train[:4]] == [("seal_lines", 450), ("seal_needle", 480), ("seal_lines", 500), ("seal_lines", 450)]
     assert len(train) == 8 and len(validation) == 9
     assert not {s.input for s in train} & {s.input for s in validation}
 
@@ -149,7 +149,7 @@ def test_half_precision_weights(prompt_format, method):
 
 
 def test_tune_writes_adapter_and_card(tiny_folder, tmp_path):
-    spec = TuneSpec(length=400, samples=3, granularity="head", validation=2)
+    spec = TuneSpec(length=450, samples=3, granularity="head", validation=2)
     card = tune(str(tiny_folder), spec, tmp_path / "a", progress=False)
     assert card == read_json(tmp_path / "a" / "seal_eval.json")
     assert card["trained_parameters"] == 3 * 4 and card["peak_memory_bytes"] > 1e7 and card["lr_by_rule"]
@@ -188,7 +188,7 @@ def test_what_cannot_be_moved_is_kept(tiny_folder, tmp_path, monkeypatch):
 @pytest.mark.parametrize("own", [(), ("--method", "lora")])
 def test_a_killed_run_goes_on(tiny_folder, tmp_path, own):
     """After SIGKILL, the same command writes bit for bit what an undisturbed run writes."""
-    asked = ("tune", "--model", tiny_folder, "--length", "400", "--samples", "24", "--lr", ".01", "--validation", "2", *own, "--out")
+    asked = ("tune", "--model", tiny_folder, "--length", "450", "--samples", "24", "--lr", ".01", "--validation", "2", *own, "--out")
     seal_eval(*asked, tmp_path / "whole")
     script = Path(sys.executable).parent / "seal-eval"
     run = subprocess.Popen([script, *map(str, asked), tmp_path / "killed"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

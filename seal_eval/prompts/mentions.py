@@ -1,0 +1,96 @@
+"""Finds the values that a reply mentions: words with a hyphen, UUIDs and the names of variables. Numbers: numerals.py."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+UUID = re.compile(
+    r"(?<![0-9a-z])(?<![0-9a-f]-)([0-9a-f]{8})" + r"(?: ?[-_ ] ?)?([0-9a-f]{4})" * 3 + r"(?: ?[-_ ] ?)?([0-9a-f]{12})(?![0-9a-z]|-[0-9a-f])",
+    re.IGNORECASE,
+)
+LETTERS = re.compile(r"[^\W\d_]+")
+JOINED = re.compile(r"\s?[-_]\s?|\s{1,2}")
+HYPHENED = re.compile(r"[^\W\d_]+-[^\W\d_]+")
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A value that a reply names, at characters start..end of its plain text.
+
+    counts: it can be the answer by itself. Others count only when they are listed with ones that do, or when no value counts.
+    """
+
+    value: str
+    start: int
+    end: int
+    counts: bool = True
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a document says. owners: each value that can be an answer → the key it belongs to ('' when values have none)."""
+
+    owners: Mapping[str, str]
+    asked: Collection[str] = ()  # the keys in question
+    keys: Collection[str] = field(default=())  # all keys
+
+
+def find_words(text: str, facts: Facts) -> tuple[list[Mention], list[tuple[int, int, str]]]:
+    """(mentions of adjective-noun values, places of keys), both in order.
+
+    Hyphen, underscore, space or nothing may stand between the two words. A hyphenated word that the document does not hold does not count.
+    """
+    tokens = list(LETTERS.finditer(text))
+    joined = {value.replace("-", ""): value for value in (*facts.owners, *facts.keys)}
+    found: list[tuple[int, int, str]] = [(t.start(), t.end(), joined[t[0].lower()]) for t in tokens if t[0].lower() in joined]
+    for left, right in pairwise(tokens):
+        between = text[left.end() : right.start()]
+        whole = f"{left[0]}-{right[0]}".lower()
+        if not JOINED.fullmatch(between) or _longer_word(text, left.start(), right.end()):
+            continue
+        if whole in facts.owners or whole in facts.keys or between == "-":
+            found.append((left.start(), right.end(), whole))
+    found.sort()
+    keys = [(start, end, value) for start, end, value in found if value in facts.keys]
+    return [Mention(value, start, end, value in facts.owners) for start, end, value in found if value not in facts.keys], keys
+
+
+def _longer_word(text: str, start: int, end: int) -> bool:
+    """True when the two words are part of a longer word with hyphens: 'a' of a-b-c, not of '-a-b'."""
+    before, after = text[max(0, start - 2) : start], text[end : end + 2]
+    return (len(before) == 2 and before[1] in "-_" and before[0].isalpha()) or (len(after) == 2 and after[0] in "-_" and after[1].isalpha())
+
+
+def find_keys(text: str, keys: Collection[str]) -> list[tuple[int, int, str]]:
+    """(start, end, key) of each key in the text, in order."""
+    return find_words(text, Facts({}, keys=keys))[1]
+
+
+def find_uuids(text: str) -> list[Mention]:
+    """Mentions of UUIDs, in any case, with or without hyphens."""
+    return [Mention("-".join(match.groups()).lower(), match.start(), match.end()) for match in UUID.finditer(text)]
+
+
+def find_variables(text: str, names: Collection[str]) -> list[Mention]:
+    """Mentions of the document's names, in capitals or, when there are none in capitals, in any case; other names of capitals do not count."""
+    tokens = [(match[0], match.start(), match.end()) for match in LETTERS.finditer(text) if len(match[0]) == 5 and match[0].isascii()]
+    capitals = [Mention(token, start, end, token in names) for token, start, end in tokens if token.isupper()]
+    if any(mention.counts for mention in capitals):
+        return [m for m in capitals if m.counts or not _ordinary(m.value)]
+    others = [Mention(token.upper(), start, end) for token, start, end in tokens if token.upper() in names]
+    return others or [m for m in capitals if not _ordinary(m.value)]
+
+
+def _ordinary(word: str) -> bool:
+    """True for an English word, which heads or introduces a list: FINAL, VALUE, NAMES."""
+    return word.lower() in ORDINARY
+
+
+ORDINARY = frozenset(
+    "about above after again based below chain check count every exact final first found given hello holds items lines named names needs "
+    "notes order other query reply right shown since start steps table their there these thing think third those total track trace using "
+    "valid value whole which while words would wrong answer least index print state store equal match means asked input "
+    "known facts three seven eight clear write thank sorry maybe refer point basis hence truth found lists great looks alias"
+    .split()
+)  # fmt: skip

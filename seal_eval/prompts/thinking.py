@@ -1,0 +1,65 @@
+"""Tells a reply's answer from what the model thinks before it."""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+CUT_OFF = "cut off while thinking"  # the reason of a reply that ends inside its thinking
+# how models mark their thinking: DeepSeek-R1 and Qwen3; older fine-tunes; Magistral; Kimi; Cohere; Open-Thoughts; Seed
+PAIRS = (
+    ("<think>", "</think>"), ("<thinking>", "</thinking>"), ("<thought>", "</thought>"), ("<reasoning>", "</reasoning>"),
+    ("[THINK]", "[/THINK]"), ("◁think▷", "◁/think▷"), ("<|START_THINKING|>", "<|END_THINKING|>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"), ("<seed:think>", "</seed:think>"),
+)  # fmt: skip
+THINK_TOKENS = frozenset({*(mark for pair in PAIRS for mark in pair), "<|channel|>", "<|message|>", "<|start|>", "<|end|>"})
+# gpt-oss names the channel of each message; its last message on the channel `final` is the answer
+CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>")
+FINAL_CHANNEL = "<|channel|>final<|message|>"
+BARE_CHANNEL = re.compile(r"^\s*analysis(?=\S)|assistantfinal|assistant\s*analysis", re.ASCII)  # the same without its special tokens
+
+
+def answer_of(reply: str, doc: Mapping[str, Any]) -> str | None:
+    """What a reply says after its thinking; None when it ends inside the thinking.
+
+    doc: a document; `think_end` is another closing mark, `think_open` says that the prompt itself begins the thinking.
+    """
+    answer, cut = without_thinking(reply, str(doc.get("think_end") or ""), bool(doc.get("think_open")))
+    return None if cut else answer
+
+
+def without_thinking(reply: str, end: str = "", opened: bool = False) -> tuple[str, bool]:
+    """(the reply without its thinking, whether it ends inside the thinking).
+
+    Only what follows the last closing mark is the answer. `end`: another closing mark. opened: the prompt begins the thinking, so a reply
+    without a closing mark ends inside it.
+    """
+    channels = list(CHANNEL.finditer(reply))
+    if channels:
+        last = channels[-1]
+        return (reply[last.end() :], False) if last[1] == "final" else ("", True)
+    bare = [match[0].strip() for match in BARE_CHANNEL.finditer(reply)]
+    if bare and bare[0] == "analysis":
+        return (reply.rpartition("assistantfinal")[2], False) if bare[-1] == "assistantfinal" else ("", True)
+    lower = reply.lower()
+    for opening, closing in (("", end), *PAIRS):
+        closed = lower.rfind(closing.lower()) if closing else -1
+        begin = closed + len(closing) if closed >= 0 else 0
+        again = lower.find(opening.lower(), begin) if opening else -1
+        if again >= 0:  # opened and not closed: what stands before it may be an answer
+            return reply[begin:again], not reply[begin:again].strip()
+        if closed >= 0:
+            return reply[begin:], False
+    return ("", True) if opened else (reply, False)
+
+
+def opens_thinking(prompt: str) -> bool:
+    """True when a prompt ends inside a thinking block, which its chat template has begun."""
+    return any(prompt.rfind(opening) > prompt.rfind(closing) for opening, closing in PAIRS)
+
+
+def closing_mark(vocabulary: Collection[str], template: str) -> str | None:
+    """The closing mark that a tokenizer has as a token or that its chat template writes; None for a model that does not think."""
+    for _, closing in PAIRS:
+        if closing in vocabulary or closing in template:
+            return closing
+    return FINAL_CHANNEL if "<|channel|>" in vocabulary or "<|channel|>" in template else None

@@ -1,0 +1,232 @@
+"""Decides which of the values that a reply mentions are its answer: declared, corrected, hedged, or too many."""
+
+import re
+from bisect import bisect
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from seal_eval.prompts.mentions import Mention
+
+HEDGED, TOO_MANY = "hedged", "too many values"
+
+CORRECTION = re.compile(
+    r"\b(?:no|nope|wait|sorry|correction|corrected|actually|rather|scratch that|oops|hold on|i mean|mistaken?|wrong|incorrect|instead"
+    r"|on second thought|apologies|not|isn't|wasn't|in fact|re-?check(?:ed|ing)?|strike that|should be|should have been)\b(?!\.? ?\d)",
+    re.IGNORECASE,
+)
+OR = re.compile(r"\b(?:or|either|alternatively|possibly|maybe|perhaps)\b", re.IGNORECASE)
+NEGATED = re.compile(
+    r"\b(?:not|nor|never|isn't|wasn't|aren't|instead of|rather than|unlike|except|excluding|different from|as opposed to)"
+    r"[\s\"'(<:*]+(?:(?!but\b)[^\s.,;:!?]+[\s\"'(<]+){0,2}$",
+    re.IGNORECASE,
+)
+WITHDRAWN = re.compile(
+    r"^[\"')>\]]*\s*(?:\?\s*(?:hmm,?\s*|uh,?\s*|oh,?\s*)?(?:no|nope|wait|not)\b|[-,.;(]*\s*(?:(?:no|sorry|wait|oops),? )?(?:that|this|it|which|that one|this one)?"
+    r"\s*(?:is|was|are|'s)\s+(?:wrong|incorrect|not (?:it|right|correct|the)|a mistake|mistaken|another)\b"
+    r"|[\s.,;!]*(?:(?:no|wait|sorry|oops|hmm|actually)\b[\s,:.!]*)+(?:let me [^.\n]{0,40}[.,]\s*)?"
+    r"(?:it|that|this|the (?:right |correct )?(?:answer|topic|word|number|value|code|one))\b[^.\n]{0,30}\b(?:is|was|should)\b|[\s.,;!]*correction:)",
+    re.IGNORECASE,
+)
+ORDERED = re.compile(r"\b(?:then|next|after(?:wards|ward| that)|followed by|before|later|subsequently)\b", re.IGNORECASE)
+# what may stand between two values of one list: marks, list numbers, brackets with counts, and a few words
+LISTED = re.compile(
+    r"(?:[\s,;:|/&+\"'()\[\]{}<>=\-#.?!]|\b(?:and|also|as well as|plus|und|et|y|e|finally|lastly|then|x|times?|appears?|appeared|occurs?|occurrences?|count|VAR)\b"
+    r"|(?<![\d.])\d{1,3}(?!\d))*",
+    re.IGNORECASE,
+)
+STRONG = re.compile(
+    r"\\boxed\s*\{|<answer>|<final_answer>|####"
+    r"|\"?\b(?:final|correct|my|the|short)?[ _-]?answers?\b\"?(?: to (?:your|the) question)?\s*(?:(?:is|are|would be|should be)\b\s*:?|:|=|->|\n)+"
+    r"|\bfirst (?:topic )?(?:that )?(?:we |was |to be )?(?:ever )?(?:discussed |talked about |covered )?(?:was|is)\b",
+    re.IGNORECASE,
+)
+WEAK = re.compile(r"\b(?:therefore|thus|hence|so|in conclusion|overall|in short|conclusion|result|solution)\b", re.IGNORECASE)
+CLOSING = {"\\boxed": "}", "<answer>": "</answer>", "<final_answer>": "</final_answer>"}
+CLAUSE_END = re.compile(r"[.,;!?]\s|\n")
+MOST = 1000  # mentions that are looked at
+SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n|>")
+NEXT_TURN = re.compile(r"\n[ \t]*(?:question|q|user|human|instruction|### ?(?:instruction|question|user|input))\s*:", re.IGNORECASE)
+
+
+Key = tuple[int, int, str]  # a key in the text: start, end, the key
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reply answers: distinct values in order; problem: '', HEDGED or TOO_MANY."""
+
+    values: tuple[str, ...]
+    problem: str = ""
+
+
+def decide(
+    text: str, mentions: Sequence[Mention], n: int, keys: Sequence[Key] = (), asked: Iterable[str] = (),
+    owner: Sequence[str] | None = None,
+) -> Reading:  # fmt: skip
+    """Read `n` values out of the mentions in a plain text.
+
+    keys: places of the document's keys in the text; asked: the keys in question; owner: for each mention the key that it belongs to in the
+    document. The order of the rules is docs/tasks.md's, "Which values of a reply are its answer".
+    """
+    mentions = mentions[:MOST]
+    owned = dict(zip(mentions, owner, strict=False)) if owner is not None else {}
+    first = next((m for m in mentions if m.counts), mentions[0] if mentions else None)
+    if first and (turn := next((t for t in NEXT_TURN.finditer(text) if t.start() > first.start), None)):
+        text = text[: turn.start()]
+        mentions = [m for m in mentions if m.end <= len(text)]
+    ends = [0, *(m.end for m in mentions)]
+    negated = {m for m, end in zip(mentions, ends, strict=False) if _negated(text, m, end)}
+    marks = _with_listed(text, mentions)
+    begin, marks = _declared(text, marks, n)
+    marks = [m for m in marks if m not in negated] or marks
+    if all(_withdrawn(text, m) for m in marks):
+        return Reading(())
+    marks = _corrected(text, marks, n)
+    named = _in_clause_with(text, marks, keys)
+    marks = [m for m in marks if owned.get(m, "") in ("", *asked) or owned[m] not in named[m]] or marks
+    values = _distinct(marks)
+    if len(values) <= n:
+        return Reading(values)
+    return _of_too_many(text, begin, marks, n, keys, asked)
+
+
+def _distinct(marks: Iterable[Mention]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(m.value for m in marks))
+
+
+def _gap(text: str, left: Mention, right: Mention, keys: Sequence[Key] = ()) -> str:
+    """The text between two mentions, without the keys in it."""
+    gap = text[left.end : right.start]
+    for start, end, _ in reversed([k for k in keys if left.end <= k[0] and k[1] <= right.start]):
+        gap = gap[: start - left.end] + " " + gap[end - left.end :]
+    return gap
+
+
+def _listed(gap: str) -> bool:
+    return len(gap) < 200 and LISTED.fullmatch(gap) is not None
+
+
+def _with_listed(text: str, mentions: Sequence[Mention]) -> list[Mention]:
+    """The mentions that count, and those that are listed with them ('99999, 26022', '26022 or 7'); all when none counts."""
+    if not any(m.counts for m in mentions):
+        return list(mentions)
+    keep = [m.counts for m in mentions]
+    for order in (range(1, len(mentions)), range(len(mentions) - 2, -1, -1)):
+        step = 1 if order.step > 0 else -1
+        for i in order:
+            neighbour = mentions[i - step]
+            left, right = (neighbour, mentions[i]) if step > 0 else (mentions[i], neighbour)
+            gap = text[left.end : right.start]
+            if not keep[i] and keep[i - step] and _items(gap):
+                keep[i] = True
+    return [m for m, kept in zip(mentions, keep, strict=True) if kept]
+
+
+def _items(gap: str) -> bool:
+    """True for what separates two items of one list: a comma, a semicolon, a bar, 'and', 'or', a line break."""
+    return re.search(r"(?i)[,;/&|\n]|\b(?:and|or)\b", gap) is not None and _listed(re.sub(r"(?i)\b(?:or|possibly|maybe)\b", " ", gap))
+
+
+def _declared(text: str, marks: list[Mention], n: int) -> tuple[int, list[Mention]]:
+    """(where the reply's last declared answer begins, the mentions in it); (0, all mentions) when none declares enough values."""
+    spans = []
+    for match in STRONG.finditer(text):
+        opening = match[0].strip().lower().rstrip("{").strip()
+        end = len(text)
+        if closing := CLOSING.get(opening):
+            end = text.find(closing, match.end())
+            end = len(text) if end < 0 else end
+        spans.append((match.end(), [m for m in marks if match.end() <= m.start < end], opening))
+    if spans and not spans[-1][1] and "final" in spans[-1][2] and re.search(r"\w", text[spans[-1][0] :]):
+        return spans[-1][0], []  # declared, but nothing that can be an answer
+    spans = [span for span in spans if span[1]]
+    if not spans:
+        return 0, marks
+    begin, last, kind = spans[-1]
+    if len(_distinct(last)) >= n:
+        return begin, last
+    together = [m for m in marks if any(m in found for _, found, other in spans if other == kind)]
+    if kind in CLOSING and len(_distinct(together)) == n:
+        return spans[0][0], together
+    begin, best, _ = max(spans, key=lambda span: len(_distinct(span[1])))
+    return (begin, best) if len(_distinct(best)) >= n else (0, marks)
+
+
+def _negated(text: str, mark: Mention, after: int) -> bool:
+    """'not 26022', 'rather than 26022'; `after`: where the mention before it ends."""
+    return NEGATED.search(text[max(after, mark.start - 60) : mark.start]) is not None
+
+
+def _withdrawn(text: str, mark: Mention) -> bool:
+    """'26022? No', '26022 is wrong'."""
+    return WITHDRAWN.match(text[mark.end : mark.end + 80]) is not None
+
+
+def _corrected(text: str, marks: Sequence[Mention], n: int) -> list[Mention]:
+    """The mentions left by corrections: those after the last one if they suffice, else all but the one before it, and so on."""
+    left, after = list(marks), list[Mention]()
+    i = len(left) - 1
+    while i > 0:
+        one, other = left[i - 1], left[i]
+        if one.value != other.value and (CORRECTION.search(text[one.end : other.start]) or _withdrawn(text, one)):
+            after = left[i:] + after
+            if len(_distinct(after)) >= n:
+                return after
+            left = [m for m in left[:i] if m.value != one.value]
+            i = len(left)
+        i -= 1
+    return left + after
+
+
+def _in_clause_with(text: str, marks: Sequence[Mention], keys: Sequence[Key]) -> dict[Mention, set[str]]:
+    """For each mention the keys that stand in its clause."""
+    ends = [m.end() for m in CLAUSE_END.finditer(text)]
+    named: dict[int, set[str]] = {}
+    for start, _, key in keys:
+        named.setdefault(bisect(ends, start), set()).add(key)
+    return {m: named.get(bisect(ends, m.start), set()) for m in marks}
+
+
+def _of_too_many(
+    text: str, begin: int, marks: Sequence[Mention], n: int, keys: Sequence[Key], asked: Iterable[str]
+) -> Reading:
+    """Reading of a reply with more than `n` distinct values; `begin`: where its answer is declared."""
+    asked = set(asked)
+    lists = _lists(text, marks, keys)
+    head = _opening(text, begin, marks[0], keys)
+    following = text[lists[0][-1].end :]
+    if head and len(_distinct(lists[0])) == n and SENTENCE_END.match(following.lstrip(" \"')]}")) and not OR.match(following.strip()):
+        return Reading(_distinct(lists[0]))
+    hedged = any(OR.search(_gap(text, a, b)) for a, b in pairwise(marks))
+    if n == 1:
+        named = _in_clause_with(text, marks, keys)
+        bound = _distinct(m for m in marks if asked & named[m])
+        if len(bound) == 1 and not hedged:
+            return Reading(bound)
+        if ORDERED.search(_gap(text, marks[0], marks[1])) and not hedged:
+            return Reading((marks[0].value,))
+        for match in reversed(list(WEAK.finditer(text))):
+            if last := _distinct(m for m in marks if m.start >= match.end()):
+                return Reading(last) if len(last) == 1 else Reading(_distinct(marks), TOO_MANY)
+    elif not hedged:
+        exact = [group for group in lists if len(_distinct(group)) == n]
+        if exact and max(len(_distinct(group)) for group in lists) == n:
+            return Reading(_distinct(exact[-1]))
+    return Reading(_distinct(marks), HEDGED if hedged else TOO_MANY)
+
+
+def _lists(text: str, marks: Sequence[Mention], keys: Sequence[Key]) -> list[list[Mention]]:
+    """The mentions in groups that are one list each."""
+    groups = [[marks[0]]]
+    for left, right in pairwise(marks):
+        if _listed(_gap(text, left, right, keys)):
+            groups[-1].append(right)
+        else:
+            groups.append([right])
+    return groups
+
+
+def _opening(text: str, begin: int, first: Mention, keys: Sequence[Key]) -> bool:
+    """True when nothing but marks and keys stands between `begin` and the first value: the answer comes at once."""
+    return _listed(_gap(text, replace(first, start=begin, end=begin), first, keys))

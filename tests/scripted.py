@@ -1,0 +1,76 @@
+"""Runs `seal-eval` or `lm_eval` with a model that knows every answer: python scripted.py PROGRAM ARGUMENTS.
+
+Only `generate` is replaced: prompts, budgets, stop strings and scores are the product's. Of the documents of a task, two in turn are answered
+in one style of replier.py, the second with a wrong value.
+"""
+
+import sys
+from importlib.metadata import entry_points
+from types import SimpleNamespace
+
+from replier import STYLES
+
+DOCS = []  # (document, its reply), for all tasks
+
+
+def wrong(doc):
+    """The targets with another value in place of the first."""
+    first = doc["targets"][0]
+    other = {"seal_common_words": "zebra", "seal_variable_tracking": "QWXYZ", "seal_longeval_topics": "the taste of tea"}.get(doc["task"])
+    if other is None:
+        other = first[:-1] + ("3" if first[-1] != "3" else "4") if first[0].isdigit() else "quick-lamp"
+    return [other, *doc["targets"][1:]]
+
+
+def remember(documents):
+    def recorded(task, **metadata):
+        built = documents(task, **metadata)
+        names = list(STYLES)
+        for i, doc in enumerate(built["test"]):
+            style = STYLES[names[i // 2 % len(names)]]
+            DOCS.append((dict(doc), style(wrong(doc) if i % 2 else list(doc["targets"]), doc)))
+        return built
+
+    return recorded
+
+
+def generate(self, input_ids=None, max_length=None, stopping_criteria=(), pad_token_id=None, **_):
+    """Write each row's reply token by token, until the stopping criteria or the budget end it."""
+    import torch
+
+    tokenizer, eos = REPLIER.tokenizer, REPLIER.tokenizer.eos_token_id
+    prompts = [tokenizer.decode(row, skip_special_tokens=True) for row in input_ids.tolist()]
+    replies = [next(reply for doc, reply in reversed(DOCS) if doc["input"] in prompt) for prompt in prompts]
+    rows = [[*tokenizer(reply, add_special_tokens=False)["input_ids"], eos] for reply in replies]
+    out, done = input_ids, torch.zeros(len(rows), dtype=torch.bool)
+    for step in range(max_length - input_ids.shape[1]):
+        column = [pad_token_id if done[i] or step >= len(row) else row[step] for i, row in enumerate(rows)]
+        out = torch.cat([out, torch.tensor(column)[:, None]], dim=1)
+        for criterion in stopping_criteria:
+            done = done | torch.as_tensor(criterion(out, None))
+        done = done | torch.tensor([step + 1 >= len(row) for row in rows])
+        if done.all():
+            break
+    return out
+
+
+REPLIER = SimpleNamespace(tokenizer=None)
+
+if __name__ == "__main__":
+    import lm_eval.models.huggingface as engine
+    import transformers
+
+    import seal_eval.harness.dataset as dataset
+
+    dataset.documents = remember(dataset.documents)
+    transformers.GenerationMixin.generate = generate
+    load = engine.HFLM.__init__
+
+    def with_tokenizer(self, *args, **kwargs):
+        load(self, *args, **kwargs)
+        REPLIER.tokenizer = self.tokenizer
+
+    engine.HFLM.__init__ = with_tokenizer
+    sys.argv = sys.argv[1:]
+    (program,) = entry_points(group="console_scripts", name=sys.argv[0])
+    sys.exit(program.load()())
