@@ -14,6 +14,7 @@ from seal_eval.leaderboard.methodology import chapters
 from seal_eval.leaderboard.samples import chunk_of
 from seal_eval.results.depths import DEPTH_EDGES
 from seal_eval.results.numbers import p_text, percent, size
+from seal_eval.results.reasons import of_runs, warning
 from seal_eval.results.tables import LENGTHS_NOTE, POSITION_NOTE
 from seal_eval.tasks import get_task
 
@@ -34,7 +35,7 @@ class Pages:
         self.shared: dict[str, Any] = {
             "version": __version__, "baseline": baseline, "boards": boards, "runs": runs, "edges": DEPTH_EDGES, "columns": COLUMNS,
             "tasks": list(dict.fromkeys(block.name for board in boards for block in board.tasks)), "task": get_task,
-            "slug": self.slug,
+            "slug": self.slug, "warning": warning,
             "figure_size": sizes.__getitem__, "updated": max(run.date for run in runs),
         }  # fmt: skip
 
@@ -54,7 +55,7 @@ class Pages:
             info = method_info(entries[0][1].run)
             yield self.slug(method), self._page("method.html", "../", name=method, entries=entries, method_info=info)
         for run in self.runs:
-            yield f"runs/{run.run_id}.html", self._page("run.html", "../", run=run)
+            yield f"runs/{run.run_id}.html", self._page("run.html", "../", run=run, shares=of_runs([run]))
         all_pairs: list[Pair] = []
         for board in self.boards:
             chunks = chunk_of(board)

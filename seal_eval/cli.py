@@ -71,7 +71,9 @@ def run_command(context: typer.Context) -> None:
     """Evaluate a model with lm-eval's flags (see run --help); --model_args pretrained=M,method=NAME,… applies a method."""
     from seal_eval.harness.run import run as evaluate
 
-    print(evaluate(context.args))
+    folder = evaluate(context.args)
+    results_commands.show_reasons(folder)
+    print(folder)
 
 
 def tune_command(model: str, out: Path, **settings: Any) -> None:
@@ -126,6 +128,20 @@ def heads_command(
     if sweep:
         same = f"{100 * heads['sign_agreement']:.0f} %"
         print(f"prediction against exact effect: Spearman {heads['spearman']:.3f}, same sign for {same} of heads")
+
+
+@score_app.command("results")
+def score_results_command(
+    results: Annotated[Path, typer.Argument(help="Folder with lm-eval's result files; subfolders are searched too.")],
+    out: Annotated[Path, typer.Option(help="New folder for the copies.")],
+) -> None:
+    """Score the replies of finished runs again by today's rules; say what moved. The old files stay as they are."""
+    from seal_eval.harness.rescore import rescore
+
+    for moved in rescore(results, out):
+        change = f"{moved.up} of {moved.n} replies up, {moved.down} down" if moved.up or moved.down else "no score moved"
+        print(f"{moved.file.parent.name}  {moved.task}: {100 * moved.before:.1f} → {100 * moved.after:.1f} %, {change}")
+    print(out)
 
 
 @app.command("merge")

@@ -19,8 +19,8 @@ from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, split_of, words
 from seal_eval.prompts.packing import Packer, TooShort, build_samples
-from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.plain_text import plain_text
+from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.scoring import score_values
 from seal_eval.prompts.thinking import answer_of
 from seal_eval.prompts.word_list import read_words

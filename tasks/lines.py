@@ -16,9 +16,9 @@ from annotated_types import Ge, Le
 from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, draw_keys, numbers
+from seal_eval.prompts.mentions import Facts
 from seal_eval.prompts.packing import Packer, Pool, TooShort, build_samples
 from seal_eval.prompts.prompt import PromptFormat
-from seal_eval.prompts.mentions import Facts
 from seal_eval.prompts.scoring import read_values, score_values
 
 HEADER = (

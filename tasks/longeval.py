@@ -19,8 +19,8 @@ from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, draw_keys, numbers, split_of
 from seal_eval.prompts.longeval_cases import Case, official_sizes, read_cases
-from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.plain_text import plain_text
+from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.scoring import last_digits, why_no_answer
 from seal_eval.prompts.thinking import CUT_OFF, answer_of
 from seal_eval.prompts.topic_names import read_topic

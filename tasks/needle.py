@@ -20,8 +20,8 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, draw_keys, split_of
-from seal_eval.prompts.mentions import Facts
 from seal_eval.prompts.haystack import HAYSTACK_FILES, sentences_from
+from seal_eval.prompts.mentions import Facts
 from seal_eval.prompts.packing import Packer, Pool, build_samples
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.scoring import read_values, score_values

@@ -20,9 +20,9 @@ from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, numbers, split_of
 from seal_eval.prompts.haystack import HAYSTACK_FILES, sentences_from
+from seal_eval.prompts.mentions import Facts
 from seal_eval.prompts.packing import Packer, build_samples
 from seal_eval.prompts.prompt import PromptFormat
-from seal_eval.prompts.mentions import Facts
 from seal_eval.prompts.scoring import read_values, score_values
 from seal_eval.tasks.needle import spaced, spread
 

@@ -13,7 +13,9 @@ def listed(values):
 
 
 def noun(doc):
-    return "topic" if "topics" in doc["task"] else "word" if "common" in doc["task"] else "variable" if "variable" in doc["task"] else "number"
+    return (
+        "topic" if "topics" in doc["task"] else "word" if "common" in doc["task"] else "variable" if "variable" in doc["task"] else "number"
+    )
 
 
 def question(doc):
@@ -61,6 +63,7 @@ STYLES = {
     "echo": lambda v, d: f"{question(d)}\n\n{', '.join(v)}",
     "steps": lambda v, d: f"Step 1: Find the place. Step 2: Read it.\nAnswer: {', '.join(v)}",
     "thinking": lambda v, d: f"<think>\nOkay, the user asks about this. Let me look. Maybe it is something else.\n\nYes.\n</think>\n\n{', '.join(v)}",
+    "thinking, opened by the template": lambda v, d: f"Okay, let me look.\n\nYes.\n</think>\n\n{', '.join(v)}",
     "empty thinking": lambda v, d: f"<think>\n\n</think>\n\n{', '.join(v)}",
     "channels": lambda v, d: f"<|channel|>analysis<|message|>We need it.<|end|><|start|>assistant<|channel|>final<|message|>{', '.join(v)}",
     "repeated": lambda v, d: f"{', '.join(v)}. {', '.join(v)}",

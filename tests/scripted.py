@@ -1,9 +1,10 @@
 """Runs `seal-eval` or `lm_eval` with a model that knows every answer: python scripted.py PROGRAM ARGUMENTS.
 
-Only `generate` is replaced: prompts, budgets, stop strings and scores are the product's. Of the documents of a task, two in turn are answered
-in one style of replier.py, the second with a wrong value.
+Only `generate` is replaced: prompts, budgets, stop strings and scores are the product's. Of the documents of a task, two in turn are
+answered in one style of replier.py, the second with a wrong value. SAID_FIRST: what every reply begins with; TARGET in it is a right value.
 """
 
+import os
 import sys
 from importlib.metadata import entry_points
 from types import SimpleNamespace
@@ -28,7 +29,8 @@ def remember(documents):
         names = list(STYLES)
         for i, doc in enumerate(built["test"]):
             style = STYLES[names[i // 2 % len(names)]]
-            DOCS.append((dict(doc), style(wrong(doc) if i % 2 else list(doc["targets"]), doc)))
+            reply = style(wrong(doc) if i % 2 else list(doc["targets"]), doc)
+            DOCS.append((dict(doc), os.environ.get("SAID_FIRST", "").replace("TARGET", doc["targets"][0]) + reply))
         return built
 
     return recorded

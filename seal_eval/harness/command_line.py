@@ -39,7 +39,11 @@ def stock_prompt_flags(args: Any) -> dict[str, Any]:
     if args is None:
         return {}
     strips = {"think_stripped": True} if "think_end_token" in (args.model_args or {}) else {}
-    return {"chat_template": getattr(args, "apply_chat_template", False) or False, "system_instruction": args.system_instruction or "", **strips}
+    return {
+        "chat_template": getattr(args, "apply_chat_template", False) or False,
+        "system_instruction": args.system_instruction or "",
+        **strips,
+    }
 
 
 def refuse_for_ours(args: Any) -> None:

@@ -35,10 +35,10 @@ def documents(task: str, **metadata: Any) -> dict[str, Any]:
     spec = read_spec(task, stock_prompt_flags(args) | metadata)
     if args is not None:
         refuse_for_ours(args)
-        refuse_small_budget(task, spec.prompt.budget(spec.task.answer_tokens), get_task(task).answer_tokens, user_budget(args.gen_kwargs))
     fix_date(spec.prompt.date)  # of the templates that lm-eval renders in this process
     built = _build(spec)
     if args is not None:
+        refuse_small_budget(task, spec.prompt.budget(spec.task.answer_tokens), get_task(task).answer_tokens, user_budget(args.gen_kwargs))
         refuse_contradictions(task, user_budget(args.gen_kwargs), built, spec)
     return {"test": built}
 

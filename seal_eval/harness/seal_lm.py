@@ -61,9 +61,13 @@ class SealLM(HFLM):
             if isinstance(error, RuntimeError) and out_of_memory(error):
                 raise SealError(f"model '{pretrained}' does not fit into memory; try dtype=bfloat16") from error
             raise SealError(f"model '{pretrained}' could not be loaded: {first_line(error)}") from error
-        if isinstance(self.think_end_token, str):  # lm-eval would cut there, and an unfinished thinking would look like an answer
+        if not isinstance(
+            getattr(self, "think_end_token", None), int
+        ):  # lm-eval would cut there, and an unfinished thinking would look like an answer
             self.think_end_token = None
-        self._think_ids = {id for id in self.tokenizer.all_special_ids if self.tokenizer.convert_ids_to_tokens(id) in THINK_TOKENS}
+        added = self.tokenizer.added_tokens_decoder
+        self._special_ids = {*self.tokenizer.all_special_ids, *(i for i, token in added.items() if token.special)}
+        self._think_ids = {i for i in self._special_ids if i in added and added[i].content in THINK_TOKENS}
         check_finite(self._model, pretrained)
         self.model_source = source(location)
         self._method_context = ExitStack()  # keeps the method applied as long as the engine exists
@@ -106,9 +110,9 @@ class SealLM(HFLM):
         """Return the replies to `requests`, in their order; overrides lm-eval's method.
 
         The answer budget is the user's (--gen_kwargs), else the document's `answer_tokens`, else lm-eval's. A begun answer ends where
-        prompts/stops.py says, unless the user gives stop strings. Raises SealError before any generation when a prompt and its budget do not fit the window, and when one prompt alone does not fit into memory. Prompts that
-        begin alike share the prefill of their common prefix, unless `unshared`. Replies found in the journal are not generated again; new
-        ones are written to it after each batch.
+        prompts/stops.py says, unless the user gives stop strings. Raises SealError before any generation when a prompt and its budget do
+        not fit the window, and when one prompt alone does not fit into memory. Prompts that begin alike share the prefill of their common
+        prefix, unless `unshared`. Replies found in the journal are not generated again; new ones are written to it after each batch.
         """
         for request in requests:
             prompt, options = request.args
@@ -142,7 +146,9 @@ class SealLM(HFLM):
         `batch` and the indices refer to `requests`. Raises SealError when a single prompt does not fit into memory.
         """
         self._prefix_cache = cache
-        self._docs = {tuple(prompts[i]): requests[i].doc for i in batch if not requests[i].args[1].get("until") and is_ours(requests[i].doc)}
+        self._docs = {
+            tuple(prompts[i]): requests[i].doc for i in batch if not requests[i].args[1].get("until") and is_ours(requests[i].doc)
+        }
         try:
             replies = super().generate_until([requests[i] for i in batch], disable_tqdm=True)
             yield [(i, self._ended(reply, prompts[i])) for i, reply in zip(batch, replies, strict=True)]
@@ -203,8 +209,8 @@ class SealLM(HFLM):
         if not skip_special_tokens or not self._think_ids:
             return str(super().tok_decode(tokens, skip_special_tokens=skip_special_tokens))
         ids = [tokens] if isinstance(tokens, int) else [int(token) for token in tokens]
-        special = set(self.tokenizer.all_special_ids) - self._think_ids
-        return str(self.tokenizer.decode([token for token in ids if token not in special], skip_special_tokens=False))
+        dropped = self._special_ids - self._think_ids
+        return str(self.tokenizer.decode([token for token in ids if token not in dropped], skip_special_tokens=False))
 
     def tok_batch_encode(self, strings: list[str], *args: Any, left_truncate_len: int | None = None, **kwargs: Any) -> Any:
         """Tokenize like lm-eval, but raise SealError where lm-eval would silently truncate a long prompt on the left."""

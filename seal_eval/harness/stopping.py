@@ -10,7 +10,7 @@ from seal_eval.prompts.stops import answer_end, loops
 from seal_eval.tasks import base_task, get_task
 
 
-class AnswerEnded(StoppingCriteria):  # type: ignore[misc]
+class AnswerEnded(StoppingCriteria):
     """Stops each row of a batch by itself. docs: one document per row, or None for a row without stop strings of its own."""
 
     def __init__(self, decode: Any, docs: Sequence[Mapping[str, Any] | None], n_prompt: int) -> None:

@@ -21,7 +21,16 @@ COMMON_KEYS = (
     "num_samples", "seed", "tokenizer", "answer_prefix", "chat_template", "system_instruction", "date", "answer_tokens", "thinking_tokens",
 )  # fmt: skip
 # keys that lm-eval adds from model_args and that affect the prompt
-MODEL_KEYS = ("pretrained", "model", "max_length", "add_bos_token", "chat_template_args", "enable_thinking", "think_end_token", "think_stripped")
+MODEL_KEYS = (
+    "pretrained",
+    "model",
+    "max_length",
+    "add_bos_token",
+    "chat_template_args",
+    "enable_thinking",
+    "think_end_token",
+    "think_stripped",
+)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ from typing import Any
 from seal_eval.core.plugins import Task
 from seal_eval.harness.metrics import SUMMARIES
 from seal_eval.harness.task_config import leaves
-from seal_eval.tasks import tasks
+from seal_eval.tasks import VERSION, tasks
 
-VERSION = 3.0  # of prompts and scores: raise it when they change
 COMMON = "_common"  # without .yaml, so that lm-eval does not index it as a task
 
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 UUID = re.compile(
-    r"(?<![0-9a-z])(?<![0-9a-f]-)([0-9a-f]{8})" + r"(?: ?[-_ ] ?)?([0-9a-f]{4})" * 3 + r"(?: ?[-_ ] ?)?([0-9a-f]{12})(?![0-9a-z]|-[0-9a-f])",
+    r"(?<![0-9a-z])(?<![0-9a-f]-)([0-9a-f]{8})"
+    + r"(?: ?[-_ ] ?)?([0-9a-f]{4})" * 3
+    + r"(?: ?[-_ ] ?)?([0-9a-f]{12})(?![0-9a-z]|-[0-9a-f])",
     re.IGNORECASE,
 )
 LETTERS = re.compile(r"[^\W\d_]+")
@@ -73,7 +75,7 @@ def find_uuids(text: str) -> list[Mention]:
 
 
 def find_variables(text: str, names: Collection[str]) -> list[Mention]:
-    """Mentions of the document's names, in capitals or, when there are none in capitals, in any case; other names of capitals do not count."""
+    """Mentions of the document's names, in capitals or, without any in capitals, in any case; other words in capitals do not count."""
     tokens = [(match[0], match.start(), match.end()) for match in LETTERS.finditer(text) if len(match[0]) == 5 and match[0].isascii()]
     capitals = [Mention(token, start, end, token in names) for token, start, end in tokens if token.isupper()]
     if any(mention.counts for mention in capitals):
@@ -87,10 +89,11 @@ def _ordinary(word: str) -> bool:
     return word.lower() in ORDINARY
 
 
-ORDINARY = frozenset(
-    "about above after again based below chain check count every exact final first found given hello holds items lines named names needs "
-    "notes order other query reply right shown since start steps table their there these thing think third those total track trace using "
-    "valid value whole which while words would wrong answer least index print state store equal match means asked input "
-    "known facts three seven eight clear write thank sorry maybe refer point basis hence truth found lists great looks alias"
-    .split()
-)  # fmt: skip
+ORDINARY = frozenset({
+    "about", "above", "after", "again", "alias", "answer", "asked", "based", "basis", "below", "chain", "check", "clear", "count",
+    "eight", "equal", "every", "exact", "facts", "final", "first", "found", "given", "great", "hello", "hence", "holds", "index",
+    "input", "items", "known", "least", "lines", "lists", "looks", "match", "maybe", "means", "named", "names", "needs", "notes",
+    "order", "other", "point", "print", "query", "refer", "reply", "right", "seven", "shown", "since", "sorry", "start", "state",
+    "steps", "store", "table", "thank", "their", "there", "these", "thing", "think", "third", "those", "three", "total", "trace",
+    "track", "truth", "using", "valid", "value", "which", "while", "whole", "words", "would", "write", "wrong",
+})  # fmt: skip

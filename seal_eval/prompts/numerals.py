@@ -14,9 +14,14 @@ DATE = re.compile(r"(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|\d{1,
 # what a small number counts or orders, when it is no value
 MARKER = re.compile(r"^[ \t>|#-]*\(?\d{1,3}(?:[.):](?=[ \t]+\S)|\)(?=\S)|[ \t]*\|)", re.M)
 ORDINAL = re.compile(r"(?:step|line|no\.?|number|item|option|call|chapter|section|part|page|entry|record|row|#)[ _:#]{0,2}$", re.I)
-COUNTED = re.compile(r"\s*(?:%|(?:of|lines?|numbers?|entries|entry|records?|words?|topics?|times|steps?|items?|values?|tokens?|percent|seconds?|different)\b)", re.I)
+COUNTED = re.compile(
+    r"\s*(?:%|(?:of|lines?|numbers?|entries|entry|records?|words?|topics?|times|steps?|items?|values?|tokens?|percent|seconds?|different)\b)",
+    re.I,
+)
 STATED = re.compile(r"(?:^|<|[:={\"\n]|->|\b(?:is|was|be|holds|contains|but|or|to)\b)[\s\"'<({]*$", re.I)
-FIELD = re.compile(r'"(?:count|total|confidence|score|id|index|step|position|line_?number|n|found|length|lines|probability|rank)"\s*:\s*$', re.I)
+FIELD = re.compile(
+    r'"(?:count|total|confidence|score|id|index|step|position|line_?number|n|found|length|lines|probability|rank)"\s*:\s*$', re.I
+)
 SCALE = re.compile(r"\b(million|thousand|hundred),\s", re.I)
 LANGUAGES = ("en", "de", "fr", "es", "pt", "it", "nl")
 
@@ -56,7 +61,11 @@ def _written(text: str, known: Collection[str]) -> list[Mention]:
     mentions = []
     for run in RUN.finditer(text):
         before, after = text[run.start() - 1 : run.start()], text[run.end() : run.end() + 1]
-        if _letter(before) or _letter(after) or (before == "_" and _letter(text[run.start() - 2 : run.start() - 1]) and run[0] not in known):
+        if (
+            _letter(before)
+            or _letter(after)
+            or (before == "_" and _letter(text[run.start() - 2 : run.start() - 1]) and run[0] not in known)
+        ):
             continue
         if before.isdecimal() or after.isdecimal() or len(run[0]) > 5 * LONGEST:  # of a run that is too long
             continue

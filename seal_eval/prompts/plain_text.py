@@ -8,23 +8,28 @@ LONGEST = 20_000  # characters, the last of an answer, that are read
 HYPHENS = "\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\ufe58\ufe63\uff0d"
 SPACES = "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\ufe0f"
-OTHERS = {"\u2018": "'", "\u2019": "'", "\u02bc": "'", "\u201c": '"', "\u201d": '"', "\u066c": ",", "\u3001": ", ", "\u3002": ". ", "\u2044": "/",
+OTHERS = {"\u2018": "'", "\u2019": "'", "\u02bc": "'", "\u201c": '"', "\u201d": '"',
+          "\u066c": ",", "\u3001": ", ", "\u3002": ". ", "\u2044": "/",
           "\u2026": "..."}  # fmt: skip
 LOOK_ALIKES = str.maketrans(
     {**dict.fromkeys(HYPHENS, "-"), **dict.fromkeys(SPACES, " "), **dict.fromkeys(INVISIBLE, None), **OTHERS}
     | {chr(0xFEE0 + code): chr(code) for code in range(0x21, 0x7F)}  # full-width forms
 )
-END_OF_TURN = re.compile(r"<\|(?:im_end|eot_id|eom_id|end|return|end_of_text|endoftext|END_OF_TURN_TOKEN)\|>|</s>|<end_of_turn>|<\|im_start\|>user")
+END_OF_TURN = re.compile(
+    r"<\|(?:im_end|eot_id|eom_id|end|return|end_of_text|endoftext|END_OF_TURN_TOKEN)\|>|</s>|<end_of_turn>|<\|im_start\|>user"
+)
 TEMPLATE_TOKEN = re.compile(r"<\|[a-zA-Z_]{1,40}\|>(?:assistant\b)?|<start_of_turn>(?:model\b)?|\[/?INST\]")
 BLOCK_TAG = re.compile(
-    r"</?(?:p|br|div|ul|ol|li|table|thead|tbody|tr|td|th|h[1-6]|pre|tool_call|function_call|response|output|result)(?:\s[^<>\n]{0,200})?/?>", re.I
+    r"</?(?:p|br|div|ul|ol|li|table|thead|tbody|tr|td|th|h[1-6]|pre|tool_call|function_call|response|output|result)"
+    r"(?:\s[^<>\n]{0,200})?/?>",
+    re.I,
 )
 INLINE_TAG = re.compile(r"</?(?:b|i|u|em|strong|span|code|mark|kbd|tt|small)(?:\s[^<>\n]{0,200})?>", re.I)
 FIELD_NAME = re.compile(r'"[^"\n]{1,40}"\s*:')  # of JSON; for those who read words
 ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 STRUCK = re.compile(r"~~[^~\n]{1,200}~~|<(?:del|s|strike)>[^<\n]{0,200}</(?:del|s|strike)>", re.I)
 LATEX = (
-    (re.compile(r"\\(?:text|textbf|textit|texttt|textrm|mathrm|mathbf|mathit|mathtt|mathsf|operatorname|emph|underline)\s*\{([^{}]{0,2000})\}"), r"\1"),
+    (re.compile(r"\\(?:text|textbf|textit|texttt|textrm|mathrm|mathbf|mathit|mathtt|mathsf|emph|underline)\s*\{([^{}]{0,2000})\}"), r"\1"),
     (re.compile(r"(?<=\d)(?:\{,\}|\{\.\}|\\[,;: ]|~)(?=\d)"), " "),
     (re.compile(r"\\!|\\[()\[\]]|\$|\\(?:left|right|displaystyle|quad|qquad)\b"), ""),
     (re.compile(r"\\([_\-&#%$<>*])"), r"\1"),

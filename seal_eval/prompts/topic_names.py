@@ -11,11 +11,16 @@ from seal_eval.prompts.verdict import HEDGED, TOO_MANY, Reading, decide
 
 WORD = re.compile(r"[^\W_]+")
 # words without a meaning of their own; those of the question are none either
-STOP = frozenset(
-    "a about an and are as at be been but by can did do does for from had has have he her his how i in into is it its me my of on or our she so "
-    "than that the their them they this to us was we were what when which who why will with you your s t "
-    "topic topics first discuss discussed discussion conversation conversations record user assistant name talk talked".split()
-)
+STOP = frozenset({
+    "a", "about", "an", "and", "are", "as", "assistant", "at", "be", "been", "but", "by", "can", "conversation", "conversations", "did",
+    "discuss", "discussed", "discussion", "do", "does", "first", "for", "from", "had", "has", "have", "he", "her", "his", "how", "i",
+    "in", "into", "is", "it", "its", "me", "my", "name", "of", "on", "or", "our", "record", "s", "she", "so", "t", "talk", "talked",
+    "than", "that", "the", "their", "them", "they", "this", "to", "topic", "topics", "us", "user", "was", "we", "were", "what", "when",
+    "which", "who", "why", "will", "with", "you", "your",
+})  # fmt: skip
+OR_AFTER = re.compile(r"[\s,;?\"')\]]*or\b", re.IGNORECASE)
+OR_BEFORE = re.compile(r"\w[\s,;\"'(\[]*\bor (?:the |possibly )?$", re.IGNORECASE)
+ITEM = re.compile(r'^[ \t]*(?:[-|]|\d{1,2}[.)])[ \t|]*(\S[^\n]*)|"([^"\n]+)"', re.MULTILINE)  # of a list, or quoted
 SLACK = 4  # words that may stand between a topic's words
 SHARE = 0.5  # a part of a topic names it when it has more than this share of the letters of its words
 TYPO = 0.85  # similarity of two long words that are one word misspelt
@@ -27,10 +32,10 @@ def read_topic(text: str, topics: Sequence[str]) -> Reading:
     reading = decide(text, mentions, 1)
     if len(reading.values) == 1 and not reading.problem:
         last = next(m for m in reversed(mentions) if m.value == reading.values[0])
-        others = [word for word in WORD.findall(text[last.end :].lower()) if word not in STOP]
-        if others and re.match(r"(?i)[\s,;?\"')\]]*or\b", text[last.end :]) or re.search(r"\w[\s,;\"'(\[]*\bor (?:the |possibly )?$", text[: last.start]):
+        after = any(word not in STOP for word in WORD.findall(text[last.end :].lower())) and OR_AFTER.match(text[last.end :])
+        if after or OR_BEFORE.search(text[: last.start]):
             return Reading(reading.values, HEDGED)
-        items = [item for item in re.findall(r'^[ \t]*(?:[-|]|\d{1,2}[.)])[ \t|]*(\S[^\n]*)|"([^"\n]+)"', FIELD_NAME.sub(":", text), re.M)]
+        items = ITEM.findall(FIELD_NAME.sub(":", text))
         strangers = [a or b for a, b in items if not find_topics(a or b, topics) and _is_topic(a or b)]
         if strangers and len(strangers) < len(items):
             return Reading(reading.values, TOO_MANY)

@@ -22,22 +22,26 @@ NEGATED = re.compile(
     re.IGNORECASE,
 )
 WITHDRAWN = re.compile(
-    r"^[\"')>\]]*\s*(?:\?\s*(?:hmm,?\s*|uh,?\s*|oh,?\s*)?(?:no|nope|wait|not)\b|[-,.;(]*\s*(?:(?:no|sorry|wait|oops),? )?(?:that|this|it|which|that one|this one)?"
+    r"^[\"')>\]]*\s*(?:\?\s*(?:hmm,?\s*|uh,?\s*|oh,?\s*)?(?:no|nope|wait|not)\b"
+    r"|[-,.;(]*\s*(?:(?:no|sorry|wait|oops),? )?(?:that|this|it|which|that one|this one)?"
     r"\s*(?:is|was|are|'s)\s+(?:wrong|incorrect|not (?:it|right|correct|the)|a mistake|mistaken|another)\b"
     r"|[\s.,;!]*(?:(?:no|wait|sorry|oops|hmm|actually)\b[\s,:.!]*)+(?:let me [^.\n]{0,40}[.,]\s*)?"
-    r"(?:it|that|this|the (?:right |correct )?(?:answer|topic|word|number|value|code|one))\b[^.\n]{0,30}\b(?:is|was|should)\b|[\s.,;!]*correction:)",
+    r"(?:it|that|this|the (?:right |correct )?(?:answer|topic|word|number|value|code|one))\b[^.\n]{0,30}\b(?:is|was|should)\b"
+    r"|[\s.,;!]*correction:)",
     re.IGNORECASE,
 )
 ORDERED = re.compile(r"\b(?:then|next|after(?:wards|ward| that)|followed by|before|later|subsequently)\b", re.IGNORECASE)
 # what may stand between two values of one list: marks, list numbers, brackets with counts, and a few words
 LISTED = re.compile(
-    r"(?:[\s,;:|/&+\"'()\[\]{}<>=\-#.?!]|\b(?:and|also|as well as|plus|und|et|y|e|finally|lastly|then|x|times?|appears?|appeared|occurs?|occurrences?|count|VAR)\b"
+    r"(?:[\s,;:|/&+\"'()\[\]{}<>=\-#.?!]|\b(?:and|also|as well as|plus|und|et|y|e|finally|lastly|then|x|times?|appears?|appeared"
+    r"|occurs?|occurrences?|count|VAR)\b"
     r"|(?<![\d.])\d{1,3}(?!\d))*",
     re.IGNORECASE,
 )
 STRONG = re.compile(
     r"\\boxed\s*\{|<answer>|<final_answer>|####"
-    r"|\"?\b(?:final|correct|my|the|short)?[ _-]?answers?\b\"?(?: to (?:your|the) question)?\s*(?:(?:is|are|would be|should be)\b\s*:?|:|=|->|\n)+"
+    r"|\"?\b(?:final|correct|my|the|short)?[ _-]?answers?\b\"?(?: to (?:your|the) question)?\s*"
+    r"(?:(?:is|are|would be|should be)\b\s*:?|:|=|->|\n)+"
     r"|\bfirst (?:topic )?(?:that )?(?:we |was |to be )?(?:ever )?(?:discussed |talked about |covered )?(?:was|is)\b",
     re.IGNORECASE,
 )
@@ -188,9 +192,7 @@ def _in_clause_with(text: str, marks: Sequence[Mention], keys: Sequence[Key]) ->
     return {m: named.get(bisect(ends, m.start), set()) for m in marks}
 
 
-def _of_too_many(
-    text: str, begin: int, marks: Sequence[Mention], n: int, keys: Sequence[Key], asked: Iterable[str]
-) -> Reading:
+def _of_too_many(text: str, begin: int, marks: Sequence[Mention], n: int, keys: Sequence[Key], asked: Iterable[str]) -> Reading:
     """Reading of a reply with more than `n` distinct values; `begin`: where its answer is declared."""
     asked = set(asked)
     lists = _lists(text, marks, keys)

@@ -11,17 +11,18 @@ from seal_eval.prompts.verdict import CORRECTION, HEDGED, NEXT_TURN, OR, STRONG,
 
 # words and marks that may stand between two items of a list
 FILLER = re.compile(
-    r"(?:[\s,;:|/&+\"'()\[\]{}<>=\-#.!0-9]|\b(?:and|also|as well as|plus|x|times?|time each|each|appears?|appeared|occurs?|occurred|occurrences?"
-    r"|counts?|with|finally|lastly|words?|frequency)\b)*",
+    r"(?:[\s,;:|/&+\"'()\[\]{}<>=\-#.!0-9]|\b(?:and|also|as well as|plus|x|times?|time each|each|appears?|appeared|occurs?|occurred"
+    r"|occurrences?|counts?|with|finally|lastly|words?|frequency)\b)*",
     re.IGNORECASE,
 )
 DECLARED = "\ue000"  # stands for the words that declare an answer, which may be words of the document
-BEFORE = frozenset("and are is be been was were also but".split())  # words of a sentence that its list follows
+BEFORE = frozenset(["and", "are", "is", "be", "been", "was", "were", "also", "but"])  # words of a sentence that its list follows
 # words that stand alone in a reply and are no items, unless the document lists them
-OUTSIDE = frozenset(
-    "sure okay ok yes no well wait sorry here hmm so now first second third finally correction actually done great certainly "
-    "the these those are is answer words word list final counts count note json".split()
-)
+OUTSIDE = frozenset({
+    "actually", "answer", "are", "certainly", "correction", "count", "counts", "done", "final", "finally", "first", "great", "here",
+    "hmm", "is", "json", "list", "no", "note", "now", "ok", "okay", "second", "so", "sorry", "sure", "the", "these", "third", "those",
+    "wait", "well", "word", "words", "yes",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -115,4 +115,42 @@ def longeval_lines_command(files: Annotated[list[Path], typer.Argument(help="Fil
             print(f"  the rules differ on lines {', '.join(map(str, scored.disagree))}")
 
 
-STATISTICS: dict[str, Callable[..., None]] = {"compare": compare_command, "power": power_command}
+def show_reasons(folder: Path) -> None:
+    """Print why the replies of the newest run in a folder score what they do; nothing for a run without tasks of this project."""
+    from seal_eval.core.files import read_json
+    from seal_eval.results.reasons import of_runs
+    from seal_eval.results.records import load_runs
+    from seal_eval.results.tables import reasons_table, show_table
+    from seal_eval.tasks import base_task
+
+    newest = max(folder.glob("results_*.json"), default=None)
+    if newest is None or not any(map(base_task, read_json(newest)["results"])):
+        return
+    table = reasons_table("why replies score what they do", of_runs(load_runs(folder)[-1:]))
+    if table:
+        show_table(table)
+
+
+def replies_command(
+    results: Annotated[Path, typer.Argument(help="Folder with lm-eval's result files; subfolders are searched too.")],
+    reason: Annotated[
+        str,
+        typer.Option(help="Only replies with this reason, such as 'wrong value' or exact.", show_default="cut off or without an answer"),
+    ] = "",
+    task: Annotated[str, typer.Option(help="Only replies to this task.", show_default="all")] = "",
+    method: Annotated[str, typer.Option(help="Only replies of this method.", show_default="all")] = "",
+    number: Annotated[int, typer.Option("--number", "-n", help="Most replies to show.")] = 10,
+) -> None:
+    """Show replies with the reason for their score: what was expected, what was read, what the model wrote."""
+    from seal_eval.results.reasons import examples
+    from seal_eval.results.records import load_runs
+
+    found = examples(load_runs(results), reason, task, method, number)
+    for run, record in found:
+        print(f"{record.sample_id}  {run.model}, {run.method}: {record.reason}")
+        print(f"  expected: {', '.join(record.targets)}\n  read:     {record.answer or '–'}\n  reply:    {record.reply[:1000]!r}")
+    if not found:
+        print("no such reply")
+
+
+STATISTICS: dict[str, Callable[..., None]] = {"compare": compare_command, "power": power_command, "replies": replies_command}

@@ -9,6 +9,7 @@ import numpy as np
 from seal_eval.core.errors import SealError
 from seal_eval.core.types import Estimate
 from seal_eval.results.paired import PairedScores, sentence
+from seal_eval.results.reasons import Shares
 from seal_eval.stats import (
     CochranQ,
     Interaction,
@@ -94,6 +95,7 @@ class Comparison:
     cochran: CochranQ | None  # for three methods or more, if scores are 0/1 and no document repeats
     lengths: tuple[OverLengths, ...]
     positions: tuple[Position, ...]
+    shares: tuple[Shares, ...] = ()
 
     @property
     def baseline(self) -> str:
@@ -123,7 +125,7 @@ def compare(paired: PairedScores, level: float = 0.95, sequential: bool = False)
         paired.name, paired.methods, level, sentence(paired, sequential), tuple(rows),
         tuple(_ranks(paired.scores[complete], design, level)) if design else (),
         cochran_q(paired.scores[complete]) if simple and len(paired.methods) > 2 else None,
-        tuple(_over_lengths(paired, by_cell, level)), tuple(_positions(paired, level)),
+        tuple(_over_lengths(paired, by_cell, level)), tuple(_positions(paired, level)), paired.shares,
     )  # fmt: skip
 
 

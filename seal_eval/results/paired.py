@@ -6,6 +6,7 @@ import numpy as np
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.types import Record, Run, TaskLength
+from seal_eval.results.reasons import Shares, shares
 from seal_eval.results.records import by_method, by_model, check_baseline, check_sources, check_versions, models, pair
 from seal_eval.stats.choose_test import even, repeats
 from seal_eval.stats.layout import Array, layout
@@ -27,6 +28,7 @@ class PairedScores:
     clusters: tuple[str, ...] = field(repr=False)
     depth: Array = field(repr=False)
     scores: Array = field(repr=False)
+    shares: tuple[Shares, ...] = field(repr=False, default=())  # why the replies score what they do, per method and cell
 
     @property
     def baseline(self) -> str:
@@ -90,6 +92,7 @@ def _paired(table: dict[str, dict[str, Record]], name: str, baseline: str) -> Pa
         name, methods, samples, cells, np.array([cell_index[r.task, r.length] for r in records]),
         np.array([cluster_index[r.cluster] for r in records]), clusters,
         np.array([np.nan if r.depth is None else r.depth for r in records]), scores,
+        tuple(shares((method, record) for method in methods for record in table[method].values())),
     )  # fmt: skip
 
 

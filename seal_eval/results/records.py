@@ -14,7 +14,7 @@ from seal_eval.core.types import CLUSTER_KEY, Record, Run
 from seal_eval.results.labels import label_runs
 from seal_eval.results.lm_eval_tasks import read_foreign
 from seal_eval.results.validation import own_part
-from seal_eval.tasks import base_task, get_task
+from seal_eval.tasks import VERSION, base_task, get_task
 
 # keys that every sample's doc must have, and the type that each is converted to
 _DOC_TYPES: dict[str, Callable[[Any], Any]] = {
@@ -72,6 +72,11 @@ def _run_of(file: Path, foreign: bool, metric: str) -> Run:
         if not samples.is_file():
             raise SealError(f"{samples} is missing: {file.name} reports {task}; run again with --log_samples")
         hashes[samples.name] = sha256(samples)
+        if base and (version := (data.get("versions") or {}).get(task)) is not None and float(version) != VERSION:
+            raise SealError(
+                f"{file}: {task} was scored by the rules of version {version}, this is version {VERSION}; "
+                f"score its replies again: seal-eval score results {file.parent} --out NEW_FOLDER"
+            )
         rows = list(_read_samples(samples, base, run_id) if base else read_foreign(samples, task, run_id, metric))
         records += rows
         reported = (data.get("n-samples") or {}).get(task, {}).get("effective")
@@ -111,7 +116,8 @@ def _read_samples(file: Path, task: str, run_id: str) -> Iterator[Record]:
                 fields = {key: read(doc[CLUSTER_KEY if key == "cluster" and key not in doc else key]) for key, read in _DOC_TYPES.items()}
                 targets = tuple(map(str, doc["targets"]))
                 doc["input"], doc["answer_tokens"]  # score() needs them
-                reply, logged = row["filtered_resps"][0], row["acc"]
+                # lm-eval's --predict_only logs the metric `bypass` alone; the reply is there to be scored
+                reply, logged = row["filtered_resps"][0], None if "bypass" in row else row["acc"]
                 prompt_hash = row["prompt_hash"] + row["target_hash"]
             except (ValueError, KeyError, TypeError, IndexError) as error:  # not UTF-8 and not JSON are ValueErrors
                 problem = f"no {error}" if isinstance(error, KeyError) else str(error)
@@ -119,7 +125,7 @@ def _read_samples(file: Path, task: str, run_id: str) -> Iterator[Record]:
             if not isinstance(reply, str):
                 raise SealError(f"{file}, line {number}: the reply is {type(reply).__name__}, not text")
             scored = score(reply, doc)
-            if scored.value is not None and scored.value != logged:
+            if scored.value is not None and logged is not None and scored.value != logged:
                 raise SealError(
                     f"{file}, line {number}: acc is {logged}, but the reply scores {scored.value} ({scored.reason}); the file was edited"
                 )

@@ -4,12 +4,15 @@ import csv
 import io
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 from seal_eval.core.progress import console
 from seal_eval.results.compare import Comparison, Row
 from seal_eval.results.numbers import p_equals, p_text, percent, size
+from seal_eval.results.reasons import Shares, warning
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Table:
 
 
 FORMATS = ("json", "csv", "markdown", "latex")
-LEFT = {"task", "method"}
+LEFT = {"task", "method", "reasons"}
 
 
 def tables(comparison: Comparison, bayes: bool = False) -> list[Table]:
@@ -38,7 +41,8 @@ def tables(comparison: Comparison, bayes: bool = False) -> list[Table]:
     if len(comparison.of("cell")) > len(comparison.of("task")):
         title = f"{comparison.name}: cells, exploratory"
         out.append(_scope(comparison, "cell", title, "q: Benjamini-Hochberg over this table; exploratory."))
-    return out + [table for table in (_lengths(comparison), _positions(comparison)) if table]
+    why = reasons_table(f"{comparison.name}: why replies score what they do", comparison.shares)
+    return out + [table for table in (_lengths(comparison), _positions(comparison), why) if table]
 
 
 def _primary(comparison: Comparison, bayes: bool) -> Table:
@@ -118,6 +122,17 @@ def _positions(comparison: Comparison) -> Table | None:
     return Table(f"{comparison.name}: lost in the middle?", columns, body, POSITION_NOTE) if body else None
 
 
+def reasons_table(title: str, shares: Sequence[Shares]) -> Table | None:
+    """A row per method and cell with the shares of reasons; the note holds the warnings. None without reasons."""
+    rows = tuple((cell.task, size(cell.length, cell.task), cell.method, str(cell.n), cell.text) for cell in shares)
+    ends = frozenset(i for i, (cell, after) in enumerate(pairwise(shares)) if (cell.task, cell.length) != (after.task, after.length))
+    warnings = [text for cell in shares if (text := warning(cell))]
+    return Table(title, ("task", "length", "method", "n", "reasons"), rows, "\n".join([REASONS_NOTE, *warnings]), ends) if rows else None
+
+
+REASONS_NOTE = (
+    "Wrong value: one of the text that was not asked for; not found: one that the text does not hold; incomplete: some of several values."
+)
 LENGTHS_NOTE = (
     "Effective length: the longest tested length whose accuracy reaches 85.6 % (RULER), 0 when none does; in brackets, the longest length "
     "whose lower bound reaches it, and the longest whose upper bound does. Weights rising, falling: accuracy averaged over lengths with "
@@ -137,22 +152,25 @@ def _span(low: int, high: int) -> str:
 
 def show(comparison: Comparison, bayes: bool = False) -> None:
     """Print the tables of a comparison, with their notes, to the terminal."""
+    for table in tables(comparison, bayes):
+        show_table(table)
+
+
+def show_table(table: Table) -> None:
+    """Print one table with its note to the terminal."""
     from rich import box
     from rich.table import Table as RichTable
 
     page = console()
-    for table in tables(comparison, bayes):
-        drawn = RichTable(
-            title=table.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=(0, 1)
-        )
-        for i, name in enumerate(table.columns):
-            words = [word for text in (name, *(row[i] for row in table.rows)) for word in text.split()]
-            longest = max(map(len, words), default=1)  # so that a narrow terminal breaks no word
-            drawn.add_column(name, justify="left" if name in LEFT else "right", min_width=longest)
-        for i, cells in enumerate(table.rows):
-            drawn.add_row(*cells, end_section=i in table.sections)
-        page.print(drawn)
-        page.print(table.note + "\n", style="dim", highlight=False)
+    drawn = RichTable(title=table.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=(0, 1))
+    for i, name in enumerate(table.columns):
+        words = [word for text in (name, *(row[i] for row in table.rows)) for word in text.split()]
+        longest = max(map(len, words), default=1)  # so that a narrow terminal breaks no word
+        drawn.add_column(name, justify="left" if name in LEFT else "right", min_width=longest)
+    for i, cells in enumerate(table.rows):
+        drawn.add_row(*cells, end_section=i in table.sections)
+    page.print(drawn)
+    page.print(table.note + "\n", style="dim", highlight=False)
 
 
 def as_text(comparisons: list[Comparison], kind: str, bayes: bool = False) -> str:

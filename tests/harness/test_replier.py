@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import tiny_model
 from replier import STYLES
 
 from seal_eval.tasks import task_names
+
+from conftest import tiny_model
 
 SCRIPT = Path(__file__).resolve().parent.parent / "scripted.py"
 CHATML = (
@@ -19,29 +20,56 @@ CHATML = (
 )
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A tiny model whose tokenizer needs about as many tokens for a reply as those of language models do."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+def replier_model(out, template, added=(), special=False):
+    """Save a tiny model whose tokenizer needs about as many tokens for a reply as those of language models do; `added`: more tokens."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     from seal_eval.prompts.corpus import prose, words
 
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
     tokenizer.decoder = decoders.ByteLevel()
-    special = ["<s>", "</s>", "<|im_start|>", "<|im_end|>"]
-    trainer = trainers.BpeTrainer(vocab_size=6000, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
-    doc = {"task": "seal_needle", "keys": ["old-tower"], "input": "What is the special number of the old-tower? Answer with the number only."}
+    trainer = trainers.BpeTrainer(
+        vocab_size=6000 - len(added), special_tokens=["<s>", "</s>", "<|im_start|>", "<|im_end|>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False,
+    )  # fmt: skip
+    doc = {
+        "task": "seal_needle",
+        "keys": ["old-tower"],
+        "input": "What is the special number of the old-tower? Answer with the number only.",
+    }
     styles = [style(["1234567"], doc) for style in STYLES.values()] * 20
     nouns = [" " + word for part in words("eval") for word in part]
     tokenizer.train_from_iterator([*(s for d in prose("tune")[:6] for s in d.sentences), *styles, *nouns, *nouns], trainer)
-    out = tmp_path_factory.mktemp("models") / "replier"
     tiny_model(vocab_size=6000, max_position_embeddings=8192).save_pretrained(out)
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="</s>")
-    fast.chat_template = CHATML
+    fast.add_tokens([AddedToken(token, special=special, normalized=False) for token in added])
+    fast.chat_template = template
     fast.save_pretrained(out)
     return out
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return replier_model(tmp_path_factory.mktemp("models") / "replier", CHATML)
+
+
+def scripted(*args, first="", code=0):
+    """Run scripted.py; returns the finished process."""
+    done = subprocess.run(
+        [sys.executable, SCRIPT, *map(str, args)], capture_output=True, text=True, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "SAID_FIRST": first},
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr[-3000:]
+    return done
+
+
+def sampled(out):
+    """Rows of all sample files."""
+    return [json.loads(line) for file in out.rglob("samples_*.jsonl") for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 @pytest.mark.parametrize("begun", [True, False])
@@ -50,13 +78,11 @@ def folder(tmp_path_factory):
 def test_every_style_on_every_task(tmp_path, folder, engine, template, begun):
     program = ["seal-eval", "run", "--model", "seal"] if engine == "seal" else ["lm_eval", "--model", "hf", "--log_samples"]
     metadata = json.dumps({"lengths": [1100], "lines": [20], "topics": [2], "num_samples": 2 * len(STYLES), "answer_prefix": begun})
-    done = subprocess.run(
-        [sys.executable, SCRIPT, *program, "--model_args", f"pretrained={folder}", "--tasks", ",".join(task_names()), "--metadata", metadata,
-         *["--apply_chat_template"] * template, "--output_path", tmp_path / "out", "--device", "cpu", "--batch_size", "4"],
-        capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    scripted(
+        *program, "--model_args", f"pretrained={folder}", "--tasks", ",".join(task_names()), "--metadata", metadata,
+        *["--apply_chat_template"] * template, "--output_path", tmp_path / "out", "--device", "cpu", "--batch_size", "4",
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    rows = [json.loads(line) for file in (tmp_path / "out").rglob("samples_*.jsonl") for line in file.read_text(encoding="utf-8").splitlines()]
+    rows = sampled(tmp_path / "out")
     assert len(rows) == 2 * len(STYLES) * len(task_names())
     names = list(STYLES)
     bad = [

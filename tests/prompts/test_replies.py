@@ -69,14 +69,18 @@ def test_wrong_in_every_style(asked, kind, style):
         for other in filter(None, others(kind, doc)):
             wrong = [[other, *right[1:]], [*right[:-1], other], *([right[:-1]] if len(right) > 1 else [])]
             # a text in front of the answer need not be a value; what follows a complete one is an explanation
-            if style not in ("repeated", "explained", "keyed", "keyed bold", "arrow") and not (kind == "topics" and other not in topics_of(doc["input"])):
+            if style not in ("repeated", "explained", "keyed", "keyed bold", "arrow") and not (
+                kind == "topics" and other not in topics_of(doc["input"])
+            ):
                 wrong += [[*right, other], [other, *right]]
             for values in wrong:
                 score = task.score(STYLES[style](values, doc), doc)
                 assert score.value == 0.0, (values, score)
 
 
-@pytest.mark.parametrize("style", ("plain", "sentence", "numbered bold", "json", "boxed", "table", "keyed", "blank lines", "bold label", "numbered )"))
+@pytest.mark.parametrize(
+    "style", ("plain", "sentence", "numbered bold", "json", "boxed", "table", "keyed", "blank lines", "bold label", "numbered )")
+)
 @pytest.mark.parametrize("notation", NOTATIONS)
 @pytest.mark.parametrize("kind", NUMBERS)
 def test_numbers_in_every_notation(asked, kind, notation, style):
@@ -86,7 +90,9 @@ def test_numbers_in_every_notation(asked, kind, notation, style):
         assert task.score(reply, doc).value == 1.0, reply
 
 
-@pytest.mark.parametrize("hyphen", ["\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2212", "\uff0d", "_", " - ", " ", "\\_", "\u200b-", ""])
+@pytest.mark.parametrize(
+    "hyphen", ["\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2212", "\uff0d", "_", " - ", " ", "\\_", "\u200b-", ""]
+)
 @pytest.mark.parametrize("kind", ["word", "words", "uuid", "uuids"])
 def test_hyphens(asked, kind, hyphen):
     task, docs = asked[kind]

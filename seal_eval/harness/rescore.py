@@ -1,0 +1,127 @@
+"""Score the replies of finished runs again, by today's rules: copies of the result files with new scores."""
+
+import json
+import shlex
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from seal_eval.core.errors import SealError
+from seal_eval.core.files import new_folder, open_lines, read_json, reading, write_json, write_text
+from seal_eval.harness.metrics import SUMMARIES, process_results
+from seal_eval.prompts.settings import PromptSettings
+from seal_eval.tasks import VERSION, base_task, get_task, task_settings
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What new rules did to a task of a run: replies, and how many of them were right before and are right now."""
+
+    file: Path
+    task: str
+    n: int
+    before: float
+    after: float
+    up: int  # replies that score more
+    down: int
+
+
+def rescore(results: Path, out: Path) -> list[Moved]:
+    """Copy every run below `results` into the new folder `out`, with the scores of today's rules; return what moved.
+
+    The results file says that its scores are of today's version, and records the answer budget that its samples were built with, where it
+    is no longer the default. Prompts and replies stay as they are. Raises SealError, and leaves `out` as it was, for damaged files.
+    """
+    files = sorted(results.rglob("results_*.json"))
+    if not files:
+        raise SealError(f"{results} holds no results_*.json")
+    moved: list[Moved] = []
+    with new_folder(out) as scratch:
+        for file in files:
+            folder = scratch / file.parent.relative_to(results)
+            folder.mkdir(parents=True, exist_ok=True)
+            with reading(file):
+                moved += _one(file, folder)
+    return moved
+
+
+def _one(file: Path, folder: Path) -> Iterator[Moved]:
+    """Score one results file's tasks again and write the new files."""
+    data, stamp = read_json(file), file.stem.removeprefix("results_")
+    budgets = set()
+    for task in data["results"]:
+        samples = next((f for f in file.parent.glob(f"samples_{task}_{stamp}.jsonl*")), None)
+        if not base_task(task) or samples is None:
+            if samples:
+                shutil.copy(samples, folder / samples.name)
+            continue
+        with open_lines(samples) as lines:
+            rows = [json.loads(line) for line in lines]
+        before = [float(row.get("acc", 0)) for row in rows]
+        for row in rows:
+            scores = process_results(row["doc"], row["filtered_resps"])
+            row.pop("bypass", None)
+            row.update(scores, metrics=list(scores))
+        after = [float(row["acc"]) for row in rows]
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        write_text(folder / f"samples_{task}_{stamp}.jsonl", text)
+        data["results"][task] |= summaries(rows)
+        data["versions"][task] = VERSION
+        config = data["configs"][task]
+        config["metadata"]["version"] = VERSION
+        if budget := _own_budget(task, config["metadata"], rows):
+            config["metadata"]["answer_tokens"] = budget
+            budgets.add(budget)
+        yield Moved(
+            file, task, len(rows), sum(before) / len(rows), sum(after) / len(rows),
+            sum(a > b for a, b in zip(after, before, strict=True)), sum(a < b for a, b in zip(after, before, strict=True)),
+        )  # fmt: skip
+    write_json(folder / file.name, data)
+    command = file.with_name(f"command_{stamp}.txt")
+    if command.is_file():
+        said = command.read_text(encoding="utf-8")
+        write_text(folder / command.name, _with_budget(said, budgets.pop()) if len(budgets) == 1 else said)
+
+
+def summaries(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """lm-eval's summary of a task's rows: `metric,none` and its standard error, for each metric in the rows."""
+    from lm_eval.api.metrics import mean, mean_stderr
+
+    from seal_eval.harness import metrics
+
+    found: dict[str, Any] = {}
+    for name in rows[0]["metrics"]:
+        values = [row[name] for row in rows]
+        if name.removesuffix("_stderr") in SUMMARIES:
+            found[f"{name},none"] = getattr(metrics, name)([tuple(value) for value in values])
+            if name.endswith("_stderr"):
+                found[f"{name}_stderr,none"] = "N/A"
+        else:
+            found[f"{name},none"] = mean(values)
+            found[f"{name}_stderr,none"] = mean_stderr(values) if len(values) > 1 else "N/A"
+    return found
+
+
+def _own_budget(task: str, metadata: dict[str, Any], rows: list[dict[str, Any]]) -> int:
+    """The answer budget of the samples, if the task has another one today and the metadata does not name it; else 0."""
+    base = base_task(task)
+    assert base
+    used = {int(row["doc"]["answer_tokens"]) for row in rows}
+    own = {key: metadata[key] for key in task_settings(get_task(base)) if key in metadata}
+    today = PromptSettings.read(base, metadata).budget(replace(get_task(base), **own).answer_tokens)  # type: ignore[type-var]
+    return used.pop() if len(used) == 1 and used != {today} else 0
+
+
+def _with_budget(command: str, budget: int) -> str:
+    """The command with answer_tokens in its --metadata."""
+    words = shlex.split(command)
+    if "--metadata" not in words:
+        return command
+    at = words.index("--metadata") + 1
+    try:
+        words[at] = json.dumps({**json.loads(words[at]), "answer_tokens": budget})
+    except ValueError:  # NAME=VALUE …
+        words.insert(at, f"answer_tokens={budget}")
+    return shlex.join(words) + "\n"
