@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from seal_eval.baselines import method_of
-from seal_eval.harness.seal_lm import hardware
+from seal_eval.harness.machine import hardware
 from seal_eval.models.adapters import fold
 from seal_eval.models.loading import forget_peak, load_model, peak_memory
 from seal_eval.models.modules import head_projections, in_features

@@ -58,7 +58,8 @@ def main() -> None:
     import torch
     from lm_eval.models.huggingface import HFLM
 
-    from seal_eval.harness.seal_lm import SealLM, hardware
+    from seal_eval.harness.machine import hardware
+    from seal_eval.harness.seal_lm import SealLM
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     stock = HFLM(pretrained=resolve(MODEL), device=device, dtype=args.dtype, batch_size=1)

@@ -49,6 +49,7 @@ def _build(spec: Spec) -> Any:
 
     disable_progress_bars()
     prompt_format = load_prompt_format(spec)
+    _tell(prompt_format)
     folder = cache() / "data" / f"{spec.task.name}-{_key(spec, prompt_format)[:32]}"
     if not folder.is_dir():
         scratch = folder.with_name(f".{folder.name}.{os.getpid()}")
@@ -85,6 +86,13 @@ def build_rows(spec: Spec, prompt_format: PromptFormat) -> list[dict[str, Any]]:
         per_size = [group for group in per_size if group[0].length in spec.task.sizes] or per_size[-1:]
     thinking = prompt_format.think_fields(per_size[0][0].prefix)
     return [_row(sample) | thinking for group in zip(*per_size, strict=True) for sample in group]
+
+
+@lru_cache(maxsize=8)  # once per run, not once per task
+def _tell(prompt_format: PromptFormat) -> None:
+    """Print what the user should know about tokenizer and template."""
+    for remark in prompt_format.remarks():
+        print(remark, file=sys.stderr)
 
 
 @lru_cache(maxsize=4)

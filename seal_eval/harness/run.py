@@ -1,6 +1,7 @@
 """`seal-eval run`: lm-eval's command line with our engine, folders named after model and method, and runs that continue when repeated."""
 
 import fnmatch
+import logging
 import os
 import sys
 from contextlib import nullcontext
@@ -22,6 +23,8 @@ DECIDES = (
     "model", "tasks", "metadata", "num_fewshot", "limit", "samples", "gen_kwargs", "apply_chat_template", "fewshot_as_multiturn",
     "system_instruction", "seed", "predict_only", "device",
 )  # fmt: skip
+# lm-eval's warnings about what this command does on purpose
+ON_PURPOSE = ("Custom kwargs can be passed to `--metadata`", "SHOULD ONLY BE USED FOR TESTING", "`--metadata`")
 FASTER = ("batch_size", "max_batch_size", "prefill_chunk", "share_prefixes")  # model_args that may differ when a run continues
 USAGE = "seal-eval run --model_args pretrained=M,method=NAME[,SETTING=VALUE…] --tasks TASK[,TASK…] [more of lm-eval's flags]"
 DESCRIPTION = (
@@ -41,8 +44,10 @@ def run(argv: list[str]) -> Path:
     from lm_eval._cli import HarnessCLI
     from lm_eval.utils import setup_logging
 
-    os.environ.setdefault("LMEVAL_LOG_LEVEL", "ERROR")  # lm-eval warns about flags that this command sets on purpose
+    os.environ.setdefault("LMEVAL_LOG_LEVEL", "WARNING")
     setup_logging()
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(lambda record: not any(text in record.getMessage() for text in ON_PURPOSE))
     harness = HarnessCLI()
     parser = harness._subparsers.choices["run"]
     parser.usage, parser.description, parser.epilog = USAGE, DESCRIPTION, None

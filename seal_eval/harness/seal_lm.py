@@ -1,12 +1,9 @@
 """The lm-eval model class `seal`: lm-eval's HFLM with a method applied, shared prefixes, a reply log, and no truncated prompts."""
 
-import gc
 import json
-import platform
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 from lm_eval.models.huggingface import HFLM
@@ -20,6 +17,7 @@ from seal_eval.core.progress import progress
 from seal_eval.core.settings import Count, check_value
 from seal_eval.harness.budget import FROM_USER
 from seal_eval.harness.dataset import material_versions
+from seal_eval.harness.machine import hardware, out_of_memory, release_memory
 from seal_eval.harness.prefix_cache import SharedPrefix, batches, parts, why_not
 from seal_eval.harness.reply_log import ACTIVE
 from seal_eval.harness.reply_log import keys as journal_keys
@@ -97,6 +95,7 @@ class SealLM(HFLM):
                 "attention": attention,
                 "max_length": self.max_length,
                 "prefix_sharing": self.unshared or True,
+                "ends_prompts_with": self._end_of_prompts(),
                 "torch": torch.__version__,
                 "material": material_versions(),
                 "device": str(self.device),
@@ -105,6 +104,13 @@ class SealLM(HFLM):
                 "pace": self._throughput.told(),
             },
         }
+
+    def _end_of_prompts(self) -> str | None:
+        """The end token that the tokenizer appends to every prompt; None for almost all tokenizers."""
+        last = self.tok_encode("Question")[-1]
+        return (
+            str(self.tokenizer.convert_ids_to_tokens(last)) if last in (self.tokenizer.eos_token_id, self.tokenizer.sep_token_id) else None
+        )
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
         """Return the replies to `requests`, in their order; overrides lm-eval's method.
@@ -242,36 +248,3 @@ def _batch_size(value: int | str | None) -> int:
     return check_value(
         "model_args", "batch_size", int(value) if isinstance(value, str) and value.isdecimal() else 1 if value is None else value, Count
     )
-
-
-def out_of_memory(error: RuntimeError) -> bool:
-    """Return whether the error says that torch could not allocate memory, on the GPU or the CPU."""
-    import torch
-
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error) or "not enough memory" in str(error)
-
-
-def release_memory() -> None:
-    """Free unreferenced memory: Python's garbage and torch's unused GPU memory."""
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
-def hardware() -> str:
-    """Return the name of the GPU, or of the processor with its number of cores when there is no GPU."""
-    import os
-
-    import torch
-
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    name = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
-    except OSError:
-        pass
-    return f"{name}, {os.cpu_count()} cores"

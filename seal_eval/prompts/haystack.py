@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -79,6 +80,8 @@ def haystack(source: str, split: Split, prompt_format: PromptFormat) -> Haystack
     `split`.
     """
     texts = _texts(source, split)
+    if source != "prose":
+        _refuse_control_tokens(source, texts, prompt_format.control_tokens)
     lines = tuple(s for d in texts for s in d.sentences)
     firsts, n = [], 0
     for d in texts:
@@ -120,6 +123,17 @@ def _texts(source: str, split: Split) -> tuple[Document, ...]:
             f"haystack {source} holds no text for {split}: {sum(len(t) for _, t in texts)} characters in {len(texts)} texts; add text"
         )
     return tuple(pieces)
+
+
+def _refuse_control_tokens(source: str, texts: Sequence[Document], tokens: frozenset[str]) -> None:
+    """Raise SealError for a text that the tokenizer would read as turns of a chat, or as an end of text."""
+    for document in texts:
+        text = "\n".join(document.sentences)
+        if token := next((token for token in sorted(tokens) if token in text), None):
+            raise SealError(
+                f"haystack {source}, {document.id.rpartition('#')[0]}: the text holds {token!r}, which the tokenizer reads as a control "
+                "token; remove it from the file"
+            )
 
 
 def _folder(folder: Path) -> list[tuple[str, str]]:

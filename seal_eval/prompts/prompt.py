@@ -173,6 +173,29 @@ class PromptFormat:
         rest = [self.tokenizer.chat_template, self.tokenizer.bos_token, asdict(self.settings)]
         return hashlib.sha256((rules + json.dumps(rest, sort_keys=True, default=str)).encode()).hexdigest()
 
+    @cached_property
+    def control_tokens(self) -> frozenset[str]:
+        """Texts that the tokenizer reads as control tokens, such as the marks of turns."""
+        added = self.tokenizer.added_tokens_decoder.values()
+        return frozenset({*self.tokenizer.all_special_tokens, *(token.content for token in added if token.special)} - {""})
+
+    def remarks(self) -> list[str]:
+        """What a user should know about tokenizer and template: an end token behind every prompt, template arguments that are not read."""
+        found = []
+        ids = self._tokens(self.render("Question", self.answer_prefix("Answer")))["input_ids"]
+        if ids and ids[-1] in (self.tokenizer.eos_token_id, self.tokenizer.sep_token_id):
+            end = self.tokenizer.convert_ids_to_tokens(ids[-1])
+            found.append(
+                f"the tokenizer puts its end token {end!r} behind every prompt, so the model is asked to go on after its own end; "
+                "--model_args add_bos_token=False leaves out special tokens"
+            )
+        template = json.dumps(self.tokenizer.chat_template or "", ensure_ascii=False) if self.settings.chat_template else ""
+        unread = [name for name in json.loads(self.settings.template_args) if not re.search(rf"\b{re.escape(name)}\b", template)]
+        if unread:
+            why = "the chat template does not read it" if self.settings.chat_template else "no chat template is applied"
+            found.append(f"the template argument {', '.join(unread)} has no effect: {why}")
+        return found
+
     def check_writes(self, values: Sequence[str]) -> None:
         """Raise SealError when encoding and decoding changes a value, apart from its whitespace."""
         for value in values:

@@ -1,6 +1,7 @@
 """Nothing that a user asked for is dropped: a flag is obeyed or refused, under our engine and under lm-eval's own."""
 
 import json
+import shutil
 import subprocess
 from types import SimpleNamespace
 
@@ -123,3 +124,34 @@ def test_batch_sizes(value, size):
 def test_batch_sizes_that_are_wrong(value):
     with pytest.raises(SealError, match=r"batch_size is .*, must be a whole number of at least 1"):
         _batch_size(value)
+
+
+def test_control_tokens_in_a_haystack(tmp_path, tiny_folder):
+    """A chat log as haystack would be read as turns: refused, naming file and token."""
+    (tmp_path / "hay").mkdir()
+    (tmp_path / "hay" / "log.txt").write_text(
+        "A sentence of prose stands here. " * 900 + "The end.</s> Another one. " * 20, encoding="utf-8"
+    )
+    metadata = json.dumps({"lengths": [900], "num_samples": 1, "haystack": str(tmp_path / "hay")})
+    done = seal_eval("run", "--model_args", f"pretrained={tiny_folder}", "--tasks", "seal_needle", "--metadata", metadata, code=1)
+    assert "log.txt: the text holds '</s>', which the tokenizer reads as a control token" in done.stderr
+
+
+def test_what_has_no_effect_is_said(tmp_path, tiny_folder, tokenizer):
+    """One line on stderr for an end token behind every prompt and for a template argument that nothing reads; the end token is recorded."""
+    from tokenizers import processors
+    from transformers import PreTrainedTokenizerFast
+
+    folder = tmp_path / "m"
+    shutil.copytree(tiny_folder, folder)
+    ends = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"), bos_token="<s>", eos_token="</s>", pad_token="</s>")
+    ends.backend_tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 1)])
+    ends.save_pretrained(folder)
+    done = seal_eval(
+        "run", "--model_args", json.dumps({"pretrained": str(folder), "chat_template_args": {"colour": "red"}}), *LINES,
+        "--output_path", tmp_path / "out", "--device", "cpu",
+    )  # fmt: skip
+    assert done.stderr.count("puts its end token '</s>' behind every prompt") == 1
+    assert done.stderr.count("the template argument colour has no effect: no chat template is applied") == 1
+    recorded = json.loads(next((tmp_path / "out").rglob("results_*.json")).read_text(encoding="utf-8"))["config"]["seal_eval"]
+    assert recorded["ends_prompts_with"] == "</s>"

@@ -1,11 +1,12 @@
-"""Models that think before they answer: templates in the form of Qwen3's, Qwen3.5's and DeepSeek-R1's, special tokens, budgets, bad input."""
+"""Models that think before they answer, with templates in the form of Qwen3's, Qwen3.5's and DeepSeek-R1's; budgets; bad input."""
+
+# ruff: noqa: E501  (templates and replies)
 
 import json
 import subprocess
 from dataclasses import replace
 
 import pytest
-from conftest import program, seal_eval
 from test_replier import replier_model, sampled, scripted
 
 from seal_eval.harness.budget import refuse_contradictions
@@ -13,6 +14,8 @@ from seal_eval.harness.task_config import read_spec
 from seal_eval.prompts.stops import contradicts
 from seal_eval.prompts.thinking import closing_mark, opens_thinking, without_thinking
 from seal_eval.results.records import load_runs
+
+from conftest import program, seal_eval
 
 HEAD = "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
 OFF = "{% if enable_thinking is defined and enable_thinking is false %}{{ '<think>\n\n</think>\n\n' }}"
@@ -22,7 +25,7 @@ TEMPLATES = {
     "r1": "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'assistant' %}{{ '<|Assistant|>' + m['content'].split('</think>')[-1] }}"
     "{% else %}{{ '<|User|>' + m['content'] }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|Assistant|><think>\n' }}{% endif %}",
 }  # fmt: skip
-THOUGHT = "Okay, is it TARGET?\n\nNo. " + "Let me look once more. " * 40
+THOUGHT = "Okay, is it TARGET?\n\nNo. " + "Let me look once more. " * 25
 TASKS = "seal_lines,seal_needle_multivalue,seal_common_words"
 
 
@@ -39,24 +42,24 @@ def folder(tmp_path_factory):
     return get
 
 
-def asked(folder, out, *more, tokens=600, n=8, tasks=TASKS):
-    metadata = json.dumps({"lengths": [1900], "num_samples": n, "thinking_tokens": tokens})
+def asked(folder, out, *more, tokens=400, n=4, tasks=TASKS):
+    metadata = json.dumps({"lengths": [1500], "num_samples": n, "thinking_tokens": tokens})
     return ("--model_args", f"pretrained={folder}", "--tasks", tasks, "--apply_chat_template", "--metadata", metadata, "--output_path", out,
             "--device", "cpu", *more)  # fmt: skip
 
 
-@pytest.mark.parametrize("form", TEMPLATES)
-def test_a_right_answer_after_thinking(tmp_path, folder, form):
+@pytest.mark.parametrize(("form", "engine"), [("qwen3", "seal"), ("qwen3", "hf"), ("qwen3.5", "seal"), ("r1", "hf")])
+def test_a_right_answer_after_thinking(tmp_path, folder, form, engine):
     """The answer after the thinking counts: right ones score 1, wrong ones 0, although the thinking names the right value."""
     first = f"{'<think>' * (form == 'qwen3')}{THOUGHT}</think>\n\n"
-    scripted("seal-eval", "run", *asked(folder(form), tmp_path / "seal"), first=first)
-    budget = ("--gen_kwargs", "max_gen_toks=860", "--log_samples")
-    scripted("lm_eval", "--model", "hf", *asked(folder(form), tmp_path / "hf", *budget), first=first)
-    for engine in ("seal", "hf"):
-        rows = sampled(tmp_path / engine)
-        assert len(rows) == 24 and [row["acc"] for row in rows] == [float(row["doc_id"] % 2 == 0) for row in rows]
-        assert all(row["doc"]["n_tokens"] + row["doc"]["answer_tokens"] <= 1900 for row in rows)
-        assert all(row["doc"]["answer_tokens"] > 600 and not row["doc"]["prefix"] for row in rows)
+    program = (
+        ["seal-eval", "run"] if engine == "seal" else ["lm_eval", "--model", "hf", "--log_samples", "--gen_kwargs", "max_gen_toks=660"]
+    )
+    scripted(*program, *asked(folder(form), tmp_path / "out"), first=first)
+    rows = sampled(tmp_path / "out")
+    assert len(rows) == 12 and [row["acc"] for row in rows] == [float(row["doc_id"] % 2 == 0) for row in rows]
+    assert all(row["doc"]["n_tokens"] + row["doc"]["answer_tokens"] <= 1500 for row in rows)
+    assert all(row["doc"]["answer_tokens"] > 400 and not row["doc"]["prefix"] for row in rows)
 
 
 def test_cut_off_while_thinking(tmp_path, folder):
@@ -104,7 +107,7 @@ def test_a_random_model_from_run_to_site(tmp_path, folder):
 )
 def test_bad_settings(tmp_path, folder, metadata, message):
     given = json.dumps({"lengths": [1500], "num_samples": 1, **metadata})
-    for start, *command in (("seal-eval", "run"), ("lm_eval", "--model", "hf")):
+    for start, *command in (("seal-eval", "run"), *[("lm_eval", "--model", "hf")] * (metadata.get("thinking_tokens") == 99)):
         done = subprocess.run(
             [program(start), *command, "--model_args", f"pretrained={folder('qwen3')}", "--tasks", "seal_lines", "--apply_chat_template", "--metadata",
              given, "--output_path", tmp_path],

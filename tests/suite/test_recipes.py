@@ -82,7 +82,7 @@ def test_its_cells_run(recipe, tmp_path):
         suite["models"][0]["chat_template"] = str(file.parent / template)
     del suite["gpus"]
     for given in suite["adapters"].values():
-        given.update(length=800, samples=2, validation=1)
+        given.update(length=900, samples=2, validation=1)
     longer = [1300] if suite["models"][0].get("args") else []
     suite["methods"] = [{"method": method} if isinstance(method, str) else method for method in suite["methods"]]
     for method in suite["methods"]:

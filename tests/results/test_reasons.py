@@ -1,0 +1,91 @@
+"""Why replies score what they do, replies shown with one command, and scores of an older version brought up to date."""
+
+import json
+import shutil
+
+import pytest
+
+from seal_eval.core.errors import SealError
+from seal_eval.core.types import Record
+from seal_eval.results.reasons import shares, warning
+from seal_eval.results.records import load_runs
+
+from conftest import program, seal_eval
+
+
+def record(i, reason, score=0.0, task="seal_lines", length=900):
+    return Record("r", f"s{i}", task, length, 890, 0.5, f"d{i}", ("1",), "", None, score, reason, "h")
+
+
+def test_shares_and_the_warning():
+    """Counted by hand: of 20 replies 17 exact, 1 wrong line, 2 cut off; 10 % is above the limit of 5 %, 5 % is not."""
+    replies = [("plain", record(i, "exact", 1.0)) for i in range(17)] + [("plain", record(17, "wrong line"))]
+    (cell,) = shares([*replies, ("plain", record(18, "cut off")), ("plain", record(19, "cut off while thinking"))])
+    assert cell.counts == {"exact": 17, "wrong value": 1, "cut off": 1, "cut off while thinking": 1} and cell.of_format == 0.1
+    assert cell.text == "exact 85 %, wrong value 5 %, cut off 5 %, cut off while thinking 5 %"
+    assert warning(cell).startswith("seal_lines at 900, plain: 10 % of the replies were cut off or hold no answer")
+    (cell,) = shares([*replies, ("plain", record(18, "unparsable")), ("plain", record(19, "hedged"))])
+    assert warning(cell) == ""
+    assert shares([("plain", record(0, "RULER", task="niah_single_1"))]) == []
+
+
+def test_every_command_shows_them(results):
+    done = seal_eval("compare", results)
+    text = " ".join(done.stdout.split())
+    assert "why replies score what they do" in text and "measures their form" in text
+    assert "shares" in json.loads(seal_eval("compare", results, "--json").stdout)[0]
+    done = seal_eval("replies", results, "-n", 3, "--task", "seal_lines", "--method", "plain")
+    assert done.stdout.count("expected:") == 3 and all(
+        "plain" in line for line in done.stdout.splitlines() if line.startswith("seal_lines")
+    )
+    assert seal_eval("replies", results, "--reason", "hegded", code=1).stderr.strip().endswith("did you mean 'hedged'?")
+
+
+@pytest.fixture
+def old(results, tmp_path):
+    """A run of version 2: its scores follow another rule (here: all are turned round)."""
+    folder = tmp_path / "old" / "run"
+    shutil.copytree(results / "tiny-llama__plain", folder)
+    for file in folder.glob("samples_*.jsonl"):
+        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        for row in rows:
+            row["acc"] = 1 - row["acc"]
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (file,) = folder.glob("results_*.json")
+    data = json.loads(file.read_text(encoding="utf-8"))
+    data["versions"] = dict.fromkeys(data["versions"], 2.0)
+    file.write_text(json.dumps(data), encoding="utf-8")
+    return folder.parent
+
+
+def test_scores_of_an_older_version(results, old, tmp_path):
+    """They are refused with the remedy; the remedy gives what a new run has."""
+    with pytest.raises(
+        SealError, match=r"scored by the rules of version 2.0, this is version 3.0; score its replies again: seal-eval score results"
+    ):
+        load_runs(old)
+    before = {file: file.read_bytes() for file in old.rglob("*") if file.is_file()}
+    done = seal_eval("score", "results", old, "--out", tmp_path / "new")
+    assert "replies up" in done.stdout or "down" in done.stdout
+    assert before == {file: file.read_bytes() for file in old.rglob("*") if file.is_file()}
+    (run,) = load_runs(tmp_path / "new")
+    wanted = next(run for run in load_runs(results) if run.method == "plain")
+    assert [(r.sample_id, r.score, r.reason) for r in run.records] == [(r.sample_id, r.score, r.reason) for r in wanted.records]
+    table = {name: json.loads(next(folder.glob("results_*.json")).read_text(encoding="utf-8"))["results"]
+             for name, folder in (("new", tmp_path / "new" / "run"), ("run", results / "tiny-llama__plain"))}  # fmt: skip
+    assert table["new"] == table["run"]
+    seal_eval("score", "results", old, "--out", tmp_path / "new", code=1)
+
+
+def test_predicted_only(tmp_path, tiny_folder):
+    """lm-eval's --predict_only logs no score; the replies are scored when they are read."""
+    import subprocess
+
+    args = ("--model_args", f"pretrained={tiny_folder}", "--tasks", "seal_lines", "--metadata", '{"lengths": [500], "num_samples": 2}')
+    subprocess.run(
+        [program("lm_eval"), "--model", "hf", *args, "--predict_only", "--output_path", tmp_path / "out", "--device", "cpu"], check=True,
+        capture_output=True,
+    )  # fmt: skip
+    (run,) = load_runs(tmp_path / "out")
+    assert [r.score for r in run.records] == [0.0, 0.0] and all(r.reason != "" for r in run.records)
+    assert "seal_lines" in seal_eval("compare", tmp_path / "out").stdout
