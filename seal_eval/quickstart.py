@@ -1,6 +1,7 @@
 """`seal-eval quickstart`: every step on a small real model, from download to site. Finished steps are not repeated."""
 
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ def quickstart(out: Path, plan: Plan | None = None) -> dict[str, Any]:
     """
     from seal_eval.leaderboard.build import build
 
+    os.environ.setdefault("LMEVAL_LOG_LEVEL", "ERROR")  # lm-eval recommends a chat template, which this plan does without on purpose
     plan = plan or Plan()
     with only_writer(out):
         _keep_plan(out, plan)

@@ -81,19 +81,9 @@ def test_peft_and_folded_reply_the_same_on_the_real_model(real, tmp_path):
     seal_eval("merge", "--model", place, "--adapter", out / "adapter", "--out", tmp_path / "folded")
     asked = ("--tasks", "seal_lines", "--metadata", '{"lengths": [450], "num_samples": 14, "seed": 0}', "--log_samples", "--device", "cpu")
     for name, model_args in (("peft", f"pretrained={place},peft={out / 'adapter'}"), ("folded", f"pretrained={tmp_path / 'folded'}")):
-        command = [
-            program("lm_eval"),
-            "--model",
-            "hf",
-            "--model_args",
-            model_args,
-            *asked,
-            "--limit",
-            "6",
-            "--output_path",
-            tmp_path / name,
-        ]
-        subprocess.run(command, check=True, capture_output=True)
+        # our engine ends a begun answer behind its value, lm-eval's at stop strings
+        stops = ("--gen_kwargs", '{"until": [">", "\\n"]}', "--limit", "6", "--output_path", tmp_path / name)
+        subprocess.run([program("lm_eval"), "--model", "hf", "--model_args", model_args, *asked, *stops], check=True, capture_output=True)
         theirs = {r.sample_id: r.reply for run in load_runs(tmp_path / name) for r in run.records}
         ours = {r.sample_id: r.reply for run in load_runs(out / "results") if run.method == "seal" for r in run.records}
         assert len(theirs) == 6 and theirs == {sample: ours[sample] for sample in theirs}, name

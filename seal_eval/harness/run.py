@@ -24,7 +24,7 @@ DECIDES = (
     "system_instruction", "seed", "predict_only", "device",
 )  # fmt: skip
 # lm-eval's warnings about what this command does on purpose
-ON_PURPOSE = ("Custom kwargs can be passed to `--metadata`", "SHOULD ONLY BE USED FOR TESTING", "`--metadata`")
+ON_PURPOSE = ("Custom kwargs can be passed to `--metadata`", "SHOULD ONLY BE USED FOR TESTING")
 FASTER = ("batch_size", "max_batch_size", "prefill_chunk", "share_prefixes")  # model_args that may differ when a run continues
 USAGE = "seal-eval run --model_args pretrained=M,method=NAME[,SETTING=VALUE…] --tasks TASK[,TASK…] [more of lm-eval's flags]"
 DESCRIPTION = (
@@ -46,8 +46,8 @@ def run(argv: list[str]) -> Path:
 
     os.environ.setdefault("LMEVAL_LOG_LEVEL", "WARNING")
     setup_logging()
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(lambda record: not any(text in record.getMessage() for text in ON_PURPOSE))
+    for name in ("lm_eval.api.task", "lm_eval.evaluator", "lm_eval._cli.run", "lm_eval.config.evaluate_config"):
+        logging.getLogger(name).addFilter(_concerns_the_user)
     harness = HarnessCLI()
     parser = harness._subparsers.choices["run"]
     parser.usage, parser.description, parser.epilog = USAGE, DESCRIPTION, None
@@ -81,6 +81,10 @@ def run(argv: list[str]) -> Path:
     if note:
         print(f"{folder}: {note}", file=sys.stderr)
     return folder
+
+
+def _concerns_the_user(record: logging.LogRecord) -> bool:
+    return not any(text in record.getMessage() for text in ON_PURPOSE)
 
 
 def spec_of(args: Any) -> dict[str, Any]:

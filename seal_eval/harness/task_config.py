@@ -28,6 +28,7 @@ MODEL_KEYS = (
     "add_bos_token",
     "chat_template_args",
     "enable_thinking",
+    "think_start_token",
     "think_end_token",
     "think_stripped",
 )

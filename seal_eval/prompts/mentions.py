@@ -7,12 +7,12 @@ from itertools import pairwise
 
 UUID = re.compile(
     r"(?<![0-9a-z])(?<![0-9a-f]-)([0-9a-f]{8})"
-    + r"(?: ?[-_ ] ?)?([0-9a-f]{4})" * 3
-    + r"(?: ?[-_ ] ?)?([0-9a-f]{12})(?![0-9a-z]|-[0-9a-f])",
+    + r"(?: ?[-_ ]\s?)?([0-9a-f]{4})" * 3
+    + r"(?: ?[-_ ]\s?)?([0-9a-f]{12})(?![0-9a-z]|-[0-9a-f])",
     re.IGNORECASE,
 )
 LETTERS = re.compile(r"[^\W\d_]+")
-JOINED = re.compile(r"\s?[-_]\s?|\s{1,2}")
+JOINED = re.compile(r"[\"']?\s?[-_]\s?[\"']?|\s{1,2}")
 HYPHENED = re.compile(r"[^\W\d_]+-[^\W\d_]+")
 
 

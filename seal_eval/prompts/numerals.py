@@ -41,6 +41,7 @@ def find_numbers(text: str, known: Collection[str], digits: int | None = None) -
         counting = [m for m in mentions if len(m.value) == digits]
     else:
         counting = [m for m in plain if len(m.value) > 3 or (m.value in known and (len(m.value) == 3 or _stated(text, m)))]
+        counting = counting or [m for m in mentions if m.value in known and len(m.value) > 3]
     if counting:
         return text, counting
     for language in LANGUAGES:

@@ -9,7 +9,7 @@ HYPHENS = "\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\ufe58\ufe63\uff0d"
 SPACES = "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\ufe0f"
 OTHERS = {"\u2018": "'", "\u2019": "'", "\u02bc": "'", "\u201c": '"', "\u201d": '"',
-          "\u066c": ",", "\u3001": ", ", "\u3002": ". ", "\u2044": "/",
+          "\u066c": ",", "\u3001": ", ", "\u3002": ". ", "\u2044": "/", "\u00b7": ".",
           "\u2026": "..."}  # fmt: skip
 LOOK_ALIKES = str.maketrans(
     {**dict.fromkeys(HYPHENS, "-"), **dict.fromkeys(SPACES, " "), **dict.fromkeys(INVISIBLE, None), **OTHERS}

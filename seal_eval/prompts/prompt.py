@@ -41,9 +41,11 @@ class PromptFormat:
         return self.settings.think_end or closing_mark(self.tokenizer.get_vocab(), template) or ""
 
     def think_fields(self, prefix: str) -> dict[str, Any]:
-        """Fields of a document for the scorer: `think_end`, if set, and `think_open`, if the prompt ends inside the thinking."""
-        fields: dict[str, Any] = {"think_end": self.settings.think_end} if self.settings.think_end else {}
-        if self.settings.chat_template and not prefix and not self.settings.think_stripped and opens_thinking(self.render("Question")):
+        """Fields of a document for the scorer: `think_start`, `think_end`, and `think_open` if the prompt ends inside the thinking."""
+        pair = {"think_start": self.settings.think_start, "think_end": self.settings.think_end}
+        fields: dict[str, Any] = {key: mark for key, mark in pair.items() if mark}
+        own = [(pair["think_start"], pair["think_end"])] if pair["think_start"] else []
+        if self.settings.chat_template and not prefix and not self.settings.think_stripped and opens_thinking(self.render("Question"), own):
             fields["think_open"] = True
         return fields
 

@@ -11,7 +11,7 @@ from seal_eval.prompts.dates import DATE
 
 KEYS = (
     "chat_template", "system_instruction", "answer_prefix", "add_bos_token", "chat_template_args", "enable_thinking", "date",
-    "answer_tokens", "thinking_tokens", "think_end_token", "think_stripped",
+    "answer_tokens", "thinking_tokens", "think_start_token", "think_end_token", "think_stripped",
 )  # fmt: skip
 
 
@@ -27,7 +27,8 @@ class PromptSettings:
     template_args: str = "{}"  # JSON object: further arguments of the chat template
     answer_tokens: int = 0  # budget of an answer in place of the task's; 0: the task's
     thinking_tokens: int = 0  # budget for what the model thinks before its answer
-    think_end: str = ""  # what ends the thinking, where it is none of `thinking.PAIRS`
+    think_start: str = ""  # what begins the thinking, where it is none of `thinking.PAIRS`
+    think_end: str = ""  # what ends it
     think_stripped: bool = False  # the engine takes the thinking out of the replies
 
     @classmethod
@@ -41,6 +42,8 @@ class PromptSettings:
             raise SealError(f"{owner}: chat_template_args is {args!r}, must be an object of the template's arguments")
         if metadata.get("enable_thinking") is not None:
             args = {**args, "enable_thinking": metadata["enable_thinking"]}
+        if metadata.get("think_start_token") and not metadata.get("think_end_token"):
+            raise SealError(f"{owner}: think_start_token={metadata['think_start_token']} needs think_end_token")
         thinking = _tokens(owner, "thinking_tokens", metadata.get("thinking_tokens", 0), least=0)
         begun = _flag(owner, "answer_prefix", metadata.get("answer_prefix", not thinking))
         if thinking and begun:
@@ -54,6 +57,7 @@ class PromptSettings:
             template_args=json.dumps(args, sort_keys=True),
             answer_tokens=_tokens(owner, "answer_tokens", metadata.get("answer_tokens", 0), least="answer_tokens" in metadata),
             thinking_tokens=thinking,
+            think_start=_text(owner, "think_start_token", metadata.get("think_start_token")),
             think_end=_text(owner, "think_end_token", metadata.get("think_end_token")),
             think_stripped=bool(metadata.get("think_stripped")),
         )
@@ -90,7 +94,7 @@ def _text(owner: str, key: str, value: Any) -> str:
     if value is None or isinstance(value, int) or str(value).isdecimal():
         return ""
     if not isinstance(value, str) or not value.strip():
-        raise SealError(f"{owner}: {key} is {value!r}, must be the text that ends the model's thinking, such as </think>")
+        raise SealError(f"{owner}: {key} is {value!r}, must be the text that begins or ends the model's thinking, such as </think>")
     return value
 
 

@@ -1,7 +1,7 @@
 """Tells a reply's answer from what the model thinks before it."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 CUT_OFF = "cut off while thinking"  # the reason of a reply that ends inside its thinking
@@ -15,23 +15,24 @@ THINK_TOKENS = frozenset({*(mark for pair in PAIRS for mark in pair), "<|channel
 # gpt-oss names the channel of each message; its last message on the channel `final` is the answer
 CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>")
 FINAL_CHANNEL = "<|channel|>final<|message|>"
-BARE_CHANNEL = re.compile(r"^\s*analysis(?=\S)|assistantfinal|assistant\s*analysis", re.ASCII)  # the same without its special tokens
+BARE_CHANNEL = re.compile(r"^\s*analysis(?=[A-Z])|assistantfinal|assistant\s*analysis", re.ASCII)  # the same without its special tokens
 
 
 def answer_of(reply: str, doc: Mapping[str, Any]) -> str | None:
     """What a reply says after its thinking; None when it ends inside the thinking.
 
-    doc: a document; `think_end` is another closing mark, `think_open` says that the prompt itself begins the thinking.
+    doc: a document; `think_start` and `think_end` are another pair of marks, `think_open` says that the prompt itself begins the thinking.
     """
-    answer, cut = without_thinking(reply, str(doc.get("think_end") or ""), bool(doc.get("think_open")))
+    own = str(doc.get("think_start") or ""), str(doc.get("think_end") or "")
+    answer, cut = without_thinking(reply, own, bool(doc.get("think_open")))
     return None if cut else answer
 
 
-def without_thinking(reply: str, end: str = "", opened: bool = False) -> tuple[str, bool]:
+def without_thinking(reply: str, own: tuple[str, str] = ("", ""), opened: bool = False) -> tuple[str, bool]:
     """(the reply without its thinking, whether it ends inside the thinking).
 
-    Only what follows the last closing mark is the answer. `end`: another closing mark. opened: the prompt begins the thinking, so a reply
-    without a closing mark ends inside it.
+    Only what follows the last closing mark is the answer. own: another pair of marks; the opening one may be empty. opened: the prompt
+    begins the thinking, so a reply without a closing mark ends inside it.
     """
     channels = list(CHANNEL.finditer(reply))
     if channels:
@@ -41,7 +42,7 @@ def without_thinking(reply: str, end: str = "", opened: bool = False) -> tuple[s
     if bare and bare[0] == "analysis":
         return (reply.rpartition("assistantfinal")[2], False) if bare[-1] == "assistantfinal" else ("", True)
     lower = reply.lower()
-    for opening, closing in (("", end), *PAIRS):
+    for opening, closing in (own, *PAIRS):
         closed = lower.rfind(closing.lower()) if closing else -1
         begin = closed + len(closing) if closed >= 0 else 0
         again = lower.find(opening.lower(), begin) if opening else -1
@@ -52,9 +53,9 @@ def without_thinking(reply: str, end: str = "", opened: bool = False) -> tuple[s
     return ("", True) if opened else (reply, False)
 
 
-def opens_thinking(prompt: str) -> bool:
-    """True when a prompt ends inside a thinking block, which its chat template has begun."""
-    return any(prompt.rfind(opening) > prompt.rfind(closing) for opening, closing in PAIRS)
+def opens_thinking(prompt: str, own: Sequence[tuple[str, str]] = ()) -> bool:
+    """True when a prompt ends inside a thinking block, which its chat template has begun; `own`: another pair of marks."""
+    return any(prompt.rfind(opening) > prompt.rfind(closing) for opening, closing in (*own, *PAIRS))
 
 
 def closing_mark(vocabulary: Collection[str], template: str) -> str | None:

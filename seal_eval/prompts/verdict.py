@@ -42,6 +42,7 @@ STRONG = re.compile(
     r"\\boxed\s*\{|<answer>|<final_answer>|####"
     r"|\"?\b(?:final|correct|my|the|short)?[ _-]?answers?\b\"?(?: to (?:your|the) question)?\s*"
     r"(?:(?:is|are|would be|should be)\b\s*:?|:|=|->|\n)+"
+    r"|\b(?:right|correct|actual|true|real) (?:one|number|value|word|code|key|name|topic|variable)s?\s*(?:(?:is|are)\b\s*:?|:|=)"
     r"|\bfirst (?:topic )?(?:that )?(?:we |was |to be )?(?:ever )?(?:discussed |talked about |covered )?(?:was|is)\b",
     re.IGNORECASE,
 )
@@ -122,9 +123,19 @@ def _with_listed(text: str, mentions: Sequence[Mention]) -> list[Mention]:
             neighbour = mentions[i - step]
             left, right = (neighbour, mentions[i]) if step > 0 else (mentions[i], neighbour)
             gap = text[left.end : right.start]
-            if not keep[i] and keep[i - step] and _items(gap):
+            if not keep[i] and keep[i - step] and _items(gap) and _bare(text, mentions[i], step):
                 keep[i] = True
     return [m for m, kept in zip(mentions, keep, strict=True) if kept]
+
+
+def _bare(text: str, mark: Mention, step: int) -> bool:
+    """True when no other words of its clause stand on the outer side of a mention ('a double-check, X' is no list of two)."""
+    if step > 0:
+        return re.match(r"[^\w.,;:\n<}|]*(?:$|[.,;:\n<}|]|(?:and|or)\b|\d)", text[mark.end : mark.end + 40]) is not None
+    return (
+        re.search(r"(?:^|[.,;:\n>{|]|\b(?:and|or|is|are|be|not|it's))[^\w.,;:\n>{|]*\d{0,3}[^\w,;:\n]*$", text[: mark.start][-40:])
+        is not None
+    )
 
 
 def _items(gap: str) -> bool:

@@ -49,11 +49,15 @@ def read_words(text: str, listed: Collection[str], n: int, questions: Collection
     The list is the last that is declared or follows a correction, else the longest. listed: the words of the document; questions: words of
     the question, which count only in a list. A plural is its singular when the document has only that, and the other way round.
     """
-    text = FIELD_NAME.sub(":", re.sub(r"</\w{1,30}>", "\n", STRONG.sub(DECLARED, text)))
+    text = FIELD_NAME.sub(
+        lambda m: m[0] if m[0].strip('": ').lower() in listed else ":", re.sub(r"</\w{1,30}>", "\n", STRONG.sub(DECLARED, text))
+    )
     tokens = [m for m in LETTERS.finditer(text) if text[m.start() - 1 : m.start()] != "\\"]
     lists = _lists(text, [Mention(m[0].lower(), m.start(), m.end()) for m in tokens], listed, n)
     if lists and (turn := next((t for t in NEXT_TURN.finditer(text) if t.start() > lists[0].words[0].start), None)):
         lists = [items for items in lists if items.words[0].start < turn.start()]
+    if run := _run(text, tokens, listed, n):
+        lists.append(run)
     if not lists:
         return Reading(())
     if n == 1:
@@ -67,9 +71,26 @@ def read_words(text: str, listed: Collection[str], n: int, questions: Collection
         if min(before.known, items.known) >= max(2, n // 2) and OR.search(text[before.words[-1].end : items.words[0].start]):
             return Reading(tuple(dict.fromkeys(before.values + items.values)), HEDGED)
     values = best.values
+    together = tuple(dict.fromkeys(v for items in lists if len(items.words) > 1 for v in items.values))
+    if len(values) < n == len(together) and not CORRECTION.search(text):
+        values = together
     if len(best.words) == 1:  # no list: words spread over sentences
         values = tuple(dict.fromkeys(v for items in lists for v in items.values if v not in questions))
     return Reading(values, TOO_MANY if len(values) > n else "")
+
+
+def _run(text: str, tokens: Sequence[re.Match[str]], listed: Collection[str], n: int) -> Items | None:
+    """The longest run of at least `n` words of the document with only spaces between them; None without one."""
+    best: list[Mention] = []
+    run: list[Mention] = []
+    for token in tokens:
+        word = Mention(token[0].lower(), token.start(), token.end())
+        if word.value not in listed:
+            run = []
+            continue
+        run = [*run, word] if run and not text[run[-1].end : word.start].strip() else [word]
+        best = max(best, run, key=len)
+    return Items(tuple(best), tuple(word.value for word in best)) if len(best) >= max(3, n) else None
 
 
 def _one_word(text: str, lists: Sequence[Items], questions: Collection[str]) -> Reading:

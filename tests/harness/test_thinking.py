@@ -102,7 +102,8 @@ def test_a_random_model_from_run_to_site(tmp_path, folder):
         ({"answer_tokens": 0}, "answer_tokens is 0, must be a whole number of at least 1"),
         ({"thinking_tokens": 99, "answer_prefix": True}, "a begun answer leaves no room to think"),
         ({"thinking_tokens": 1500}, "length 1500 cannot be filled with this tokenizer; the smallest that can is about"),
-        ({"thinking_tokens": 100, "think_end_token": " "}, "think_end_token is ' ', must be the text that ends"),
+        ({"think_start_token": "<GO>"}, "think_start_token=<GO> needs think_end_token"),
+        ({"thinking_tokens": 100, "think_end_token": " "}, "think_end_token is ' ', must be the text that begins or ends"),
     ],
 )
 def test_bad_settings(tmp_path, folder, metadata, message):
@@ -154,7 +155,8 @@ def test_what_follows_the_thinking(reply, answer):
 
 
 def test_marks():
-    assert without_thinking("a", opened=True) == ("", True) and without_thinking("a<END>b", end="<END>") == ("b", False)
+    assert without_thinking("a", opened=True) == ("", True) and without_thinking("a<END>b", ("", "<END>")) == ("b", False)
+    assert without_thinking("<GO>a", ("<GO>", "<END>")) == ("", True) and without_thinking("<GO>a<END>b", ("<GO>", "<END>")) == ("b", False)
     assert opens_thinking("<|Assistant|><think>\n") and not opens_thinking("<think>\n\n</think>\n\n") and not opens_thinking("x</think>")
     assert closing_mark({"</think>": 1}, "") == "</think>" and closing_mark({}, "… [/THINK]") == "[/THINK]" and closing_mark({}, "") is None
 

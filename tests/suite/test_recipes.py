@@ -71,7 +71,7 @@ def test_the_plan_of_the_file_as_it_is(recipe, tmp_path):
 
 
 def test_its_cells_run(recipe, tmp_path):
-    """All methods on two samples per cell: at 900 tokens, those that extend the window at 1,300 if the suite sets max_length."""
+    """All methods on two samples of the first task: at 900 tokens, those that extend the window at 1,300 if the suite sets max_length."""
     file, suite = recipe
     folder = tmp_path / suite["models"][0]["pretrained"]
     config = json.loads((folder / "config.json").read_text()) | {"max_position_embeddings": 1000}
@@ -90,7 +90,7 @@ def test_its_cells_run(recipe, tmp_path):
         method["sizes"] = [1300] if longer and extends else [900]
         for key in [key for key in method if key.endswith("neighbours")]:
             method[key] = 64
-    suite["tasks"] = [{**task, "sizes": [900, *longer], "num_samples": 2} for task in suite["tasks"]]
+    suite["tasks"] = [{**task, "sizes": [900, *longer], "num_samples": 2} for task in suite["tasks"][:1]]
     small = tmp_path / "small.yaml"
     small.write_text(yaml.safe_dump({**suite, "device": "cpu"}))
     seal_eval("suite", small, "--out", tmp_path / "out", cwd=tmp_path)
