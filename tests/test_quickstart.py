@@ -52,9 +52,9 @@ def test_foreign_folder_is_left_alone(tmp_path):
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory):
-    """A small quick start on the real model: tuned on 24 samples of 450 tokens in bf16 (half the time of fp32), evaluated on 14."""
+    """A small quick start on the real model: tuned on 24 samples of 450 tokens in bf16 (half the time of fp32), evaluated on 24."""
     tuning = TuneSpec(length=450, samples=24, validation=4, dtype="bfloat16")
-    plan = Plan(headline_length=450, evaluations=(("seal_lines", (450,), 14),), tuning=tuning)
+    plan = Plan(headline_length=450, evaluations=(("seal_lines", (450,), 24),), tuning=tuning)
     out = tmp_path_factory.mktemp("real") / "q"
     os.environ.pop("HF_HUB_OFFLINE", None)  # a fresh machine may pull the model here
     try:
@@ -69,7 +69,7 @@ def test_the_effect_on_the_real_model(real):
     _, found = real
     assert found["plain"]["value"] < 0.5
     assert found["difference"]["low"] > 0 and found["difference"]["p_value"] < 0.01
-    assert found["seal"]["value"] > found["plain"]["value"] + 0.4
+    assert found["seal"]["value"] > found["plain"]["value"] + 0.3
     assert found["perplexity_ratio"] < 1.05
 
 
@@ -79,7 +79,7 @@ def test_peft_and_folded_reply_the_same_on_the_real_model(real, tmp_path):
     out, _ = real
     place = resolve("smollm2-135m-instruct")
     seal_eval("merge", "--model", place, "--adapter", out / "adapter", "--out", tmp_path / "folded")
-    asked = ("--tasks", "seal_lines", "--metadata", '{"lengths": [450], "num_samples": 14, "seed": 0}', "--log_samples", "--device", "cpu")
+    asked = ("--tasks", "seal_lines", "--metadata", '{"lengths": [450], "num_samples": 24, "seed": 0}', "--log_samples", "--device", "cpu")
     for name, model_args in (("peft", f"pretrained={place},peft={out / 'adapter'}"), ("folded", f"pretrained={tmp_path / 'folded'}")):
         # our engine ends a begun answer behind its value, lm-eval's at stop strings
         stops = ("--gen_kwargs", '{"until": [">", "\\n"]}', "--limit", "6", "--output_path", tmp_path / name)

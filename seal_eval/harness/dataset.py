@@ -76,6 +76,12 @@ def build_rows(spec: Spec, prompt_format: PromptFormat) -> list[dict[str, Any]]:
                 raise
             print(f"{error}; this size is left out", file=sys.stderr)
             continue
+        budget = prompt_format.budget(spec.task.answer_tokens)
+        if wrong := next((s for s in samples if s.answer_tokens != budget), None):
+            raise SealError(
+                f"{spec.task.name}: sample {wrong.sample_id} has answer_tokens {wrong.answer_tokens}, must be {budget}; "
+                "the task's build must take prompt_format.budget(self.answer_tokens)"
+            )
         prompt_format.check_writes([target for s in samples for target in s.targets])
         if too_long := [s for s in samples if spec.window is not None and s.n_tokens + s.answer_tokens > spec.window]:
             if spec.explicit or not per_size:

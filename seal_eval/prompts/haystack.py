@@ -3,7 +3,6 @@
 import hashlib
 import os
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -79,9 +78,7 @@ def haystack(source: str, split: Split, prompt_format: PromptFormat) -> Haystack
     The sentences' costs are cached on disk, per tokenizer and text. Raises SealError for a source that cannot be read or has no text for
     `split`.
     """
-    texts = _texts(source, split)
-    if source != "prose":
-        _refuse_control_tokens(source, texts, prompt_format.control_tokens)
+    texts = _texts(source, split, prompt_format.control_tokens)
     lines = tuple(s for d in texts for s in d.sentences)
     firsts, n = [], 0
     for d in texts:
@@ -108,12 +105,16 @@ def _costs(lines: tuple[str, ...], prompt_format: PromptFormat) -> Any:
     return costs
 
 
-def _texts(source: str, split: Split) -> tuple[Document, ...]:
+def _texts(source: str, split: Split, control_tokens: frozenset[str]) -> tuple[Document, ...]:
     if source == "prose":
         return prose(split)
     texts = _dataset(source.removeprefix("datasets:")) if source.startswith("datasets:") else _folder(Path(source))
     pieces = []
     for name, text in texts:
+        if token := next((token for token in sorted(control_tokens) if token in text), None):  # it would be read as a turn, or as an end
+            raise SealError(
+                f"haystack {source}, {name}: the text holds {token!r}, which the tokenizer reads as a control token; remove it from the file"
+            )
         lines = sentences(text)
         for k in range(0, len(lines), SENTENCES_PER_PIECE):
             if split_of(f"{name}#{k // SENTENCES_PER_PIECE}") == split:
@@ -123,17 +124,6 @@ def _texts(source: str, split: Split) -> tuple[Document, ...]:
             f"haystack {source} holds no text for {split}: {sum(len(t) for _, t in texts)} characters in {len(texts)} texts; add text"
         )
     return tuple(pieces)
-
-
-def _refuse_control_tokens(source: str, texts: Sequence[Document], tokens: frozenset[str]) -> None:
-    """Raise SealError for a text that the tokenizer would read as turns of a chat, or as an end of text."""
-    for document in texts:
-        text = "\n".join(document.sentences)
-        if token := next((token for token in sorted(tokens) if token in text), None):
-            raise SealError(
-                f"haystack {source}, {document.id.rpartition('#')[0]}: the text holds {token!r}, which the tokenizer reads as a control "
-                "token; remove it from the file"
-            )
 
 
 def _folder(folder: Path) -> list[tuple[str, str]]:

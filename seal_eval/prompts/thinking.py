@@ -15,7 +15,7 @@ THINK_TOKENS = frozenset({*(mark for pair in PAIRS for mark in pair), "<|channel
 # gpt-oss names the channel of each message; its last message on the channel `final` is the answer
 CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>")
 FINAL_CHANNEL = "<|channel|>final<|message|>"
-BARE_CHANNEL = re.compile(r"^\s*analysis(?=[A-Z])|assistantfinal|assistant\s*analysis", re.ASCII)  # the same without its special tokens
+BARE_CHANNEL = re.compile(r"^\s*analysis(?=[^\s:.,;])|assistantfinal|assistant\s*analysis", re.ASCII)  # the same without its special tokens
 
 
 def answer_of(reply: str, doc: Mapping[str, Any]) -> str | None:

@@ -132,8 +132,18 @@ def test_control_tokens_in_a_haystack(tmp_path, tiny_folder):
     (tmp_path / "hay" / "log.txt").write_text(
         "A sentence of prose stands here. " * 900 + "The end.</s> Another one. " * 20, encoding="utf-8"
     )
-    metadata = json.dumps({"lengths": [900], "num_samples": 1, "haystack": str(tmp_path / "hay")})
-    done = seal_eval("run", "--model_args", f"pretrained={tiny_folder}", "--tasks", "seal_needle", "--metadata", metadata, code=1)
+    metadata = json.dumps({"lengths": [1200], "num_samples": 1, "haystack": str(tmp_path / "hay")})
+    args = (
+        "--model_args",
+        f"pretrained={tiny_folder}",
+        "--tasks",
+        "seal_needle",
+        "--metadata",
+        metadata,
+        "--output_path",
+        tmp_path / "out",
+    )
+    done = seal_eval("run", *args, code=1)
     assert "log.txt: the text holds '</s>', which the tokenizer reads as a control token" in done.stderr
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,12 +13,13 @@ import pytest
 
 from seal_eval.core.errors import SealError
 from seal_eval.harness.command_line import stock_arguments, stock_prompt_flags
-from seal_eval.harness.dataset import _build, _code, documents
+from seal_eval.harness.dataset import _build, _code, build_rows, documents, load_prompt_format
 from seal_eval.harness.metrics import process_results
 from seal_eval.harness.task_config import read_spec
 from seal_eval.harness.task_yaml import yaml_files
 from seal_eval.prompts.settings import PromptSettings
 from seal_eval.tasks import tasks
+from seal_eval.tasks.lines import Lines
 
 from conftest import seal_eval
 from tokenizers_made import made
@@ -252,3 +254,15 @@ def test_yaml_files_are_those_of_the_tasks():
 
     folder = Path(__file__).resolve().parents[2] / "tasks" / "yaml"
     assert {f.name: f.read_text() for f in folder.iterdir()} == yaml_files()  # else: python -m seal_eval.harness.task_yaml tasks/yaml
+
+
+def test_a_task_must_take_the_budget_of_the_prompt(tiny_folder):
+    """A task whose samples leave no room to think, although the user gave some, is refused and told how."""
+
+    class Forgets(Lines):
+        def build(self, *args, **kwargs):
+            return [replace(sample, answer_tokens=80) for sample in super().build(*args, **kwargs)]
+
+    spec = read_spec("seal_lines", {"pretrained": str(tiny_folder), "lengths": [900], "num_samples": 1, "answer_tokens": 90})
+    with pytest.raises(SealError, match=r"has answer_tokens 80, must be 90; the task's build must take prompt_format.budget"):
+        build_rows(replace(spec, task=Forgets("seal_lines", "x")), load_prompt_format(spec))

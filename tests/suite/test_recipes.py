@@ -70,6 +70,8 @@ def test_the_plan_of_the_file_as_it_is(recipe, tmp_path):
     assert f"{len(cells)} cells" in said and not (tmp_path / "results").exists()
 
 
+# mistral's methods are among longchat's, and its architecture among those of tests/baselines/test_methods.py
+@pytest.mark.parametrize("recipe", [name for name in MODELS if name != "mistral-7b-v0.2"], indirect=True)
 def test_its_cells_run(recipe, tmp_path):
     """All methods on two samples of the first task: at 900 tokens, those that extend the window at 1,300 if the suite sets max_length."""
     file, suite = recipe

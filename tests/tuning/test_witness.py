@@ -16,7 +16,7 @@ from seal_eval.tuning.losses import answered
 from seal_eval.tuning.parameters import trainable
 
 FOLDER = Path(__file__).parents[1] / "witness"
-WITHIN, BEYOND, N = 256, 1024, 60  # tokens, tokens, samples
+WITHIN, BEYOND, N = 256, 1024, 100  # tokens, tokens, samples
 ON = "self_extend,group=8"
 
 
