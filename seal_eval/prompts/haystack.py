@@ -113,7 +113,7 @@ def _texts(source: str, split: Split, control_tokens: frozenset[str]) -> tuple[D
     for name, text in texts:
         if token := next((token for token in sorted(control_tokens) if token in text), None):  # it would be read as a turn, or as an end
             raise SealError(
-                f"haystack {source}, {name}: the text holds {token!r}, which the tokenizer reads as a control token; remove it from the file"
+                f"haystack {source}, {name}: the text holds {token!r}, which the tokenizer reads as a control token; remove it there"
             )
         lines = sentences(text)
         for k in range(0, len(lines), SENTENCES_PER_PIECE):
