@@ -1,5 +1,6 @@
 """Suite files for the paper's models: their full plans, and every kind of cell run in small on random models of those architectures."""
 
+import copy
 import json
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def recipe(request, tmp_path, monkeypatch):
     folder = tmp_path / suite["models"][0]["pretrained"]
     torch.manual_seed(0)
     AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **config)).save_pretrained(folder)
-    saved = made(tokenizer)
+    saved = copy.deepcopy(made(tokenizer))  # other tests use it too
     saved.chat_template = CHATML if has_template else None
     saved.save_pretrained(folder)
     monkeypatch.chdir(tmp_path)

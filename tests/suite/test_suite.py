@@ -241,7 +241,7 @@ def test_killed_suite_goes_on(here, tmp_path, tiny_folder):
     assert second.returncode == 1 and "another process is writing to" in second.stderr
     running.kill()
     running.wait()
-    assert "interrupted" in {c.state for c in status(out)[1]} or len(samples(out)) == 5
+    assert {c.state for c in status(out)[1]} <= {"done", "interrupted", "waiting"}  # none seems to run; the kill may fall between two cells
     seal_eval("suite", here / "suite.yaml", "--out", out)
     assert samples(out) == samples(here / "out")
 
