@@ -7,6 +7,7 @@ from typing import Any
 from seal_eval.core.errors import SealError
 from seal_eval.harness.task_config import Spec
 from seal_eval.prompts.stops import contradicts
+from seal_eval.tasks import get_task
 
 NAMES = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")  # lm-eval takes any of them
 FROM_USER: ContextVar[bool] = ContextVar("budget_from_user", default=False)  # true while a run with the user's own budget is under way
@@ -26,6 +27,24 @@ def user_budget(gen_kwargs: Mapping[str, Any] | None) -> dict[str, Any]:
     if len(set(budgets.values())) > 1:
         raise SealError(f"--gen_kwargs: {' and '.join(f'{name}={value}' for name, value in budgets.items())} differ; give one")
     return options | ({"max_gen_toks": next(iter(budgets.values()))} if budgets else {})
+
+
+def check_generation(gen_kwargs: Mapping[str, Any], docs: Iterable[Mapping[str, Any]], spec: Spec, stock: bool) -> None:
+    """Raise SealError for a budget or stop strings that cannot work with a task's documents. stock: an engine of lm-eval's own."""
+    if stock:
+        _refuse_small_budget(gen_kwargs, spec)
+    refuse_contradictions(spec.task.name, gen_kwargs, docs, spec)
+
+
+def _refuse_small_budget(gen_kwargs: Mapping[str, Any], spec: Spec) -> None:
+    """Raise SealError when an engine of lm-eval's own would cut answers: it takes a task's budget from the task's YAML file."""
+    needed = spec.prompt.budget(spec.task.answer_tokens)
+    budget = int(gen_kwargs.get("max_gen_toks") or get_task(spec.task.name).answer_tokens)
+    if budget < needed:
+        raise SealError(
+            f"{spec.task.name}: answers with these settings need {needed} tokens, lm-eval's own engines generate {budget}; "
+            f"pass --gen_kwargs max_gen_toks={needed}"
+        )
 
 
 def refuse_contradictions(name: str, gen_kwargs: Mapping[str, Any] | None, docs: Iterable[Mapping[str, Any]], spec: Spec) -> None:

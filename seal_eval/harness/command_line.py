@@ -56,16 +56,6 @@ def refuse_for_ours(args: Any) -> None:
         )
 
 
-def refuse_small_budget(name: str, needed: int, in_file: int, gen_kwargs: Any) -> None:
-    """Raise SealError when an engine of lm-eval's own would cut answers: it takes a task's budget from the task's YAML file."""
-    budget = int((gen_kwargs or {}).get("max_gen_toks") or in_file)
-    if budget < needed:
-        raise SealError(
-            f"{name}: answers with these settings need {needed} tokens, lm-eval's own engines generate {budget}; "
-            f"pass --gen_kwargs max_gen_toks={needed}"
-        )
-
-
 def read_config(args: Any) -> None:
     """Fill in `args`, in place, from lm-eval's --config file where the command line sets no value. Returns at once without --config.
 

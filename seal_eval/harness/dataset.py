@@ -15,15 +15,14 @@ from seal_eval import __version__
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import cache
 from seal_eval.core.types import CLUSTER_KEY, Sample
-from seal_eval.harness.budget import refuse_contradictions, user_budget
-from seal_eval.harness.command_line import refuse_for_ours, refuse_small_budget, stock_arguments, stock_prompt_flags
+from seal_eval.harness.budget import check_generation, user_budget
+from seal_eval.harness.command_line import refuse_for_ours, stock_arguments, stock_prompt_flags
 from seal_eval.harness.task_config import Spec, read_spec
 from seal_eval.models.loading import load_tokenizer
 from seal_eval.prompts.dates import fix_date
 from seal_eval.prompts.packing import TooShort
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.settings import PromptSettings
-from seal_eval.tasks import get_task
 
 
 def documents(task: str, **metadata: Any) -> dict[str, Any]:
@@ -38,8 +37,7 @@ def documents(task: str, **metadata: Any) -> dict[str, Any]:
     fix_date(spec.prompt.date)  # of the templates that lm-eval renders in this process
     built = _build(spec)
     if args is not None:
-        refuse_small_budget(task, spec.prompt.budget(spec.task.answer_tokens), get_task(task).answer_tokens, user_budget(args.gen_kwargs))
-        refuse_contradictions(task, user_budget(args.gen_kwargs), built, spec)
+        check_generation(user_budget(args.gen_kwargs), built, spec, stock=True)
     return {"test": built}
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.names import ENGINE
-from seal_eval.harness.budget import FROM_USER, refuse_contradictions, user_budget
-from seal_eval.harness.command_line import command, from_home, read_config, refuse_for_ours, refuse_small_budget
+from seal_eval.harness.budget import FROM_USER, check_generation, user_budget
+from seal_eval.harness.command_line import command, from_home, read_config, refuse_for_ours
 from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.engines import get_engine, register
 from seal_eval.harness.resume import complete, fingerprint
@@ -129,10 +129,7 @@ def _check_tasks(args: Any, model_args: dict[str, Any]) -> bool:
         sizes = {get_task(task).size_key: [size]} if size else {}
         metadata = sizes | model_args | args.metadata
         docs = documents(task, **metadata)["test"]  # raises here rather than after a model is loaded
-        spec = read_spec(task, metadata)
-        if args.model != ENGINE:
-            refuse_small_budget(task, spec.prompt.budget(spec.task.answer_tokens), get_task(task).answer_tokens, args.gen_kwargs)
-        refuse_contradictions(task, args.gen_kwargs, docs, spec)
+        check_generation(args.gen_kwargs, docs, read_spec(task, metadata), stock=args.model != ENGINE)
     others = [t for t in args.tasks if not fnmatch.filter([*ours], t) and not t.endswith(".yaml") and not Path(t).is_dir()]
     if not others:
         return not included

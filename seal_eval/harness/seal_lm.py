@@ -25,6 +25,7 @@ from seal_eval.harness.stopping import AnswerEnded, ended_at_answer, is_ours
 from seal_eval.harness.throughput import Throughput
 from seal_eval.models.hub import resolve, source
 from seal_eval.models.loading import check_finite, window_of
+from seal_eval.prompts.prompt import end_token
 from seal_eval.prompts.thinking import THINK_TOKENS
 
 AUTO_BATCH = 8  # batch size for --batch_size auto
@@ -59,9 +60,8 @@ class SealLM(HFLM):
             if isinstance(error, RuntimeError) and out_of_memory(error):
                 raise SealError(f"model '{pretrained}' does not fit into memory; try dtype=bfloat16") from error
             raise SealError(f"model '{pretrained}' could not be loaded: {first_line(error)}") from error
-        if not isinstance(
-            getattr(self, "think_end_token", None), int
-        ):  # lm-eval would cut there, and an unfinished thinking would look like an answer
+        # lm-eval would cut at a text, and an unfinished thinking would look like an answer
+        if not isinstance(getattr(self, "think_end_token", None), int):
             self.think_end_token = None
         added = self.tokenizer.added_tokens_decoder
         self._special_ids = {*self.tokenizer.all_special_ids, *(i for i, token in added.items() if token.special)}
@@ -95,7 +95,7 @@ class SealLM(HFLM):
                 "attention": attention,
                 "max_length": self.max_length,
                 "prefix_sharing": self.unshared or True,
-                "ends_prompts_with": self._end_of_prompts(),
+                "ends_prompts_with": end_token(self.tokenizer, self.tok_encode("Question")),
                 "torch": torch.__version__,
                 "material": material_versions(),
                 "device": str(self.device),
@@ -104,13 +104,6 @@ class SealLM(HFLM):
                 "pace": self._throughput.told(),
             },
         }
-
-    def _end_of_prompts(self) -> str | None:
-        """The end token that the tokenizer appends to every prompt; None for almost all tokenizers."""
-        last = self.tok_encode("Question")[-1]
-        return (
-            str(self.tokenizer.convert_ids_to_tokens(last)) if last in (self.tokenizer.eos_token_id, self.tokenizer.sep_token_id) else None
-        )
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
         """Return the replies to `requests`, in their order; overrides lm-eval's method.

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 UUID = re.compile(
@@ -13,7 +14,6 @@ UUID = re.compile(
 )
 LETTERS = re.compile(r"[^\W\d_]+")
 JOINED = re.compile(r"[\"']?\s?[-_]\s?[\"']?|\s{1,2}")
-HYPHENED = re.compile(r"[^\W\d_]+-[^\W\d_]+")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,12 @@ class Facts:
 
     owners: Mapping[str, str]
     asked: Collection[str] = ()  # the keys in question
-    keys: Collection[str] = field(default=())  # all keys
+    keys: Collection[str] = ()  # all keys
+
+    @cached_property
+    def unhyphened(self) -> dict[str, str]:
+        """Values and keys by their spelling without the hyphen."""
+        return {value.replace("-", ""): value for value in (*self.owners, *self.keys)}
 
 
 def find_words(text: str, facts: Facts) -> tuple[list[Mention], list[tuple[int, int, str]]]:
@@ -44,7 +49,7 @@ def find_words(text: str, facts: Facts) -> tuple[list[Mention], list[tuple[int, 
     Hyphen, underscore, space or nothing may stand between the two words. A hyphenated word that the document does not hold does not count.
     """
     tokens = list(LETTERS.finditer(text))
-    joined = {value.replace("-", ""): value for value in (*facts.owners, *facts.keys)}
+    joined = facts.unhyphened
     found: list[tuple[int, int, str]] = [(t.start(), t.end(), joined[t[0].lower()]) for t in tokens if t[0].lower() in joined]
     for left, right in pairwise(tokens):
         between = text[left.end() : right.start()]
@@ -62,11 +67,6 @@ def _longer_word(text: str, start: int, end: int) -> bool:
     """True when the two words are part of a longer word with hyphens: 'a' of a-b-c, not of '-a-b'."""
     before, after = text[max(0, start - 2) : start], text[end : end + 2]
     return (len(before) == 2 and before[1] in "-_" and before[0].isalpha()) or (len(after) == 2 and after[0] in "-_" and after[1].isalpha())
-
-
-def find_keys(text: str, keys: Collection[str]) -> list[tuple[int, int, str]]:
-    """(start, end, key) of each key in the text, in order."""
-    return find_words(text, Facts({}, keys=keys))[1]
 
 
 def find_uuids(text: str) -> list[Mention]:

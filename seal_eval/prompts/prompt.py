@@ -185,8 +185,7 @@ class PromptFormat:
         """What a user should know about tokenizer and template: an end token behind every prompt, template arguments that are not read."""
         found = []
         ids = self._tokens(self.render("Question", self.answer_prefix("Answer")))["input_ids"]
-        if ids and ids[-1] in (self.tokenizer.eos_token_id, self.tokenizer.sep_token_id):
-            end = self.tokenizer.convert_ids_to_tokens(ids[-1])
+        if end := end_token(self.tokenizer, ids):
             found.append(
                 f"the tokenizer puts its end token {end!r} behind every prompt, so the model is asked to go on after its own end; "
                 "--model_args add_bos_token=False leaves out special tokens"
@@ -205,3 +204,9 @@ class PromptFormat:
             if "".join(back.split()) != "".join(value.split()):
                 name = getattr(self.tokenizer, "name_or_path", "") or type(self.tokenizer).__name__
                 raise SealError(f"tokenizer {name} cannot write the value {value!r} (it reads back as {back!r}); choose another tokenizer")
+
+
+def end_token(tokenizer: Any, ids: Sequence[int]) -> str | None:
+    """The end token with which a tokenizer closes the ids of a prompt; None for almost all tokenizers."""
+    ends = (tokenizer.eos_token_id, tokenizer.sep_token_id)
+    return str(tokenizer.convert_ids_to_tokens(ids[-1])) if ids and ids[-1] in ends else None

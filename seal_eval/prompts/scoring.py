@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from seal_eval.core.types import Score
-from seal_eval.prompts.mentions import Facts, find_keys, find_uuids, find_variables, find_words
+from seal_eval.prompts.mentions import Facts, find_uuids, find_variables, find_words
 from seal_eval.prompts.numerals import LONGEST, find_numbers
 from seal_eval.prompts.plain_text import plain_text
 from seal_eval.prompts.thinking import CUT_OFF, answer_of
@@ -29,16 +29,15 @@ def read_values(reply: str, doc: Mapping[str, Any], kind: str, facts: Facts, dig
     if answer is None:
         return None
     text = plain_text(answer)
-    keys: list[tuple[int, int, str]] = []
+    if kind == "number":
+        text, mentions = find_numbers(text, facts.owners, digits)
+    words, keys = find_words(text, facts)
     if kind == "word":
-        mentions, keys = find_words(text, facts)
+        mentions = words
     elif kind == "uuid":
         mentions = find_uuids(text)
     elif kind == "variable":
         mentions = find_variables(text, facts.owners)
-    else:
-        text, mentions = find_numbers(text, facts.owners, digits)
-    keys = keys or find_keys(text, facts.keys)
     return decide(text, mentions, len(doc["targets"]), keys, facts.asked, [facts.owners.get(m.value, "") for m in mentions])
 
 

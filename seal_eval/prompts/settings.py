@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from seal_eval.core.errors import SealError
+from seal_eval.core.settings import Count, Index, check_value
 from seal_eval.prompts.dates import DATE
 
 KEYS = (
@@ -44,7 +45,7 @@ class PromptSettings:
             args = {**args, "enable_thinking": metadata["enable_thinking"]}
         if metadata.get("think_start_token") and not metadata.get("think_end_token"):
             raise SealError(f"{owner}: think_start_token={metadata['think_start_token']} needs think_end_token")
-        thinking = _tokens(owner, "thinking_tokens", metadata.get("thinking_tokens", 0), least=0)
+        thinking = check_value(owner, "thinking_tokens", metadata.get("thinking_tokens", 0), Index)
         begun = _flag(owner, "answer_prefix", metadata.get("answer_prefix", not thinking))
         if thinking and begun:
             raise SealError(f"{owner}: a begun answer leaves no room to think; leave out answer_prefix, or thinking_tokens={thinking}")
@@ -55,7 +56,7 @@ class PromptSettings:
             add_bos_token=metadata.get("add_bos_token"),
             date=_date(owner, metadata.get("date", DATE)),
             template_args=json.dumps(args, sort_keys=True),
-            answer_tokens=_tokens(owner, "answer_tokens", metadata.get("answer_tokens", 0), least="answer_tokens" in metadata),
+            answer_tokens=check_value(owner, "answer_tokens", metadata["answer_tokens"], Count) if "answer_tokens" in metadata else 0,
             thinking_tokens=thinking,
             think_start=_text(owner, "think_start_token", metadata.get("think_start_token")),
             think_end=_text(owner, "think_end_token", metadata.get("think_end_token")),
@@ -81,12 +82,6 @@ def recorded_settings(results: Mapping[str, Any], task: str) -> dict[str, Any]:
     settings.setdefault("chat_template", bool(results.get("chat_template")))
     settings.setdefault("system_instruction", results.get("system_instruction") or "")
     return settings
-
-
-def _tokens(owner: str, key: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise SealError(f"{owner}: {key} is {value!r}, must be a whole number of at least {int(least)}")
-    return value
 
 
 def _text(owner: str, key: str, value: Any) -> str:

@@ -6,11 +6,8 @@ from typing import Any, Protocol
 
 from seal_eval.core.types import Score
 from seal_eval.prompts.scoring import NO_ANSWER
-from seal_eval.prompts.thinking import PAIRS
+from seal_eval.prompts.thinking import MARKS
 from seal_eval.prompts.verdict import TOO_MANY
-
-MARKS = tuple(mark for pair in PAIRS for mark in pair)
-
 
 LOOP_CHARACTERS = 400
 LOOP = re.compile(r"(.{4,100}?)\1{3}\Z", re.S)

@@ -11,7 +11,8 @@ PAIRS = (
     ("[THINK]", "[/THINK]"), ("◁think▷", "◁/think▷"), ("<|START_THINKING|>", "<|END_THINKING|>"),
     ("<|begin_of_thought|>", "<|end_of_thought|>"), ("<seed:think>", "</seed:think>"),
 )  # fmt: skip
-THINK_TOKENS = frozenset({*(mark for pair in PAIRS for mark in pair), "<|channel|>", "<|message|>", "<|start|>", "<|end|>"})
+MARKS = tuple(mark for pair in PAIRS for mark in pair)
+THINK_TOKENS = frozenset({*MARKS, "<|channel|>", "<|message|>", "<|start|>", "<|end|>"})
 # gpt-oss names the channel of each message; its last message on the channel `final` is the answer
 CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>")
 FINAL_CHANNEL = "<|channel|>final<|message|>"

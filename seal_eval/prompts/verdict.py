@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -93,7 +93,7 @@ def decide(
     values = _distinct(marks)
     if len(values) <= n:
         return Reading(values)
-    return _of_too_many(text, begin, marks, n, keys, asked)
+    return _of_too_many(text, begin, marks, n, keys, {m for m in marks if named[m].intersection(asked)})
 
 
 def _distinct(marks: Iterable[Mention]) -> tuple[str, ...]:
@@ -203,9 +203,11 @@ def _in_clause_with(text: str, marks: Sequence[Mention], keys: Sequence[Key]) ->
     return {m: named.get(bisect(ends, m.start), set()) for m in marks}
 
 
-def _of_too_many(text: str, begin: int, marks: Sequence[Mention], n: int, keys: Sequence[Key], asked: Iterable[str]) -> Reading:
-    """Reading of a reply with more than `n` distinct values; `begin`: where its answer is declared."""
-    asked = set(asked)
+def _of_too_many(text: str, begin: int, marks: Sequence[Mention], n: int, keys: Sequence[Key], asked: Collection[Mention]) -> Reading:
+    """Reading of a reply with more than `n` distinct values.
+
+    begin: where its answer is declared; asked: the mentions whose clause names a key in question.
+    """
     lists = _lists(text, marks, keys)
     head = _opening(text, begin, marks[0], keys)
     following = text[lists[0][-1].end :]
@@ -213,8 +215,7 @@ def _of_too_many(text: str, begin: int, marks: Sequence[Mention], n: int, keys: 
         return Reading(_distinct(lists[0]))
     hedged = any(OR.search(_gap(text, a, b)) for a, b in pairwise(marks))
     if n == 1:
-        named = _in_clause_with(text, marks, keys)
-        bound = _distinct(m for m in marks if asked & named[m])
+        bound = _distinct(m for m in marks if m in asked)
         if len(bound) == 1 and not hedged:
             return Reading(bound)
         if ORDERED.search(_gap(text, marks[0], marks[1])) and not hedged:
