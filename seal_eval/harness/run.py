@@ -17,6 +17,7 @@ from seal_eval.harness.engines import get_engine, register
 from seal_eval.harness.resume import complete, fingerprint
 from seal_eval.harness.task_config import check_keys
 from seal_eval.harness.task_index import fresh_folder, own_tasks_only
+from seal_eval.tasks import VERSION
 
 # arguments of lm-eval that the replies depend on, besides model_args: a killed run continues only if they are the same
 DECIDES = (
@@ -98,7 +99,8 @@ def spec_of(args: Any) -> dict[str, Any]:
         files["include_path"] = fingerprint(Path(args.include_path))
     files |= {f"metadata/{k}": fingerprint(Path(v)) for k, v in args.metadata.items() if isinstance(v, str) and v and Path(v).exists()}
     files |= {f"tasks/{name}": fingerprint(Path(name)) for name in args.tasks if Path(name).exists()}
-    versions = {name: version(name) for name in ("seal-eval", "lm-eval", "transformers", "torch")} | material_versions()
+    versions = {name: version(name) for name in ("seal-eval", "lm-eval", "transformers", "torch")}
+    versions |= {"tasks": str(VERSION)} | material_versions()
     return {"model_args": model_args, **flags, "files": files, "versions": versions}
 
 

@@ -119,14 +119,14 @@ def show_reasons(folder: Path) -> None:
     """Print why the replies of the newest run in a folder score what they do; nothing for a run without tasks of this project."""
     from seal_eval.core.files import read_json
     from seal_eval.results.reasons import of_runs
-    from seal_eval.results.records import load_runs
+    from seal_eval.results.records import read_run
     from seal_eval.results.tables import reasons_table, show_table
     from seal_eval.tasks import base_task
 
     newest = max(folder.glob("results_*.json"), default=None)
     if newest is None or not any(map(base_task, read_json(newest)["results"])):
         return
-    table = reasons_table("why replies score what they do", of_runs(load_runs(folder)[-1:]))
+    table = reasons_table("why replies score what they do", of_runs([read_run(newest)]))
     if table:
         show_table(table)
 

@@ -39,11 +39,12 @@ def load_runs(folder: Path, foreign: bool = False, metric: str = "") -> list[Run
     for link in (p for p in folder.rglob("*") if p.is_symlink() and p.suffix in (".json", ".jsonl", ".gz", ".txt")):
         if not link.resolve().is_relative_to(folder.resolve()):
             raise SealError(f"{link} is a link to a place outside of {folder}; copy the file instead")
-    runs = sorted((_read_run(file, foreign, metric) for file in files), key=lambda run: (run.date, run.run_id))
+    runs = sorted((read_run(file, foreign, metric) for file in files), key=lambda run: (run.date, run.run_id))
     return label_runs(runs)
 
 
-def _read_run(file: Path, foreign: bool, metric: str) -> Run:
+def read_run(file: Path, foreign: bool = False, metric: str = "") -> Run:
+    """Read the run of one results file. Raises SealError as `load_runs`, which also tells runs of one name apart."""
     with reading(file):
         return _run_of(file, foreign, metric)
 

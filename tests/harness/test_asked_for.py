@@ -165,3 +165,11 @@ def test_what_has_no_effect_is_said(tmp_path, tiny_folder, tokenizer):
     assert done.stderr.count("the template argument colour has no effect: no chat template is applied") == 1
     recorded = json.loads(next((tmp_path / "out").rglob("results_*.json")).read_text(encoding="utf-8"))["config"]["seal_eval"]
     assert recorded["ends_prompts_with"] == "</s>"
+
+
+def test_another_version_of_the_tasks_is_another_run(monkeypatch):
+    """A command repeated after an update asks other prompts: it must not find its old run finished."""
+    args = SimpleNamespace(model_args={"pretrained": "m"}, metadata={}, tasks=["seal_lines"], include_path=None)
+    before = spec_id(spec_of(args))
+    monkeypatch.setattr("seal_eval.harness.run.VERSION", 99.0)
+    assert spec_id(spec_of(args)) != before

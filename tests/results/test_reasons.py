@@ -89,3 +89,13 @@ def test_predicted_only(tmp_path, tiny_folder):
     (run,) = load_runs(tmp_path / "out")
     assert [r.score for r in run.records] == [0.0, 0.0] and all(r.reason != "" for r in run.records)
     assert "seal_lines" in seal_eval("compare", tmp_path / "out").stdout
+
+
+def test_a_new_run_beside_one_of_an_older_version(old, tiny_folder):
+    """The run's own table is shown; the older run beside it, which must be scored again, is not read."""
+    (old / "run").rename(old / "tiny-llama__plain")
+    done = seal_eval(
+        "run", "--model_args", f"pretrained={tiny_folder}", "--tasks", "seal_lines", "--metadata", '{"lengths": [500], "num_samples": 1}',
+        "--output_path", old, "--device", "cpu",
+    )  # fmt: skip
+    assert "why replies score what they do" in done.stdout
