@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import MAP, read_json
+from seal_eval.core.files import MAP, read_object
 from seal_eval.core.plugins import Method
 from seal_eval.core.settings import Index, NonNegative
 
@@ -67,7 +67,7 @@ def read_map(folder: str) -> dict[str, Any]:
     file = Path(folder) / MAP
     if not file.is_file():
         raise SealError(f"{folder} has no {MAP}; write one with seal-eval heads --out {folder}")
-    head_map = read_json(file)
-    if not isinstance(head_map, dict) or not isinstance(head_map.get("gradient"), list):
+    head_map = read_object(file)
+    if not isinstance(head_map.get("gradient"), list):
         raise SealError(f"{file}: no 'gradient' in it; is it a map of heads?")
     return head_map

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from seal_eval.core.types import Estimate, Record, Run
-from seal_eval.results.compare import Row, method_rows
+from seal_eval.results.compare import method_rows
+from seal_eval.results.comparison import Row
 from seal_eval.results.numbers import p_text, percent
 from seal_eval.results.paired import PairedScores, paired_scores
 from seal_eval.results.power import from_pilot

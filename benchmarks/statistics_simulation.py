@@ -1,125 +1,114 @@
-"""Simulate the coverage of the intervals and the size of the tests. Each design becomes a line of OUT; lines already there are kept.
+"""Simulate the coverage of the intervals, the size of the tests and the power of the plans. Each design becomes a line of OUT.
 
-    python benchmarks/statistics_simulation.py docs/statistics-simulation.jsonl     (about 12 minutes on one core)
+    python benchmarks/statistics_simulation.py docs/statistics-simulation.jsonl     (about 25 minutes on one core)
 
-A reply is right when a normal variable falls below the accuracy's quantile. The variable is the sum of four parts: one per document that
-both methods share, one per document and method, one per sample that both methods share, and independent noise. The tables are printed as
-Markdown, and the figure is written next to OUT.
+Lines already there are kept. The tables are printed as Markdown, and the figure is written next to OUT. How data are drawn: simulated.py.
 """
 
 import io
 import json
 import sys
-from collections import defaultdict
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import binom, norm
 
 from seal_eval.core.figure import THEMES
 from seal_eval.leaderboard.figures import COLOURS, MARKS
-from seal_eval.stats import cluster_bootstrap, clustered_difference, clustered_proportion, mcnemar, sign_flip, tango, wilson
-from seal_eval.stats.choose_test import pair_table
 
-from alternatives import clopper_pearson, jeffreys, newcombe, obuchowski
+import simulated
 
+DRAWS = {"alone": 1000, "equal": 1000, "looks": 300, "plan": 4000}  # data sets per design, 500 where the part is not named
 ACCURACIES = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98)
-ALONE = (20, 50, 200)
-CLUSTERED = ((4, 5), (10, 5), (10, 20), (40, 5))  # documents × questions
-GAPS = (0.0, 0.2)
-SHARED, IN_DOCUMENT = 0.4, 0.3  # shares of the variance; half of a document's share is the method's own
-DRAWS, RESAMPLES = 1000, 1000
+PAIRS = ((0.5, 0.5), (0.7, 0.4), (0.9, 0.9), (0.98, 0.9), (0.1, 0.1))
+EQUAL = ((2, 20), (3, 20), (4, 5), (6, 10), (6, 20), (10, 5), (10, 20), (40, 5))  # documents × questions
+SHOWN = ((4, 5), (10, 5), (10, 20), (40, 5))  # of these, the panels of the figure
+SIZES = {
+    "200 and 5 × 4": [200] + [4] * 5,
+    "100 and 5 × 10": [100] + [10] * 5,
+    "2 × 100 and 8 × 4": [100] * 2 + [4] * 8,
+    "2 × 100 and 18 × 2": [100] * 2 + [2] * 18,
+    "3, log-normal": [4, 11, 32],
+    "10, log-normal": [1, 2, 3, 5, 6, 8, 11, 15, 23, 47],
+    "30, log-normal": [1, 1, 2, 2, 3, 3, 3, 4, 4, 5, 5, 5, 6, 7, 7, 8, 8, 9, 10, 11, 12, 13, 14, 16, 18, 21, 25, 30, 41, 68],
+}
+FIRST = {
+    "alone": "documents × questions",
+    "equal": "documents × questions",
+    "unequal": "questions on each document",
+    "fractional": "questions on each document",
+    "several": "cells",
+    "trend": "design",
+    "places": "design",
+    "effective": "lengths",
+    "looks": "design",
+    "plan": "plan",
+}  # part → heading of its table's first column
+PLANS = ((2, 0.44, 0.2, 0.05), (5, 0.44, 0.2, 0.05), (10, 0.44, 0.2, 0.3), (20, 0.82, 0.8, 0.1), (10, 0.2, 0.08, 0.1), (1, 0.44, 0.2, 0.0))
 
-Found = dict[str, list[float]]  # name → 0/1 per draw: whether the interval contains the truth, or the test rejects
 
-
-def replies(rng: np.random.Generator, k: int, q: int, accuracies: tuple[float, float], in_cluster: float) -> list[np.ndarray]:
-    """Draw the 0/1 scores of two methods on k documents of q questions, [k * q] each; `in_cluster` is the documents' share of variance."""
-    cluster, sample = rng.normal(size=(k, 1)), rng.normal(size=(k, q))
-    out = []
-    for p in accuracies:
-        own, rest = rng.normal(size=(k, 1)), rng.normal(size=(k, q))
-        z = np.sqrt(in_cluster / 2) * (cluster + own) + np.sqrt(SHARED) * sample + np.sqrt(1 - SHARED - in_cluster) * rest
-        out.append((z < norm.ppf(p)).astype(float).ravel())
+def designs() -> list[tuple[str, str, dict[str, Any]]]:
+    """(part, name of the row of the table is called, arguments of the part's function in simulated.py) of every design."""
+    out: list[tuple[str, str, dict[str, Any]]] = []
+    gaps = [(p, gap) for p in ACCURACIES for gap in (0.0, 0.2) if p - gap > 0]
+    out += [("alone", f"{n} × 1", {"documents": n, "p": p, "gap": gap}) for n in (20, 50, 200) for p, gap in gaps]
+    some = [(p, gap) for p, gap in gaps if p not in (0.02, 0.7)]
+    out += [("equal", f"{k} × {q}", {"documents": k, "questions": q, "p": p, "gap": g}) for k, q in EQUAL for p, g in some]
+    out += [("unequal", name, {"sizes": s, "p": p, "q": q, "parts": 1}) for name, s in SIZES.items() for p, q in PAIRS]
+    fractional = {"6 × 10": [10] * 6, "50 × 1": [1] * 50} | {name: SIZES[name] for name in ("2 × 100 and 8 × 4", "10, log-normal")}
+    out += [("fractional", name, {"sizes": s, "p": p, "q": q, "parts": 4}) for name, s in fractional.items() for p, q in PAIRS]
+    cells = {"12 cells": ([0.02, 0.2, 0.4, 0.6, 0.8, 0.98] * 2, [0.1, 0.1, 0.5, 0.5, 0.9, 0.9] * 2), "2 cells": ([0.99, 0.5], [0.99, 0.5])}
+    for documents, questions in ((2, 10), (5, 10), (40, 1)):
+        for name, (p, q) in cells.items():
+            row = f"{name} of {documents} × {questions}"
+            out.append(("several", row, {"documents": documents, "questions": questions, "p": p, "q": q}))
+    for documents in ([2, 2], [3, 3], [5, 5], [3, 3, 3], [5] * 4, [10, 10], [20, 20], [2, 20], [3, 15]):
+        for p, q in ((0.5, 0.5), (0.7, 0.4), (0.9, 0.9)):
+            row = "documents at each length: " + ", ".join(map(str, documents))
+            out.append(("trend", row, {"documents": documents, "questions": 10, "p": p, "q": q}))
+    for methods, k, q, step in ((4, 100, 1, 0), (4, 6, 10, 0), (4, 10, 20, 0), (10, 100, 1, 0), (4, 400, 1, 20), (4, 40, 10, 4)):
+        looks = list(range(step, k + 1, step)) if step else []
+        for p in (0.5,) if step else (0.5, 0.9):
+            arguments = {"methods": methods, "documents": k, "questions": q, "p": p, "looks": looks}
+            out.append(("looks" if step else "places", f"{methods} equal methods, {k} × {q}", arguments))
+    for name, outcomes, chances in (
+        ("±1 in 40 %", [1, 0, -1], [0.2, 0.6, 0.2]), ("+1 in 1 of 20", [1, 0], [0.05, 0.95]), ("+1 in 1 of 50", [1, 0], [0.02, 0.98]),
+        ("+1 in 1 of 100", [1, 0], [0.01, 0.99]), ("+½ in 30 %, −1 in 10 %", [0.5, 0, -1], [0.3, 0.6, 0.1]),
+    ):  # fmt: skip
+        out += [("looks", f"{name}, {n} documents", {"outcomes": outcomes, "chances": chances, "documents": n}) for n in (300, 1000)]
+    for lengths in (1, 2, 4, 8):
+        out += [("effective", f"{lengths} lengths", {"lengths": lengths, "n": n, "p": p}) for n in (50, 100) for p in (0.85, 0.87, 0.7)]
+    for q, discordance, gap, rho in PLANS:
+        for level in (0.95, 0.99):
+            row = f"{q} questions, {100 * discordance:g} % differ, {100 * gap:+g} points, correlation {rho:g}, level {level:g}"
+            out.append(("plan", row, {"questions": q, "discordance": discordance, "gap": gap, "correlation": rho, "level": level}))
     return out
 
 
-@cache
-def of_table(table: tuple[int, int, int, int]) -> tuple[Any, Any, Any]:
-    """Return McNemar's test, Tango's interval and Newcombe's interval of a paired table."""
-    return mcnemar(*table), tango(*table), newcombe(*table)
+def simulate(part: str, number: int, arguments: dict[str, Any]) -> dict[str, float]:
+    """Run the part's function on a random stream of its own."""
+    name = {"fractional": "unequal", "looks": "places" if "methods" in arguments else "repeated_looks"}.get(part, part)
+    draws = DRAWS.get(part, 500)
+    return {"draws": draws} | dict(getattr(simulated, name)(np.random.default_rng([2026, number]), draws, **arguments))
 
 
-def holds(interval: Any, truth: float) -> float:
-    """Return 1.0 if the interval contains `truth`, else 0.0."""
-    return float(interval.low - 1e-12 <= truth <= interval.high + 1e-12)
+def table(rows: list[dict[str, Any]], part: str, first: str, size: bool = False) -> str:
+    """A Markdown table of a part: for each of its rows the lowest and the highest % over its designs.
 
-
-def alone(rng: np.random.Generator, n: int, p: float, gap: float) -> Found:
-    """Simulate DRAWS data sets of n samples, each from a different document."""
-    found: Found = defaultdict(list)
-    for _ in range(DRAWS):
-        a, b = replies(rng, n, 1, (p, p - gap), 0.0)
-        test, score, newcombes = of_table(pair_table(a, b))
-        found["Tango"].append(holds(score, gap))
-        found["Newcombe"].append(holds(newcombes, gap))
-        if not gap:
-            found["size: mid-p McNemar"].append(test.p_midp <= 0.05)
-            found["size: exact McNemar"].append(test.p_exact <= 0.05)
-    return found
-
-
-def clustered(rng: np.random.Generator, k: int, q: int, p: float, gap: float) -> Found:
-    """Simulate DRAWS data sets of k documents with q questions each."""
-    found: Found = defaultdict(list)
-    clusters = np.arange(k).repeat(q)
-    for draw in range(DRAWS):
-        a, b = replies(rng, k, q, (p, p - gap), IN_DOCUMENT)
-        table = pair_table(a, b)
-        test, score, _ = of_table(table)
-        found["Tango, as if independent"].append(holds(score, gap))
-        found["Tango, effective pairs"].append(holds(clustered_difference(a, b, clusters), gap))
-        found["cluster bootstrap"].append(holds(cluster_bootstrap(a - b, clusters, resamples=RESAMPLES, seed=draw), gap))
-        found["Wilson, as if independent"].append(holds(wilson(int(a.sum()), k * q), p))
-        found["Wilson, effective samples"].append(holds(clustered_proportion(a, clusters), p))
-        if not gap:
-            won, lost = ((x).reshape(k, q).sum(axis=1) for x in (a > b, a < b))
-            chi2 = obuchowski(won, lost).p_value
-            found["size: mid-p McNemar, as if independent"].append(test.p_midp <= 0.05)
-            found["size: sign-flip of documents"].append(sign_flip(won.astype(float) - lost).p_value <= 0.05)
-            found["size: Obuchowski"].append(chi2 is not None and chi2 <= 0.05)
-    return found
-
-
-def exact(n: int, p: float) -> dict[str, float]:
-    """Return the exact coverage of the intervals for one proportion, by summing the binomial distribution."""
-    k = np.arange(n + 1)
-    chance = binom.pmf(k, n, p)
-    kinds = {"Wilson": wilson, "Clopper-Pearson": clopper_pearson, "Jeffreys": jeffreys}
-    return {name: float(sum(c * holds(f(int(x), n), p) for x, c in zip(k, chance, strict=True))) for name, f in kinds.items()}
-
-
-def designs() -> list[tuple[int, int, float, float]]:
-    """Return (documents, questions, accuracy, gap) of every design whose lower accuracy is above 0."""
-    sizes = [(n, 1) for n in ALONE] + list(CLUSTERED)
-    return [(k, q, p, gap) for k, q in sizes for p in ACCURACIES for gap in GAPS if p - gap > 0]
-
-
-def table(rows: list[dict[str, Any]], size: bool) -> str:
-    """Return a Markdown table, a row per number of documents and questions: the lowest and highest % over accuracies and gaps.
-
-    `size`: the tests' rejection rates instead of the intervals' coverage.
+    size: the tests' rejection rates instead of coverage.
     """
-    names = list(dict.fromkeys(name for row in rows for name in row["found"] if name.startswith("size") == size))
-    lines = [f"| documents × questions | {' | '.join(n.removeprefix('size: ') for n in names)} |", "|---" * (len(names) + 1) + "|"]
-    for k, q in dict.fromkeys((row["documents"], row["questions"]) for row in rows):
+    rows = [row for row in rows if row["part"] == part]
+    names = list(dict.fromkeys(n for row in rows for n in row["found"] if n != "draws" and n.startswith("size") == size))
+    lines = [f"| {first} | {' | '.join(n.removeprefix('size: ') for n in names)} |", "|---" * (len(names) + 1) + "|"]
+    for label in dict.fromkeys(row["row"] for row in rows):
         cells = []
         for name in names:
-            values = [100 * r["found"][name] for r in rows if (r["documents"], r["questions"]) == (k, q) and name in r["found"]]
-            cells.append(f"{min(values):.1f}–{max(values):.1f}" if values else "")
-        lines.append(f"| {k} × {q} | {' | '.join(cells)} |")
+            values = [
+                row["found"][name] * (1 if name == "records" else 100) for row in rows if row["row"] == label and name in row["found"]
+            ]
+            ends = dict.fromkeys(f"{x:.0f}" if name == "records" else f"{x:.1f}" for x in (min(values, default=0), max(values, default=0)))
+            cells.append("–".join(ends) if values else "")
+        lines.append(f"| {label} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -131,13 +120,13 @@ def picture(rows: list[dict[str, Any]], theme: str) -> str:
     ink, soft, grid = (THEMES[theme][key] for key in ("ink", "soft", "grid"))
     figure = Figure(figsize=(9.6, 2.9), layout="constrained")
     figure.patch.set_alpha(0)
-    panels = figure.subplots(1, len(CLUSTERED), sharey=True)
+    panels = figure.subplots(1, len(SHOWN), sharey=True)
     names = ("Tango, effective pairs", "cluster bootstrap", "Tango, as if independent")
-    for axes, (k, q) in zip(panels, CLUSTERED, strict=True):
-        panel_rows = [r for r in rows if (r["documents"], r["questions"], r["gap"]) == (k, q, 0.0)]
+    for axes, (k, q) in zip(panels, SHOWN, strict=True):
+        panel_rows = [r for r in rows if r["part"] == "equal" and r["row"] == f"{k} × {q}" and r["design"]["gap"] == 0]
         for i, name in enumerate(names):
             values = [r["found"][name] for r in panel_rows]
-            axes.plot([r["accuracy"] for r in panel_rows], values, color=COLOURS[i], marker=MARKS[i], markersize=4, label=name)
+            axes.plot([r["design"]["p"] for r in panel_rows], values, color=COLOURS[i], marker=MARKS[i], markersize=4, label=name)
         axes.axhline(0.95, color=soft, linewidth=1, linestyle=":")
         axes.set_title(f"{k} documents × {q}", fontsize=9, color=ink)
         axes.set_facecolor("none")
@@ -156,24 +145,21 @@ def picture(rows: list[dict[str, Any]], theme: str) -> str:
 
 def main(out: Path) -> None:
     """Simulate the designs that `out` lacks, print the tables, and write the figures next to `out`."""
-    rows = [json.loads(line) for line in out.read_text().splitlines()] if out.is_file() else []
-    done = {(row["documents"], row["questions"], row["accuracy"], row["gap"]) for row in rows}
-    for k, q, p, gap in designs():
-        if (k, q, p, gap) in done:
+    rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()] if out.is_file() else []
+    done = {json.dumps([row["part"], row["row"], row["design"]]) for row in rows}
+    for number, (part, name, arguments) in enumerate(designs()):
+        if json.dumps([part, name, arguments]) in done:
             continue
-        rng = np.random.default_rng([k, q, round(100 * p), round(100 * gap)])
-        found = alone(rng, k, p, gap) if q == 1 else clustered(rng, k, q, p, gap)
-        shares = {name: float(np.mean(values)) for name, values in found.items()} | (exact(k, p) if q == 1 else {})
-        rows.append({"documents": k, "questions": q, "accuracy": p, "gap": gap, "draws": DRAWS, "found": shares})
-        with out.open("a") as file:
-            file.write(json.dumps(rows[-1]) + "\n")
-        print(rows[-1], file=sys.stderr, flush=True)
-    print(table([r for r in rows if r["questions"] == 1], False), end="\n\n")
-    print(table([r for r in rows if r["questions"] > 1], False), end="\n\n")
-    print(table([r for r in rows if r["questions"] == 1], True), end="\n\n")
-    print(table([r for r in rows if r["questions"] > 1], True))
+        rows.append({"part": part, "row": name, "design": arguments, "found": simulate(part, number, arguments)})
+        with out.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(rows[-1], ensure_ascii=False) + "\n")
+        print(part, name, rows[-1]["found"], file=sys.stderr, flush=True)
+    for part, first in FIRST.items():
+        for size in (False, True):
+            text = table(rows, part, first, size)
+            print(f"{part}\n\n{text}\n" if text.count("|---") > 1 else "", end="\n" if text.count("|---") > 1 else "")
     for theme in THEMES:
-        out.with_name(f"{out.stem}-{theme}.svg").write_text(picture(rows, theme))
+        out.with_name(f"{out.stem}-{theme}.svg").write_text(picture(rows, theme), encoding="utf-8")
 
 
 if __name__ == "__main__":

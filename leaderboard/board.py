@@ -10,7 +10,8 @@ import numpy as np
 from seal_eval.core.errors import SealError
 from seal_eval.core.types import Estimate, Record, Run
 from seal_eval.harness.throughput import QUIET_MACHINE
-from seal_eval.results.compare import Comparison, OverLengths, Position, Row, compare, method_rows
+from seal_eval.results.compare import compare, method_rows
+from seal_eval.results.comparison import Comparison, OverLengths, Position, Row
 from seal_eval.results.depths import by_depth
 from seal_eval.results.paired import PairedScores, paired_scores_of
 from seal_eval.results.records import by_method, models
@@ -24,11 +25,12 @@ class Entry:
     model: str
     method: str
     row: Row
-    rank: Rank
+    rank: Rank | None  # None: it lacks cells
     run: Run  # the method's newest
-    effective: Estimate | None  # shortest over the tasks in tokens that were run at several lengths; None: there is none
-    tokens_per_second: float | None  # prompt tokens, over all of the method's runs
+    effective: Estimate | None  # shortest over the tasks in tokens that were run at several lengths; None: there is none, or it lacks cells
+    tokens_per_second: float | None  # prompt tokens, over all of the method's runs; None: unknown, or it lacks cells
     at_least: bool  # the speed is a lower bound: the time includes loading, or the machine did other work
+    lacks: str = ""  # 'lacks 4 of 11 cells: …'
 
     @property
     def about(self) -> dict[str, Any]:
@@ -62,6 +64,7 @@ class Pair:
     a: str
     b: str
     rows: list[Row]
+    lacks: list[str]  # 'METHOD lacks …' for each of the two that lacks cells of the other
     only_a: list[str]
     only_b: list[str]
     slug: str
@@ -82,12 +85,23 @@ class ModelBoard:
     @property
     def speeds(self) -> list[tuple[str, float, Estimate]]:
         """(method, prompt tokens per second, accuracy) of each method whose speed is known."""
-        return [(e.method, e.tokens_per_second, e.row.accuracy) for e in self.entries if e.tokens_per_second]
+        return [(e.method, e.tokens_per_second, e.row.accuracy) for e in self.entries if e.tokens_per_second and e.row.accuracy]
+
+    @property
+    def n_placed(self) -> int:
+        """The number of methods that lack no cell."""
+        return sum(e.rank is not None for e in self.entries)
+
+    @property
+    def tied(self) -> list[str]:
+        """The methods that cannot be distinguished from the leader."""
+        return [e.method for e in self.entries[1:] if e.rank and e.rank.group == 1]
 
     @property
     def costs(self) -> list[tuple[str, float, Estimate]]:
         """(method, rise in perplexity on prose as a fraction, accuracy); 0 for a method that records none. Empty if all are 0."""
-        costs = [(e.method, float(e.about.get("prose_perplexity_ratio", 1.0)) - 1, e.row.accuracy) for e in self.entries]
+        whole = [(e, e.row.accuracy) for e in self.entries if e.row.accuracy]
+        costs = [(e.method, float(e.about.get("prose_perplexity_ratio", 1.0)) - 1, accuracy) for e, accuracy in whole]
         return costs if any(rise for _, rise, _ in costs) else []
 
 
@@ -110,11 +124,22 @@ def _board(runs: list[Run], model: str, number: int, baseline: str) -> ModelBoar
     entries = []
     for method, rank in zip(comparison.methods, comparison.ranks, strict=True):
         method_runs = [run for run in model_runs if run.method == method]  # oldest first
-        lengths = [o.effective_length for o in comparison.lengths if o.method == method and _in_tokens(o.task)]
-        effective = min(lengths, key=lambda e: (e.value, e.low), default=None)
-        entries.append(Entry(model, method, rows[method], rank, method_runs[-1], effective, *_speed(method_runs)))
-    entries.sort(key=lambda e: (e.rank.value, e.method != baseline, e.method))
+        effective = _shortest([o.effective_length for o in comparison.lengths if o.method == method and _in_tokens(o.task)])
+        lacks = next((one.text for one in comparison.lacks if one.method == method), "")
+        if lacks:  # the task, or the long prompts, that it lacks could be its worst and its slowest
+            entries.append(Entry(model, method, rows[method], rank, method_runs[-1], None, None, False, lacks))
+        else:
+            entries.append(Entry(model, method, rows[method], rank, method_runs[-1], effective, *_speed(method_runs)))
+    entries.sort(key=lambda e: (e.rank is None, e.rank.value if e.rank else 0, e.method != baseline, e.method))
     return ModelBoard(model, number, paired, comparison, entries, list(_tasks(comparison, records, number)), records)
+
+
+def _shortest(lengths: list[Estimate]) -> Estimate | None:
+    """The shortest of the tasks' effective lengths. Their bounds hold together, so their minima are bounds of it."""
+    if not lengths:
+        return None
+    shortest = min(lengths, key=lambda e: e.value)
+    return replace(shortest, low=min(e.low for e in lengths), high=min(e.high for e in lengths))
 
 
 def _speed(runs: list[Run]) -> tuple[float | None, bool]:
@@ -154,9 +179,12 @@ def pairs(board: ModelBoard) -> Iterator[Pair]:
     """Every pair of a board's methods, `a` before `b` in the order of the methods, which begins with the baseline."""
     order = {method: i for i, method in enumerate(board.found.methods)}
     for a, b in combinations(board.found.methods, 2):
-        two = replace(board.paired, methods=(a, b), scores=board.paired.scores[:, [order[a], order[b]]])
-        rows = [row for row in method_rows(two, board.found.level) if row.difference]
+        two = board.paired.of((a, b))
+        rows = [row for row in method_rows(two, board.found.level) if row.method == b]
+        if two.lacked(0):  # as where b lacks cells: no overall difference
+            rows = [replace(row, difference=None, p_adjusted=None, pairs=None) if row.scope == "primary" else row for row in rows]
         right = two.scores == 1
         both_scored = ~np.isnan(two.scores).any(axis=1)
         only = [[two.samples[i] for i in np.flatnonzero(both_scored & right[:, k] & ~right[:, 1 - k])] for k in (0, 1)]
-        yield Pair(board.name, a, b, rows, only[0], only[1], f"{board.number}-{order[a]}-{order[b]}")
+        lacks = [f"{one.method} {one.text}" for one in two.lacks if one.text]
+        yield Pair(board.name, a, b, rows, lacks, only[0], only[1], f"{board.number}-{order[a]}-{order[b]}")

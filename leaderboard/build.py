@@ -11,7 +11,7 @@ from typing import Any
 from seal_eval import __version__
 from seal_eval.core.errors import SealError
 from seal_eval.core.figure import THEMES, scale_picture, size_of
-from seal_eval.core.files import LOCK, only_writer, write_text
+from seal_eval.core.files import LOCK, only_writer, write_text, writing
 from seal_eval.core.types import Run
 from seal_eval.leaderboard import samples
 from seal_eval.leaderboard.board import ModelBoard, TaskBlock, boards
@@ -24,6 +24,7 @@ from seal_eval.results.splits import comparable_groups
 from seal_eval.tasks import get_task
 
 _HERE = Path(__file__).parent
+PART = ".part"  # hidden folder for the files of a build that is not complete
 MARKER = "site.txt"  # marks a folder as a site; lists the files that a build wrote, so that no other file is removed
 
 
@@ -31,30 +32,46 @@ def build(results: Path, out: Path, baseline: str = "plain") -> Path:
     """Write the site of every run below `results` into `out`; return the path of its index.html.
 
     In `out`, files of an earlier build that are no longer needed are removed; files from elsewhere are kept, unless a page has the same
-    name. Raises SealError when results are damaged or cannot be paired, and when `out` is not empty and not a site.
+    name. All files are written to a hidden folder first: a full disk leaves the earlier site as it is. Raises SealError when results are
+    damaged or cannot be paired, when `out` is not empty and not a site, and when it cannot be written.
     """
     runs = comparable_groups(load_runs(results))
     site_boards = boards(runs, baseline)
-    if out.exists() and any(p.name != LOCK for p in out.iterdir()) and not (out / MARKER).is_file():
+    if out.exists() and any(p.name not in (LOCK, PART) for p in out.iterdir()) and not (out / MARKER).is_file():
         raise SealError(f"{out} is not empty and not a site; name a new folder, nothing is overwritten")
     with only_writer(out):
         earlier = (out / MARKER).read_text(encoding="utf-8").splitlines()[1:] if (out / MARKER).is_file() else []
         head = f"built by seal-eval {__version__}"
-        write_text(out / MARKER, "\n".join([head, *earlier]) + "\n")
-        written = []
-        for name, text in _files(site_boards, runs, baseline):
-            (out / name).parent.mkdir(parents=True, exist_ok=True)
-            write_text(out / name, text)
-            written.append(name)
-        for file in sorted((_HERE / "static").iterdir()):
-            (out / "static").mkdir(exist_ok=True)
-            shutil.copyfile(file, out / "static" / file.name)
-            written.append(f"static/{file.name}")
+        part = out / PART
+        shutil.rmtree(part, ignore_errors=True)  # of a killed build
+        try:
+            written = list(_write(part, _files(site_boards, runs, baseline)))
+            write_text(out / MARKER, "\n".join([head, *sorted({*earlier, *written})]) + "\n")
+            for name in written:
+                with writing(out / name):
+                    (out / name).parent.mkdir(parents=True, exist_ok=True)
+                    (part / name).replace(out / name)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
         for name in set(earlier) - set(written):
             if (out / name).resolve().is_relative_to(out.resolve()):
                 (out / name).unlink(missing_ok=True)
         write_text(out / MARKER, "\n".join([head, *sorted(written)]) + "\n")
     return out / "index.html"
+
+
+def _write(folder: Path, files: Iterator[tuple[str, str]]) -> Iterator[str]:
+    """Write files and the static ones below a folder; yield their relative paths."""
+    for name, text in files:
+        with writing(folder / name):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_text(folder / name, text)
+        yield name
+    for file in sorted((_HERE / "static").iterdir()):
+        with writing(folder / "static" / file.name):
+            (folder / "static").mkdir(exist_ok=True)
+            shutil.copyfile(file, folder / "static" / file.name)
+        yield f"static/{file.name}"
 
 
 def _files(site_boards: list[ModelBoard], runs: list[Run], baseline: str) -> Iterator[tuple[str, str]]:
@@ -102,14 +119,17 @@ def _task_figures(block: TaskBlock, baseline: str, theme: str) -> Iterator[tuple
 
 def _downloads(site_boards: list[ModelBoard]) -> Iterator[tuple[str, str]]:
     """Yield (relative path, text) of the overview with unrounded numbers, and of all comparisons."""
+    from seal_eval.results.escapes import csv_cell
     from seal_eval.results.tables import as_text
 
-    rows = [{column.key: column.value(entry) for column in COLUMNS} for board in site_boards for entry in board.entries]
+    rows = [
+        {column.key: column.value(entry) for column in COLUMNS} | {"lacks": entry.lacks} for board in site_boards for entry in board.entries
+    ]
     yield "data/overview.json", _json(rows)
     out = io.StringIO()
-    writer = csv.DictWriter(out, [column.key for column in COLUMNS], lineterminator="\n")
+    writer = csv.DictWriter(out, [*(column.key for column in COLUMNS), "lacks"], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({key: csv_cell(value) for key, value in row.items()} for row in rows)
     yield "data/overview.csv", out.getvalue()
     comparisons = [board.found for board in site_boards]
     for kind, end in (("json", "json"), ("csv", "csv"), ("latex", "tex")):

@@ -29,11 +29,13 @@ def _optional(get: Callable[[Entry], Any], form: Callable[[Any], str]) -> Callab
 
 
 def _places(e: Entry) -> str:
+    if e.rank is None:
+        return "–"
     return str(e.rank.low) if e.rank.low == e.rank.high else f"{e.rank.low}–{e.rank.high}"
 
 
 def _gain(e: Entry) -> str:
-    return percent(e.row.difference, sign=True) if e.row.difference else ""
+    return percent(e.row.difference, sign=True) if e.row.difference else "–" if e.lacks else ""
 
 
 def _effective(e: Entry) -> str:
@@ -42,10 +44,12 @@ def _effective(e: Entry) -> str:
 
 
 def _accuracy(e: Entry) -> str:
-    return percent(e.row.accuracy)
+    return percent(e.row.accuracy) if e.row.accuracy else e.lacks.partition(":")[0]
 
 
 def _samples(e: Entry) -> str:
+    if e.row.accuracy is None:
+        return "–"
     missing = e.row.accuracy.n_missing
     return f"{e.row.accuracy.n:,}" + (f" ({missing} unscored)" if missing else "")
 
@@ -69,11 +73,17 @@ _whole = "{:,.0f}".format
 COLUMNS = (
     Column("model", "model", "the model", "", lambda e: e.model, lambda e: e.model),
     Column("method", "method", "the method applied to the model", "", lambda e: e.method, lambda e: e.method),
-    Column("accuracy", "accuracy", "mean over all tasks and lengths, with its interval", "up", lambda e: e.row.accuracy.value, _accuracy),
-    Column("places", "places", "ranks that the pairwise tests among the model's methods allow", "down", lambda e: e.rank.low, _places),
+    Column(
+        "accuracy", "accuracy", "mean over all tasks and lengths, with its interval; none for a method that lacks some", "up",
+        lambda e: e.row.accuracy and e.row.accuracy.value, _accuracy,
+    ),
+    Column(
+        "places", "places", "ranks that the pairwise tests among the model's methods allow", "down",
+        lambda e: e.rank and e.rank.low, _places,
+    ),
     Column(
         "group", "tied", "tie group; 1: the leader and all methods not significantly worse", "down",
-        lambda e: e.rank.group, lambda e: str(e.rank.group),
+        lambda e: e.rank and e.rank.group, lambda e: str(e.rank.group) if e.rank else "–",
     ),
     Column("gain", "gain, points", "paired difference from the baseline, with its interval", "up", _gain_value, _gain),
     Column(
@@ -91,5 +101,5 @@ COLUMNS = (
         lambda e: e.tokens_per_second, _speed,
     ),
     Column("tuning", "tuning, s", "seconds of tuning", "down", _seconds, _optional(_seconds, _whole)),
-    Column("n", "n", "scored samples", "", lambda e: e.row.accuracy.n, _samples),
+    Column("n", "n", "scored samples", "", lambda e: e.row.accuracy and e.row.accuracy.n, _samples),
 )  # fmt: skip

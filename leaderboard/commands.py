@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from seal_eval.core.streams import say
+
 
 def site_command(
     results: Annotated[Path, typer.Argument(help="Folder with result files; subfolders are searched too.")],
@@ -15,7 +17,7 @@ def site_command(
     """Write a static site that opens from disk: tables, curves, heatmaps and a page for each run."""
     from seal_eval.leaderboard.build import build
 
-    print(build(results, out, baseline))
+    say(str(build(results, out, baseline)))
 
 
 def submit_command(
@@ -25,7 +27,7 @@ def submit_command(
     """Pack runs for the leaderboard: samples compressed, files hashed, absolute paths shortened to their last part."""
     from seal_eval.leaderboard.submissions import submit as pack
 
-    print(pack(results, out))
+    say(str(pack(results, out)))
 
 
 def check_command(
@@ -33,16 +35,19 @@ def check_command(
     tokenizer: Annotated[
         str, typer.Option(help="Tokenizer folder or hub id, if the run's own is not available here.", show_default="the run's")
     ] = "",
+    most_tokens: Annotated[
+        int, typer.Option(min=1, help="Most prompt tokens to build, and characters of replies to score, for a submission.")
+    ] = 1_000_000,
 ) -> None:
     """Check submissions: compare every hash, score every reply again, build every sample again."""
     from seal_eval.core.errors import SealError
     from seal_eval.leaderboard.submissions import MANIFEST
     from seal_eval.leaderboard.verify import check_all
 
-    lines = check_all(folder, tokenizer)
+    lines = check_all(folder, tokenizer, most_tokens)
     if not lines:
         raise SealError(f"{folder} holds no {MANIFEST}; pack results with seal-eval submit RESULTS --out FOLDER")
-    print("\n".join(lines))
+    say(*lines)
 
 
 PUBLICATION: dict[str, Callable[..., None]] = {"site": site_command, "submit": submit_command, "check": check_command}

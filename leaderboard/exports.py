@@ -15,9 +15,9 @@ def model_index(run: Run, board: ModelBoard) -> str:
     results: list[dict[str, Any]] = []
     run_cells = {(record.task, record.length) for record in run.records}
     for row in board.found.of("cell"):
-        if row.method != run.method or (row.task, row.length) not in run_cells:
-            continue
         e = row.accuracy
+        if e is None or row.method != run.method or (row.task, row.length) not in run_cells:
+            continue
         interval = f"{100 * e.level:g} % {e.low:.3f} to {e.high:.3f}, n = {e.n}"
         metric = {"type": "accuracy", "name": f"accuracy ({interval})", "value": round(e.value, 4), "verified": False}
         results.append(
@@ -38,8 +38,8 @@ def bibtex(run: Run) -> str:
     """BibTeX entries of the run and of the SEAL paper."""
     return f"""@misc{{seal-eval-{run.run_id},
   title = {{{_plain(run.model.split(GAP)[0])} with {_plain(run.method)}: run {run.run_id} of seal-eval}},
-  year = {{{run.date[:4]}}},
-  note = {{seal-eval {__version__}, {run.date[:10]}, {len(run.records)} samples}}
+  year = {{{run.utc[:4]}}},
+  note = {{seal-eval {__version__}, {run.utc[:10]}, {len(run.records)} samples}}
 }}
 
 @inproceedings{{lee-etal-2025-seal,

@@ -1,22 +1,29 @@
 """The site's figures as SVG text, each in a light and a dark theme. The same data gives the same bytes."""
 
 import itertools
+import math
 from typing import Any
 
 from seal_eval.core.figure import THEMES, _canvas, _single_panel, _svg
 from seal_eval.core.types import Estimate
-from seal_eval.results.compare import Row
+from seal_eval.results.comparison import Row
 from seal_eval.results.depths import DEPTH_EDGES
 from seal_eval.stats import wilson
 
 BASELINE = {"light": "#59636e", "dark": "#9aa4af"}
 # Okabe and Ito's palette: distinguishable with any colour vision, on light and dark pages
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+LONGEST_NAME = 60  # characters
 MARKS = ("o", "s", "D", "^", "v", "P", "X")
+
+NOWHERE = Estimate(math.nan, math.nan, math.nan, 0.95, 0, "not run")
 
 
 def curves(rows: list[Row], baseline: str, theme: str, unit: str) -> str:
-    """Accuracy against length: one line per method with its interval as a band. rows: one per method and length; unit: of the lengths."""
+    """Accuracy against length: one line per method with its interval as a band. rows: one per method and length; unit: of the lengths.
+
+    A length that a method lacks is a gap in its line.
+    """
     figure, axes = _single_panel(theme, (6.4, 3.4))
     lengths = sorted({row.length or 0 for row in rows})
     methods = list(dict.fromkeys(row.method for row in rows))
@@ -26,13 +33,16 @@ def curves(rows: list[Row], baseline: str, theme: str, unit: str) -> str:
         if len(lengths) == 1:  # side by side, so that no method hides another
             x = [lengths[0] * 1.04 ** (i - (len(methods) - 1) / 2)]
         colour = _colour(i, method, baseline, theme)
-        estimates = [row.accuracy for row in method_rows]
-        axes.plot(x, [e.value for e in estimates], color=colour, marker=MARKS[i % len(MARKS)], label=method, linewidth=2, clip_on=False)
-        if len(estimates) > 1:
+        whole = all(row.accuracy for row in method_rows)
+        estimates = [row.accuracy or NOWHERE for row in method_rows]  # so that no line joins the lengths on both sides of a missing one
+        if all(e is NOWHERE for e in estimates):
+            continue
+        axes.plot(x, [e.value for e in estimates], color=colour, marker=MARKS[i % len(MARKS)], label=str(i), linewidth=2, clip_on=False)
+        if len(estimates) > 1 and whole:
             axes.fill_between(x, [e.low for e in estimates], [e.high for e in estimates], color=colour, alpha=0.18, linewidth=0)
         else:
-            e = estimates[0]
-            axes.errorbar(x, [e.value], yerr=[[e.value - e.low], [e.high - e.value]], color=colour, capsize=4)
+            bars = [[e.value - e.low for e in estimates], [e.high - e.value for e in estimates]]
+            axes.errorbar(x, [e.value for e in estimates], yerr=bars, color=colour, capsize=4, linestyle="none")
     axes.set_xscale("log", base=2)
     axes.set_xticks(lengths, [f"{n:,}" for n in lengths])
     axes.minorticks_off()
@@ -42,7 +52,7 @@ def curves(rows: list[Row], baseline: str, theme: str, unit: str) -> str:
     _percent_axis(axes.yaxis)
     axes.set_xlabel(f"length ({unit})")
     axes.grid(axis="y", color=THEMES[theme]["grid"], linewidth=0.8)
-    _legend(axes, theme)
+    _legend(axes, theme, methods)
     return _svg(figure, "Accuracy by length", "One line per method with its interval as a band.")
 
 
@@ -71,7 +81,7 @@ def heatmap(cells: dict[str, dict[int, list[Estimate | None]]], theme: str, unit
         panel.set_ylim(n_depths - 0.5, -0.5)
         panel.set_xticks(range(len(lengths)), [f"{n:,}" for n in lengths])
         panel.set_yticks(range(n_depths), [f"{a:.0%}–{b:.0%}" for a, b in itertools.pairwise(DEPTH_EDGES)])
-        panel.set_title(method, fontsize=10, color=THEMES[theme]["ink"])
+        panel.set_title(_cut(method), fontsize=10, color=THEMES[theme]["ink"], parse_math=False)
         panel.set_xlabel(f"length ({unit})")
         panel.tick_params(length=0)
         for spine in panel.spines.values():
@@ -89,10 +99,15 @@ def heatmap(cells: dict[str, dict[int, list[Estimate | None]]], theme: str, unit
 
 
 def depth_curves(cells: dict[str, dict[int, list[Estimate | None]]], theme: str, baseline: str) -> str:
-    """Accuracy against depth, all lengths together: one line per method with its Wilson interval as bars. cells: as in `heatmap`."""
+    """Accuracy against depth, all lengths together: one line per method that has them all, with Wilson intervals as bars.
+
+    cells: as in `heatmap`.
+    """
     figure, axes = _single_panel(theme, (6.4, 3.2))
     middles = [(a + b) / 2 for a, b in itertools.pairwise(DEPTH_EDGES)]
     for i, (method, by_length) in enumerate(cells.items()):
+        if not all(any(row) for row in by_length.values()):  # all lengths together: nothing to compare with where one is missing
+            continue
         colour, points = _colour(i, method, baseline, theme), []
         for fifth, x in enumerate(middles):
             estimates = [e for e in (row[fifth] for row in by_length.values()) if e]
@@ -102,7 +117,7 @@ def depth_curves(cells: dict[str, dict[int, list[Estimate | None]]], theme: str,
         axes.errorbar(
             [x for x, _ in points], [e.value for _, e in points],
             yerr=[[e.value - e.low for _, e in points], [e.high - e.value for _, e in points]],
-            color=colour, marker=MARKS[i % len(MARKS)], label=method, linewidth=1.6, elinewidth=0.8,
+            color=colour, marker=MARKS[i % len(MARKS)], label=str(i), linewidth=1.6, elinewidth=0.8,
         )  # fmt: skip
     _percent_axis(axes.yaxis)
     _percent_axis(axes.xaxis)
@@ -110,7 +125,7 @@ def depth_curves(cells: dict[str, dict[int, list[Estimate | None]]], theme: str,
     axes.set_xlim(0, 1)
     axes.set_xlabel("depth of the fact in the prompt")
     axes.grid(axis="y", color=THEMES[theme]["grid"], linewidth=0.8)
-    _legend(axes, theme)
+    _legend(axes, theme, list(cells))
     return _svg(figure, "Accuracy by depth", "One line per method over all lengths, with Wilson intervals.")
 
 
@@ -120,10 +135,10 @@ def pareto(points: list[tuple[str, float, Estimate]], theme: str, x_label: str, 
     less: the cost is a fraction, shown in percent, and less of it is better. Otherwise it is a number, such as speed, and more is better.
     """
     figure, axes = _single_panel(theme, (7.2, 3.6))
-    for i, (label, cost, e) in enumerate(points):
+    for i, (_, cost, e) in enumerate(points):
         axes.errorbar(
             [cost], [e.value], yerr=[[e.value - e.low], [e.high - e.value]], color=COLOURS[i % len(COLOURS)], marker=MARKS[i % len(MARKS)],
-            linestyle="none", elinewidth=0.8, label=label, zorder=3,
+            linestyle="none", elinewidth=0.8, label=str(i), zorder=3,
         )  # fmt: skip
     sign = 1 if less else -1
     front = [p for p in points if not any(sign * q[1] <= sign * p[1] and q[2].value >= p[2].value and q[1:] != p[1:] for q in points)]
@@ -137,7 +152,7 @@ def pareto(points: list[tuple[str, float, Estimate]], theme: str, x_label: str, 
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     axes.grid(color=THEMES[theme]["grid"], linewidth=0.8)
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), labelcolor=THEMES[theme]["ink"], fontsize=8)
+    _legend(axes, theme, [label for label, _, _ in points], beside=True)
     return _svg(
         figure,
         f"{y_label} against {x_label}",
@@ -153,9 +168,19 @@ def _percent_axis(axis: Any) -> None:
     axis.set_major_formatter(lambda y, _: f"{100 * y:.0f} %")
 
 
-def _legend(axes: Any, theme: str) -> None:
-    """Add a legend: above the axes for up to four methods, to their right for more."""
-    few = len(axes.get_legend_handles_labels()[0]) <= 4
+def _legend(axes: Any, theme: str, names: list[str], beside: bool = False) -> None:
+    """Add a legend: above the axes for up to four names, to their right for more or when `beside`.
+
+    The names replace placeholders: matplotlib would leave out one that begins with an underscore, and read dollar signs as mathematics.
+    """
     above = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 4}
     right = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "fontsize": 8}
-    axes.legend(frameon=False, labelcolor=THEMES[theme]["ink"], **(above if few else right))
+    legend = axes.legend(frameon=False, labelcolor=THEMES[theme]["ink"], **(right if beside or len(names) > 4 else above))
+    for text, name in zip(legend.get_texts(), [names[int(text.get_text())] for text in legend.get_texts()], strict=True):
+        text.set_parse_math(False)
+        text.set_text(_cut(name))
+
+
+def _cut(name: str) -> str:
+    """A name as figures show it: the middle of a long one is left out."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME // 2]}…{name[-LONGEST_NAME // 2 + 1 :]}"

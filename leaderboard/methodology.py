@@ -7,18 +7,17 @@ from typing import Any
 from seal_eval import stats
 from seal_eval.results import compare
 from seal_eval.results import depths as cells
-from seal_eval.stats import choose_test, layout, position, ranking, resampling
+from seal_eval.stats import choose_test, effective, layout, position, ranking
 
 # heading → the functions explained under it, in the order of the page
 BEHIND = {
     "Pairing and the choice of a test": (choose_test.accuracy, choose_test.difference, compare.method_rows),
-    "One proportion": (stats.wilson, stats.clustered_proportion),
+    "One proportion": (stats.wilson, stats.clustered_proportion, effective.effective_size),
     "Two methods on the same samples": (
         stats.mcnemar,
         stats.tango,
         stats.sign_flip,
         stats.clustered_difference,
-        resampling.cluster_bootstrap,
     ),
     "Cells and documents": (layout.layout, layout.variance, layout.strays),
     "Many comparisons": (stats.holm, stats.benjamini_hochberg, stats.cochran_q),

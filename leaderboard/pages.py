@@ -1,18 +1,22 @@
 """Render boards as HTML. Pages work without JavaScript, except the sample browser; templates escape text from result files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from seal_eval import __version__
 from seal_eval.baselines import get_method, method_settings, source_package
 from seal_eval.core.errors import SealError
+from seal_eval.core.names import visible
 from seal_eval.core.types import Estimate, Run
+from seal_eval.leaderboard.asked import how_asked
 from seal_eval.leaderboard.board import ModelBoard, Pair, pairs
 from seal_eval.leaderboard.columns import COLUMNS
 from seal_eval.leaderboard.methodology import chapters
 from seal_eval.leaderboard.samples import chunk_of
+from seal_eval.results.comparison import Row
 from seal_eval.results.depths import DEPTH_EDGES
+from seal_eval.results.missing import Lacks, in_short
 from seal_eval.results.numbers import p_text, percent, size
 from seal_eval.results.reasons import of_runs, warning
 from seal_eval.results.tables import LENGTHS_NOTE, POSITION_NOTE
@@ -36,7 +40,7 @@ class Pages:
             "version": __version__, "baseline": baseline, "boards": boards, "runs": runs, "edges": DEPTH_EDGES, "columns": COLUMNS,
             "tasks": list(dict.fromkeys(block.name for board in boards for block in board.tasks)), "task": get_task,
             "slug": self.slug, "warning": warning,
-            "figure_size": sizes.__getitem__, "updated": max(run.date for run in runs),
+            "figure_size": sizes.__getitem__, "updated": max(run.utc for run in runs),
         }  # fmt: skip
 
     def slug(self, method: str) -> str:
@@ -55,14 +59,17 @@ class Pages:
             info = method_info(entries[0][1].run)
             yield self.slug(method), self._page("method.html", "../", name=method, entries=entries, method_info=info)
         for run in self.runs:
-            yield f"runs/{run.run_id}.html", self._page("run.html", "../", run=run, shares=of_runs([run]))
+            yield f"runs/{run.run_id}.html", self._page("run.html", "../", run=run, asked=how_asked(run), shares=of_runs([run]))
         all_pairs: list[Pair] = []
         for board in self.boards:
             chunks = chunk_of(board)
             for pair in pairs(board):
                 all_pairs.append(pair)
                 rows = [row for row in pair.rows if row.scope != "task"]
-                yield f"compare/{pair.slug}.html", self._page("pair.html", "../", pair=pair, rows=rows, chunks=chunks, listed=LISTED)
+                yield (
+                    f"compare/{pair.slug}.html",
+                    self._page("pair.html", "../", pair=pair, rows=rows, chunks=chunks, listed=LISTED, lacks=board.found.lacks),
+                )
         yield "compare.html", self._page("compare.html", "", pairs=all_pairs)
         yield "samples.html", self._page("samples.html", "")
         yield "methodology.html", self._page("methodology.html", "", chapters=chapters())
@@ -97,11 +104,25 @@ def _environment() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    filters = {"percent": percent, "p": p_text, "points": _points, "number": _number, "size": size, "stamp": _stamp, "across": _across}
-    environment.filters |= filters
+        loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        finalize=_shown,
+    )  # fmt: skip
+    filters = {
+        "percent": percent,
+        "p": p_text,
+        "points": _points,
+        "number": _number,
+        "size": size,
+        "across": _across,
+        "in_short": _in_short,
+    }
+    environment.filters |= filters | {"in_short": _in_short}
     return environment
+
+
+def _in_short(row: Row, lacks: Sequence[Lacks]) -> str:
+    """What stands in place of the accuracy of a row that lacks cells. lacks: of the board's methods."""
+    return in_short(lacks, row.method, row.lacks, row.scope == "cell")
 
 
 def _points(estimate: Estimate) -> str:
@@ -117,8 +138,6 @@ def _across(value: float, low: float = 0.0, high: float = 1.0) -> str:
     return f"{100 * (min(max(value, low), high) - low) / (high - low):.1f}"
 
 
-def _stamp(date: str) -> str:
-    """lm-eval's file stamp '2026-11-24T19-05-17.422095' as a feed timestamp, '2026-11-24T19:05:17Z'."""
-    day, _, clock = date.partition("T")
-    parts = clock.split(".")[0].split("-")
-    return f"{day}T{':'.join(parts)}Z" if len(parts) == 3 else f"{day[:10]}T00:00:00Z"
+def _shown(value: Any) -> Any:
+    """What a template prints: text from result files without control characters, which XML does not allow."""
+    return visible(value) if type(value) is str else value  # markup is a subclass of str; what is in it went through here before

@@ -4,14 +4,17 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from seal_eval.core import strict_json
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import open_lines
+from seal_eval.core.files import PARSING, numbered_lines
 from seal_eval.core.types import Record, Run
 from seal_eval.leaderboard.board import ModelBoard
+from seal_eval.results.absent import NO_RESULT
 
 CHUNK = 100  # samples per file
 PROMPT_ENDS = 1500  # characters shown from the beginning and from the end of a prompt
 LONGEST_REPLY = 2000  # characters shown of a reply
+NO_REPLY = [None, NO_RESULT, None, ""]  # in place of `_reply`, for a method that lacks the cell
 
 
 def chunk_of(board: ModelBoard) -> dict[str, str]:
@@ -49,8 +52,9 @@ def sample_pages(boards: list[ModelBoard], runs: list[Run]) -> Iterator[tuple[st
 
 def _row(sample: str, board: ModelBoard, prompts: dict[str, str]) -> dict[str, Any]:
     """One sample as the browser shows it; `replies` in the order of the board's methods."""
-    record = board.records[board.found.baseline][sample]
-    replies = [_reply(board.records[method][sample]) for method in board.found.methods]
+    found = [board.records[method].get(sample) for method in board.found.methods]
+    replies = [_reply(reply) if reply else NO_REPLY for reply in found]
+    record = next(reply for reply in found if reply)
     return {
         "id": sample, "depth": None if record.depth is None else round(record.depth, 4), "tokens": record.n_tokens,
         "document": record.cluster, "expected": list(record.targets), "prompt": prompts.get(sample, ""), "replies": replies,
@@ -68,21 +72,20 @@ def cut(text: str, most: int) -> str:
 
 
 def _prompts(board: ModelBoard, runs: list[Run]) -> dict[str, str]:
-    """Sample id → prompt, long ones without their middle, from the baseline's sample files."""
-    prompts = {}
-    for run in runs:
-        if run.model != board.name or run.method != board.found.baseline:
+    """Sample id → prompt, long ones without their middle, from the baseline's sample files; where it lacks cells, from other methods'."""
+    prompts: dict[str, str] = {}
+    for run in sorted(runs, key=lambda run: run.method != board.found.baseline):
+        if run.model != board.name or prompts.keys() >= {r.sample_id for r in run.records}:
             continue
         for name in run.files:
             if not name.startswith("samples_"):
                 continue
-            with open_lines(run.folder / name) as lines:
-                for number, line in enumerate(lines, 1):
-                    row = json.loads(line)
-                    try:
-                        prompts[row["doc"]["sample_id"]] = _ends(str(row["arguments"]["gen_args_0"]["arg_0"]))
-                    except (KeyError, TypeError, IndexError) as error:
-                        raise SealError(f"{run.folder / name}, line {number}: no prompt under arguments; the file is damaged") from error
+            for number, line in numbered_lines(run.folder / name):
+                try:
+                    row = strict_json.loads(line)
+                    prompts[row["doc"]["sample_id"]] = _ends(str(row["arguments"]["gen_args_0"]["arg_0"]))
+                except PARSING as error:
+                    raise SealError(f"{run.folder / name}, line {number}: no prompt under arguments; the file is damaged") from error
     return prompts
 
 

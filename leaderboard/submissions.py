@@ -4,22 +4,25 @@ import gzip
 import hashlib
 import json
 import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from seal_eval import __version__
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import new_folder, open_lines, read_json, sha256, write_json, write_text
-from seal_eval.core.types import Run
+from seal_eval.core.types import Absent, Run
+from seal_eval.results.absent import MANIFEST as MANIFEST
+from seal_eval.results.absent import find
 from seal_eval.results.records import load_runs
 from seal_eval.tasks import base_task, tasks
 
 SCHEMA = Path(__file__).parent / "schema" / "submission-1.json"
-MANIFEST = "submission.json"
 # an absolute path of two parts or more, POSIX or Windows but not in a URL; group 1, its last part, is kept
 PATH = re.compile(r"""(?<![\w:/.~\\-])(?:~/|(?:/|[A-Za-z]:[\\/])[^\s"',=:;\\/<>\[\]]+[\\/])(?:[^\s"',=:;\\/]+[\\/])*([^\s"',=:;\\/]+)""")
-WHOLE_PATH = re.compile(r"~?[\\/]|[A-Za-z]:[\\/]")
-# keys whose value names a model or a file: if it looks like an absolute path, all of it is the path, spaces included
+WHOLE_PATH = re.compile(r"(?:~|\.{1,2})?[\\/]|[A-Za-z]:[\\/]")
+# keys whose value names a model or a file: if it begins like a path, all of it is the path, spaces included
 PATH_KEYS = ("pretrained", "tokenizer", "model", "model_name", "adapter", "peft", "delta", "heads", "output_path", "gguf_file")
 PROMPTS = ("system_instruction", "chat_template", "tokenizer_chat_template")  # part of every published prompt, so kept exactly
 
@@ -27,21 +30,27 @@ PROMPTS = ("system_instruction", "chat_template", "tokenizer_chat_template")  # 
 def submit(results: Path, out: Path) -> Path:
     """Pack every run below `results` into the new folder `out`; return the path of its manifest.
 
-    Samples are compressed, absolute paths are cut to their last part, files are listed with their SHA-256. Raises SealError, and leaves
+    Samples are compressed, absolute paths are cut to their last part, files are listed with their SHA-256. Cells of a suite that failed or
+    were not run are listed too. Raises SealError, and leaves
     `out` as it was, for damaged results, an `out` that is not empty, and runs whose samples use the user's own files.
     """
     runs = load_runs(results)
     with new_folder(out) as scratch:
         for run in runs:
             _pack(run, scratch)
-        write_manifest(scratch)
+        write_manifest(scratch, find(results, runs))
     return out / MANIFEST
 
 
-def write_manifest(folder: Path) -> None:
-    """Write the manifest of the packed runs in `folder`, as read back from their files."""
-    entries = [{**claims(run), "files": _hashes(run.folder)} for run in load_runs(folder)]
-    write_json(folder / MANIFEST, {"schema": 1, "seal_eval": __version__, "runs": entries})
+def write_manifest(folder: Path, absent: Sequence[Absent] | None = None) -> None:
+    """Write the manifest of the packed runs in `folder`, as read back from their files.
+
+    absent: cells that were planned and have no result; by default what the runs, and a manifest that is there, tell of them.
+    """
+    runs = load_runs(folder)
+    entries = [{**claims(run), "files": _hashes(run.folder)} for run in runs]
+    not_run = [asdict(cell) | {"reason": scrub(cell.reason)} for cell in (find(folder, runs) if absent is None else absent)]
+    write_json(folder / MANIFEST, {"schema": 1, "seal_eval": __version__, "runs": entries} | ({"not_run": not_run} if not_run else {}))
 
 
 def claims(run: Run) -> dict[str, Any]:
@@ -69,24 +78,59 @@ def _pack(run: Run, out: Path) -> None:
     data = read_json(run.folder / name)
     for task, config in data["configs"].items():
         refuse_own_files(f"run {run.run_id}", task, config)
-    data = scrubbed(data)
+    stamp = name.removeprefix("results_").removesuffix(".json")
+    data, packed = scrubbed(_ours(data)), {}
+    for sample_file in sorted(n for n in run.files if n.startswith("samples_")):
+        with open_lines(run.folder / sample_file) as lines:
+            before = list(lines)
+        after = in_order(before)
+        if before != after and isinstance(data.get("task_hashes"), dict):
+            data["task_hashes"][task_of(sample_file, stamp)] = task_hash(map(json.loads, after))
+        packed[f"{sample_file.removesuffix('.gz')}.gz"] = gzip.compress(b"".join(after), 9, mtime=0)
     if "model_name_sanitized" in data:  # lm-eval's own field, with the whole path in it
-        data["model_name_sanitized"] = re.sub(r"[\"<>:/|\\?*\[\]]+", "__", str(data.get("model_name")))
+        data["model_name_sanitized"] = sanitized(str(data.get("model_name")))
     text = json.dumps(data, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
     folder = out / hashlib.sha256(text.encode()).hexdigest()[:12]  # the run id that load_runs derives from the packed file
     folder.mkdir()
     write_text(folder / name, text)
-    stamp = name.removeprefix("results_").removesuffix(".json")
     write_text(folder / f"command_{stamp}.txt", scrub(run.command) + "\n")
-    for sample_file in sorted(n for n in run.files if n.startswith("samples_")):
-        with open_lines(run.folder / sample_file) as lines:
-            raw = lines.read()
-        (folder / f"{sample_file.removesuffix('.gz')}.gz").write_bytes(gzip.compress(raw, 9, mtime=0))
+    for sample_file, content in packed.items():
+        (folder / sample_file).write_bytes(content)
+
+
+def _ours(data: dict[str, Any]) -> dict[str, Any]:
+    """The results file's JSON with the entries of this project's tasks only: without groups, and tasks that are not published."""
+    parts = ("results", "configs", "versions", "n-shot", "n-samples", "higher_is_better", "task_hashes")
+    kept = {
+        part: {task: value for task, value in data[part].items() if base_task(task)} for part in parts if isinstance(data.get(part), dict)
+    }
+    return {key: value for key, value in data.items() if key != "groups"} | kept | {"group_subtasks": {}}
+
+
+def in_order(lines: Iterable[bytes]) -> list[bytes]:
+    """The lines of a sample file in the order of their `doc_id`; several processes write them in turns."""
+    numbered = [(json.loads(line)["doc_id"], line if line.endswith(b"\n") else line + b"\n") for line in lines]
+    return [line for _, line in sorted(numbered, key=lambda pair: pair[0])]
 
 
 def _hashes(folder: Path) -> dict[str, str]:
     """'FOLDER/FILE' → SHA-256 for the files in a run's folder."""
     return {f"{folder.name}/{file.name}": sha256(file) for file in sorted(folder.iterdir())}
+
+
+def task_of(sample_file: str, stamp: str) -> str:
+    """The task in the name of a sample file. stamp: the time in the names of the run's files."""
+    return sample_file.removeprefix("samples_").removesuffix(".gz").removesuffix(".jsonl").removesuffix(f"_{stamp}")
+
+
+def task_hash(rows: Iterable[Mapping[str, str]]) -> str:
+    """lm-eval's hash of a task: of the hashes of all its samples in order."""
+    return hashlib.sha256("".join(row["doc_hash"] + row["prompt_hash"] + row["target_hash"] for row in rows).encode()).hexdigest()
+
+
+def sanitized(name: str) -> str:
+    """A model's name as lm-eval writes it into file names."""
+    return re.sub(r"[\"<>:/|\\?*\[\]]+", "__", name)
 
 
 def scrub(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_origin, get_type_hints
 
 import typer
 
+from seal_eval.core.streams import say
 from seal_eval.leaderboard import commands as leaderboard_commands
 from seal_eval.results import commands as results_commands
 from seal_eval.suite import commands as suite_commands
@@ -73,7 +74,7 @@ def run_command(context: typer.Context) -> None:
 
     folder = evaluate(context.args)
     results_commands.show_reasons(folder)
-    print(folder)
+    say(str(folder))
 
 
 def tune_command(model: str, out: Path, **settings: Any) -> None:
@@ -83,7 +84,7 @@ def tune_command(model: str, out: Path, **settings: Any) -> None:
     """
     from seal_eval.tuning.tune import forgetting_line, tune
 
-    print(f"{out}: {forgetting_line(tune(model, TuneSpec(**settings), out))}")
+    say(f"{out}: {forgetting_line(tune(model, TuneSpec(**settings), out))}")
 
 
 def with_options(command: Callable[..., None], spec: type, **first: Any) -> Callable[..., None]:
@@ -124,10 +125,10 @@ def heads_command(
     from seal_eval.tuning.head_importance import HeadsSpec, head_map
 
     heads = head_map(model, HeadsSpec(task, length, samples, seed, sweep), out)
-    print(f"{out}: {len(heads['gradient'])} layers of {len(heads['gradient'][0])} heads, {samples} samples of {task} at {length}")
+    say(f"{out}: {len(heads['gradient'])} layers of {len(heads['gradient'][0])} heads, {samples} samples of {task} at {length}")
     if sweep:
         same = f"{100 * heads['sign_agreement']:.0f} %"
-        print(f"prediction against exact effect: Spearman {heads['spearman']:.3f}, same sign for {same} of heads")
+        say(f"prediction against exact effect: Spearman {heads['spearman']:.3f}, same sign for {same} of heads")
 
 
 @score_app.command("results")
@@ -140,8 +141,8 @@ def score_results_command(
 
     for moved in rescore(results, out):
         change = f"{moved.up} of {moved.n} replies up, {moved.down} down" if moved.up or moved.down else "no score moved"
-        print(f"{moved.file.parent.name}  {moved.task}: {100 * moved.before:.1f} → {100 * moved.after:.1f} %, {change}")
-    print(out)
+        say(f"{moved.file.parent.name}  {moved.task}: {100 * moved.before:.1f} → {100 * moved.after:.1f} %, {change}")
+    say(str(out))
 
 
 @app.command("merge")
@@ -158,7 +159,7 @@ def merge_command(
     from seal_eval.tuning.merge import export
 
     export(model, out, adapter, on)
-    print(out)
+    say(str(out))
 
 
 for name, command in (results_commands.STATISTICS | suite_commands.SUITES | leaderboard_commands.PUBLICATION).items():
@@ -176,7 +177,7 @@ def baselines_command() -> None:
         method, fields = get_method(name), method_settings(name)
         settings = ", ".join(f.name + ("" if f.default is dataclasses.MISSING else f"={f.default}") for f in fields) or "none"
         lines = (name, method.summary, f"source: {method.citation or '-'}", f"settings: {settings}", f"from: {source_package(name)}")
-        print("\n  ".join(lines))
+        say("\n  ".join(lines))
 
 
 @app.command("tasks")
@@ -189,7 +190,7 @@ def tasks_command() -> None:
         key, size = task.size_key, (task.sizes or (1024,))[0]
         example = f"seal-eval run --model_args pretrained=M --tasks {name} --metadata {key}=[{size}]"
         settings = ", ".join((key, *task_settings(task)))
-        print("\n  ".join((name, task.summary, f"source: {task.citation}", f"settings: {settings}", f"example: {example}")))
+        say("\n  ".join((name, task.summary, f"source: {task.citation}", f"settings: {settings}", f"example: {example}")))
 
 
 @models_app.command("pull")
@@ -206,7 +207,7 @@ def models_pull(
     """
     from seal_eval.models.hub import pull
 
-    print(pull(name, source))
+    say(str(pull(name, source)))
 
 
 @models_app.command("template")
@@ -222,7 +223,7 @@ def models_template(
     from seal_eval.models.template_folder import with_template
 
     with_template(model, template, out)
-    print(out)
+    say(str(out))
 
 
 @models_app.command("list")
@@ -231,31 +232,37 @@ def models_list() -> None:
     from seal_eval.models.hub import embedded
 
     for name, model in embedded().items():
-        print(f"{name}  {model['summary']}")
+        say(f"{name}  {model['summary']}")
 
 
 def main() -> None:
     """The console script. Exit status: 0 success, 1 an error (one line on stderr), 2 wrong usage, 130 interrupted."""
+    from seal_eval.core import streams
     from seal_eval.core.errors import SealError
 
+    streams.prepare()
     debug = "--debug" in sys.argv[1:]
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_DISABLE", "1")  # for other libraries' bars too; tqdm reads it when it is imported
     try:
-        app()
+        with streams.all_written():
+            app()
     except SealError as error:
         if debug:
             raise
-        print(f"seal-eval: {error}", file=sys.stderr)
+        streams.warn(f"seal-eval: {error}")
         sys.exit(1)
     except (KeyboardInterrupt, SystemExit) as stop:
-        if isinstance(stop, SystemExit) and stop.code != 130:  # typer ends every command with SystemExit
+        if isinstance(stop, SystemExit) and stop.code != 130:
             raise
         print("\nseal-eval: interrupted; nothing is lost, run the same command again to continue", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, OSError) and error.filename is not None:
+            streams.warn(f"seal-eval: {error.filename}: {error.strerror} (--debug shows where)")
+            sys.exit(1)
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        print(f"seal-eval: {type(error).__name__}: {lines[0]} (--debug shows where)", file=sys.stderr)
+        streams.warn(f"seal-eval: {type(error).__name__}: {lines[0]} (--debug shows where)")
         sys.exit(1)

@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import CARD, LOCK, only_writer, read_json, write_json
+from seal_eval.core.files import CARD, LOCK, only_writer, read_json, read_object, write_json
 from seal_eval.core.names import safe
 from seal_eval.harness.run import run
-from seal_eval.models.hub import resolve
-from seal_eval.results.compare import Comparison, compare
+from seal_eval.models.hub import content, resolve
+from seal_eval.results.compare import compare
+from seal_eval.results.comparison import Comparison
 from seal_eval.results.numbers import p_equals, percent
 from seal_eval.results.paired import paired_scores_of
 from seal_eval.results.records import by_method, load_runs
 from seal_eval.results.tables import show
 from seal_eval.tuning.config import TuneSpec
 from seal_eval.tuning.tune import forgetting_line, tune
+
+PLAN = "plan.json"  # in the output folder
 
 
 @dataclass(frozen=True)
@@ -45,15 +48,16 @@ def quickstart(out: Path, plan: Plan | None = None) -> dict[str, Any]:
     os.environ.setdefault("LMEVAL_LOG_LEVEL", "ERROR")  # lm-eval recommends a chat template, which this plan does without on purpose
     plan = plan or Plan()
     with only_writer(out):
-        _keep_plan(out, plan)
-        results, adapter = out / "results", out / "adapter"
+        _refuse_foreign(out)
         _say(1, f"model {plan.model}")
         print(resolve(plan.model))
+        _keep_plan(out, plan)
+        results, adapter = out / "results", out / "adapter"
         _say(2, "evaluate plain")
         _evaluate(plan, results, "plain")
         _say(3, f"tune SEAL: {plan.tuning.samples} generated samples, {plan.tuning.label()}")
         if (adapter / CARD).is_file():
-            card = read_json(adapter / CARD)
+            card = read_object(adapter / CARD)
             print("already done")
         else:
             card = tune(plan.model, plan.tuning, adapter)
@@ -86,7 +90,7 @@ def _headline(comparison: Comparison, plan: Plan, card: dict[str, Any], page: Pa
     cell = (plan.tuning.task, plan.headline_length)
     rows = {row.method: row for row in comparison.of("cell") if (row.task, row.length) == cell}
     plain, seal, gain = rows["plain"].accuracy, rows["seal"].accuracy, rows["seal"].difference
-    assert gain
+    assert plain and seal and gain
     ratio = card["prose_perplexity_ratio"]
     print(
         f"\nSEAL raises {plan.tuning.task} at {plan.headline_length} tokens from {percent(plain)} to {percent(seal)}: "
@@ -97,15 +101,18 @@ def _headline(comparison: Comparison, plan: Plan, card: dict[str, Any], page: Pa
     return {"plain": asdict(plain), "seal": asdict(seal), "difference": asdict(gain), "perplexity_ratio": ratio, "page": str(page)}
 
 
+def _refuse_foreign(out: Path) -> None:
+    if not (out / PLAN).is_file() and any(p.name != LOCK for p in out.iterdir()):
+        raise SealError(f"{out} is not empty and holds no quick start; name a new folder with --out, nothing is overwritten")
+
+
 def _keep_plan(out: Path, plan: Plan) -> None:
-    """Save the plan in `out`, or check that the plan saved there is the same."""
-    file = out / "plan.json"
-    plan_json = _as_json(plan)
+    """Save the plan and the model's content in `out`, or check that those saved there are the same."""
+    file = out / PLAN
+    plan_json = _as_json(plan) | {"content": content(plan.model)}  # other weights under the same name make another plan
     if file.is_file():
         if read_json(file) != plan_json:
-            raise SealError(f"{out} holds a quick start with another plan ({file}); name a new folder with --out")
-    elif any(p.name != LOCK for p in out.iterdir()):
-        raise SealError(f"{out} is not empty and holds no quick start; name a new folder with --out, nothing is overwritten")
+            raise SealError(f"{out} holds a quick start with another plan or model ({file}); name a new folder with --out")
     else:
         write_json(file, plan_json)
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from seal_eval.core.files import CARD, read_json
+from seal_eval.core.files import CARD, read_object
 
 ENGINE = "seal"  # name of this package's model class in lm-eval
 
@@ -20,12 +20,18 @@ def recorded(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._+-]+", "--", name).strip("-.") or "unnamed"
 
 
+def visible(text: str) -> str:
+    """The text with U+FFFD in place of what is not printable (control characters, marks of direction), line breaks and tabs excepted."""
+    return text if text.isprintable() else "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+
+
 def method_label(engine: str, model_args: dict[str, Any]) -> str:
     """The method's name. For a stock engine: `method` in the card of its `peft=` adapter, or the adapter folder's name, or plain."""
     if engine == ENGINE:
         return str(model_args.get("method", "plain"))
-    peft = model_args.get("peft")
+    peft = str(model_args.get("peft") or "")
     if not peft:
         return "plain"
     card = Path(peft) / CARD
-    return str(read_json(card).get("method", Path(peft).name)) if card.is_file() else Path(peft).name
+    method = read_object(card).get("method") if card.is_file() else None
+    return method if isinstance(method, str) and method.isprintable() and 0 < len(method) <= 300 else Path(peft).name or peft

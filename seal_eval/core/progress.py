@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tqdm import tqdm
 
 from seal_eval.core.errors import SealError
+from seal_eval.core.names import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -78,9 +79,18 @@ def steps(what: str, items: Iterable[T], total: int, quiet: bool = False) -> Ite
 def console() -> "Console":
     """A console as wide as the terminal. Output to a file or pipe is 160 columns wide, or COLUMNS if that is more.
 
-    Markup is off: names and messages may contain brackets such as [/INST], which must be printed as they are.
+    Markup is off: names and messages may contain brackets such as [/INST], which must be printed as they are. Control characters in them
+    are not.
     """
     from rich.console import Console
+    from rich.text import Text
 
-    default = Console(markup=False, emoji=False)
-    return default if default.is_terminal else Console(width=max(160, default.width), markup=False, emoji=False)
+    class Safe(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # rich would end the program without a word
+
+        def render_str(self, text: str, **options: Any) -> Text:
+            return super().render_str(visible(text), **options)
+
+    default = Safe(markup=False, emoji=False)
+    return default if default.is_terminal else Safe(width=max(160, default.width), markup=False, emoji=False)

@@ -64,6 +64,18 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Absent:
+    """A cell that a suite planned and that has no result."""
+
+    suite: str
+    model: str
+    method: str  # as the suite names it, with its settings
+    task: str
+    size: int
+    reason: str  # 'failed: …', 'not run' or 'no result'
+
+
+@dataclass(frozen=True)
 class Run:
     """One model with one method on some tasks, as read from lm-eval's result files."""
 
@@ -75,13 +87,16 @@ class Run:
     config: dict[str, Any]  # lm-eval's `config`
     versions: dict[str, str]
     hardware: str
-    date: str  # lm-eval's file stamp, '2026-11-24T19-05-17.422095'
+    date: str  # lm-eval's file stamp, local time: '2026-11-24T19-05-17.422095'; names the run's files
+    utc: str  # when the evaluation began, '2026-11-24T19:05:17Z'
     command: str
     seconds: float | None  # whole evaluation, model loading included
     files: dict[str, str]  # file name → sha256
     task_versions: dict[str, str]  # lm-eval task name → version
     folder: Path = field(repr=False)  # folder of the files
     records: tuple[Record, ...] = field(repr=False)
+    absent: tuple[Absent, ...] = field(repr=False, default=())  # what its suite planned for the model and did not get
+    assumed: str = ""  # a sentence: what was taken for the document in tasks from outside this project; '' if that is known
 
 
 @dataclass(frozen=True)

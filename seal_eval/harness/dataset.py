@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval import __version__
+from seal_eval.core.content import fingerprint
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import cache
 from seal_eval.core.types import CLUSTER_KEY, Sample
@@ -149,7 +150,6 @@ def _code() -> str:
     return digest.hexdigest()
 
 
-def _own_files(spec: Spec) -> list[tuple[str, int, int]]:
-    """Return (path, bytes, modification time in ns) of the files in the user's own folders that the task reads."""
-    files = sorted(f for folder in spec.task.own_folders() for f in folder.rglob("*") if f.is_file())
-    return [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+def _own_files(spec: Spec) -> list[tuple[str, str]]:
+    """Return (path, fingerprint) of the user's own folders that the task reads."""
+    return [(str(folder), fingerprint(folder)) for folder in spec.task.own_folders()]

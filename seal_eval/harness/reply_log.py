@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from seal_eval.core import strict_json
 from seal_eval.core.errors import SealError
 
 ACTIVE: ContextVar["Journal | None"] = ContextVar("journal", default=None)  # the engine reads it, because lm-eval constructs the engine
@@ -60,7 +61,7 @@ class Journal:
                 own_file.truncate(len(complete))
         for number, line in enumerate(complete.splitlines(), 1):
             try:
-                row = json.loads(line)
+                row = strict_json.loads(line)
                 yield str(row["key"]), str(row["reply"])
             except (ValueError, KeyError, TypeError) as error:
                 raise SealError(f"{file}, line {number}: not a reply ({error}); remove this line and repeat the command") from error

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from seal_eval.core.checked import Part, checked_row
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import new_folder, open_lines, read_json, reading, write_json, write_text
+from seal_eval.core.files import new_folder, numbered_lines, read_json, read_text, reading, write_json, write_text
 from seal_eval.harness.metrics import SUMMARIES, process_results
 from seal_eval.prompts.settings import PromptSettings
 from seal_eval.tasks import VERSION, base_task, get_task, task_settings
@@ -57,13 +58,13 @@ def _one(file: Path, folder: Path) -> Iterator[Moved]:
             if samples:
                 shutil.copy(samples, folder / samples.name)
             continue
-        with open_lines(samples) as lines:
-            rows = [json.loads(line) for line in lines]
-        before = [float(row.get("acc", 0)) for row in rows]
-        for row in rows:
-            scores = process_results(row["doc"], row["filtered_resps"])
-            row.pop("bypass", None)
-            row.update(scores, metrics=list(scores))
+        rows = [checked_row(samples, number, line, Part, "a sample") for number, line in numbered_lines(samples)]
+        with reading(samples):
+            before = [float(row.get("acc", 0)) for row in rows]
+            for row in rows:
+                scores = process_results(row["doc"], row["filtered_resps"])
+                row.pop("bypass", None)
+                row.update(scores, metrics=list(scores))
         after = [float(row["acc"]) for row in rows]
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         write_text(folder / f"samples_{task}_{stamp}.jsonl", text)
@@ -81,7 +82,7 @@ def _one(file: Path, folder: Path) -> Iterator[Moved]:
     write_json(folder / file.name, data)
     command = file.with_name(f"command_{stamp}.txt")
     if command.is_file():
-        said = command.read_text(encoding="utf-8")
+        said = read_text(command)
         write_text(folder / command.name, _with_budget(said, budgets.pop()) if len(budgets) == 1 else said)
 
 

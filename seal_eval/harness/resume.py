@@ -8,29 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from seal_eval.core.content import fingerprint as fingerprint
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import only_writer, read_json, write_json, write_text
 from seal_eval.harness.reply_log import Journal, recording
 
 WHOLE = "whole"  # marker file: all results in the work folder's `out` are on disk
-SMALL = 1 << 26  # bytes; `fingerprint` reads files up to this size, and uses size and modification time for larger ones
 
 
 def spec_id(spec: dict[str, Any]) -> str:
     """Return the first 12 hex digits of the SHA-256 of `spec`, which holds everything that the replies depend on."""
     return hashlib.sha256(json.dumps(spec, sort_keys=True, default=str).encode()).hexdigest()[:12]
-
-
-def fingerprint(path: Path) -> str:
-    """Return 16 hex digits that identify a file, or the files below a folder; files whose names begin with a dot do not count."""
-    digest = hashlib.sha256()
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        if file.is_file() and not file.name.startswith("."):
-            status = file.stat()
-            name = file.relative_to(path) if path.is_dir() else file.name
-            digest.update(f"{name} {status.st_size}\n".encode())
-            digest.update(file.read_bytes() if status.st_size <= SMALL else str(status.st_mtime_ns).encode())
-    return digest.hexdigest()[:16]
 
 
 def finished(folder: Path, ident: str) -> Path | None:

@@ -4,19 +4,22 @@ import fnmatch
 import logging
 import os
 import sys
-from contextlib import nullcontext
+from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from seal_eval.core.errors import SealError, nearest
+from seal_eval.core.content import fingerprint, named_files
+from seal_eval.core.errors import SealError, first_line, nearest
 from seal_eval.core.names import ENGINE
 from seal_eval.harness.budget import FROM_USER, check_generation, user_budget
 from seal_eval.harness.command_line import command, from_home, read_config, refuse_for_ours
 from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.engines import get_engine, register
-from seal_eval.harness.resume import complete, fingerprint
+from seal_eval.harness.resume import complete, spec_id
 from seal_eval.harness.task_config import check_keys
 from seal_eval.harness.task_index import fresh_folder, own_tasks_only
+from seal_eval.models.hub import content
 from seal_eval.tasks import VERSION
 
 # arguments of lm-eval that the replies depend on, besides model_args: a killed run continues only if they are the same
@@ -52,7 +55,10 @@ def run(argv: list[str]) -> Path:
     harness = HarnessCLI()
     parser = harness._subparsers.choices["run"]
     parser.usage, parser.description, parser.epilog = USAGE, DESCRIPTION, None
-    args = harness._parser.parse_args(["run", *argv])
+    try:
+        args = harness._parser.parse_args(["run", *argv])
+    except (ValueError, RecursionError) as error:  # of lm-eval's own conversions, such as of a number with thousands of digits
+        raise SealError(f"the flags cannot be read ({first_line(error)}); check --metadata, --model_args and --gen_kwargs") from error
     read_config(args)
     engine = get_engine(args.model or ENGINE)
     args.model = engine.name
@@ -70,6 +76,9 @@ def run(argv: list[str]) -> Path:
     FROM_USER.set("max_gen_toks" in args.gen_kwargs)
     folder = engine.folder(Path(from_home(args.output_path or "results")), model_args)
     args.log_samples = True
+    spec = spec_of(args)
+    if args.use_cache:  # lm-eval finds its cached replies by prompt alone, whatever model gave them
+        args.use_cache += f"-{spec_id({key: spec[key] for key in ('model', 'model_args', 'files', 'versions')})}"
 
     def evaluate(out: Path) -> None:
         args.output_path = str(out / "results.json")  # lm-eval adds the time to the name, and writes the samples next to it
@@ -78,7 +87,7 @@ def run(argv: list[str]) -> Path:
         with own_tasks_only() if only_ours else nullcontext():
             harness.execute(args)
 
-    _, note = complete(folder, spec_of(args), command(argv), evaluate)
+    _, note = complete(folder, spec, command(argv), evaluate)
     if note:
         print(f"{folder}: {note}", file=sys.stderr)
     return folder
@@ -94,14 +103,21 @@ def spec_of(args: Any) -> dict[str, Any]:
 
     model_args = {key: value for key, value in args.model_args.items() if key not in FASTER}
     flags = {key: getattr(args, key, None) for key in DECIDES}
-    files = {k: fingerprint(Path(v)) for k, v in model_args.items() if isinstance(v, str) and Path(v).exists()}
-    if args.include_path:
-        files["include_path"] = fingerprint(Path(args.include_path))
-    files |= {f"metadata/{k}": fingerprint(Path(v)) for k, v in args.metadata.items() if isinstance(v, str) and v and Path(v).exists()}
+    files = named_files({**model_args, "metadata": args.metadata, "include_path": args.include_path, "samples": flags["samples"]})
     files |= {f"tasks/{name}": fingerprint(Path(name)) for name in args.tasks if Path(name).exists()}
+    files |= model_files(model_args) | {f"metadata/{key}": value for key, value in model_files(args.metadata).items()}
     versions = {name: version(name) for name in ("seal-eval", "lm-eval", "transformers", "torch")}
     versions |= {"tasks": str(VERSION)} | material_versions()
     return {"model_args": model_args, **flags, "files": files, "versions": versions}
+
+
+def model_files(settings: Mapping[str, Any]) -> dict[str, str]:
+    """The content of the models and tokenizers that settings name by folder, short name or hub id: key → `hub.content`."""
+    found = {}
+    for key in ("pretrained", "tokenizer"):
+        with suppress(SealError):  # a served model, or a name that only the engine knows
+            found[key] = content(str(settings[key]), str(settings.get("revision") or "")) if settings.get(key) else ""
+    return {key: value for key, value in found.items() if value}
 
 
 def _check_tasks(args: Any, model_args: dict[str, Any]) -> bool:

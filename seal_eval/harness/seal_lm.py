@@ -18,12 +18,13 @@ from seal_eval.core.settings import Count, check_value
 from seal_eval.harness.budget import FROM_USER
 from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.machine import hardware, out_of_memory, release_memory
+from seal_eval.harness.planned import SUITE
 from seal_eval.harness.prefix_cache import SharedPrefix, batches, parts, why_not
 from seal_eval.harness.reply_log import ACTIVE
 from seal_eval.harness.reply_log import keys as journal_keys
 from seal_eval.harness.stopping import AnswerEnded, ended_at_answer, is_ours
 from seal_eval.harness.throughput import Throughput
-from seal_eval.models.hub import resolve, source
+from seal_eval.models.hub import content, resolve, source
 from seal_eval.models.loading import check_finite, window_of
 from seal_eval.prompts.prompt import end_token
 from seal_eval.prompts.thinking import THINK_TOKENS
@@ -67,7 +68,8 @@ class SealLM(HFLM):
         self._special_ids = {*self.tokenizer.all_special_ids, *(i for i, token in added.items() if token.special)}
         self._think_ids = {i for i in self._special_ids if i in added and added[i].content in THINK_TOKENS}
         check_finite(self._model, pretrained)
-        self.model_source = source(location)
+        self.model_source, self.model_content = source(location), content(location, str(kwargs.get("revision") or "")) or None
+        self.trained_window = trained
         self._method_context = ExitStack()  # keeps the method applied as long as the engine exists
         self._method_context.enter_context(self.method.apply(self._model))
         self.unshared = why_not(self._model, self.method) if share_prefixes else "share_prefixes=False"
@@ -89,6 +91,9 @@ class SealLM(HFLM):
                 "version": __version__,
                 "model": self.model_label,
                 "model_source": self.model_source,
+                "model_content": self.model_content,
+                "trained_window": self.trained_window,
+                "suite": SUITE.get(),
                 "method": self.method_name,
                 "settings": settings(self.method),
                 "about": self.method.about(),

@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 
 import torch
 
+from seal_eval.core.checked import check_printable
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import CARD, read_json, reading, sha256, write_json
+from seal_eval.core.files import CARD, read_object, reading, sha256, write_json
 from seal_eval.core.plugins import Method
 from seal_eval.models.modules import head_projections, in_features, weight
 
@@ -57,13 +58,13 @@ def adapter_tensors(adapter: str) -> tuple[dict[str, Any], dict[str, torch.Tenso
         pickle = (folder / "adapter_model.bin").is_file()
         why = "only a pickle, which may run any code and is not loaded" if pickle else f"no {WEIGHTS}"
         raise SealError(f"adapter folder {folder} has {why}; name a folder that seal-eval tune wrote")
-    config = read_json(folder / "adapter_config.json")
-    if not isinstance(config, dict):
-        raise SealError(f"{folder / 'adapter_config.json'}: not a PEFT configuration; name a folder that seal-eval tune wrote")
+    config = read_object(folder / "adapter_config.json")
     try:
         tensors = load_file(file)
     except (SafetensorError, OSError) as error:
         raise SealError(f"{file} is damaged: {error}; tune again into a new folder") from error
+    check_printable(config, folder / "adapter_config.json")
+    check_printable(list(tensors), file)
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise SealError(f"{file}: the values of {name} are not finite; tune again into a new folder")
@@ -93,7 +94,7 @@ def load_scales(adapter: str, model: Any) -> Scales:
 def about(adapter: str) -> dict[str, Any]:
     """Return an adapter's card without its training log and frontier, and the sha256 of its weights."""
     file = Path(adapter) / CARD
-    card = {k: v for k, v in read_json(file).items() if k not in ("log", "frontier")} if file.is_file() else {}
+    card = {k: v for k, v in read_object(file).items() if k not in ("log", "frontier")} if file.is_file() else {}
     return card | {"adapter_sha256": sha256(Path(adapter) / WEIGHTS)}
 
 

@@ -8,8 +8,11 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from seal_eval.core.content import fingerprint
 from seal_eval.core.errors import SealError, nearest
-from seal_eval.core.files import CARD, cache, new_folder, sha256, write_json
+from seal_eval.core.files import CARD, cache, new_folder, read_object, sha256, write_json
+
+BESIDE = (CARD, "*.md", "LICENSE*")  # files of a model's folder that no reply depends on
 
 
 def embedded() -> dict[str, dict[str, str]]:
@@ -74,7 +77,27 @@ def pull(name: str, place: str = "") -> Path:
 def source(folder: str) -> dict[str, Any]:
     """Return the card (seal_eval.json) of a model folder: where a pulled model came from, or how a folder was made; {} without one."""
     card = Path(folder) / CARD
-    return json.loads(card.read_text(encoding="utf-8")) if card.is_file() else {}
+    return read_object(card) if card.is_file() else {}
+
+
+def content(model: str, revision: str = "") -> str:
+    """What a model's files hold, as text to compare: a fingerprint of weights, configuration and tokenizer, or the commit of a hub id.
+
+    revision: of the hub id; '' for the newest. Returns '' for a hub id that is neither on the hub nor in its client's cache. Raises
+    SealError where `resolve` does, and for a folder that cannot be read.
+    """
+    place = resolve(model)
+    if not Path(place).is_dir():
+        from huggingface_hub import hf_hub_download
+
+        try:
+            return Path(hf_hub_download(place, "config.json", revision=revision or None)).parent.name  # snapshots/COMMIT/config.json
+        except (OSError, ValueError):  # not on the hub, or the hub cannot be reached
+            return ""
+    try:
+        return fingerprint(Path(place), leave_out=BESIDE)
+    except OSError as error:
+        raise SealError(f"cannot read {error.filename or place}: {error.strerror or error}; copy the model again") from error
 
 
 class _Unreachable(Exception):

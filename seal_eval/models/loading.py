@@ -16,7 +16,7 @@ def load_tokenizer(name: str) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name)
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
     except Exception as error:  # transformers raises many types here
         raise SealError(f"no tokenizer could be loaded from '{name}': {first_line(error)}") from error
     if not tokenizer.is_fast:
@@ -32,7 +32,7 @@ def window_of(name: str) -> int | None:
     from transformers import AutoConfig
 
     try:
-        config = AutoConfig.from_pretrained(resolve(name))
+        config = AutoConfig.from_pretrained(resolve(name), trust_remote_code=False)
     except (OSError, ValueError, SealError):
         return None
     window = getattr(config.get_text_config(), "max_position_embeddings", None)

@@ -131,6 +131,8 @@ def _folder(folder: Path) -> list[tuple[str, str]]:
         raise SealError(f"haystack '{folder}' is no folder; choose prose, noise, needles, a folder of .txt files, or datasets:ID")
     texts = []
     for file in sorted(folder.rglob("*.txt")):
+        if file.name.startswith("."):  # such as macOS's ._ files; they do not count in the folder's fingerprint either
+            continue
         try:
             texts.append((str(file.relative_to(folder)), file.read_text(encoding="utf-8")))
         except UnicodeDecodeError as error:

@@ -1,12 +1,12 @@
 """Reads LongEval's official case files; their prompts are not changed."""
 
-import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seal_eval.core import strict_json
 from seal_eval.core.errors import SealError
 
 # where the files are below the given folder: in LongEval's own layout, or next to each other
@@ -56,7 +56,7 @@ def read_cases(folder: Path, kind: str, size: int) -> list[Case]:
         if not raw.strip():
             continue
         try:
-            row = json.loads(raw)
+            row = strict_json.loads(raw)
             case = _line_case(row) if kind == "lines" else _topic_case(row)
         except KeyError as error:
             raise SealError(f"{file}, line {number}: no field {error}") from error

@@ -13,6 +13,7 @@ from seal_eval.prompts.prompt import PromptFormat
 
 SPARE_PIECES = 100  # the last pieces are chosen from about this many
 FEW_PIECES = 20  # a prompt with at most this many pieces chooses from all of them
+PROBED = 8_192  # tokens; longer prompts are not tried when one is too short: each trial builds a sample
 CHOSEN_PIECES = 8  # about this many of the last pieces are chosen for their lengths
 LENGTH_TOLERANCE = 0.01  # a prompt is less than this share below its length, and never above it
 
@@ -155,25 +156,38 @@ def _insert(pieces: Sequence[str], facts: Sequence[str], places: Sequence[int]) 
 def build_samples(start: Callable[[int], Callable[[int], list[Sample]]], task: str, length: int, n: int) -> list[Sample]:
     """The samples of `start(length)(i)` for i in 0..n-1, in one list.
 
-    Raises TooShort naming roughly the smallest length that can be filled.
+    Raises TooShort naming roughly the smallest length that can be filled, if it is at most PROBED tokens.
     """
-
-    def build(tokens: int) -> list[Sample]:
-        build_one = start(tokens)
-        return [sample for i in range(n) for sample in build_one(i)]
-
     try:
-        return build(length)
+        build_one = start(length)
+        return [sample for i in range(n) for sample in build_one(i)]
     except TooShort as error:
-        for longer in _lengths_above(length):
-            try:
-                build(longer)
-            except TooShort:
-                continue
+        if longer := _enough(start, length):
             raise TooShort(
                 f"{task}: length {length} cannot be filled with this tokenizer; the smallest that can is about {longer}"
             ) from error
         raise
+
+
+def _enough(start: Callable[[int], Callable[[int], list[Sample]]], length: int) -> int:
+    """The smallest length above `length` that can be filled, to about 4 %; 0 when it is above PROBED."""
+
+    def fits(tokens: int) -> bool:
+        try:
+            start(tokens)(0)
+        except TooShort:
+            return False
+        return True
+
+    low = max(length, 16)
+    while low <= PROBED and not fits(2 * low):
+        low *= 2
+    if low > PROBED:
+        return 0
+    longer = low + max(4, low // 25)
+    while longer < 2 * low and not fits(longer):
+        longer += max(4, longer // 25)
+    return min(longer, 2 * low)
 
 
 @dataclass(frozen=True)
@@ -198,11 +212,3 @@ class Pool:
     def size(tokens: int, cost: int) -> int:
         """Number of pieces of about `cost` tokens in a pool for `tokens`: four times what a sample uses, plus 2,000."""
         return 4 * (tokens // max(cost, 1)) + 2000
-
-
-def _lengths_above(length: int) -> list[int]:
-    """Longer lengths to try, each about 4 % above the one before, up to about a million."""
-    steps = [max(length, 16)]
-    while steps[-1] < 1_000_000:
-        steps.append(steps[-1] + max(4, steps[-1] // 25))
-    return steps[1:]

@@ -11,6 +11,7 @@ from typing import Any
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.prompts.dates import fixed_date
 from seal_eval.prompts.settings import DEFAULT_SETTINGS, PromptSettings
+from seal_eval.prompts.template_args import read_by
 from seal_eval.prompts.thinking import closing_mark, opens_thinking
 
 
@@ -80,7 +81,7 @@ class PromptFormat:
                     add_generation_prompt=not has_prefix,
                     continue_final_message=has_prefix,
                     **named,
-                    **json.loads(self.settings.template_args),
+                    **read_by(self.tokenizer.chat_template, json.loads(self.settings.template_args)),
                 )
         except (ValueError, TypeError, TemplateError) as error:
             if turns[0]["role"] == "system":
@@ -190,9 +191,9 @@ class PromptFormat:
                 f"the tokenizer puts its end token {end!r} behind every prompt, so the model is asked to go on after its own end; "
                 "--model_args add_bos_token=False leaves out special tokens"
             )
-        template = json.dumps(self.tokenizer.chat_template or "", ensure_ascii=False) if self.settings.chat_template else ""
-        unread = [name for name in json.loads(self.settings.template_args) if not re.search(rf"\b{re.escape(name)}\b", template)]
-        if unread:
+        args = json.loads(self.settings.template_args)
+        read = read_by(self.tokenizer.chat_template if self.settings.chat_template else None, args)
+        if unread := [name for name in args if name not in read]:
             why = "the chat template does not read it" if self.settings.chat_template else "no chat template is applied"
             found.append(f"the template argument {', '.join(unread)} has no effect: {why}")
         return found

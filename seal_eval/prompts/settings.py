@@ -9,6 +9,7 @@ from typing import Any
 from seal_eval.core.errors import SealError
 from seal_eval.core.settings import Count, Index, check_value
 from seal_eval.prompts.dates import DATE
+from seal_eval.prompts.template_args import check_template_args
 
 KEYS = (
     "chat_template", "system_instruction", "answer_prefix", "add_bos_token", "chat_template_args", "enable_thinking", "date",
@@ -38,11 +39,9 @@ class PromptSettings:
         chat = metadata.get("chat_template", False)
         if not isinstance(chat, bool | str):
             raise SealError(f"{owner}: chat_template is {chat!r}, must be true, false or the name of a template")
-        args = metadata.get("chat_template_args") or {}
-        if not isinstance(args, dict):
-            raise SealError(f"{owner}: chat_template_args is {args!r}, must be an object of the template's arguments")
+        args = check_template_args(owner, metadata.get("chat_template_args") or {})
         if metadata.get("enable_thinking") is not None:
-            args = {**args, "enable_thinking": metadata["enable_thinking"]}
+            args = {**args, "enable_thinking": _flag(owner, "enable_thinking", metadata["enable_thinking"])}
         if metadata.get("think_start_token") and not metadata.get("think_end_token"):
             raise SealError(f"{owner}: think_start_token={metadata['think_start_token']} needs think_end_token")
         thinking = check_value(owner, "thinking_tokens", metadata.get("thinking_tokens", 0), Index)

@@ -6,6 +6,18 @@ from typing import Annotated
 
 import typer
 
+from seal_eval.core.names import visible
+from seal_eval.core.streams import say
+
+ClusterOption = Annotated[
+    str,
+    typer.Option(
+        "--cluster",
+        help="Field of a sample's doc that identifies its document, in tasks from outside this project; KEY.KEY: a field within another.",
+        show_default="a guess: the longest text",
+    ),
+]
+
 
 def compare_command(
     results: Annotated[
@@ -25,6 +37,7 @@ def compare_command(
             help="Metric of tasks from outside this project: NAME or NAME,FILTER.", show_default="the first with values in 0 to 1"
         ),
     ] = "",
+    cluster: ClusterOption = "",
     anytime: Annotated[
         bool, typer.Option("--anytime", help="Use intervals and p-values that stay valid however often you look at the results.")
     ] = False,
@@ -51,11 +64,11 @@ def compare_command(
     if len(chosen) > 1:
         raise SealError(f"--{chosen[0]} and --{chosen[1]}: choose one output format")
     comparisons = []
-    for paired in paired_scores(comparable_groups(load_runs(results, foreign=True, metric=metric)), baseline):
+    for paired in paired_scores(comparable_groups(load_runs(results, foreign=True, metric=metric, cluster=cluster)), baseline):
         check_clusters(paired)
         comparisons.append(analyse(paired, level, anytime))
     if chosen:
-        print(as_text(comparisons, chosen[0], bayes), end="")
+        say(as_text(comparisons, chosen[0], bayes), end="")
         return
     for comparison in comparisons:
         show(comparison, bayes)
@@ -71,7 +84,7 @@ def power_command(
     ] = None,
     correlation: Annotated[
         float | None,
-        typer.Option(help="Correlation of the paired difference within a document, 0 to 1.", show_default="the pilot's, or 0"),
+        typer.Option(help="Correlation of the paired difference within a document, 0 to 1.", show_default="the pilot's, or .05"),
     ] = None,
     power: Annotated[float, typer.Option(help="Wanted probability of detecting the difference.")] = 0.8,
     level: Annotated[float, typer.Option(help="Confidence level.")] = 0.95,
@@ -82,6 +95,7 @@ def power_command(
     metric: Annotated[
         str, typer.Option(help="Metric of the pilot's tasks, if they are from outside this project: NAME or NAME,FILTER.")
     ] = "",
+    cluster: ClusterOption = "",
 ) -> None:
     """Compute how many records and questions are needed to detect a difference, and the cheapest combination of the two."""
     from seal_eval.core.errors import SealError
@@ -93,14 +107,16 @@ def power_command(
     if pilot is None:
         if accuracy is None or against is None:
             raise SealError("power needs a pilot's results folder, or --accuracy and --against")
-        guesses = [guess(accuracy, against, discordance, correlation or 0.0)]
+        guesses = [guess(accuracy, against, discordance, correlation)]
     elif accuracy is not None or against is not None or discordance is not None:
         raise SealError("a pilot's results replace --accuracy, --against and --discordance; give one or the other")
     else:
-        runs = comparable_groups(load_runs(pilot, foreign=True, metric=metric))
-        guesses = [g for paired in paired_scores(runs, baseline) for g in from_pilot(paired, correlation)]
+        runs = comparable_groups(load_runs(pilot, foreign=True, metric=metric, cluster=cluster))
+        pilots = paired_scores(runs, baseline)
+        say(*dict.fromkeys(paired.assumed for paired in pilots if paired.assumed))
+        guesses = [g for paired in pilots for g in from_pilot(paired, correlation)]
     for each in guesses:
-        print("\n".join(lines(each, power, level, comparisons, seconds_per_record, seconds_per_question)))
+        say("\n".join(lines(each, power, level, comparisons, seconds_per_record, seconds_per_question)))
 
 
 def longeval_lines_command(files: Annotated[list[Path], typer.Argument(help="Files of 'Label: …, Predict: …, Parsed: …' lines.")]) -> None:
@@ -110,16 +126,16 @@ def longeval_lines_command(files: Annotated[list[Path], typer.Argument(help="Fil
 
     for scored in map(rescore, files):
         published = "" if scored.published is None else f"; the file says {100 * scored.published:.1f} %"
-        print(f"{scored.file}: n = {scored.official.n}, official {percent(scored.official)}, ours {percent(scored.ours)}{published}")
+        say(f"{scored.file}: n = {scored.official.n}, official {percent(scored.official)}, ours {percent(scored.ours)}{published}")
         if scored.disagree:
-            print(f"  the rules differ on lines {', '.join(map(str, scored.disagree))}")
+            say(f"  the rules differ on lines {', '.join(map(str, scored.disagree))}")
 
 
 def show_reasons(folder: Path) -> None:
     """Print why the replies of the newest run in a folder score what they do; nothing for a run without tasks of this project."""
     from seal_eval.core.files import read_json
     from seal_eval.results.reasons import of_runs
-    from seal_eval.results.records import read_run
+    from seal_eval.results.run_files import read_run
     from seal_eval.results.tables import reasons_table, show_table
     from seal_eval.tasks import base_task
 
@@ -147,10 +163,11 @@ def replies_command(
 
     found = examples(load_runs(results), reason, task, method, number)
     for run, record in found:
-        print(f"{record.sample_id}  {run.model}, {run.method}: {record.reason}")
-        print(f"  expected: {', '.join(record.targets)}\n  read:     {record.answer or '–'}\n  reply:    {record.reply[:1000]!r}")
+        expected, answer = (" ".join(visible(text).split()) for text in (", ".join(record.targets), record.answer or "–"))
+        say(f"{record.sample_id}  {run.model}, {run.method}: {record.reason}")
+        say(f"  expected: {expected}\n  read:     {answer}\n  reply:    {record.reply[:1000]!r}")
     if not found:
-        print("no such reply")
+        say("no such reply")
 
 
 STATISTICS: dict[str, Callable[..., None]] = {"compare": compare_command, "power": power_command, "replies": replies_command}

@@ -1,47 +1,96 @@
-"""Labels that distinguish runs of one method with different settings."""
+"""Labels that distinguish runs of one method with different settings. The only place where the methods of runs get their names."""
 
+import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from seal_eval.core.types import Run
 
+LONGEST_PART = 40  # characters of one setting in a label
+LONGEST = 120  # characters of a label
+
 
 def label_runs(runs: list[Run]) -> list[Run]:
-    """Return the runs; if a model has a method with several settings, the method's name gets the settings that differ as a suffix."""
-    variants: dict[tuple[str, str], dict[str, Run]] = defaultdict(dict)  # (model, method) → settings key → first run with them
+    """Return the runs; if a model has a method with several settings, the method's name gets the settings that differ as a suffix.
+
+    Two runs of a model have the same label only if their method and all of their settings are the same.
+    """
+    variants: dict[str, dict[tuple[str, str], Run]] = defaultdict(dict)  # model → (method, settings key) → first run with them
     for run in runs:
-        variants[run.model, run.method].setdefault(_settings_key(run), run)
-    labels = {name: dict(zip(first, _labels(list(first.values())), strict=True)) for name, first in variants.items()}
-    return [replace(run, method=labels[run.model, run.method][_settings_key(run)]) for run in runs]
+        variants[run.model].setdefault((run.method, _settings_key(run)), run)
+    labels = {model: _labels(first) for model, first in variants.items()}
+    return [replace(run, method=labels[run.model][run.method, _settings_key(run)]) for run in runs]
 
 
 def _settings_key(run: Run) -> str:
     """Equal for runs whose settings are equal. 2 and 2.0 are equal, and so are copies of one adapter, compared by their SHA-256."""
-    settings = {key: float(v) if isinstance(v, int) and not isinstance(v, bool) else v for key, v in run.settings.items()}
+    settings = dict(run.settings)
     if run.about.get("adapter_sha256"):
         settings["adapter"] = run.about["adapter_sha256"]
-    return json.dumps(settings, sort_keys=True)
+    return _plain(settings)
 
 
-def _labels(variants: list[Run]) -> list[str]:
-    """A distinct label for each variant of one method: the settings that differ.
+def _plain(value: Any) -> str:
+    """A JSON value as text; equal for equal values, whatever the order of keys and the type of numbers."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(key)}:{_plain(inner)}" for key, inner in sorted(value.items())) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_plain, value)) + "]"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return json.dumps(value)
 
-    A path is shortened to its last part; if the labels are then equal, it is shown in full; if still equal, the adapter's hash is added.
+
+def _labels(variants: dict[tuple[str, str], Run]) -> dict[tuple[str, str], str]:
+    """A distinct label for each (method, settings key) of one model.
+
+    It shows the settings that differ among the runs of the method. A path is shortened to its last part; methods whose labels are then
+    equal show it in full, or else the start of their adapter's hash or, without one, of a hash of their settings.
     """
-    if len(variants) == 1:
-        return [variants[0].method]
+    same_method: dict[str, list[Run]] = defaultdict(list)
+    for run in variants.values():
+        same_method[run.method].append(run)
+    labels = {key: _label(run, same_method[run.method], True) for key, run in variants.items()}
+    for method, runs in same_method.items():
+        if len({label for (name, _), label in labels.items() if name == method}) < len(runs):
+            full = {key: _label(run, runs, False) for key, run in variants.items() if key[0] == method}
+            labels |= full if len(set(full.values())) == len(full) else {}
+    for digits in (8, 64):
+        times = Counter(labels.values())
+        labels = {
+            key: _label(variants[key], same_method[key[0]], True, _digest(variants[key], digits)) if times[label] > 1 else label
+            for key, label in labels.items()
+        }
+    return labels
 
-    def label(run: Run, short: bool, hashed: bool) -> str:
-        differing = {key: value for key, value in sorted(run.settings.items()) if any(v.settings.get(key) != value for v in variants)}
-        # a suite names adapter folders MODEL__NAME: show NAME
-        parts = [(Path(v).name.split("__")[-1] if short else v) if isinstance(v, str) else f"{key}={v}" for key, v in differing.items()]
-        parts += [str(run.about["adapter_sha256"])[:8]] * (hashed and "adapter_sha256" in run.about)
-        return f"{run.method}({','.join(parts)})" if parts else run.method
 
-    for short, hashed in ((True, False), (False, False)):
-        labels = [label(run, short, hashed) for run in variants]
-        if len(set(labels)) == len(labels):
-            return labels
-    return [label(run, True, True) for run in variants]
+def _label(run: Run, variants: list[Run], short: bool, digest: str = "") -> str:
+    """The method's name with the settings in which the variants differ, and with a digest."""
+    parts = []
+    for key, value in sorted(run.settings.items()):
+        if all(key in other.settings and _plain(other.settings[key]) == _plain(value) for other in variants):
+            continue
+        if isinstance(value, str):  # a suite names adapter folders MODEL__NAME: show NAME
+            text = Path(value).name.split("__")[-1] or value if short else value
+        else:
+            text = f"{key}={value if isinstance(value, int | float) else json.dumps(value)}"
+        parts.append(_cut(text, LONGEST_PART))
+    shown = _cut(",".join(parts), LONGEST - len(digest))
+    inside = ",".join(part for part in (shown, digest) if part)
+    return f"{run.method}({inside})" if inside else run.method
+
+
+def _digest(run: Run, digits: int) -> str:
+    """The start of the adapter's SHA-256 or, beyond 8 digits or without an adapter, of the settings' one."""
+    adapter = str(run.about.get("adapter_sha256") or "")
+    return (
+        adapter[:digits] if adapter and digits == 8 else hashlib.sha256(f"{run.method}{_settings_key(run)}".encode()).hexdigest()[:digits]
+    )
+
+
+def _cut(text: str, most: int) -> str:
+    """The text, its middle left out beyond `most` characters."""
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[-(most // 2) + 1 :]}"

@@ -1,26 +1,30 @@
-"""Read sample files of lm-eval tasks from outside this project as Records: one metric, one filter, samples clustered by shared text."""
+"""Read sample files of lm-eval tasks from outside this project as Records: one metric, one filter, samples clustered by document."""
 
-import hashlib
-import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from seal_eval.core.checked import checked_row
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import open_lines
+from seal_eval.core.files import numbered_lines
+from seal_eval.core.strict_json import short
 from seal_eval.core.types import Record
+from seal_eval.results.lm_eval_documents import Guess, documents
+from seal_eval.results.schema import ForeignRow
 
 
-def read_foreign(file: Path, task: str, run_id: str, metric: str = "") -> Iterator[Record]:
-    """Yield the Records of a samples_*.jsonl file of any task that has a metric with values in 0 to 1.
+def read_foreign(file: Path, task: str, run_id: str, metric: str = "", cluster: str = "") -> tuple[list[Record], Guess | None]:
+    """Return the Records of a samples_*.jsonl file of any task that has a metric with values in 0 to 1, and the guess of its documents.
 
     metric: 'NAME' or 'NAME,FILTER' as lm-eval prints them. The default filter is the file's first. The default metric is the first whose
     values are all in 0 to 1. Where metrics are named by lengths, as in lm-eval's RULER, the default is the one of each sample's own length;
-    those of other lengths are −1. Samples with the same longest text in their doc are of one cluster. Raises SealError naming the file, and
-    the line where there is one.
+    those of other lengths are −1. cluster: the field of a sample's doc that identifies its document, see `documents`; without it a guess.
+    Raises SealError naming the file, and the line where there is one.
     """
-    rows = list(_rows(file))
+    rows = [
+        (number, {"filter": "none"} | checked_row(file, number, line, ForeignRow, "a sample of lm-eval", nan=True))
+        for number, line in numbered_lines(file)
+    ]
     wanted, _, chosen_filter = metric.partition(",")
     chosen_filter = chosen_filter or next((r["filter"] for _, r in rows), "none")
     rows = [(line, r) for line, r in rows if r["filter"] == chosen_filter]
@@ -34,8 +38,9 @@ def read_foreign(file: Path, task: str, run_id: str, metric: str = "") -> Iterat
         wanted = next((m for m in names if all(_number(r.get(m)) is not None and 0 <= float(r[m]) <= 1 for _, r in rows)), "")
         if not wanted:
             raise _outside(file, rows[0][0], names[0] if names else "metric", rows[0][1].get(names[0]) if names else None)
-    seen: dict[str, int] = {}
-    for line, row in rows:
+    names_of_documents, guess = documents(file, task, rows, cluster)
+    records, seen = [], dict[str, int]()
+    for (line, row), document in zip(rows, names_of_documents, strict=True):
         value, length = row.get(wanted), None
         if not wanted:
             scored = [m for m in lengths if _number(row.get(m)) not in (None, -1)]
@@ -52,25 +57,13 @@ def read_foreign(file: Path, task: str, run_id: str, metric: str = "") -> Iterat
             raise SealError(f"{file}, line {line}: sample {sample_id} is also on line {seen[sample_id]}")
         seen[sample_id] = line
         reply = row["filtered_resps"][0] if row["filtered_resps"] else ""
-        yield Record(
-            run_id, sample_id, task, length, 0, None, _cluster(row["doc"], sample_id), (str(row["target"]),), str(reply), None, number,
-            wanted or "RULER", row["prompt_hash"] + row["target_hash"],
+        records.append(
+            Record(
+                run_id, sample_id, task, length, 0, None, document, (str(row["target"]),), str(reply), None, number,
+                wanted or "RULER", row["prompt_hash"] + row["target_hash"],
+            )
         )  # fmt: skip
-
-
-def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number, checked row) of a sample file."""
-    with open_lines(file) as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                row = json.loads(line)
-                for key in ("doc_id", "doc", "target", "filtered_resps", "doc_hash", "prompt_hash", "target_hash"):
-                    row[key]
-                row.setdefault("filter", "none")
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                problem = f"no {error}" if isinstance(error, KeyError) else str(error)
-                raise SealError(f"{file}, line {number}: not a sample of lm-eval ({problem}); the file is damaged") from error
-            yield number, row
+    return records, guess
 
 
 def _number(value: Any) -> float | None:
@@ -80,12 +73,5 @@ def _number(value: Any) -> float | None:
 
 def _outside(file: Path, line: int, metric: str, value: Any) -> SealError:
     return SealError(
-        f"{file}, line {line}: {metric} is {value!r}, must be a score in 0 to 1; choose another metric with --metric NAME,FILTER"
+        f"{file}, line {line}: {metric} is {short(value)}, must be a score in 0 to 1; choose another metric with --metric NAME,FILTER"
     )
-
-
-def _cluster(doc: Any, otherwise: str) -> str:
-    """A hash of the doc's longest text, for example a passage with several questions; `otherwise` if it has no text."""
-    texts = [v for v in doc.values() if isinstance(v, str)] if isinstance(doc, dict) else []
-    longest = max(texts, key=len, default="")
-    return hashlib.sha256(longest.encode()).hexdigest()[:16] if longest else otherwise

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seal_eval.core.errors import SealError
+from seal_eval.core.files import numbered_lines
 from seal_eval.core.types import Estimate
 from seal_eval.prompts.numerals import first_number
 from seal_eval.prompts.scoring import last_digits
 from seal_eval.stats import wilson
 
 # as LongEval writes them; the reply may contain commas, so it ends only where the rest of the line consists of the other fields
-RESPONSE_LINE = re.compile(r"Label: (\d+), Predict: (.*?)(?:, Parsed: (-?\d+)(?:, prompt length: (\d+))?)?\s*")
-TOTAL = re.compile(r"Accuracy: ([0-9.]+)\s*")
+RESPONSE_LINE = re.compile(r"Label: (\d{1,400}), Predict: (.*?)(?:, Parsed: (-?\d{1,400})(?:, prompt length: (\d+))?)?")
+TOTAL = re.compile(r"Accuracy: ([0-9]*\.?[0-9]+)")
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,12 @@ def rescore(file: Path) -> Rescored:
     ours: list[float] = []
     disagree: list[int] = []
     published = None
-    for number, raw in enumerate(file.read_bytes().splitlines(), 1):
+    for number, raw in numbered_lines(file):
         try:
-            line = raw.decode("utf-8")
+            line = raw.decode("utf-8").rstrip()
         except UnicodeDecodeError as error:
             raise SealError(f"{file}, line {number}: not UTF-8 ({error.reason})") from error
-        if not line.strip():
+        if not line:
             continue
         if total := TOTAL.fullmatch(line):
             published = float(total[1])
@@ -55,8 +56,9 @@ def rescore(file: Path) -> Rescored:
         target = str(int(label))
         official_score, digits = last_digits(reply, (target,))
         our_score = float(first_number(reply) == target)
-        if parsed is not None and int(parsed) != int(digits or -1):
-            raise SealError(f"{file}, line {number}: Parsed is {parsed}, but LongEval's rule extracts {digits or -1} from the reply")
+        if parsed is not None and (len(digits or "") > 400 or int(parsed) != int(digits or -1)):
+            extracted = (digits or "-1")[:60]
+            raise SealError(f"{file}, line {number}: Parsed is {parsed[:60]}, but LongEval's rule extracts {extracted} from the reply")
         official.append(official_score)
         ours.append(our_score)
         if official_score != our_score:

@@ -1,12 +1,15 @@
 """Format numbers for tables and pages."""
 
 from seal_eval.core.types import Estimate
+from seal_eval.stats.choose_test import ONE_CLUSTER
 from seal_eval.tasks import get_task, task_names
 
 
 def percent(estimate: Estimate, sign: bool = False) -> str:
-    """'87.5 % (73.9–94.5)'; with `sign`, for differences in points: '+72.5 (+53.4 to +83.7)'."""
+    """'87.5 % (73.9–94.5)'; with `sign`, for differences in points: '+72.5 (+53.4 to +83.7)'; '87.5 % (one document)' without interval."""
     value, low, high = (100 * x for x in (estimate.value, estimate.low, estimate.high))
+    if estimate.method == ONE_CLUSTER:
+        return (f"{value:+.1f}".replace("-", "−") if sign else f"{value:.1f} %") + " (one document)"
     return f"{value:+.1f} ({low:+.1f} to {high:+.1f})".replace("-", "−") if sign else f"{value:.1f} % ({low:.1f}–{high:.1f})"
 
 

@@ -1,22 +1,26 @@
 """Arrange records as arrays: the scores of several methods on the same samples, with the cell and cluster of each sample."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.types import Record, Run, TaskLength
+from seal_eval.results.missing import Lacks, lacking, notes, only_one_has
 from seal_eval.results.reasons import Shares, shares
 from seal_eval.results.records import by_method, by_model, check_baseline, check_sources, check_versions, models, pair
 from seal_eval.stats.choose_test import even, repeats
 from seal_eval.stats.layout import Array, layout
+
+Cells = dict[str, dict[TaskLength, dict[str, Record]]]  # method → cell → sample id → record
 
 
 @dataclass(frozen=True)
 class PairedScores:
     """The scores of several methods (or models) on the same samples. cell, cluster and depth are [n_samples], in the order of `samples`.
 
-    methods: the baseline first. scores: [n_samples, n_methods], NaN where unscored. depth: NaN where the needed fact has no single place.
+    methods: the baseline first. scores: [n_samples, n_methods], NaN where unscored and in cells that the method lacks. depth: NaN where
+    the needed fact has no single place. lacks: of each method, in their order; empty if none lacks any. missing: sentences about that.
     """
 
     name: str  # of the model; 'models' when models are compared
@@ -29,6 +33,9 @@ class PairedScores:
     depth: Array = field(repr=False)
     scores: Array = field(repr=False)
     shares: tuple[Shares, ...] = field(repr=False, default=())  # why the replies score what they do, per method and cell
+    lacks: tuple[Lacks, ...] = ()
+    missing: tuple[str, ...] = ()
+    assumed: str = ""  # a sentence on what was taken for the documents; '' if the files or the user say it
 
     @property
     def baseline(self) -> str:
@@ -37,6 +44,34 @@ class PairedScores:
     def of_task(self, task: str) -> Array:
         """Mask of a task's samples, [n_samples]."""
         return np.isin(self.cell, [i for i, (name, _) in enumerate(self.cells) if name == task])
+
+    def lacked(self, column: int) -> tuple[TaskLength, ...]:
+        """The cells that a method lacks."""
+        return self.lacks[column].cells if self.lacks else ()
+
+    def lacked_in(self, column: int, mask: Array) -> tuple[TaskLength, ...]:
+        """The cells that a method lacks among those of the masked samples, mask: [n_samples]."""
+        lacked = self.lacked(column)
+        return tuple(cell for i, cell in enumerate(self.cells) if cell in lacked and bool((self.cell[mask] == i).any())) if lacked else ()
+
+    @property
+    def complete(self) -> list[int]:
+        """The columns of the methods that lack no cell: only these have overall results, and places."""
+        return [column for column in range(len(self.methods)) if not self.lacked(column)]
+
+    def of(self, methods: tuple[str, ...]) -> "PairedScores":
+        """The same for some of the methods, in the cells that at least one of them has."""
+        columns = [self.methods.index(method) for method in methods]
+        kept = [i for i, cell in enumerate(self.cells) if not all(cell in self.lacked(column) for column in columns)]
+        rows = np.isin(self.cell, kept)
+        clusters, cluster = np.unique(self.cluster[rows], return_inverse=True)
+        cells = tuple(self.cells[i] for i in kept)
+        return replace(
+            self, methods=methods, cells=cells, samples=tuple(s for s, keep in zip(self.samples, rows, strict=True) if keep),
+            cell=np.searchsorted(kept, self.cell[rows]), cluster=cluster, clusters=tuple(self.clusters[i] for i in clusters),
+            depth=self.depth[rows], scores=self.scores[rows][:, columns],
+            lacks=tuple(self.lacks[column].within(cells) for column in columns) if self.lacks else (), missing=(),
+        )  # fmt: skip
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -56,11 +91,14 @@ def paired_scores(runs: list[Run], baseline: str = "") -> list[PairedScores]:
     per_model = {name: by_method(runs, name) for name in names}
     if len(names) > 1 and all(len(table) == 1 for table in per_model.values()):
         try:
-            return [_paired(by_model(runs), "models", baseline or names[0])]
+            return [_paired(by_model(runs), "models", baseline or names[0], [replace(run, method=run.model) for run in runs])]
         except SealError:
             if baseline:
                 raise
-    return [_paired(table, name, baseline or ("plain" if len(table) > 1 else next(iter(table)))) for name, table in per_model.items()]
+    return [
+        _paired(table, name, baseline or ("plain" if len(table) > 1 else next(iter(table))), [run for run in runs if run.model == name])
+        for name, table in per_model.items()
+    ]
 
 
 def paired_scores_of(runs: list[Run], model: str, baseline: str = "plain") -> PairedScores:
@@ -68,32 +106,62 @@ def paired_scores_of(runs: list[Run], model: str, baseline: str = "plain") -> Pa
     model_runs = [run for run in runs if run.model == model]
     check_versions(model_runs)
     check_sources(model_runs)
-    return _paired(by_method(model_runs, model), model, baseline)
+    return _paired(by_method(model_runs, model), model, baseline, model_runs)
 
 
-def _paired(table: dict[str, dict[str, Record]], name: str, baseline: str) -> PairedScores:
-    """Arrays from method → sample id → record."""
+def _paired(table: dict[str, dict[str, Record]], name: str, baseline: str, runs: list[Run]) -> PairedScores:
+    """Arrays from method → sample id → record. A method may lack cells; within a cell it has all samples, or SealError names the first."""
     check_baseline(list(table), baseline, name)
-    base = table[baseline]
-    methods = (baseline, *sorted(m for m in table if m != baseline))
+    by_cell = {method: _by_cell(records) for method, records in table.items()}
+    alone = only_one_has(by_cell, baseline)
+    for cell, method in alone.items():
+        del by_cell[method][cell]
+    methods = (baseline, *sorted(m for m in table if m != baseline and by_cell[m]))
+    cells = tuple(sorted({cell for has in by_cell.values() for cell in has}, key=lambda c: (c[0], c[1] or 0)))
+    first = {cell: next(method for method in methods if cell in by_cell[method]) for cell in cells}  # the others are paired with it
+    base = {sample: record for cell in cells for sample, record in by_cell[first[cell]][cell].items()}
+    _check_shared(table, methods, by_cell, name)
     samples = tuple(sorted(base))
     scores = np.full((len(samples), len(methods)), np.nan)
+    row_of = {sample: i for i, sample in enumerate(samples)}
     for column, method in enumerate(methods):
-        rows = [record for _, record in pair(base, table[method], (baseline, method))]
-        scores[:, column] = [np.nan if record.score is None else record.score for record in rows]
+        for cell, records in by_cell[method].items():
+            for _, record in pair(by_cell[first[cell]][cell], records, (first[cell], method)):
+                scores[row_of[record.sample_id], column] = np.nan if record.score is None else record.score
         if np.isnan(scores[:, column]).all():
-            raise SealError(f"{method}: no scored reply among {len(rows)} records, first {samples[0]}; the run failed")
-    records = [base[sample] for sample in samples]
-    cells = tuple(sorted({(r.task, r.length) for r in records}, key=lambda c: (c[0], c[1] or 0)))
+            raise SealError(f"{method}: no scored reply among {len(table[method])} records, first {min(table[method])}; the run failed")
+    ordered = [base[sample] for sample in samples]
     cell_index = {cell: i for i, cell in enumerate(cells)}
-    clusters = tuple(dict.fromkeys(r.cluster for r in records))
+    clusters = tuple(dict.fromkeys(r.cluster for r in ordered))
     cluster_index = {cluster: i for i, cluster in enumerate(clusters)}
+    lacks = lacking(methods, by_cell, cells, runs)
+    unscored = {m: sum(r.score is None for records in by_cell[m].values() for r in records.values()) for m in methods}
     return PairedScores(
-        name, methods, samples, cells, np.array([cell_index[r.task, r.length] for r in records]),
-        np.array([cluster_index[r.cluster] for r in records]), clusters,
-        np.array([np.nan if r.depth is None else r.depth for r in records]), scores,
-        tuple(shares((method, record) for method in methods for record in table[method].values())),
+        name, methods, samples, cells, np.array([cell_index[r.task, r.length] for r in ordered]),
+        np.array([cluster_index[r.cluster] for r in ordered]), clusters,
+        np.array([np.nan if r.depth is None else r.depth for r in ordered]), scores,
+        tuple(shares((method, r) for method in methods for records in by_cell[method].values() for r in records.values())),
+        tuple(lacks) if any(one.cells for one in lacks) else (), tuple(notes(lacks, alone, unscored, runs)),
+        " ".join(dict.fromkeys(run.assumed for run in runs if run.assumed)),
     )  # fmt: skip
+
+
+def _by_cell(records: dict[str, Record]) -> dict[TaskLength, dict[str, Record]]:
+    """Cell → sample id → record."""
+    found: dict[TaskLength, dict[str, Record]] = {}
+    for sample, record in records.items():
+        found.setdefault((record.task, record.length), {})[sample] = record
+    return found
+
+
+def _check_shared(table: dict[str, dict[str, Record]], methods: tuple[str, ...], has: Cells, name: str) -> None:
+    """Raise SealError, naming the first sample, when nothing can be compared: no method shares a cell with the baseline.
+
+    When models are compared, each must share one, because models with other prompts are shown apart.
+    """
+    apart = [method for method in methods[1:] if not {*has[method]} & {*has[methods[0]]}]
+    if apart and (name == "models" or len(apart) == len(methods) - 1):
+        pair(table[methods[0]], table[apart[0]], (methods[0], apart[0]))
 
 
 def check_clusters(paired: PairedScores) -> None:
@@ -102,6 +170,7 @@ def check_clusters(paired: PairedScores) -> None:
         raise SealError(
             f"{paired.name}: all {len(paired.samples)} samples belong to one document, first {paired.samples[0]}; a test needs two "
             "documents, six to reach p < .05: run more records (a higher num_samples or --limit, or fewer questions per record)"
+            + (f". {paired.assumed}" if paired.assumed else "")
         )
 
 
@@ -127,5 +196,7 @@ def sentence(paired: PairedScores, sequential: bool = False) -> str:
         invalid = f"it would be invalid if some of the {n:,} samples shared a text and the files did not say so"
     looks = ", or if you looked again and again until p was small (--anytime allows that)"
     if sequential:
-        test, looks = "an anytime-valid test (its p-value holds however often you look)", ""
-    return f"Over {over}: {test}, because {why}; {invalid}{looks}."
+        test, looks = "an anytime-valid test of documents (its p-value and intervals hold however often you look)", ""
+        why = "it bets on the mean difference of documents, whatever its distribution"
+        invalid = "it would be invalid if documents shared text, or if their sizes or their order depended on the replies"
+    return f"Over {over}: {test}, because {why}; {invalid}{looks}." + (f" {paired.assumed}" if paired.assumed else "")

@@ -6,9 +6,12 @@ import numpy as np
 
 from seal_eval.core.errors import SealError
 from seal_eval.results.paired import PairedScores
-from seal_eval.stats import RecordPlan, intraclass_correlation, minimum_detectable, pairs_needed, plans
+from seal_eval.stats import RecordPlan, intraclass_correlation, minimum_detectable, plans, simultaneous
 
 SHOWN = (1, 2, 5, 10, 20, 50)  # questions per record that are always in the table
+# assumed if none is given: above the upper quartile, .03, of the published runs (docs/correlation.txt), whose average is .00
+USUAL_CORRELATION = 0.05
+LEAST_ALPHA = 1e-9  # smallest significance level of a plan; below it p-values are rounding errors
 
 
 @dataclass(frozen=True)
@@ -16,24 +19,26 @@ class Guess:
     """What is expected of two methods on the same samples.
 
     difference: of their accuracies, −1 to 1; discordance: share of samples on which they differ; correlation: of the paired difference
-    within a document, 0 to 1.
+    within a document, 0 to 1; source: where the correlation comes from.
     """
 
     name: str
     difference: float
     discordance: float
     correlation: float
+    source: str
     n: int | None = None  # pairs of the pilot; None for a guess
 
 
-def guess(accuracy: float, against: float, discordance: float | None, correlation: float) -> Guess:
+def guess(accuracy: float, against: float, discordance: float | None, correlation: float | None) -> Guess:
     """A guess from the accuracies p of the method and q of the baseline.
 
     Without a discordance, that of independent replies is taken, p (1 − q) + q (1 − p); it is too large, which is safe, if the replies are
-    positively correlated. Raises SealError for values out of range, equal accuracies, and a discordance that these accuracies do not allow.
+    positively correlated. Without a correlation, `USUAL_CORRELATION` is taken. Raises SealError for values out of range, equal accuracies,
+    and a discordance that these accuracies do not allow.
     """
     for name, value in (("accuracy", accuracy), ("against", against), ("correlation", correlation)):
-        if not 0 <= value <= 1:
+        if value is not None and not 0 <= value <= 1:
             raise SealError(f"--{name} is {value}, must lie between 0 and 1")
     gap, most = abs(accuracy - against), min(accuracy + against, 2 - accuracy - against)
     if gap == 0:
@@ -42,30 +47,41 @@ def guess(accuracy: float, against: float, discordance: float | None, correlatio
         discordance = accuracy * (1 - against) + against * (1 - accuracy)
     if not gap - 1e-12 <= discordance <= most + 1e-12:
         raise SealError(f"--discordance is {discordance}; accuracies {accuracy} and {against} allow {gap:.3g} to {most:.3g}")
-    return Guess("guess", accuracy - against, max(discordance, gap), correlation)
+    return Guess("guess", accuracy - against, max(discordance, gap), *_correlation(correlation, None))
 
 
 def from_pilot(paired: PairedScores, correlation: float | None) -> list[Guess]:
     """One guess per method other than the baseline, with the difference and discordance of the pilot's scored pairs.
 
-    correlation: None estimates it from the pilot; it is 0 where no document has several samples, or all samples are of one document.
+    correlation: None estimates it from the pilot, within cells; where no document has several samples, it is `USUAL_CORRELATION`.
     Raises SealError for scores other than 0 and 1 and for a pilot that has only the baseline.
     """
     guesses = []
     for column, method in enumerate(paired.methods[1:], 1):
         scores, base = paired.scores[:, column], paired.scores[:, 0]
         both_scored = ~np.isnan(scores) & ~np.isnan(base)
+        shared = len(np.unique(paired.cell[both_scored]))
+        if not shared:  # it lacks every cell that the baseline has
+            continue
+        where = f", {shared} of {len(paired.cells)} cells" if shared < len(paired.cells) else ""
         gains, clusters = (scores - base)[both_scored], paired.cluster[both_scored]
         if not np.isin(scores[both_scored], (0, 1)).all() or not np.isin(base[both_scored], (0, 1)).all():
             raise SealError(f"{method}: scores other than 0 and 1; power can be computed for 0/1 scores only")
-        rho = correlation
-        if rho is None:
-            repeated = len(np.unique(clusters)) < len(clusters) and len(np.unique(clusters)) > 1
-            rho = intraclass_correlation(gains, clusters) if repeated else 0.0
-        guesses.append(Guess(method, float(gains.mean()), float((gains != 0).mean()), rho, len(gains)))
+        cells = paired.cell[both_scored]
+        centred = gains - (np.bincount(cells, gains) / np.maximum(np.bincount(cells), 1))[cells]
+        repeated = len(gains) > len(np.unique(clusters)) > 1
+        rho = intraclass_correlation(centred, clusters) if repeated and correlation is None else None
+        guesses.append(Guess(method + where, float(gains.mean()), float((gains != 0).mean()), *_correlation(correlation, rho), len(gains)))
     if not guesses:
         raise SealError(f"{paired.name}: only {paired.baseline} was run; a pilot needs a method to compare with it")
     return guesses
+
+
+def _correlation(given: float | None, measured: float | None) -> tuple[float, str]:
+    """The correlation within a document and where it comes from: given, measured on a pilot, or the usual one."""
+    if given is not None:
+        return given, "given"
+    return (USUAL_CORRELATION, "assumed, --correlation sets it") if measured is None else (measured, "measured on the pilot")
 
 
 def lines(
@@ -74,14 +90,20 @@ def lines(
     """What to run, as lines of text.
 
     comparisons: number of methods compared with the baseline. The level is corrected by Bonferroni; `compare` uses Holm, which has at
-    least the same power. Raises SealError for values out of range.
+    least the same power. Plans are for the test that `compare` will use: McNemar's for one question per record, else the sign-flip test of
+    records. Raises SealError for values out of range.
     """
     if not 0.5 <= power < 1 or not 0 < level < 1 or comparisons < 1:
         raise SealError(f"--power {power}, --level {level}, --comparisons {comparisons}: needs .5 to 1, 0 to 1, and at least 1")
-    strict = 1 - (1 - level) / comparisons
+    strict = simultaneous(level, comparisons)
+    if 1 - strict < LEAST_ALPHA:
+        raise SealError(
+            f"--level {level} with --comparisons {comparisons} leaves a significance level below {LEAST_ALPHA:g}; lower --level"
+        )
     out = [
         f"{expected.name}: difference {100 * expected.difference:+.1f} points, "
-        f"the two differ on {100 * expected.discordance:.1f} % of pairs, correlation within a document {expected.correlation:.2f}"
+        f"the two differ on {100 * expected.discordance:.1f} % of pairs, "
+        f"correlation within a document {expected.correlation:.2f} ({expected.source})"
     ]
     if expected.n:
         reach = minimum_detectable(expected.n, expected.discordance, power, strict)
@@ -89,19 +111,16 @@ def lines(
         out.append(f"  {expected.n} pairs, if independent, show {detected} with {100 * power:g} % power")
     if expected.difference == 0:
         return [*out, "  no number of samples shows a difference of 0"]
-    pairs = pairs_needed(expected.discordance, expected.difference, power, strict)
+    guessed = expected.discordance, expected.difference, expected.correlation
     try:
-        by_cost = plans(pairs, expected.correlation, seconds_per_record, seconds_per_question)
+        by_cost = plans(*guessed, seconds_per_record, seconds_per_question, SHOWN, power, strict)
     except ValueError as error:
         raise SealError(str(error)) from error
-    out.append(f"  independent pairs for {100 * power:g} % power at level {strict:.4g}: {pairs:,}")
-    out.append("  questions per record   records   questions in all   cost per method")
-    cheapest = by_cost[0]
-    shown_plans = {plan.questions: plan for plan in by_cost if plan.questions in (*SHOWN, cheapest.questions)}
-    out += [_row(plan, plan == cheapest) for _, plan in sorted(shown_plans.items())]
-    return out
+    out.append(f"  for {100 * power:g} % power at level {strict:.4g}, McNemar's test (1 question) or the sign-flip test of records (more):")
+    out.append("  questions per record   records   questions in all   cost per method   power")
+    return out + [_row(plan, plan == by_cost[0]) for plan in sorted(by_cost, key=lambda plan: plan.questions)]
 
 
 def _row(plan: RecordPlan, cheapest: bool) -> str:
     text = f"  {plan.questions:>20}{plan.records:>10,}{plan.records * plan.questions:>19,}{plan.seconds:>16,.0f} s"
-    return text + ("   cheapest" if cheapest else "")
+    return f"{text}{100 * plan.power:>6.0f} %" + ("   cheapest of these" if cheapest else "")

@@ -1,35 +1,24 @@
-"""Read and check lm-eval's result files as Runs and Records, and pair the records of two methods by sample id."""
+"""Read all runs of a folder, and pair the records of two methods by sample id."""
 
-import json
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from seal_eval.core.errors import SealError, nearest
-from seal_eval.core.files import open_lines, read_json, reading, sha256
-from seal_eval.core.names import method_label, recorded
-from seal_eval.core.types import CLUSTER_KEY, Record, Run
+from seal_eval.core.names import visible
+from seal_eval.core.types import Record, Run
+from seal_eval.results.absent import with_absent
 from seal_eval.results.labels import label_runs
-from seal_eval.results.lm_eval_tasks import read_foreign
-from seal_eval.results.validation import own_part
-from seal_eval.tasks import VERSION, base_task, get_task
-
-# keys that every sample's doc must have, and the type that each is converted to
-_DOC_TYPES: dict[str, Callable[[Any], Any]] = {
-    "sample_id": str, "length": int, "n_tokens": int, "depth": lambda x: None if x is None else float(x), "cluster": str,
-}  # fmt: skip
-
-# model_args of a stock engine that change the model: runs in which they differ are different methods
-STOCK_SETTINGS = ("peft", "delta", "revision", "subfolder", "rope_parameters", "rope_scaling", "hf_overrides", "max_position_embeddings")
+from seal_eval.results.run_files import read_run
+from seal_eval.tasks import base_task
 
 
-def load_runs(folder: Path, foreign: bool = False, metric: str = "") -> list[Run]:
+def load_runs(folder: Path, foreign: bool = False, metric: str = "", cluster: str = "") -> list[Run]:
     """Read every run in `folder` and its subfolders (hidden ones are skipped), the oldest first.
 
-    foreign: also read tasks from outside this project, with the scores of `metric` (see `read_foreign`). Raises SealError for a missing or
-    empty folder, a link to a place outside of it, and damaged files, naming file and, where possible, line.
+    foreign: also read tasks from outside this project; metric, cluster: their score and their document, see `read_foreign`. Raises
+    SealError for a missing or empty folder, a link to a place outside of it, and damaged files, naming file and, where possible, line.
     """
     if not folder.is_dir():
         raise SealError(f"results folder {folder} does not exist")
@@ -37,116 +26,16 @@ def load_runs(folder: Path, foreign: bool = False, metric: str = "") -> list[Run
     if not files:
         raise SealError(f"{folder} holds no results_*.json; write some with seal-eval run --output_path {folder}")
     for link in (p for p in folder.rglob("*") if p.is_symlink() and p.suffix in (".json", ".jsonl", ".gz", ".txt")):
-        if not link.resolve().is_relative_to(folder.resolve()):
+        try:
+            inside = link.resolve().is_relative_to(folder.resolve())
+        except (OSError, RuntimeError) as error:  # RuntimeError: a link to itself
+            raise SealError(f"{link} is a link that leads nowhere; remove it") from error
+        if not inside:
             raise SealError(f"{link} is a link to a place outside of {folder}; copy the file instead")
-    runs = sorted((read_run(file, foreign, metric) for file in files), key=lambda run: (run.date, run.run_id))
-    return label_runs(runs)
-
-
-def read_run(file: Path, foreign: bool = False, metric: str = "") -> Run:
-    """Read the run of one results file. Raises SealError as `load_runs`, which also tells runs of one name apart."""
-    with reading(file):
-        return _run_of(file, foreign, metric)
-
-
-def _run_of(file: Path, foreign: bool, metric: str) -> Run:
-    data = read_json(file)
-    if not isinstance(data, dict) or not isinstance(data.get("config"), dict) or not isinstance(data.get("results"), dict):
-        raise SealError(f"{file}: not an lm-eval results file (no 'config' and 'results')")
-    stamp = file.stem.removeprefix("results_")
-    config = data["config"]
-    seal = own_part(file, data)  # what seal-eval adds to lm-eval's file
-    model_args = config.get("model_args") or {}
-    if not isinstance(model_args, dict):
-        model_args = dict(part.split("=", 1) for part in str(model_args).split(",") if "=" in part)
-    digest = sha256(file)
-    run_id = digest[:12]
-    records: list[Record] = []
-    hashes = {file.name: digest}
-    for task in sorted(data["results"]):
-        base = base_task(task)
-        if not base and (not foreign or (data.get("group_subtasks") or {}).get(task)):  # a group has no samples of its own
-            continue
-        samples = file.with_name(f"samples_{task}_{stamp}.jsonl")
-        if not samples.is_file() and samples.with_name(samples.name + ".gz").is_file():
-            samples = samples.with_name(samples.name + ".gz")
-        if not samples.is_file():
-            raise SealError(f"{samples} is missing: {file.name} reports {task}; run again with --log_samples")
-        hashes[samples.name] = sha256(samples)
-        if base and (version := (data.get("versions") or {}).get(task)) is not None and float(version) != VERSION:
-            raise SealError(
-                f"{file}: {task} was scored by the rules of version {version}, this is version {VERSION}; "
-                f"score its replies again: seal-eval score results {file.parent} --out NEW_FOLDER"
-            )
-        rows = list(_read_samples(samples, base, run_id) if base else read_foreign(samples, task, run_id, metric))
-        records += rows
-        reported = (data.get("n-samples") or {}).get(task, {}).get("effective")
-        if reported is not None and reported != len(rows):
-            raise SealError(f"{samples} holds {len(rows)} samples, {file.name} reports {reported}; the file is cut or was edited")
-    if not records:
-        raise SealError(f"{file}: no {'scored' if foreign else 'seal_*'} task in it ({', '.join(data['results']) or 'no task at all'})")
-    sidecar = file.with_name(f"command_{stamp}.txt")
-    return Run(
-        run_id=run_id,
-        model=recorded(str(seal.get("model") or model_args.get("pretrained") or model_args.get("model") or config.get("model"))),
-        method=str(seal.get("method") or method_label("stock", model_args)),
-        settings=seal.get("settings") or {k: v for k, v in model_args.items() if k in STOCK_SETTINGS},
-        about=seal.get("about") or {},
-        config=config,
-        versions=_versions(data, seal),
-        hardware=str(seal.get("hardware") or _processor(data)),
-        date=stamp,
-        command=sidecar.read_text(encoding="utf-8").strip() if sidecar.is_file() else _stock_command(config, model_args, data),
-        seconds=float(data["total_evaluation_time_seconds"]) if data.get("total_evaluation_time_seconds") else None,
-        files=hashes,
-        task_versions={task: str(version) for task, version in (data.get("versions") or {}).items()},
-        folder=file.parent,
-        records=tuple(records),
-    )
-
-
-def _read_samples(file: Path, task: str, run_id: str) -> Iterator[Record]:
-    """Yield the Records of a sample file of one of this project's tasks. Every reply is scored again and must get the score in the file."""
-    seen: dict[str, int] = {}
-    score = get_task(task).score
-    with open_lines(file) as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                row = json.loads(line)
-                doc = row["doc"]
-                fields = {key: read(doc[CLUSTER_KEY if key == "cluster" and key not in doc else key]) for key, read in _DOC_TYPES.items()}
-                targets = tuple(map(str, doc["targets"]))
-                doc["input"], doc["answer_tokens"]  # score() needs them
-                # lm-eval's --predict_only logs the metric `bypass` alone; the reply is there to be scored
-                reply, logged = row["filtered_resps"][0], None if "bypass" in row else row["acc"]
-                prompt_hash = row["prompt_hash"] + row["target_hash"]
-            except (ValueError, KeyError, TypeError, IndexError) as error:  # not UTF-8 and not JSON are ValueErrors
-                problem = f"no {error}" if isinstance(error, KeyError) else str(error)
-                raise SealError(f"{file}, line {number}: not a sample of {task} ({problem}); the file is damaged") from error
-            if not isinstance(reply, str):
-                raise SealError(f"{file}, line {number}: the reply is {type(reply).__name__}, not text")
-            scored = score(reply, doc)
-            if scored.value is not None and logged is not None and scored.value != logged:
-                raise SealError(
-                    f"{file}, line {number}: acc is {logged}, but the reply scores {scored.value} ({scored.reason}); the file was edited"
-                )
-            sample_id = fields["sample_id"]
-            if sample_id in seen:
-                raise SealError(f"{file}, line {number}: sample {sample_id} is also on line {seen[sample_id]}")
-            seen[sample_id] = number
-            yield Record(
-                run_id=run_id,
-                task=task,
-                targets=targets,
-                reply=reply,
-                answer=scored.answer,
-                score=scored.value,
-                reason=scored.reason,
-                prompt_hash=prompt_hash,
-                **fields,
-            )
-    if not seen:
-        raise SealError(f"{file} is empty; remove it together with its results file, or run again")
+    runs = sorted((read_run(file, foreign, metric, cluster) for file in files), key=lambda run: (run.utc, run.run_id))
+    if cluster and all(base_task(record.task) for run in runs for record in run.records):
+        raise SealError(f"--cluster {cluster} is for tasks from outside this project, and {folder} has none; leave it out")
+    return with_absent(folder, label_runs(runs))
 
 
 def by_method(runs: list[Run], model: str) -> dict[str, dict[str, Record]]:
@@ -215,10 +104,11 @@ def check_versions(runs: list[Run]) -> None:
 
 
 def check_sources(runs: list[Run]) -> None:
-    """Raise SealError when two runs took a model of one name from different sources: its weights may differ."""
+    """Raise SealError when two runs took a model of one name from different sources, or its files held something else."""
     seen: dict[str, tuple[Any, Run]] = {}
     for run in runs:
-        source = (run.config.get("seal_eval") or {}).get("model_source")
+        own = run.config.get("seal_eval") or {}
+        source = own.get("model_source") or ({"content": own["model_content"]} if own.get("model_content") else None)
         first_source, earlier = seen.setdefault(run.model, (source, run)) if source else (source, run)
         if source != first_source:
             raise SealError(
@@ -228,7 +118,9 @@ def check_sources(runs: list[Run]) -> None:
 
 
 def _place(source: Any) -> str:
-    return ", ".join(f"{key}={value}" for key, value in source.items()) if isinstance(source, dict) else str(source)
+    """Where a model came from, on one line; the source is as the results file says it."""
+    parts = [f"{key[:40]}={str(value)[:100]}" for key, value in source.items()] if isinstance(source, dict) else [str(source)[:300]]
+    return " ".join(visible(", ".join(parts[:8])).split())
 
 
 def models(runs: list[Run]) -> list[str]:
@@ -240,21 +132,3 @@ def check_baseline(methods: list[str], baseline: str, model: str) -> None:
     """Raise SealError when the baseline was not run on this model."""
     if baseline not in methods:
         raise SealError(f"baseline '{baseline}' was not run on {model}{nearest(baseline, methods)}")
-
-
-def _versions(data: dict[str, Any], seal: dict[str, Any]) -> dict[str, str]:
-    versions = {"lm-eval": data.get("lm_eval_version"), "transformers": data.get("transformers_version")}
-    versions |= {"seal-eval": seal.get("version"), "torch": seal.get("torch"), "commit": data.get("git_hash")}
-    return {key: str(value) for key, value in versions.items() if value}
-
-
-def _processor(data: dict[str, Any]) -> str:
-    """The processor named in lm-eval's description of the machine."""
-    line = re.search(r"^Model name:\s*(.+)$", str(data.get("pretty_env_info") or ""), re.MULTILINE)
-    return line.group(1) if line else "unknown"
-
-
-def _stock_command(config: dict[str, Any], model_args: dict[str, Any], data: dict[str, Any]) -> str:
-    """A command that repeats a run of stock lm_eval; it has no file with its command."""
-    args = ",".join(f"{k}={v}" for k, v in model_args.items())
-    return f"lm_eval --model {config.get('model')} --model_args {args} --tasks {','.join(data['results'])}"

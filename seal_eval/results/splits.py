@@ -1,43 +1,102 @@
-"""Split a model's runs into groups whose methods answered the same cells, for example within and beyond the window."""
+"""Split a model's runs into comparable groups: by prompts that differ, and by the model's window; never because results are missing."""
 
-from collections import defaultdict
-from dataclasses import replace
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from seal_eval.core.types import Run, TaskLength
+from seal_eval.results.absent import suite_of
 from seal_eval.results.numbers import size
 from seal_eval.results.records import models
 
 GAP = " · "  # between a model's name and its group's
-Group = tuple[frozenset[str], int]  # the methods that answered a cell, and the number of the prompt set (see `_prompt_sets`)
+
+
+@dataclass
+class _Group:
+    """Cells that are compared with each other; of a cell with several prompt sets, one of them."""
+
+    beyond: bool  # the window for which the model was trained
+    runs: list[Run] = field(default_factory=list)
+    cells: set[TaskLength] = field(default_factory=set)
 
 
 def comparable_groups(runs: list[Run]) -> list[Run]:
-    """Return the runs in their order; if a model's methods answered different cells, the group is added to the model's name.
+    """Return the runs in their order; if a model has several comparable groups, the group is added to the model's name.
 
-    Cells that were answered by the same methods form a comparable group: every method of a group answered all of it, and no cell is left
-    out. If a cell was run with two sets of prompts (for example with more questions per record), each set counts as a cell. A model is not
-    split when a cell has only one method or a run is in two groups. Then a sample is missing, and pairing will name it.
+    A group holds one set of prompts per cell: two suites that ask other questions about the same cells (for example more per record) are
+    two groups. Cells beyond the window for which the model was trained (see `_window`) are another group than those within it, if two
+    methods have them. A method that lacks cells of its group stays in it. A model is not split when a run is in two groups or a group has
+    only one method, which then has nothing to be compared with; if its prompts differ from the others', pairing will name the first.
     """
     names: dict[str, str] = {}  # run id → model name with its group
     for model in models(runs):
-        methods: defaultdict[tuple[TaskLength, int], set[str]] = defaultdict(set)  # (cell, prompt set) → methods
-        cells_of_run: defaultdict[str, set[tuple[TaskLength, int]]] = defaultdict(set)
-        for cell, prompt_sets in _prompt_sets([run for run in runs if run.model == model]).items():
-            for number, runs_of_set in enumerate(prompt_sets):
-                for run in runs_of_set:
-                    methods[cell, number].add(run.method)
-                    cells_of_run[run.run_id].add((cell, number))
-        group_of_cell = {place: (frozenset(answered_by), place[1]) for place, answered_by in methods.items()}
-        groups: defaultdict[Group, set[TaskLength]] = defaultdict(set)
-        for (cell, _), group in group_of_cell.items():
-            groups[group].add(cell)
-        groups_of_run = {run_id: {group_of_cell[place] for place in places} for run_id, places in cells_of_run.items()}
-        alone = any(len(group_methods) < 2 for group_methods, _ in groups)
-        if len(groups) < 2 or alone or any(len(run_groups) > 1 for run_groups in groups_of_run.values()):
+        groups = _groups([run for run in runs if run.model == model])
+        of_run = Counter(run_id for group in groups for run_id in {run.run_id for run in group.runs})
+        alone = any(len({run.method for run in group.runs}) < 2 for group in groups)
+        if len(groups) < 2 or alone or max(of_run.values()) > 1:
             continue
-        labels = _labels(groups)
-        names |= {run_id: f"{model}{GAP}{labels[next(iter(run_groups))]}" for run_id, run_groups in groups_of_run.items()}
+        for group, label in zip(groups, _labels([group.cells for group in groups]), strict=True):
+            names |= {run.run_id: f"{model}{GAP}{label}" for run in group.runs}
     return [replace(run, model=names.get(run.run_id, run.model)) for run in runs]
+
+
+def _groups(runs: list[Run]) -> list[_Group]:
+    """The groups of one model's runs, the oldest first.
+
+    Each prompt set of a cell joins the group that has most of its runs, then of its suites, then of its methods, then the oldest; never one
+    that holds another prompt set of the cell. Only if there is none, it begins a group. Cells with many prompt sets go first.
+    """
+    window, groups = _window(runs), list[_Group]()
+    sets = _prompt_sets(runs)
+    for cell in sorted(sets, key=lambda cell: -len(sets[cell])):
+        waiting = list(sets[cell])
+        beyond = window is not None and any(r.n_tokens > window for r in waiting[0][0].records if (r.task, r.length) == cell)
+        free = [group for group in groups if group.beyond == beyond]
+        while waiting:
+            if free:
+                i, j = max(
+                    ((i, j) for i in range(len(waiting)) for j in range(len(free))),
+                    key=lambda pair: (*_common(waiting[pair[0]], free[pair[1]].runs), -pair[1], -pair[0]),
+                )
+                group = free.pop(j)
+            else:
+                i, group = 0, _Group(beyond)
+                groups.append(group)
+            group.runs += waiting.pop(i)
+            group.cells.add(cell)
+    for lone in [group for group in groups if group.beyond and len({run.method for run in group.runs}) < 2]:
+        if host := next((group for group in groups if not group.beyond and not group.cells & lone.cells), None):
+            host.runs += lone.runs
+            host.cells |= lone.cells
+            groups.remove(lone)
+    order = {run.run_id: i for i, run in enumerate(runs)}
+    return sorted(groups, key=lambda group: min(order[run.run_id] for run in group.runs))
+
+
+def _common(one: Iterable[Run], other: Iterable[Run]) -> tuple[int, int, int]:
+    """The number of runs that are in both, of suites, and of methods, that have runs in both."""
+    a, b = list(one), list(other)
+    ids, methods = {run.run_id for run in a} & {run.run_id for run in b}, {run.method for run in a} & {run.method for run in b}
+    suites = {suite_of(run).get("name") for run in a} & {suite_of(run).get("name") for run in b} - {None}
+    return len(ids), len(suites), len(methods)
+
+
+def _window(runs: list[Run]) -> int | None:
+    """The window in tokens for which the model was trained, as the runs record it; None if none does.
+
+    Runs of earlier versions record only the window that they had: of those, the plain model's counts, unless the run sets max_length. If
+    runs disagree, most of them decide.
+    """
+    votes: Counter[int] = Counter()
+    for run in runs:
+        own = run.config.get("seal_eval") or {}
+        args = run.config.get("model_args")
+        chosen = "max_length" in (args if isinstance(args, dict) else str(args))
+        had = own.get("max_length") if run.method == "plain" and not chosen else None
+        if window := own.get("trained_window") or had:
+            votes[window] += 1
+    return votes.most_common(1)[0][0] if votes else None
 
 
 def _prompt_sets(runs: list[Run]) -> dict[TaskLength, list[list[Run]]]:
@@ -56,16 +115,18 @@ def _prompt_sets(runs: list[Run]) -> dict[TaskLength, list[list[Run]]]:
     return {cell: [members for _, members in known] for cell, known in sets.items()}
 
 
-def _labels(groups: dict[Group, set[TaskLength]]) -> dict[Group, str]:
+def _labels(groups: list[set[TaskLength]]) -> list[str]:
     """Distinct labels: the lengths; if groups share these, tasks and lengths; if they share those too, a number as well."""
-    lengths = {group: _range(cells) for group, cells in groups.items()}
-    if len(set(lengths.values())) == len(groups):
+    lengths = [_range(cells) for cells in groups]
+    if len(set(lengths)) == len(groups):
         return lengths
-    tasks = {group: sorted({task for task, _ in cells}) for group, cells in groups.items()}
-    labels = {group: f"{', '.join(names) if len(names) < 3 else f'{len(names)} tasks'}, {lengths[group]}" for group, names in tasks.items()}
-    if len(set(labels.values())) == len(groups):
+    tasks = [sorted({task for task, _ in cells}) for cells in groups]
+    labels = [
+        f"{', '.join(names) if len(names) < 3 else f'{len(names)} tasks'}, {length}" for names, length in zip(tasks, lengths, strict=True)
+    ]
+    if len(set(labels)) == len(groups):
         return labels
-    return {group: f"{label}, {number}" for number, (group, label) in enumerate(labels.items(), 1)}
+    return [f"{label}, {number}" for number, label in enumerate(labels, 1)]
 
 
 def _range(cells: set[TaskLength]) -> str:

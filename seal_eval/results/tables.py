@@ -10,7 +10,9 @@ from itertools import pairwise
 from typing import Any
 
 from seal_eval.core.progress import console
-from seal_eval.results.compare import Comparison, Row
+from seal_eval.results.comparison import Comparison, Row
+from seal_eval.results.escapes import csv_cell, latex_text, markdown_text
+from seal_eval.results.missing import in_short
 from seal_eval.results.numbers import p_equals, p_text, percent, size
 from seal_eval.results.reasons import Shares, warning
 
@@ -51,11 +53,14 @@ def _primary(comparison: Comparison, bayes: bool) -> Table:
     columns = ["method", *_counted(rows), _with_level("accuracy", comparison), f"− {comparison.baseline}, points", "p", "p adjusted"]
     methods = list(dict.fromkeys(e.method for row in rows for e in (row.accuracy, row.difference) if e))
     intervals = f"Intervals at {100 * comparison.level:g} %: {' / '.join(methods)}."
-    notes = [comparison.sentence, "p adjusted: Holm over the methods.", intervals]
+    notes = [comparison.sentence, *comparison.missing, "p adjusted: Holm over the methods.", intervals]
     extra: list[list[str]] = [[] for _ in rows]
-    if any(row.n_clusters == row.accuracy.n + row.accuracy.n_missing for row in rows[1:]):
+    if not comparison.sequential and any(row.n_clusters == row.accuracy.n + row.accuracy.n_missing for row in rows[1:] if row.accuracy):
         columns.append("shows")
-        notes.append("Shows: the smallest difference that this number of pairs detects with 80 % power at this discordance.")
+        notes.append(
+            "Shows: the smallest difference that this number of pairs detects with 80 % power at this discordance, at the level that the "
+            "number of methods leaves."
+        )
         for cells, row in zip(extra, rows, strict=True):
             cells.append("" if not row.difference else "none" if row.detectable is None else f"{100 * row.detectable:.1f}")
     if rank_of:
@@ -66,7 +71,7 @@ def _primary(comparison: Comparison, bayes: bool) -> Table:
         )
         for cells, row in zip(extra, rows, strict=True):
             rank = rank_of[row.method]
-            cells += [_span(rank.low, rank.high), str(rank.group)]
+            cells += [_span(rank.low, rank.high), str(rank.group)] if rank else ["–", "–"]
         if comparison.cochran and comparison.cochran.value is not None:
             c = comparison.cochran
             notes.append(f"Any difference at all: Cochran's Q = {c.value:.2f}, {c.degrees} df, p {p_equals(c.p_value)}.")
@@ -75,7 +80,7 @@ def _primary(comparison: Comparison, bayes: bool) -> Table:
         notes.append("P(better), P(same): posterior under Jeffreys' prior; same is a difference of at most one point.")
         for cells, row in zip(extra, rows, strict=True):
             cells += [f"{row.posterior.p_better:.3f}", f"{row.posterior.p_same:.3f}"] if row.posterior else ["", ""]
-    body = tuple((row.method, *_cells(row, rows), *cells) for row, cells in zip(rows, extra, strict=True))
+    body = tuple((row.method, *_cells(row, rows, comparison), *cells) for row, cells in zip(rows, extra, strict=True))
     return Table(f"{comparison.name}: every method against {comparison.baseline}", tuple(columns), body, " ".join(notes))
 
 
@@ -85,7 +90,8 @@ def _scope(comparison: Comparison, scope: Any, title: str, note: str) -> Table:
     place = ("task", "length") if scope == "cell" else ("task",)
     columns = (*place, "method", *_counted(rows), _with_level("accuracy", comparison), f"− {comparison.baseline}, points", "p", adjusted)
     body = tuple(
-        (row.task or "", *([size(row.length, row.task)] if scope == "cell" else []), row.method, *_cells(row, rows)) for row in rows
+        (row.task or "", *([size(row.length, row.task)] if scope == "cell" else []), row.method, *_cells(row, rows, comparison))
+        for row in rows
     )
     ends = frozenset(i for i, row in enumerate(rows[:-1]) if (row.task, row.length) != (rows[i + 1].task, rows[i + 1].length))
     return Table(title, columns, body, note, ends)
@@ -93,16 +99,21 @@ def _scope(comparison: Comparison, scope: Any, title: str, note: str) -> Table:
 
 def _counted(rows: list[Row]) -> list[str]:
     """Names of the columns with counts: samples, and documents where they are fewer."""
-    fewer = any(row.n_clusters < row.accuracy.n + row.accuracy.n_missing for row in rows)
+    fewer = any(row.n_clusters < row.accuracy.n + row.accuracy.n_missing for row in rows if row.accuracy)
     return ["n", "documents"] if fewer else ["n"]
 
 
-def _cells(row: Row, rows: list[Row]) -> list[str]:
+def _cells(row: Row, rows: list[Row], comparison: Comparison) -> list[str]:
     """The row's counts, accuracy, difference and p-values; `rows` are all rows of the table."""
+    counts = len(_counted(rows))
+    if row.accuracy is None:
+        return [*["–"] * counts, in_short(comparison.lacks, row.method, row.lacks, row.scope == "cell"), "–", "", ""]
     n = f"{row.accuracy.n}" + (f" ({row.accuracy.n_missing} unscored)" if row.accuracy.n_missing else "")
-    counted = [n, f"{row.n_clusters}"][: len(_counted(rows))]
     d = row.difference
-    return [*counted, percent(row.accuracy), *([percent(d, True), p_text(d.p_value), p_text(row.p_adjusted)] if d else [""] * 3)]
+    compared = (
+        [percent(d, True), p_text(d.p_value), p_text(row.p_adjusted)] if d else ["" if row.method == comparison.baseline else "–", "", ""]
+    )
+    return [*[n, f"{row.n_clusters}"][:counts], percent(row.accuracy), *compared]
 
 
 def _lengths(comparison: Comparison) -> Table | None:
@@ -134,8 +145,9 @@ REASONS_NOTE = (
     "Wrong value: one of the text that was not asked for; not found: one that the text does not hold; incomplete: some of several values."
 )
 LENGTHS_NOTE = (
-    "Effective length: the longest tested length whose accuracy reaches 85.6 % (RULER), 0 when none does; in brackets, the longest length "
-    "whose lower bound reaches it, and the longest whose upper bound does. Weights rising, falling: accuracy averaged over lengths with "
+    "Effective length: the longest tested length whose accuracy reaches 85.6 % (RULER), 0 when none does; by chance it is often too long. "
+    "In brackets, the longest length whose lower bound reaches it, and the longest whose upper bound does; the bounds hold together over "
+    "all lengths and tasks of a method. Weights rising, falling: accuracy averaged over lengths with "
     "weights 1, 2, … from the shortest or from the longest. Per doubling: among samples that only one of the two has right, the change in "
     "the log odds that it is the method when the length doubles (conditional logit)."
 )
@@ -176,7 +188,8 @@ def show_table(table: Table) -> None:
 def as_text(comparisons: list[Comparison], kind: str, bayes: bool = False) -> str:
     """All comparisons as one text; kind: one of FORMATS. NaN and infinite numbers become null in JSON."""
     if kind == "json":
-        return json.dumps([_plain(asdict(comparison)) for comparison in comparisons], indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        # in ASCII, so that it is the same whatever the terminal's encoding
+        return json.dumps([_plain(asdict(comparison)) for comparison in comparisons], indent=1, allow_nan=False) + "\n"
     if kind == "csv":
         return _csv(comparisons)
     write = _markdown if kind == "markdown" else _latex
@@ -202,40 +215,39 @@ def _csv(comparisons: list[Comparison]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     pairs = ["both", "only_method", "only_baseline", "neither"]
     place = ["model", "baseline", "level", "scope", "task", "length", "method", "documents"]
-    writer.writerow([*place, *names, "p_adjusted", *pairs, "detectable"])
+    writer.writerow([*place, *names, "p_adjusted", *pairs, "detectable", "lacks"])
     for comparison in comparisons:
         for row in comparison.rows:
             difference = [getattr(row.difference, k) if row.difference else None for k in (*ESTIMATES, "p_value", "n_discordant")]
-            accuracy = [getattr(row.accuracy, k) for k in ESTIMATES]
+            accuracy = [getattr(row.accuracy, k) if row.accuracy else None for k in ESTIMATES]
+            lacks = "; ".join(f"{task} {length or ''}".strip() for task, length in row.lacks)
             where = [comparison.name, comparison.baseline, comparison.level, row.scope, row.task, row.length, row.method, row.n_clusters]
-            writer.writerow([*where, *accuracy, *difference, row.p_adjusted, *(row.pairs or [None] * 4), row.detectable])
+            values = [*where, *accuracy, *difference, row.p_adjusted, *(row.pairs or [None] * 4), row.detectable, lacks]
+            writer.writerow(map(csv_cell, values))
     return out.getvalue()
 
 
 def _markdown(table: Table) -> str:
     def line(cells: tuple[str, ...]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        return f"| {' | '.join(map(markdown_text, cells))} |"
 
     rule = "|" + "|".join("---" if name in LEFT else "---:" for name in table.columns) + "|"
-    return "\n".join([f"**{table.title}**", "", line(table.columns), rule, *map(line, table.rows), "", table.note, ""])
-
-
-LATEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\~{}",
-    "^": r"\textasciicircum{}", "−": "$-$", "–": "--", "<": "$<$", ">": "$>$", "…": r"\dots{}",
-}  # fmt: skip
+    note = map(markdown_text, table.note.splitlines())
+    return "\n".join([f"**{markdown_text(table.title)}**", "", line(table.columns), rule, *map(line, table.rows), "", *note, ""])
 
 
 def _latex(table: Table) -> str:
     """A booktabs table."""
 
-    def text(cell: str) -> str:
-        return "".join(LATEX.get(c, c) for c in cell)
-
     def line(cells: tuple[str, ...]) -> str:
-        return " & ".join(map(text, cells)) + r" \\"
+        return " & ".join(map(latex_text, cells)) + r" \\"
 
     shape = "".join("l" if name in LEFT else "r" for name in table.columns)
     body = [part for i, cells in enumerate(table.rows) for part in ([line(cells)] + ([r"\midrule"] if i in table.sections else []))]
-    head = [r"\begin{table}", rf"\caption{{{text(table.title)}. {text(table.note)}}}", rf"\begin{{tabular}}{{{shape}}}", r"\toprule"]
+    head = [
+        r"\begin{table}",
+        rf"\caption{{{latex_text(table.title)}. {latex_text(table.note)}}}",
+        rf"\begin{{tabular}}{{{shape}}}",
+        r"\toprule",
+    ]
     return "\n".join([*head, line(table.columns), r"\midrule", *body, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])

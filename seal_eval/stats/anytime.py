@@ -2,78 +2,58 @@
 
 import math
 
+import numpy as np
+
 from seal_eval.core.types import Estimate
 from seal_eval.stats.intervals import check_level
 from seal_eval.stats.layout import Values
-from seal_eval.stats.paired import restricted
+
+STAKES = (np.arange(1, 201) / 200.5) ** 2  # stakes as fractions of the largest possible one, denser near 0: weak effects need small ones
 
 
-def anytime(both: int, only_a: int, only_b: int, neither: int, level: float = 0.95) -> Estimate:
-    """Confidence sequence and p-value for the difference A − B of paired 0/1 scores, valid at every check of a growing sample.
+def anytime(
+    values: Values, shares: Values, bounds: tuple[float, float], level: float = 0.95, n: int | None = None, null: float | None = 0.0
+) -> Estimate:
+    """Confidence sequence and p-value for the weighted mean of clusters (documents), valid at every check of a growing sample.
 
-    If A and B are equally accurate, the p-value ever falls to α or below with probability at most α.
+    values: the mean score (or difference A − B) of each cluster, [n_clusters], within `bounds`; shares: its weight, above 0; null: the mean
+    that the p-value tests, None for no p-value; n: the number of samples, by default of clusters.
 
-    The evidence against a difference δ is e(δ) = ∫ L dπ / max L. L is the likelihood of the counts (only A, only B, concordant): averaged
-    over a Dirichlet(½, ½, 1) prior in the numerator, maximised over the shares whose difference is δ in the denominator. If the true
-    difference is δ, e(δ) has expectation at most 1 at every stopping time (Ville 1939; running maximum likelihood in the denominator:
-    Wasserman, Ramdas, Balakrishnan 2020, PNAS 117:16880, section 8). The interval holds every δ with e(δ) < 1 / (1 − level);
-    p = min(1, 1 / e(0)). Assumes independent pairs in an order that does not depend on the replies. Raises ValueError for counts that are
-    negative or not whole, for no pairs, and for a level outside 0 to 1.
+    Bets on a bounded mean (Waudby-Smith & Ramdas 2024, JRSS B 86:1, section 4). With z = share / largest share · (value − m), a bettor who
+    stakes λ on every cluster has the capital Π (1 + λ z). If m is the mean, its expectation is at most 1 at every stopping time, whatever
+    the distribution: neither symmetry nor a variance is assumed. The capital is spread over `STAKES`, fixed before the data, so the order
+    of the clusters does not matter. The interval holds every m at which neither the bettor on more nor the one on less reaches
+    2 / (1 − level); p = min(1, 2 / the larger capital at the null).
+
+    Assumes independent clusters whose sizes do not depend on the replies. Cells may have different means if the results are checked when
+    all cells are equally complete: the expectation stays at most 1, because Π (1 + λ μ_i) ≤ exp(λ Σ μ_i). Raises ValueError for no
+    cluster, values out of bounds, shares that are not positive, and a level outside 0 to 1.
     """
     from scipy.optimize import brentq
 
     check_level(level)
-    counts = (both, only_a, only_b, neither)
-    if any(x < 0 or x != int(x) for x in counts) or not sum(counts):
-        raise ValueError(f"counts {counts}: needs whole numbers of at least 0, and at least one pair")
-    b, c, n = only_a, only_b, sum(counts)
-    mixture = _log_dirichlet(b + 0.5, c + 0.5, n - b - c + 1) - _log_dirichlet(0.5, 0.5, 1)
+    x, share, (least, most) = np.asarray(values, dtype=float), np.asarray(shares, dtype=float), bounds
+    if x.ndim != 1 or not len(x) or share.shape != x.shape or not ((x >= least - 1e-9) & (x <= most + 1e-9)).all():
+        raise ValueError(f"values: shape {x.shape}, needs at least one between {least:g} and {most:g}, and a share for each")
+    if not (share > 0).all():
+        raise ValueError("shares must be above 0")
+    value = float(share @ x / share.sum())
+    pairs, times = np.unique(np.column_stack([np.clip(x, least, most), np.round(share / share.max(), 9)]), axis=0, return_counts=True)
+    x, share = pairs[:, 0], pairs[:, 1]
 
-    def log_evidence(delta: float) -> float:
-        p = min(max(restricted(b, c, n, delta), 0.0, -delta), (1 - delta) / 2)
-        highest = _times_log(c, p) + _times_log(b, p + delta) + _times_log(n - b - c, 1 - 2 * p - delta)
-        return mixture - highest
+    def log_capital(mean: float, more: bool) -> float:
+        """Of the bettor that the mean is above `mean`, or below it."""
+        z = share * (x - mean) / (mean - least if more else mean - most)
+        bets = (times[:, None] * np.log1p(np.maximum(z[:, None] * STAKES, -1 + 1e-15))).sum(axis=0)
+        return float(bets.max() + math.log(np.exp(bets - bets.max()).mean()))
 
-    value, edge, bound = (b - c) / n, 1 - 1e-12, -math.log(1 - level)
-    low = -1.0 if log_evidence(-edge) <= bound else float(brentq(lambda d: min(log_evidence(d), 1e9) - bound, -edge, value, xtol=1e-12))
-    high = 1.0 if log_evidence(edge) <= bound else float(brentq(lambda d: min(log_evidence(d), 1e9) - bound, value, edge, xtol=1e-12))
-    p_value = math.exp(-max(0.0, log_evidence(0.0)))
-    return Estimate(value, low, high, level, n, "confidence sequence, anytime-valid", p_value=p_value, n_discordant=b + c)
-
-
-def anytime_clusters(differences_by_cluster: Values, level: float = 0.95) -> Estimate:
-    """The same for clusters (documents with several samples), from the difference A − B of each: [n_clusters], in −1 to 1.
-
-    The value is the mean of the differences d, n the number of clusters. With S = Σ (d − δ) and V = Σ (d − δ)², exp(λS − λ²V/2) has
-    expectation at most 1 for every λ (de la Peña 1999, Ann. Probab. 27:537); averaged over λ ~ N(0, 1) it is
-    e(δ) = (1 + V)^(−1/2) exp(S² / (2 (1 + V))). The interval assumes differences that are symmetric about their expectation, in an order
-    that does not depend on the replies. The p-value only assumes, as its null hypothesis, that A and B may be swapped within each cluster.
-    Raises ValueError for no cluster, for differences out of range, and for a level outside 0 to 1.
-    """
-    import numpy as np
-    from scipy.optimize import brentq
-
-    check_level(level)
-    d = np.asarray(differences_by_cluster, dtype=float)
-    if d.ndim != 1 or not len(d) or not (abs(d) <= 1).all():
-        raise ValueError(f"differences_by_cluster: shape {d.shape}, needs one value between −1 and 1 per cluster and at least one cluster")
-    bound = -math.log(1 - level)
-
-    def log_evidence(delta: float) -> float:
-        s, v = float((d - delta).sum()), float(((d - delta) ** 2).sum())
-        return s * s / (2 * (1 + v)) - math.log1p(v) / 2
-
-    value = float(d.mean())
-    low = -1.0 if log_evidence(-1.0) <= bound else float(brentq(lambda x: log_evidence(x) - bound, -1.0, value, xtol=1e-12))
-    high = 1.0 if log_evidence(1.0) <= bound else float(brentq(lambda x: log_evidence(x) - bound, value, 1.0, xtol=1e-12))
-    p_value = min(1.0, math.exp(-log_evidence(0.0)))
-    method = "confidence sequence of documents, anytime-valid"
-    return Estimate(value, low, high, level, len(d), method, p_value=p_value, n_discordant=int((d != 0).sum()))
-
-
-def _log_dirichlet(*alpha: float) -> float:
-    return sum(map(math.lgamma, alpha)) - math.lgamma(sum(alpha))
-
-
-def _times_log(count: float, p: float) -> float:
-    return 0.0 if count == 0 else count * math.log(p) if p > 0 else -math.inf
+    bound, edge = math.log(2 / (1 - level)), 1e-9
+    low, high = least, most
+    if value > least + edge and log_capital(least + edge, True) > bound:
+        low = float(brentq(lambda m: log_capital(m, True) - bound, least + edge, value, xtol=1e-10))
+    if value < most - edge and log_capital(most - edge, False) > bound:
+        high = float(brentq(lambda m: log_capital(m, False) - bound, value, most - edge, xtol=1e-10))
+    p_value = None if null is None else min(1.0, 2 * math.exp(-max(log_capital(null, side) for side in (True, False))))
+    discordant = None if null is None else int(times[x != null].sum())
+    method = "betting confidence sequence, anytime-valid"
+    return Estimate(value, low, high, level, n or int(times.sum()), method, p_value=p_value, n_discordant=discordant)

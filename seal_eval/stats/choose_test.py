@@ -5,24 +5,26 @@ from dataclasses import replace
 import numpy as np
 
 from seal_eval.core.types import Estimate
-from seal_eval.stats.anytime import anytime, anytime_clusters
+from seal_eval.stats.anytime import anytime
 from seal_eval.stats.clusters import sign_flip
 from seal_eval.stats.effective import clustered_difference, clustered_proportion
-from seal_eval.stats.intervals import wilson
-from seal_eval.stats.layout import Array, Layout, Values, cluster_totals, layout
+from seal_eval.stats.intervals import reconciled, wilson
+from seal_eval.stats.layout import Array, Layout, Values, cluster_shares, cluster_totals, layout
 from seal_eval.stats.paired import mcnemar, tango
-from seal_eval.stats.resampling import cluster_bootstrap
 
 ONE_CLUSTER = "one document: it tells nothing of others"
 
 
-def accuracy(scores: Values, clusters: Values, cells: Values, level: float = 0.95) -> Estimate:
+def accuracy(scores: Values, clusters: Values, cells: Values, level: float = 0.95, sequential: bool = False) -> Estimate:
     """Cell-averaged accuracy with the interval that the design allows.
 
     0/1 scores in one cell whose clusters (documents) do not repeat: Wilson's interval. A single cluster otherwise: 0 to 1. Anything else:
-    `clustered_proportion`.
+    `clustered_proportion`. With `sequential`: the confidence sequence of `anytime`.
     """
     values, design = np.asarray(scores, dtype=float), layout(clusters, cells)
+    alone = design.n_clusters < 2 and len(values) > 1
+    if not alone and sequential:
+        return _sequence(design, values, (0.0, 1.0), level, None)
     if not repeats(design) and len(design.weight) == 1 and np.isin(values, (0, 1)).all():
         return wilson(int(values.sum()), len(values), level)
     if design.n_clusters < 2:
@@ -34,37 +36,50 @@ def difference(a: Values, b: Values, clusters: Values, cells: Values, level: flo
     """Cell-averaged difference A − B with the interval and p-value that the design allows.
 
     p-value: the mid-p McNemar test for 0/1 scores whose clusters (documents) do not repeat, in cells of equal size; otherwise the sign-flip
-    test of clusters. Interval: Tango's when the McNemar test applies and there is one cell; otherwise `clustered_difference`, or
-    `cluster_bootstrap` for scores that are not all 0 or 1. Several samples of a single cluster: −1 to 1, p = 1. With `sequential`,
-    the confidence sequence and p-value of `anytime` where the McNemar test applies, else of `anytime_clusters`.
+    test of clusters. Interval: Tango's when the McNemar test applies and there is one cell; otherwise `clustered_difference`. An interval
+    that excludes 0 although the test does not reject is extended to 0 (`reconciled`). Several samples of a single cluster: −1 to 1, no
+    p-value. With `sequential`: the confidence sequence and p-value of `anytime`.
     """
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     design = layout(clusters, cells)
-    binary = bool(np.isin(first, (0, 1)).all() and np.isin(second, (0, 1)).all())
-    value, n = float(design.average(first - second)), len(first)
+    gains, n = first - second, len(first)
+    discordant = int((gains != 0).sum())
     if design.n_clusters < 2 and n > 1:
-        return Estimate(value, -1.0, 1.0, level, n, ONE_CLUSTER, p_value=1.0, n_discordant=int((first != second).sum()))
-    by_table = binary and not repeats(design) and even(design)
+        return Estimate(float(design.average(gains)), -1.0, 1.0, level, n, ONE_CLUSTER, n_discordant=discordant)
+    by_table = by_mcnemar(design, np.column_stack([first, second]))
     table = pair_table(first, second)
-    per_cluster = cluster_totals(design, first - second)
     if sequential:
-        if by_table:
-            return anytime(*table, level=level)
-        # anytime_clusters needs values in −1 to 1, but a cluster may weigh more than 1 / K: scale by the largest weight
-        unit = float(cluster_totals(design, np.ones(n)).max()) * design.n_clusters
-        sequence = anytime_clusters(per_cluster * design.n_clusters / unit, level)
-        low, high = max(-1.0, sequence.low * unit), min(1.0, sequence.high * unit)
-        return replace(sequence, value=value, low=low, high=high, n=n, n_discordant=int((first != second).sum()))
+        return replace(_sequence(design, gains, (-1.0, 1.0), level, 0.0), n_discordant=discordant)
     if by_table and len(design.weight) == 1:
-        return tango(*table, level=level)
-    if binary:
-        interval = clustered_difference(first, second, design.cluster, design.cell, level)
+        found = tango(*table, level=level)
     else:
-        interval = cluster_bootstrap(first - second, design.cluster, design.cell, level)
-    test = mcnemar(*table) if by_table else sign_flip(per_cluster)
-    method = f"{interval.method}; {'McNemar mid-p' if by_table else test.method}"
-    discordant = int((first != second).sum())
-    return Estimate(interval.value, interval.low, interval.high, level, n, method, p_value=test.p_value, n_discordant=discordant)
+        interval = clustered_difference(first, second, design.cluster, design.cell, level)
+        flips = None if by_table else sign_flip(cluster_totals(design, gains))
+        test, p_value = (flips.method, flips.p_value) if flips else ("McNemar mid-p", mcnemar(*table).p_midp)
+        found = replace(interval, method=f"{interval.method}; {test}", p_value=p_value)
+    return reconciled(found)
+
+
+def pair_p_value(a: Array, b: Array, design: Layout, sequential: bool = False) -> float:
+    """The p-value of `difference` alone, for tests of many pairs of methods. Without a test (one cluster) it is 1."""
+    if design.n_clusters < 2 and len(a) > 1:
+        return 1.0
+    if sequential:
+        return float(_sequence(design, a - b, (-1.0, 1.0), 0.95, 0.0).p_value or 0.0)
+    if by_mcnemar(design, np.column_stack([a, b])):
+        return mcnemar(*pair_table(a, b)).p_midp
+    return sign_flip(cluster_totals(design, a - b)).p_value
+
+
+def by_mcnemar(design: Layout, scores: Array) -> bool:
+    """Whether McNemar's test applies: scores [n_samples, …] that are all 0 or 1, no cluster with several samples, cells of one size."""
+    return not repeats(design) and even(design) and bool(np.isin(scores, (0, 1)).all())
+
+
+def _sequence(design: Layout, values: Array, bounds: tuple[float, float], level: float, null: float | None) -> Estimate:
+    """`anytime` of the clusters' means."""
+    shares = cluster_shares(design)
+    return anytime(cluster_totals(design, values) / shares, shares, bounds, level, len(values), null)
 
 
 def repeats(design: Layout) -> bool:

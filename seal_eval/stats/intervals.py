@@ -1,5 +1,7 @@
 """Intervals for one proportion."""
 
+from dataclasses import replace
+
 from seal_eval.core.types import Estimate
 
 
@@ -26,6 +28,13 @@ def z_of(level: float) -> float:
     from scipy.stats import norm
 
     return float(norm.ppf((1 + level) / 2))
+
+
+def reconciled(estimate: Estimate) -> Estimate:
+    """The estimate; if its interval excludes 0 although its test does not reject at the level, the interval extended to 0."""
+    if estimate.p_value is None or estimate.p_value <= 1 - estimate.level:
+        return estimate
+    return replace(estimate, low=min(estimate.low, 0.0), high=max(estimate.high, 0.0))
 
 
 def check_level(level: float) -> None:

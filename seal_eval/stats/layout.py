@@ -34,9 +34,7 @@ class Layout:
     def cell_means(self, values: Array) -> Array:
         """Mean of each cell: [n_samples, …] → [n_cells, …]."""
         n = np.bincount(self.cell, minlength=len(self.weight))
-        sums = np.zeros((len(self.weight), *values.shape[1:]))
-        np.add.at(sums, self.cell, values)
-        return sums / n.reshape(-1, *[1] * (values.ndim - 1))
+        return _sums(self.cell, values, len(self.weight)) / n.reshape(-1, *[1] * (values.ndim - 1))
 
     def average(self, values: Array) -> Array:
         """The cell average, that is the mean of the cells' means: [n_samples, …] → […]."""
@@ -67,38 +65,106 @@ def layout(clusters: Values, cells: Values | None = None) -> Layout:
 
 def cluster_totals(design: Layout, values: Array) -> Array:
     """What each cluster adds to the cell average: [n_samples, …] → [n_clusters, …], whose sum is `Layout.average`."""
-    n = np.bincount(design.cell, minlength=len(design.weight))
-    share = (design.weight / n)[design.cell].reshape(-1, *[1] * (values.ndim - 1))
-    totals = np.zeros((design.n_clusters, *values.shape[1:]))
-    np.add.at(totals, design.cluster, values * share)
-    return totals
+    share = sample_shares(design).reshape(-1, *[1] * (values.ndim - 1))
+    return _sums(design.cluster, values * share, design.n_clusters)
+
+
+def _sums(index: Array, values: Array, n: int) -> Array:
+    """Sums of the values with each index 0 … n − 1: [n_values, …] → [n, …]."""
+    columns = values.reshape(len(values), -1)
+    sums = np.empty((n, columns.shape[1]))
+    for i, column in enumerate(columns.T):  # np.add.at takes several times as long
+        sums[:, i] = np.bincount(index, column, n)
+    return sums.reshape(n, *values.shape[1:])
+
+
+def effective_clusters(design: Layout) -> float:
+    """The number of clusters of equal weight that would be worth as much: 1 / Σ s², where s is a cluster's share of the cell average."""
+    return float(1 / (cluster_shares(design) ** 2).sum())
+
+
+def sample_shares(design: Layout) -> Array:
+    """The share of the cell average that each sample holds, [n_samples]; they sum to 1."""
+    return (design.weight / np.bincount(design.cell, minlength=len(design.weight)))[design.cell]
+
+
+def cluster_shares(design: Layout) -> Array:
+    """The share of the cell average that each cluster holds, [n_clusters]; they sum to 1."""
+    return np.bincount(design.cluster, sample_shares(design), design.n_clusters)
 
 
 def variance(design: Layout, values: Array) -> tuple[Array, Array]:
     """Variance of the cell average, from how clusters (documents) differ within strata, and its degrees of freedom.
 
-    [n_samples, …] → two arrays […]. V = Σ_h K_h / (K_h − 1) Σ_i (u_i − ū_h)² over strata h with K_h clusters each. u_i is a cluster's sum
-    of (value − mean of its cell) / (size of the cell × number of cells): Taylor linearisation with clusters as primary sampling units
-    (Wolter 2007, Introduction to Variance Estimation, section 6.11). A cluster alone in its stratum adds the square of `strays`. Degrees of
-    freedom of the two parts together: Satterthwaite 1946, Biometrics 2:110. Raises ValueError for a single cluster.
+    [n_samples, …] → two arrays […]. The larger of two estimates in each stratum; for clusters of equal size both are S² / K, with the
+    variance S² of the K clusters' means.
+
+    Between: Σ f u². u is a cluster's sum of (value − mean of its cell) / (size of the cell × number of cells), Taylor linearisation with
+    clusters as primary sampling units (Wolter 2007, Introduction to Variance Estimation, section 6.11). f corrects the bias as CR2 does
+    (Bell & McCaffrey 2002, Survey Methodology 28:169), for clusters whose means have one variance whatever their size. Of a cluster that
+    outweighs the others this estimate knows little, because that cluster is there once.
+
+    Model: Σ s² (S² + w² (k − mean k)). s is a cluster's share of the average, S² the variance of the clusters' means, w² the variance
+    within clusters, w² k that of a cluster's mean if its samples were independent (k = 1 / size in one cell). Here all clusters, of any
+    size, tell how far one strays (random effects, Searle, Casella, McCulloch 1992, Variance Components, section 3.6).
+
+    A cluster alone in its stratum adds the square of `strays`. Degrees of freedom: K − 1 in a stratum; strata together as Satterthwaite
+    1946, Biometrics 2:110. Raises ValueError for a single cluster.
     """
     if design.n_clusters < 2:
         raise ValueError(f"{design.n_clusters} cluster: a variance between clusters needs at least two")
-    u = cluster_totals(design, values - design.cell_means(values)[design.cell])
+    flat = values.reshape(len(values), -1)
+    residuals = flat - design.cell_means(flat)[design.cell]
+    u, share = cluster_totals(design, residuals), cluster_shares(design)
     size = np.bincount(design.stratum)
-    mean = np.zeros((len(size), *u.shape[1:]))
-    np.add.at(mean, design.stratum, u)
-    mean /= size.reshape(-1, *[1] * (u.ndim - 1))
-    factor = (size / np.maximum(size - 1, 1))[design.stratum].reshape(-1, *[1] * (u.ndim - 1))
-    within = (factor * (u - mean[design.stratum]) ** 2).sum(axis=0)
-    n_alone = int(design.alone.sum())
-    free, free_alone = design.n_clusters - len(size), max(n_alone - (n_alone == design.n_clusters), 1)
-    if not n_alone:
-        return within, np.full_like(within, free)
-    alone = (strays(design, values) ** 2).sum(axis=0)
-    fourth = within**2 / max(free, 1) + alone**2 / free_alone
-    degrees = np.where(fourth > 0, (within + alone) ** 2 / np.maximum(fourth, 1e-300), free_alone)
-    return within + alone, degrees
+    between = _by_stratum(design, _bias(design)[:, None] * u**2)
+    part = np.maximum(between, _model(design, residuals, u / share[:, None], share))[size > 1]
+    degrees = (size - 1.0)[size > 1]
+    if n_alone := int(design.alone.sum()):
+        part = np.concatenate([part, (strays(design, flat) ** 2).sum(axis=0)[None]])
+        degrees = np.append(degrees, max(n_alone - (n_alone == design.n_clusters), 1))
+    total, fourth = part.sum(axis=0), (part**2 / degrees[:, None]).sum(axis=0)
+    together = np.where(fourth > 0, total**2 / np.maximum(fourth, 1e-300), degrees.sum())
+    return total.reshape(values.shape[1:]), together.reshape(values.shape[1:])
+
+
+def _by_stratum(design: Layout, values: Array) -> Array:
+    """Sums over the clusters of each stratum: [n_clusters, n_columns] → [n_strata, n_columns]."""
+    return _sums(design.stratum, values, int(design.stratum.max()) + 1)
+
+
+def _bias(design: Layout) -> Array:
+    """The factor f = s² / E[u²] of each cluster, 0 for one that is alone in its stratum; K / (K − 1) for K equal clusters of one cell.
+
+    If the values of each cluster lie b above their cells' expectation, b independent and of variance 1, then u = (S − W Wᵀ) b with S =
+    diag(s), where W [n_clusters, n_cells] holds √(cell's weight) × the cluster's fraction of the cell. E[u²] is the row's sum of squares.
+    """
+    from scipy.sparse import coo_array
+
+    shape = (design.n_clusters, len(design.weight))
+    entry = (np.sqrt(design.weight) / np.bincount(design.cell, minlength=shape[1]))[design.cell]
+    w = coo_array((entry, (design.cluster, design.cell)), shape=shape).tocsr()
+    s = cluster_shares(design)
+    own, others = (np.asarray(w.multiply(x).sum(axis=1)).ravel() for x in (w, w @ (w.T @ w)))
+    square = s**2 - 2 * s * own + others
+    return np.where(design.alone | (square < 1e-12 * s**2), 0.0, s**2 / np.maximum(square, 1e-300))
+
+
+def _model(design: Layout, residuals: Array, means: Array, share: Array) -> Array:
+    """The variance from the model in `variance`: residuals [n_samples, n_columns], means and share by cluster → [n_strata, n_columns]."""
+    size = np.maximum(np.bincount(design.stratum), 1)[:, None]
+    centred = means - (_by_stratum(design, means) / size)[design.stratum]
+    between = _by_stratum(design, centred**2) / np.maximum(size - 1, 1)  # S²
+    group = _index(design.cluster * len(design.weight) + design.cell)[0]  # samples of a cluster in one cell
+    n = np.bincount(group)[:, None]
+    of_sample = design.stratum[design.cluster]
+    squares = _sums(of_sample, (residuals - (_sums(group, residuals, len(n)) / n)[group]) ** 2, len(size))
+    free = np.bincount(of_sample) - np.bincount(of_sample, 1 / n[group, 0])  # samples less groups, of each stratum
+    within = squares / np.maximum(free, 1)[:, None]  # w²
+    k = (np.bincount(design.cluster, sample_shares(design) ** 2) / share**2)[:, None]
+    typical = (_by_stratum(design, k) / size)[design.stratum]
+    of_cluster = between[design.stratum] + within[design.stratum] * (k - typical)
+    return _by_stratum(design, share[:, None] ** 2 * of_cluster)
 
 
 def strays(design: Layout, values: Array) -> Array:
@@ -108,7 +174,7 @@ def strays(design: Layout, values: Array) -> Array:
     because m varies too. If all clusters have the same variance, the expected square is what this cluster adds to the variance of the
     average; the more strata differ, the larger it is (collapsed strata, Wolter 2007, section 2.5).
     """
-    shares = cluster_totals(design, np.ones(len(values)))
+    shares = cluster_shares(design)
     share = shares[design.alone].reshape(-1, *[1] * (values.ndim - 1))
     distance = (cluster_totals(design, values)[design.alone] - share * design.average(values)) / (1 - share)  # times share
     return np.asarray(distance / np.sqrt(1 + ((shares**2).sum() - share**2) / (1 - share) ** 2))

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -53,13 +54,24 @@ def effective_length(by_length: Counts, threshold: float = THRESHOLD, level: flo
     """The longest tested length whose accuracy is at least the threshold, 0 when none is.
 
     The interval runs from the longest length whose lower Wilson bound reaches the threshold to the longest length whose upper bound does.
-    n: number of cases. Raises ValueError for no length.
+    The bounds hold for all lengths together (`simultaneous`). The value is not unbiased: of several lengths just below the threshold,
+    one often reaches it by chance. n: number of cases. Raises ValueError for no length.
     """
-    return effective_of({length: wilson(k, n, level) for length, (k, n) in by_length.items()}, threshold)
+    strict = simultaneous(level, len(by_length))
+    found = effective_of({length: wilson(k, n, strict) for length, (k, n) in by_length.items()}, threshold)
+    return replace(found, level=level)
+
+
+def simultaneous(level: float, n: int) -> float:
+    """The level of each of n intervals that hold together at `level`: 1 − (1 − level) / n (Bonferroni)."""
+    return 1 - (1 - level) / max(n, 1)
 
 
 def effective_of(accuracy_by_length: Mapping[int, Estimate], threshold: float = THRESHOLD) -> Estimate:
-    """The same from accuracies with intervals, for example of clustered samples. Raises ValueError for no length."""
+    """The same from accuracies with intervals, for example of clustered samples; the bounds hold together if these intervals do.
+
+    Raises ValueError for no length.
+    """
     estimates = list(accuracy_by_length.values())
     if not estimates:
         raise ValueError("no length: an effective length needs at least one")

@@ -1,24 +1,12 @@
 """Power of a paired comparison of 0/1 scores: the differences it can detect, and the number of samples that takes."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from seal_eval.stats.intervals import check_level, z_of
 
 MOST_EXACT = 4000  # pairs; above, Connor's approximation is within one pair in a thousand
-LEAST_RECORDS = 6  # with fewer, a sign-flip test cannot reach p < .05
-
-
-@dataclass(frozen=True)
-class RecordPlan:
-    """`records` with `questions` each and their cost in seconds; effective: the number of independent pairs they are worth."""
-
-    records: int
-    questions: int
-    seconds: float
-    effective: float
 
 
 def paired_power(n: int, discordance: float, difference: float, level: float = 0.95) -> float:
@@ -30,9 +18,7 @@ def paired_power(n: int, discordance: float, difference: float, level: float = 0
     """
     from scipy.stats import binom
 
-    _check(n, discordance, level)
-    if not abs(difference) <= discordance:
-        raise ValueError(f"difference={difference} cannot exceed the discordance, {discordance}, on either side")
+    check_plan(n, discordance, difference, level)
     if discordance == 0:
         return 0.0
     share = (1 + difference / discordance) / 2  # of discordant pairs that only A has right
@@ -53,7 +39,7 @@ def minimum_detectable(n: int, discordance: float, power: float = 0.8, level: fl
     """
     from scipy.optimize import brentq
 
-    _check(n, discordance, level)
+    check_plan(n, discordance, 0.0, level)
     if not 0 < power < 1:
         raise ValueError(f"power={power} must lie between 0 and 1, for example 0.8")
     if paired_power(n, discordance, discordance, level) < power:
@@ -68,7 +54,7 @@ def connor(discordance: float, difference: float, power: float = 0.8, level: flo
 
     ψ: discordance, δ: difference. Raises ValueError for a difference of 0 or above the discordance, and for values out of range.
     """
-    _check(1, discordance, level)
+    check_plan(1, discordance, 0.0, level)
     if not 0.5 <= power < 1:
         raise ValueError(f"power={power} must lie between 0.5 and 1, for example 0.8")
     if not 0 < abs(difference) <= discordance:
@@ -95,27 +81,6 @@ def pairs_needed(discordance: float, difference: float, power: float = 0.8, leve
     return high
 
 
-def plans(
-    pairs: int, correlation: float, seconds_per_record: float, seconds_per_question: float, most_questions: int = 100
-) -> list[RecordPlan]:
-    """For each number of questions per record, the fewest records that are worth `pairs` independent pairs; the cheapest plan first.
-
-    q questions on one record are worth q / (1 + (q − 1) ρ) independent ones (Kish 1965, section 5.4), where ρ is the correlation of the
-    paired difference within a record; the best q is near √(record's cost / question's cost · (1 − ρ) / ρ) (Cochran 1977, section
-    10.6). A plan has at least `LEAST_RECORDS` records. Raises ValueError for values out of range.
-    """
-    if pairs < 1 or most_questions < 1 or not 0 <= correlation <= 1:
-        raise ValueError(f"pairs={pairs}, most_questions={most_questions}, correlation={correlation}: needs >= 1, >= 1, and 0 to 1")
-    if not (seconds_per_record >= 0 and seconds_per_question >= 0 and seconds_per_record + seconds_per_question > 0):
-        raise ValueError(f"seconds_per_record={seconds_per_record}, seconds_per_question={seconds_per_question}: needs costs of at least 0")
-    choices = []
-    for q in range(1, most_questions + 1):
-        worth = q / (1 + (q - 1) * correlation)
-        records = max(math.ceil(pairs / worth - 1e-9), LEAST_RECORDS)
-        choices.append(RecordPlan(records, q, records * (seconds_per_record + q * seconds_per_question), records * worth))
-    return sorted(choices, key=lambda plan: (plan.seconds, plan.questions))
-
-
 def _rejected_up_to(m: int, alpha: float) -> int:
     """The largest count x < m / 2 whose two-sided mid-p among m discordant pairs is at most alpha; −1 if there is none."""
     from scipy.stats import binom
@@ -125,9 +90,12 @@ def _rejected_up_to(m: int, alpha: float) -> int:
     return int(np.searchsorted(midp, alpha, side="right")) - 1
 
 
-def _check(n: int, discordance: float, level: float) -> None:
+def check_plan(n: int, discordance: float, difference: float, level: float) -> None:
+    """Raise ValueError for fewer than one pair, a discordance outside 0 to 1, a larger difference, and a level outside 0 to 1."""
     check_level(level)
     if n < 1 or n != int(n):
         raise ValueError(f"n={n} pairs: needs a whole number of at least 1")
     if not 0 <= discordance <= 1:
         raise ValueError(f"discordance={discordance} must lie between 0 and 1")
+    if not abs(difference) <= discordance:
+        raise ValueError(f"difference={difference} cannot exceed the discordance, {discordance}, on either side")

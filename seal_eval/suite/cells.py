@@ -8,9 +8,11 @@ from typing import Any
 class Cell:
     """One run, or something that runs need first: a model folder with a chat template, an adapter, a map of heads.
 
-    ident: hash of all that the results depend on. wave: the cells of a wave are independent; the next wave starts when it has ended.
+    ident: hash of all that the results depend on, the content of model and files included. wave: the cells of a wave are independent; the
+    next wave starts when it has ended.
     folder: of the cell's files, relative to the suite's output folder. model, dtype: from which `cell_cost` estimates time and memory.
-    n_samples: 0 unless a run. size: in the task's unit.
+    n_samples: 0 unless a run. size: in the task's unit. content: of the model, from `hub.content`, when the suite was planned.
+    loads: the name of what a run loads, in result files. planned: of a run, (method with its settings, task, size).
     """
 
     ident: str
@@ -23,3 +25,6 @@ class Cell:
     work: dict[str, Any]  # arguments of `perform`
     n_samples: int
     size: int
+    content: str = ""
+    loads: str = ""
+    planned: tuple[str, str, int] | None = None

@@ -39,7 +39,17 @@ def run_suite(suite: Suite, cells: list[Cell], out: Path, executor: str = "local
         todo = [cell for cell, state in states if state != "done"]
         for stale in (cell for cell, state in states if state == "running"):  # its process is dead, because this one has the lock
             note(out, stale, "interrupted")
-        listed = [{"folder": c.folder, "label": c.label, "n_samples": c.n_samples, "ident": c.ident} for c in cells]
+        listed = [
+            {
+                "folder": c.folder,
+                "label": c.label,
+                "n_samples": c.n_samples,
+                "ident": c.ident,
+                "model": c.loads or None,
+                "planned": c.planned,
+            }
+            for c in cells
+        ]
         write_json(out / PLAN, {"name": suite.name, "cells": listed})
         event("suite", name=suite.name, cells=len(cells), done=len(cells) - len(todo))
         failed = 0
@@ -59,12 +69,12 @@ def run_suite(suite: Suite, cells: list[Cell], out: Path, executor: str = "local
 def work(out: Path, cell: Cell) -> str:
     """Run one cell in this process and return its error, '' if it succeeded. Its output goes to its log."""
     began = time.time()
-    about = {"pid": os.getpid(), "host": platform.node(), "began": began}
+    about: dict[str, Any] = {"pid": os.getpid(), "host": platform.node(), "began": began, "content": cell.content}
     note(out, cell, "running", **about)
     error = ""
     with log_of(out, cell).open("a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
         try:
-            perform(cell.work, cell.kind)
+            about |= perform(cell)
         except Exception as failure:
             import traceback
 

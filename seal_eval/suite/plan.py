@@ -1,17 +1,16 @@
 """Turn a suite into cells: what each runs and where its files go. Every mistake is reported before anything runs."""
 
-import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from seal_eval.core.errors import SealError, nearest
-from seal_eval.core.files import sha256
 from seal_eval.core.names import safe
 from seal_eval.harness.engines import get_engine
 from seal_eval.suite.cells import Cell
+from seal_eval.suite.identity import content_of, forget, ident_of, linked
 from seal_eval.suite.schema import MethodEntry, ModelEntry, Suite, explained, heads_spec, read_suite, tune_spec
 
 
@@ -20,6 +19,7 @@ def plan(file: Path, out: Path) -> tuple[Suite, list[Cell]]:
 
     out: the suite's output folder, absolute; nothing is written to it.
     """
+    forget()
     suite, lines = read_suite(file)
     mistakes: list[tuple[tuple[str | int, ...], str]] = []
     cells: list[Cell] = []
@@ -62,7 +62,18 @@ def plan(file: Path, out: Path) -> tuple[Suite, list[Cell]]:
             seen[cell.folder] = cell
     if mistakes:
         raise SealError(explained(file, lines, mistakes))
-    return suite, sorted(cells, key=lambda cell: cell.wave)
+    return suite, _recorded(suite, linked(cells, out))
+
+
+def _recorded(suite: Suite, cells: list[Cell]) -> list[Cell]:
+    """The cells; a run's work also says what the suite planned for its model, which the results file records."""
+    found = []
+    for cell in cells:
+        if cell.planned:
+            beside = [other.planned for other in cells if other.planned and other.loads == cell.loads]
+            cell = replace(cell, work={**cell.work, "suite": {"name": suite.name, "method": cell.planned[0], "cells": beside}})
+        found.append(cell)
+    return found
 
 
 def _absolute(file: Path, model: ModelEntry) -> ModelEntry:
@@ -152,21 +163,17 @@ def _run(suite: Suite, model: ModelEntry, method: MethodEntry, task: Any, size: 
     label = f"{safe(model.pretrained)} · {name} · {task.task} · {size}"
     faster = ["--batch_size", str(suite.batch_size), *(["--device", suite.device] if suite.device else [])]
     work = {"argv": argv, "metadata": metadata, "out": str(out / place)}
-    return _cell(2, label, folder, "run", model, work, task.num_samples, size, out, faster)
+    cell = _cell(2, label, folder, "run", model, work, task.num_samples, size, out, faster)
+    return replace(cell, loads=safe(str(args["pretrained"])), planned=(name, task.task, size))
 
 
 def _cell(
     wave: int, label: str, folder: str, kind: str, model: ModelEntry, work: dict[str, Any], n: int, size: int, out: Path,
     faster: Sequence[str] = (),
 ) -> Cell:  # fmt: skip
-    """A cell with its ident, a hash of everything that its results depend on.
-
-    faster: flags that do not change results. The suite's output folder is left out of the hash; of a chat template the content counts.
-    """
-    about = {"kind": kind, **work} | ({"template": sha256(Path(model.chat_template))} if model.chat_template else {})
-    text, place = json.dumps(about, sort_keys=True), str(out)
-    for _ in range(2):  # the path is escaped once in the JSON, twice in JSON inside of it
-        place = json.dumps(place)[1:-1]
-        text = text.replace(place, "")
-    ident = hashlib.sha256(text.encode()).hexdigest()[:12]
-    return Cell(ident, wave, label, folder, kind, model.pretrained, model.dtype, {**work, "faster": list(faster)}, n, size)
+    """A cell with its ident. faster: flags that do not change results."""
+    revision = str(model.args.get("revision") or "")
+    held = content_of(model.pretrained, revision)
+    ident = ident_of(kind, work, held, model.chat_template, out)
+    work = {**work, "faster": list(faster), "revision": revision}
+    return Cell(ident, wave, label, folder, kind, model.pretrained, model.dtype, work, n, size, held)

@@ -3,18 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+from seal_eval.core.content import fingerprint
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import CARD, MAP, read_json, write_json
 from seal_eval.harness.resume import has_results, logged_replies
+from seal_eval.results.absent import PLAN as PLAN
+from seal_eval.results.absent import note_of as note_of
 from seal_eval.suite.cells import Cell
 
-NOTES_FOLDER = "cells"  # in a suite's output folder; holds a note and a log per cell
-PLAN = "suite.json"  # in a suite's output folder: its name and its cells
-
-
-def note_of(out: Path, folder: str) -> Path:
-    """The file that records the state of the cell in `folder`."""
-    return out / NOTES_FOLDER / f"{folder.replace('/', '--')}.json"
+BY_CONTENT = 2  # in notes, the kind of ident: 1, or none, does not tell what the model's files held
 
 
 def log_of(out: Path, cell: Cell) -> Path:
@@ -26,17 +23,18 @@ def note(out: Path, cell: Cell, state: str, **about: Any) -> None:
     """Record a cell's state, with `about`, in its note."""
     file = note_of(out, cell.folder)
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_json(file, {"ident": cell.ident, "label": cell.label, "state": state, **about})
+    write_json(file, {"ident": cell.ident, "identity": BY_CONTENT, "label": cell.label, "state": state, **about})
 
 
 def read_state(out: Path, folder: str, ident: str, alive: bool = True) -> dict[str, Any]:
     """Return the note of the cell `ident` in `folder`, {"state": …, …}; state: waiting, running, interrupted, done or failed.
 
-    A note of another cell (other settings) is ignored. alive: whether the suite's process is running; if not, no cell is.
+    A note of another cell (other settings, other files) is ignored, and so is one whose results are gone. alive: whether the suite's
+    process is running; if not, no cell is.
     """
     file = note_of(out, folder)
     recorded = dict(read_json(file)) if file.is_file() else {}
-    if recorded.get("ident") != ident:
+    if recorded.get("ident") != ident or (recorded["state"] == "done" and not _holds_results(out / folder)):
         return {"state": "waiting"}
     if recorded["state"] == "running" and not alive:
         return {**recorded, "state": "interrupted"}
@@ -44,12 +42,29 @@ def read_state(out: Path, folder: str, ident: str, alive: bool = True) -> dict[s
 
 
 def state_of(out: Path, cell: Cell) -> dict[str, Any]:
-    """`read_state` for a planned cell. Raises SealError when the cell's folder holds results of other settings."""
+    """`read_state` for a planned cell. Raises SealError when its folder holds results of other settings or files, or changed files."""
     state = read_state(out, cell.folder, cell.ident)
-    file = note_of(out, cell.folder)
-    if state["state"] == "waiting" and file.is_file() and read_json(file).get("state") == "done":
-        raise SealError(f"{out / cell.folder} was run with other settings; give --out a new folder, or remove this one and {file}")
+    file, place = note_of(out, cell.folder), out / cell.folder
+    recorded = read_json(file) if file.is_file() else {}
+    remedy = f"give --out a new folder, or remove this one and {file}"
+    if recorded and recorded.get("ident") != cell.ident and (recorded.get("state") == "done" or _holds_results(place)):
+        if recorded.get("identity") != BY_CONTENT:
+            raise SealError(
+                f"{place} was run by an earlier version, which did not record what the files of the model held, so nobody can tell whether "
+                f"they are the same now; {remedy}"
+            )
+        if recorded.get("content", cell.content) != cell.content:
+            raise SealError(f"{place} was run with another model: the files of {cell.model} held something else then; {remedy}")
+        raise SealError(f"{place} was run with other settings; {remedy}")
+    if not recorded and is_made(place):
+        raise SealError(f"{place} was not made by this suite: {file} is missing; {remedy}")
+    if state["state"] == "done" and cell.kind != "run" and recorded.get("made") != fingerprint(place):
+        raise SealError(f"{place} was changed after the suite made it; {remedy}")
     return state
+
+
+def _holds_results(folder: Path) -> bool:
+    return has_results(folder) or is_made(folder)
 
 
 def is_made(folder: Path) -> bool:

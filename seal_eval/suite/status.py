@@ -7,8 +7,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import LOCK, read_json, reading
-from seal_eval.suite.state import PLAN, read_state, replies_in
+from seal_eval.core.files import LOCK, reading
+from seal_eval.results.absent import PLAN, plan_in
+from seal_eval.suite.state import read_state, replies_in
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ def status(out: Path) -> tuple[str, list[CellStatus]]:
     """Return (the suite's name, the status of its cells). Raises SealError when `out` holds no suite or a damaged one."""
     if not (out / PLAN).is_file():
         raise SealError(f"{out} holds no {PLAN}; it is written by seal-eval suite FILE --out {out}")
-    plan, alive = read_json(out / PLAN), _alive(out)
+    plan, alive = plan_in(out), _alive(out)
     statuses = []
     with reading(out / PLAN):
         for cell in plan["cells"]:

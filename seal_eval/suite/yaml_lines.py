@@ -8,6 +8,7 @@ import yaml
 from seal_eval.core.errors import SealError, first_line
 
 LARGEST = 1 << 20  # bytes
+DEEPEST = 20  # levels
 PLAIN = ("null", "bool", "int", "float", "str", "seq", "map")
 LineNumbers = dict[tuple[str | int, ...], int]  # path of keys and indexes to a value → its line, counted from 1
 
@@ -19,8 +20,11 @@ def read_yaml(file: Path) -> tuple[Any, LineNumbers]:
     if file.stat().st_size > LARGEST:
         raise SealError(f"{file} has {file.stat().st_size} bytes; at most {LARGEST} are read")
     try:
-        text = file.read_text(encoding="utf-8")
+        text, depth = file.read_text(encoding="utf-8"), 0
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:  # PyYAML's time grows with the square of the depth
+                raise SealError(f"{file}, line {event.start_mark.line + 1}: nested deeper than {DEEPEST} levels; a suite needs five")
             if isinstance(event, yaml.AliasEvent):  # nested aliases can expand to gigabytes
                 raise SealError(f"{file}, line {event.start_mark.line + 1}: aliases (*{event.anchor}) are not allowed; write the value out")
         node = yaml.compose(text, Loader=yaml.SafeLoader)

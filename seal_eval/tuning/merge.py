@@ -5,7 +5,7 @@ from typing import Any
 
 from seal_eval.baselines import Composed, extended, method_of
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import CARD, new_folder, read_json, write_json
+from seal_eval.core.files import CARD, new_folder, read_object, write_json
 from seal_eval.core.plugins import Method
 from seal_eval.models.adapters import adapter_tensors, fold, load_scales
 from seal_eval.models.loading import load_model
@@ -32,7 +32,7 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "") -> None:
             set_rope(model, method, on)
         model.save_pretrained(scratch)
         tokenizer.save_pretrained(scratch)
-        folded_card = read_json(card) if adapter and card.is_file() else {"adapter": adapter or None}
+        folded_card = read_object(card) if adapter and card.is_file() else {"adapter": adapter or None}
         write_json(scratch / CARD, {"folded": folded_card, "on": on})
 
 

@@ -10,7 +10,7 @@ from seal_eval import __version__
 from seal_eval.baselines import extended, method_of
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import new_folder
-from seal_eval.models.hub import resolve, source
+from seal_eval.models.hub import content, resolve, source
 from seal_eval.models.loading import forget_peak, load_model, peak_memory, window_of
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.settings import PromptSettings
@@ -32,7 +32,7 @@ def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True) -> d
     for task, _ in spec.mixture():
         get_task(task)
     on = method_of(spec.on)
-    run_settings = {"model": model_name, "settings": asdict(spec), "seal_eval": __version__}
+    run_settings = {"model": model_name, "content": content(model_name), "settings": asdict(spec), "seal_eval": __version__}
     with unfinished_run(out) as file, new_folder(out) as folder:
         done = load_state(file, run_settings)
         model, tokenizer = load_model(model_name, spec.dtype)

@@ -115,6 +115,23 @@ def test_an_edited_haystack_is_another_run(tmp_path):
     assert spec_id(spec_of(args)) != before
 
 
+def test_a_short_name_is_known_by_its_files(tmp_path, tiny_folder, monkeypatch):
+    """Another model in the cache under the same short name is another run; so is another one as tokenizer."""
+    monkeypatch.setenv("SEAL_EVAL_CACHE", str(tmp_path))
+    folder = shutil.copytree(tiny_folder, tmp_path / "models" / "smollm2-135m-instruct")
+
+    def ident():
+        args = {"model": "seal", "metadata": {"tokenizer": "smollm2-135m-instruct"}, "include_path": None, "tasks": ["seal_needle"]}
+        return spec_of(SimpleNamespace(**args, model_args={"pretrained": "smollm2-135m-instruct"}))
+
+    before = ident()
+    assert ident() == before
+    (folder / "config.json").write_text((folder / "config.json").read_text() + " ")
+    after = ident()
+    assert spec_id(after) != spec_id(before)
+    assert {key for key in after["files"] if after["files"][key] != before["files"][key]} == {"pretrained", "metadata/tokenizer"}
+
+
 @pytest.mark.parametrize(("value", "size"), [(None, 1), ("auto", 8), ("auto:4", 8), (3, 3), ("3", 3)])
 def test_batch_sizes(value, size):
     assert _batch_size(value) == size

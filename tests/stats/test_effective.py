@@ -5,9 +5,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from seal_eval.stats import cluster_bootstrap, clustered_difference, clustered_proportion, intraclass_correlation, tango, wilson
+from seal_eval.stats import clustered_difference, clustered_proportion, intraclass_correlation, tango, wilson
 from seal_eval.stats.layout import cluster_totals, layout, variance
-from seal_eval.stats.resampling import resampled_averages
+
+from resampling import cluster_bootstrap, resampled_averages
 
 
 def rng():
@@ -45,7 +46,7 @@ def test_samples_that_repeat_a_document_add_nothing():
         (clustered_proportion(a, range(40)), clustered_proportion(a.repeat(5), np.arange(40).repeat(5))),
         (clustered_difference(a, b, range(40)), clustered_difference(a.repeat(5), b.repeat(5), np.arange(40).repeat(5))),
     ):
-        assert (once.value, once.low, once.high) == pytest.approx((again.value, again.low, again.high), abs=1e-3)
+        assert (once.value, once.low, once.high) == pytest.approx((again.value, again.low, again.high), abs=5e-3)
         assert again.n == 5 * once.n
 
 
@@ -164,7 +165,7 @@ def test_refused():
         (lambda: clustered_proportion([], []), "at least one sample"),
         (lambda: clustered_proportion([1, float("nan")], [0, 1]), "sample 1 does not"),
         (lambda: clustered_proportion([1, 2], [0, 1]), "sample 1 does not"),
-        (lambda: clustered_difference([0.5, 1], one, [0, 1]), "must be 0 or 1"),
+        (lambda: clustered_difference([1.5, 1], [0, 0], [0, 1]), "between 0 and 1"),
         (lambda: clustered_difference(one, one, [0, 1], level=1), "level=1"),
         (lambda: cluster_bootstrap([1, 0], [0]), "needs one for each of 1 samples"),
         (lambda: cluster_bootstrap([3, 0], [0, 1]), "between −1 and 1"),
@@ -186,3 +187,47 @@ def test_intraclass_correlation():
     assert intraclass_correlation(drawn.ravel(), np.repeat(np.arange(3000), 4)) == pytest.approx(0.25, abs=0.03)
     with pytest.raises(ValueError, match="a cluster with two samples"):
         intraclass_correlation([1, 0], [0, 1])
+
+
+def dense(design):
+    """f of each cluster by the definition, from the whole matrix of clusters × clusters."""
+    counts = np.zeros((design.n_clusters, len(design.weight)))
+    np.add.at(counts, (design.cluster, design.cell), 1)
+    w = np.sqrt(design.weight) * counts / counts.sum(axis=0)
+    share = (design.weight * counts / counts.sum(axis=0)).sum(axis=1)
+    square = ((np.diag(share) - w @ w.T) ** 2).sum(axis=1)
+    return np.where(square > 1e-12, share**2 / np.maximum(square, 1e-300), 0.0)
+
+
+def test_the_variance_is_unbiased_for_unequal_clusters():
+    """Both estimates, in one cell and in cells that share clusters, average to the true variance; a naive one is far too small."""
+    from seal_eval.stats.layout import _bias, _model, cluster_shares
+
+    r = rng()
+    for sizes, cells in (([60, 3, 3, 3, 3], None), ([30, 12, 12, 6], [0, 1] * 30)):
+        clusters = np.arange(len(sizes)).repeat(sizes)
+        design = layout(clusters, cells)
+        assert _bias(design) == pytest.approx(dense(design))
+        share, found = cluster_shares(design), []
+        for _ in range(4000):
+            values = (r.normal(size=len(sizes))[clusters])[:, None]
+            residuals = values - design.cell_means(values)[design.cell]
+            u = cluster_totals(design, residuals)
+            between = (_bias(design)[:, None] * u**2).sum()
+            found.append((between, _model(design, residuals, u / share[:, None], share).sum(), (u**2).sum()))
+        between, model, naive = np.mean(found, axis=0) / (share**2).sum()
+        assert between == pytest.approx(1, abs=0.08) and naive < 0.75
+        assert model == pytest.approx(1, abs=0.08 if cells is None else 0.2)
+
+
+@pytest.mark.parametrize("sizes", [[200, 4, 4, 4, 4, 4], [100, 100, *[4] * 8], [1, 2, 3, 5, 6, 8, 11, 15, 23, 47]])
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
+def test_unequal_documents_are_covered(sizes, p):
+    """Document effects with an intraclass correlation of .3: the intervals hold the truth in at least 93 % of 300 data sets."""
+    from simulated import beta_replies, holds
+
+    r, clusters, inside = np.random.default_rng(7), np.arange(len(sizes)).repeat(sizes), []
+    for _ in range(300):
+        a, b = beta_replies(r, sizes, p), beta_replies(r, sizes, p)
+        inside.append((holds(clustered_proportion(a, clusters), p), holds(clustered_difference(a, b, clusters), 0)))
+    assert min(np.mean(inside, axis=0)) >= 0.93

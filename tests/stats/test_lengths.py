@@ -63,3 +63,12 @@ def test_as_lm_eval_calls_them():
     assert counts(items) == CELLS
     assert metrics.weighted_rising(items) == pytest.approx(0.878) and metrics.effective_length(items) == 4096
     assert metrics.weighted_falling_stderr(items) == weighted_average_stderr(CELLS, "falling")
+
+
+@pytest.mark.parametrize("lengths", [1, 4, 8])
+def test_effective_length_bounds_hold_together(lengths):
+    """Every accuracy just below the threshold, so that the true value is 0: the bounds miss it in at most 5 % of runs."""
+    rng = np.random.default_rng(3)
+    drawn = rng.binomial(50, 0.85, (400, lengths))
+    found = [effective_length({1024 * 2**i: (int(k), 50) for i, k in enumerate(row)}) for row in drawn]
+    assert sum(e.low > 0 for e in found) / 400 <= 0.05 and all(e.level == 0.95 for e in found)

@@ -102,7 +102,7 @@ def test_mistakes_of_form(tmp_path, tiny_folder, change, line, message):
         ("a: !!python/object/apply:os.system [ls]", "line 1"),
         ("a: [1", "line 1"),
         ("? [1, 2]\n: x", "line 1: a key is not a plain value"),
-        ("[" * 5000 + "]" * 5000, "cannot be read as YAML"),
+        ("[" * 5000 + "]" * 5000, "line 1: nested deeper than"),
         ("x" * (1 << 20) + "y", "bytes; at most"),
         ("a: \x00", "suite.yaml"),
     ],

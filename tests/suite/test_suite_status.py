@@ -3,6 +3,7 @@
 import pytest
 from filelock import FileLock
 
+from seal_eval.core.errors import SealError
 from seal_eval.core.files import LOCK, write_json
 from seal_eval.suite.cells import Cell
 from seal_eval.suite.commands import show_status
@@ -46,3 +47,11 @@ def test_a_folder_that_cannot_be_written(out, monkeypatch, error):
         assert status(folder)[1][0].state == "interrupted"
     (folder / LOCK).unlink(missing_ok=True)
     assert status(folder)[1][0].state == "interrupted"
+
+
+@pytest.mark.parametrize("folder", ["a" * 290, "../elsewhere", "/tmp/elsewhere"])
+def test_a_plan_names_folders_within_the_suite(out, folder):
+    place, cell = out
+    write_json(place / PLAN, {"name": "s", "cells": [{"folder": folder, "label": "l", "n_samples": 0, "ident": cell.ident}]})
+    with pytest.raises(SealError, match=r"suite\.json: cells\[0\]\.folder is .* must be a path of at most 200 bytes"):
+        status(place)

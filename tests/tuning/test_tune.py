@@ -290,3 +290,19 @@ def test_the_rate_by_rule():
     rates = {n: TuneSpec(samples=n).rate() for n in (25, 50, 200)}
     assert rates[25] * 25 == pytest.approx(rates[50] * 50) == pytest.approx(rates[200] * 200)
     assert TuneSpec(lr=0.3).rate() == 0.3
+
+
+def test_a_state_of_other_weights_is_not_continued(tiny_folder, tmp_path, monkeypatch):
+    """What a killed run must have in common with the one that continues it includes the content of the model's files."""
+    model, asked = shutil.copytree(tiny_folder, tmp_path / "model"), []
+
+    def look(_, settings):
+        asked.append(settings)
+        raise SealError("seen")
+
+    monkeypatch.setattr(tuning, "load_state", look)
+    for _ in range(2):
+        with pytest.raises(SealError, match="seen"):
+            tune(str(model), TuneSpec(length=450, samples=2), tmp_path / "out")
+        tiny_model(seed=9).save_pretrained(model)
+    assert asked[0] | {"content": ""} == asked[1] | {"content": ""} and asked[0]["content"] != asked[1]["content"]

@@ -1,4 +1,4 @@
-"""Cluster bootstrap: clusters (documents) are resampled within their stratum, and every cell is averaged again."""
+"""Cluster bootstrap, an alternative for the simulation: clusters (documents) are resampled within their stratum, cells averaged again."""
 
 from collections.abc import Iterator
 

@@ -1,0 +1,171 @@
+"""Read the run of one of lm-eval's results files, with its sample files: checked against schema.py, every reply scored again."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from seal_eval.core.checked import check, check_printable, checked_row
+from seal_eval.core.errors import SealError
+from seal_eval.core.files import PARSING, damaged, numbered_lines, read_json, read_text, reading, sha256
+from seal_eval.core.names import method_label, recorded, visible
+from seal_eval.core.types import CLUSTER_KEY, Record, Run
+from seal_eval.results.lm_eval_documents import Guess, in_words
+from seal_eval.results.lm_eval_tasks import read_foreign
+from seal_eval.results.schema import ResultsFile, Row
+from seal_eval.results.stock_command import stock_command
+from seal_eval.tasks import VERSION, base_task, get_task
+
+# model_args of a stock engine that change the model: runs in which they differ are different methods
+STOCK_SETTINGS = ("peft", "delta", "revision", "subfolder", "rope_parameters", "rope_scaling", "hf_overrides", "max_position_embeddings")
+
+
+def read_run(file: Path, foreign: bool = False, metric: str = "", cluster: str = "") -> Run:
+    """Read the run of one results file. Raises SealError as `load_runs`, which also tells runs of one name apart."""
+    with reading(file):
+        return _run_of(file, foreign, metric, cluster)
+
+
+def _run_of(file: Path, foreign: bool, metric: str, cluster: str) -> Run:
+    data = read_json(file)
+    if not isinstance(data, dict) or not isinstance(data.get("config"), dict) or not isinstance(data.get("results"), dict):
+        raise SealError(f"{file}: not an lm-eval results file (no 'config' and 'results')")
+    check(ResultsFile, data, file, "the file was edited, run again")
+    stamp = file.stem.removeprefix("results_")
+    config = data["config"]
+    seal = config.get("seal_eval") or {}  # what seal-eval adds to lm-eval's file
+    model_args = model_args_of(config)
+    settings = seal.get("settings") or {k: v for k, v in model_args.items() if k in STOCK_SETTINGS}
+    check_printable(settings, file, "config", *(("seal_eval", "settings") if seal.get("settings") else ("model_args",)))
+    digest = sha256(file)
+    run_id = digest[:12]
+    records: list[Record] = []
+    guesses: list[Guess] = []
+    hashes = {file.name: digest}
+    for task in sorted(data["results"]):
+        base = base_task(task)
+        if not base and (not foreign or (data.get("group_subtasks") or {}).get(task)):  # a group has no samples of its own
+            continue
+        samples = _samples_of(file, task, stamp)
+        hashes[samples.name] = sha256(samples)
+        if base:
+            _check_version(file, task, (data.get("versions") or {}).get(task))
+            rows = list(_read_samples(samples, base, run_id))
+        else:
+            rows, guess = read_foreign(samples, task, run_id, metric, cluster)
+            guesses += [guess] if guess else []
+        records += rows
+        reported = ((data.get("n-samples") or {}).get(task) or {}).get("effective")
+        if reported is not None and reported != len(rows):
+            raise SealError(f"{samples} holds {len(rows)} samples, {file.name} reports {reported}; the file is cut or was edited")
+    if not records:
+        raise SealError(f"{file}: no {'scored' if foreign else 'seal_*'} task in it ({', '.join(data['results']) or 'no task at all'})")
+    sidecar = file.with_name(f"command_{stamp}.txt")
+    method = str(seal.get("method") or method_label("stock", model_args))
+    check_printable(method, file, "config", "model_args", "peft")
+    return Run(
+        run_id=run_id,
+        model=recorded(str(seal.get("model") or model_args.get("pretrained") or model_args.get("model") or config.get("model"))),
+        method=method,
+        settings=settings,
+        about=seal.get("about") or {},
+        config=config,
+        versions=_versions(data, seal),
+        hardware=visible(str(seal.get("hardware") or _processor(data))),
+        date=stamp,
+        utc=utc_of(data.get("date"), stamp),
+        command=visible(read_text(sidecar).strip() if sidecar.is_file() else stock_command(config, model_args, data)),
+        seconds=float(data["total_evaluation_time_seconds"]) if data.get("total_evaluation_time_seconds") else None,
+        files=hashes,
+        task_versions={task: str(version) for task, version in (data.get("versions") or {}).items()},
+        folder=file.parent,
+        records=tuple(records),
+        assumed=in_words(guesses),
+    )
+
+
+def model_args_of(config: dict[str, Any]) -> dict[str, Any]:
+    """lm-eval's model_args as key → value; stock engines of some versions write them as text."""
+    model_args = config.get("model_args") or {}
+    return model_args if isinstance(model_args, dict) else dict(part.split("=", 1) for part in str(model_args).split(",") if "=" in part)
+
+
+def utc_of(date: float | None, stamp: str) -> str:
+    """The time of a run in UTC, '2026-11-24T19:05:17Z'.
+
+    date: `date` of the results file, seconds since 1970. Files of old versions have none: then the stamp in the file's name is taken,
+    which is local time of an unknown zone. Raises ValueError for a stamp that is no time.
+    """
+    when = datetime.fromtimestamp(date, UTC) if date is not None else datetime.strptime(stamp[:19], "%Y-%m-%dT%H-%M-%S")
+    return f"{when:%Y-%m-%dT%H:%M:%S}Z".rjust(20, "0")
+
+
+def _samples_of(file: Path, task: str, stamp: str) -> Path:
+    """The sample file of a task in the run of a results file."""
+    samples = file.with_name(f"samples_{task}_{stamp}.jsonl")
+    if not samples.is_file() and samples.with_name(samples.name + ".gz").is_file():
+        samples = samples.with_name(samples.name + ".gz")
+    if not samples.is_file():
+        raise SealError(f"{samples} is missing: {file.name} reports {task}; run again with --log_samples")
+    return samples
+
+
+def _check_version(file: Path, task: str, version: Any) -> None:
+    """Raise SealError when a task was scored by other rules than today's."""
+    if version is not None and not (isinstance(version, float | int) and float(version) == VERSION):
+        raise SealError(
+            f"{file}: {task} was scored by the rules of version {version}, this is version {VERSION}; "
+            f"score its replies again: seal-eval score results {file.parent} --out NEW_FOLDER"
+        )
+
+
+def _read_samples(file: Path, task: str, run_id: str) -> Iterator[Record]:
+    """Yield the Records of a sample file of one of this project's tasks. Every reply is scored again and must get the score in the file."""
+    seen: dict[str, int] = {}
+    score = get_task(task).score
+    for number, line in numbered_lines(file):
+        row = checked_row(file, number, line, Row, f"a sample of {task}")
+        doc, reply = row["doc"], row["filtered_resps"][0]
+        try:
+            scored = score(reply, doc)
+            logged = None if "bypass" in row else row["acc"]  # lm-eval's --predict_only logs the metric `bypass` alone
+        except PARSING as error:
+            raise damaged(file, error, number) from error
+        if scored.value is not None and logged is not None and scored.value != logged:
+            raise SealError(
+                f"{file}, line {number}: acc is {logged}, but the reply scores {scored.value} ({scored.reason}); the file was edited"
+            )
+        sample_id = doc["sample_id"]
+        if sample_id in seen:
+            raise SealError(f"{file}, line {number}: sample {sample_id} is also on line {seen[sample_id]}")
+        seen[sample_id] = number
+        yield Record(
+            run_id=run_id,
+            sample_id=sample_id,
+            task=task,
+            length=doc["length"],
+            n_tokens=doc["n_tokens"],
+            depth=None if doc["depth"] is None else float(doc["depth"]),
+            cluster=doc[CLUSTER_KEY] if CLUSTER_KEY in doc else doc["cluster"],
+            targets=tuple(doc["targets"]),
+            reply=reply,
+            answer=scored.answer,
+            score=scored.value,
+            reason=scored.reason,
+            prompt_hash=row["prompt_hash"] + row["target_hash"],
+        )
+    if not seen:
+        raise SealError(f"{file} is empty; remove it together with its results file, or run again")
+
+
+def _versions(data: dict[str, Any], seal: dict[str, Any]) -> dict[str, str]:
+    versions = {"lm-eval": data.get("lm_eval_version"), "transformers": data.get("transformers_version")}
+    versions |= {"seal-eval": seal.get("version"), "torch": seal.get("torch"), "commit": data.get("git_hash")}
+    return {key: str(value) for key, value in versions.items() if value}
+
+
+def _processor(data: dict[str, Any]) -> str:
+    """The processor named in lm-eval's description of the machine."""
+    line = re.search(r"^Model name:\s*(.+)$", str(data.get("pretty_env_info") or ""), re.MULTILINE)
+    return line.group(1) if line else "unknown"

@@ -1,0 +1,57 @@
+"""How methods change with length (effective length, method × length) and with the position of the needed fact."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from seal_eval.results.comparison import OverLengths, Position
+from seal_eval.results.paired import PairedScores
+from seal_eval.stats import effective_of, method_by_length, position_bias, simultaneous, weighted_shares
+from seal_eval.stats.choose_test import accuracy
+
+
+def over_lengths(paired: PairedScores, level: float, sequential: bool) -> Iterator[OverLengths]:
+    """For each task at several lengths and each method.
+
+    The bounds of the effective length hold together over all cells of a method, so also for the shortest effective length over tasks.
+    """
+    strict = simultaneous(level, sum(length is not None for _, length in paired.cells))
+    for task in paired.tasks:
+        mask = paired.of_task(task)
+        size = np.array([paired.cells[i][1] or 0 for i in paired.cell[mask]])
+        if len(np.unique(size)) < 2:
+            continue
+        for column, method in enumerate(paired.methods):
+            if paired.lacked_in(column, mask):
+                continue
+            scores, base = paired.scores[mask, column], paired.scores[mask, 0]
+            estimates = {}
+            for length in np.unique(size[~np.isnan(scores)]):
+                here = (size == length) & ~np.isnan(scores)
+                estimates[int(length)] = accuracy(scores[here], paired.cluster[mask][here], size[here], strict, sequential)
+            shares = {length: estimate.value for length, estimate in estimates.items()}
+            both_scored = ~np.isnan(scores) & ~np.isnan(base)
+            both = np.concatenate([scores[both_scored], base[both_scored]])
+            interaction = None
+            if column and np.isin(both, (0, 1)).all() and not sequential and not paired.lacked_in(0, mask):
+                interaction = method_by_length(
+                    scores[both_scored], base[both_scored], size[both_scored], paired.cluster[mask][both_scored], level
+                )
+            averages = weighted_shares(shares, "rising"), weighted_shares(shares, "falling")
+            yield OverLengths(task, method, replace(effective_of(estimates), level=level), *averages, interaction)
+
+
+def positions(paired: PairedScores, level: float) -> Iterator[Position]:
+    """For each task and method with 0/1 scores at known depths in at least two clusters."""
+    for task in paired.tasks:
+        for column, method in enumerate(paired.methods):
+            if paired.lacked_in(column, paired.of_task(task)):
+                continue
+            scores = paired.scores[:, column]
+            mask = paired.of_task(task) & ~np.isnan(paired.depth) & np.isin(scores, (0, 1))
+            if not mask.any() or len(np.unique(paired.cluster[mask])) < 2:
+                continue
+            bias = position_bias(scores[mask], paired.depth[mask], paired.cluster[mask], level)
+            if bias:
+                yield Position(task, method, bias)

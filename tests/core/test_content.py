@@ -1,0 +1,126 @@
+"""Fingerprints: files are known by what they hold; the cached hash of a large file is never that of another file."""
+
+import os
+import threading
+import time
+
+import pytest
+
+from seal_eval.core import content
+from seal_eval.core.content import cached_sha256, fingerprint, named_files
+from seal_eval.core.files import sha256
+
+
+@pytest.fixture
+def hashes(tmp_path, monkeypatch):
+    """The cache of hashes, in a folder of its own; files above 10 bytes are large, and change times are read as an hour old."""
+    monkeypatch.setenv("SEAL_EVAL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(content, "SMALL", 10)
+    real = time.time_ns
+    monkeypatch.setattr(content.time, "time_ns", lambda: real() + 3600 * 10**9)
+    return tmp_path / "cache" / "hashes"
+
+
+def large(file, byte, time_ns=1_000_000_000):
+    file.write_bytes(byte * 100)
+    os.utime(file, ns=(time_ns, time_ns))
+    return file
+
+
+def test_one_size_and_time_are_not_one_file(tmp_path, hashes):
+    """As from an archive with fixed times: two files, and then another file at the path of the first."""
+    a, b = large(tmp_path / "a", b"x"), large(tmp_path / "b", b"y")
+    assert cached_sha256(a) == sha256(a) != cached_sha256(b) == sha256(b)
+    a.unlink()
+    large(a, b"z")  # perhaps with the inode of the first
+    assert cached_sha256(a) == sha256(a)
+    with a.open("r+b") as file:  # in place, and the time set back
+        file.write(b"w")
+    os.utime(a, ns=(1_000_000_000, 1_000_000_000))
+    assert cached_sha256(a) == sha256(a)
+    assert len(list(hashes.iterdir())) == 4
+
+
+def test_a_known_file_is_not_read_again(tmp_path, hashes, monkeypatch):
+    file = large(tmp_path / "a", b"x")
+    first = fingerprint(tmp_path / "a")
+    monkeypatch.setattr(content.hashlib, "file_digest", None)
+    assert fingerprint(file) == first
+
+
+def test_a_file_that_changed_just_now_is_not_cached(tmp_path, hashes, monkeypatch):
+    """Within one tick of the clock it can change again without another time."""
+    file = large(tmp_path / "a", b"x")
+    for lag in (0, 1_900_000_000, -5_000_000_000):  # the last: its time lies ahead of this clock
+        monkeypatch.setattr(content.time, "time_ns", lambda lag=lag: file.stat().st_ctime_ns + lag)
+        assert cached_sha256(file) == sha256(file)
+        assert not hashes.exists()
+    monkeypatch.setattr(content.time, "time_ns", lambda: file.stat().st_ctime_ns + 2_100_000_000)
+    cached_sha256(file)
+    assert len(list(hashes.iterdir())) == 1
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_cached(tmp_path, hashes, monkeypatch):
+    file = large(tmp_path / "a", b"x")
+    real = content.hashlib.file_digest
+
+    def slow(opened, name):
+        found = real(opened, name)
+        large(file, b"y", 2_000_000_000)
+        return found
+
+    monkeypatch.setattr(content.hashlib, "file_digest", slow)
+    cached_sha256(file)
+    assert not hashes.exists()
+    monkeypatch.undo()
+    assert cached_sha256(file) == sha256(file)
+
+
+@pytest.mark.parametrize("damage", [b"", b"0" * 63, b"0" * 65, b"\xff" * 64, b"G" * 64, b"0" * 64 + b"\n"])
+def test_a_damaged_entry_is_ignored(tmp_path, hashes, damage):
+    file = large(tmp_path / "a", b"x")
+    right = cached_sha256(file)
+    (entry,) = hashes.iterdir()
+    entry.write_bytes(damage)
+    assert cached_sha256(file) == right == sha256(file) and entry.read_text() == right
+
+
+def test_a_cache_that_cannot_be_written(tmp_path, hashes):
+    hashes.parent.mkdir()
+    hashes.write_text("a file where the folder should be")
+    file = large(tmp_path / "a", b"x")
+    assert cached_sha256(file) == sha256(file)
+
+
+def test_many_writers(tmp_path, hashes):
+    files, found = [large(tmp_path / str(i), b"%d" % i) for i in range(4)], []
+    threads = [threading.Thread(target=lambda f=f: found.append(cached_sha256(f) == sha256(f))) for f in files * 8]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [True] * 32 and all(cached_sha256(f) == sha256(f) for f in files)
+
+
+def test_names_and_places_count(tmp_path):
+    """A file's content, name and place in the folder count, times and hidden files do not."""
+    (tmp_path / "f" / "g").mkdir(parents=True)
+    (tmp_path / "f" / "g" / "a").write_text("one")
+    before = fingerprint(tmp_path / "f")
+    (tmp_path / "f" / ".lock").touch()
+    os.utime(tmp_path / "f" / "g" / "a", ns=(1, 1))
+    assert fingerprint(tmp_path / "f") == before
+    (tmp_path / "f" / "g" / "a").rename(tmp_path / "f" / "a")
+    assert fingerprint(tmp_path / "f") != before
+
+
+def test_settings_that_name_files(tmp_path):
+    (tmp_path / "a").write_text("one")
+    (tmp_path / "m.py").write_text("class Mine: ...")
+    inside, path = tmp_path / "out" / "made", str(tmp_path / "a")
+    inside.mkdir(parents=True)
+    settings = {
+        "x": {"y": [path]}, "system_instruction": path, "method": f"{tmp_path / 'm.py'}:Mine", "out": str(inside), "n": 3, "z": "x" * 9999,
+        "w": "a\0b", "v": "", "u": None,
+    }  # fmt: skip
+    assert named_files(settings, but=tmp_path / "out").keys() == {"x/y/0", "method"}
