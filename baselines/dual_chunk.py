@@ -1,6 +1,6 @@
 """Dual chunk attention: An et al. 2024, "Training-Free Long-Context Scaling of Large Language Models", ICML 2024."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -27,6 +27,8 @@ class DualChunk(Method):
     citation: ClassVar[str] = "An et al. 2024, Dual Chunk Attention (ICML 2024), arXiv 2402.17463"
     changes: ClassVar[str] = "attention"
     shares_prefix: ClassVar[bool] = True
+    neutral: ClassVar[Mapping[str, Any]] = {"chunk": 600, "local": 100}
+    active: ClassVar[Mapping[str, Any]] = {"chunk": 18, "local": 6}
 
     chunk: Index = 0
     local: Index = 0

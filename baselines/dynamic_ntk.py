@@ -1,6 +1,6 @@
 """Dynamic NTK: emozilla 2023, "Dynamically Scaled RoPE further increases performance of long context LLaMA"."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -25,6 +25,8 @@ class DynamicNtk(Method):
     summary: ClassVar[str] = "NTK-aware scaling with a rotary base that grows with the text"
     citation: ClassVar[str] = "emozilla 2023, dynamically scaled RoPE; Peng et al. 2023, YaRN, section 3.3"
     changes: ClassVar[str] = "rope"
+    neutral: ClassVar[Mapping[str, Any]] = {"factor": 1.0}
+    active: ClassVar[Mapping[str, Any]] = {"factor": 4.0, "original": 16}
 
     factor: Factor = 2.0
     original: Index = 0

@@ -1,6 +1,6 @@
 """Position interpolation: Chen, Wong, Chen, Tian 2023, "Extending Context Window of Large Language Models via Positional Interpolation"."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -18,6 +18,8 @@ class Linear(Method):
     citation: ClassVar[str] = "Chen et al. 2023, Position Interpolation, arXiv 2306.15595"
     changes: ClassVar[str] = "rope"
     shares_prefix: ClassVar[bool] = True
+    neutral: ClassVar[Mapping[str, Any]] = {"factor": 1.0}
+    active: ClassVar[Mapping[str, Any]] = {"factor": 4.0}
 
     factor: Factor = 2.0
 

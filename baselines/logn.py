@@ -1,7 +1,7 @@
 """Log-n scaling: Chiang & Cholak 2022, "Overcoming a Theoretical Limitation of Self-Attention"; Su 2021 (kexue.fm 8823)."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -24,6 +24,8 @@ class Logn(Method):
     citation: ClassVar[str] = "Chiang & Cholak 2022, arXiv 2202.12172"
     changes: ClassVar[str] = "attention"
     shares_prefix: ClassVar[bool] = True
+    neutral: ClassVar[Mapping[str, Any]] = {"original": 1024}
+    active: ClassVar[Mapping[str, Any]] = {"original": 4}
 
     original: Index = 0
 

@@ -1,6 +1,6 @@
 """NTK-aware scaling: bloc97 2023, "NTK-Aware Scaled RoPE allows LLaMA models to have extended (8k+) context size"."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -19,6 +19,8 @@ class Ntk(Method):
     citation: ClassVar[str] = "bloc97 2023, NTK-aware scaled RoPE; Peng et al. 2023, YaRN, section 3.1"
     changes: ClassVar[str] = "rope"
     shares_prefix: ClassVar[bool] = True
+    neutral: ClassVar[Mapping[str, Any]] = {"factor": 1.0}
+    active: ClassVar[Mapping[str, Any]] = {"factor": 4.0}
 
     factor: Factor = 2.0
 

@@ -1,6 +1,6 @@
 """The unchanged model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -15,6 +15,7 @@ class Plain(Method):
     summary: ClassVar[str] = "the unchanged model"
     citation: ClassVar[str] = ""
     shares_prefix: ClassVar[bool] = True
+    neutral: ClassVar[Mapping[str, Any]] = {}
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:

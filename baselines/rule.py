@@ -7,20 +7,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import MAP, read_object
 from seal_eval.core.plugins import Method
 from seal_eval.core.settings import Index, NonNegative
 
+KINDS = ("pruned", "gradient", "copy")  # scores of a map: exact and predicted rise of the loss, share of tokens copied
+WRITTEN_BY = {"pruned": "effect", "gradient": "effect", "copy": "copy"}
+
 
 @dataclass(frozen=True)
 class Rule(Method):
     """The outputs of heads that help are multiplied by `up`, those of heads that hurt by `down`.
 
-    heads: folder written by `seal-eval heads`; the exact effects in it count, or the predicted ones if it has no exact ones. top: scale
-    only the `top` most helpful and the `top` most harmful heads; 0 for all.
+    heads: folder written by `seal-eval heads`. by: the scores in it that count; '' for the exact effects, else the predicted ones, else the
+    copy scores, which are never negative. top: scale only the `top` most helpful and the `top` most harmful heads; 0 for all.
     """
 
     summary: ClassVar[str] = "scales helpful heads up and harmful heads down"
@@ -32,24 +35,17 @@ class Rule(Method):
     up: NonNegative = 1.1
     down: NonNegative = 0.9
     top: Index = 0
+    by: Literal["", "pruned", "gradient", "copy"] = ""
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
         import torch
 
-        from seal_eval.core.files import reading
         from seal_eval.models.adapters import scaled
         from seal_eval.models.modules import head_projections, in_features, n_heads
 
-        head_map = read_map(self.heads)
-        with reading(Path(self.heads) / MAP):
-            effect = torch.tensor(head_map.get("pruned") or head_map["gradient"])  # [n_layers, n_heads], positive: the head helps
+        effect = head_scores(self.heads, self.by, model)  # positive: the head helps
         projections, heads = head_projections(model), n_heads(model)
-        if effect.shape != (len(projections), heads):
-            raise SealError(
-                f"map {self.heads} is for another model: it has {tuple(effect.shape)} layers and heads,"
-                f" the model {(len(projections), heads)}"
-            )
         order = effect.flatten().argsort()
         n = self.top or effect.numel()
         scale = torch.ones(effect.numel())
@@ -62,12 +58,37 @@ class Rule(Method):
             yield model
 
 
+def head_scores(folder: str, by: str, model: Any) -> Any:
+    """Return the scores [n_layers, n_heads] of a map of heads, the kind `by`, or the first of KINDS that it has if `by` is ''.
+
+    Raises SealError for a map without these scores, a damaged one, one of a model with other layers or heads, and one in which all
+    heads are equal.
+    """
+    import torch
+
+    from seal_eval.core.files import reading
+    from seal_eval.models.modules import head_projections, n_heads
+
+    head_map = read_map(folder)
+    kinds = [kind for kind in KINDS if head_map.get(kind)]
+    if by and by not in kinds:
+        raise SealError(f"map {folder} has no scores '{by}', only {', '.join(kinds)}; write one with seal-eval heads --by {WRITTEN_BY[by]}")
+    with reading(Path(folder) / MAP):
+        scores = torch.tensor(head_map[by or kinds[0]])
+    needed = (len(head_projections(model)), n_heads(model))
+    if scores.shape != needed:
+        raise SealError(f"map {folder} is for another model: it has {tuple(scores.shape)} layers and heads, the model {needed}")
+    if scores.min() == scores.max():
+        raise SealError(f"map {folder}: all heads have the same score '{by or kinds[0]}', so none can be chosen; use other scores")
+    return scores
+
+
 def read_map(folder: str) -> dict[str, Any]:
     """Return what heads.json holds, in a folder that `seal-eval heads` wrote. Raises SealError when it is missing or damaged."""
     file = Path(folder) / MAP
     if not file.is_file():
         raise SealError(f"{folder} has no {MAP}; write one with seal-eval heads --out {folder}")
     head_map = read_object(file)
-    if not isinstance(head_map.get("gradient"), list):
-        raise SealError(f"{file}: no 'gradient' in it; is it a map of heads?")
+    if not any(isinstance(head_map.get(kind), list) and head_map[kind] for kind in KINDS):
+        raise SealError(f"{file}: no 'pruned', 'gradient' or 'copy' scores in it; is it a map of heads?")
     return head_map

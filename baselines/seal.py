@@ -26,5 +26,7 @@ class Seal(Tuned):
     def apply(self, model: Any) -> Iterator[Any]:
         from seal_eval.models.adapters import load_scales, scaled
 
-        with scaled(model, load_scales(self.adapter, model)):
+        scales = load_scales(self.adapter, model)
+        self.check_base(model)
+        with scaled(model, scales):
             yield model

@@ -1,6 +1,6 @@
 """Self-Extend: Jin et al. 2024, "LLM Maybe LongLM: Self-Extend LLM Context Window Without Tuning", ICML 2024."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -27,6 +27,8 @@ class SelfExtend(Method):
     citation: ClassVar[str] = "Jin et al. 2024, Self-Extend (ICML 2024), arXiv 2401.01325"
     changes: ClassVar[str] = "attention"
     shares_prefix: ClassVar[bool] = True
+    neutral: ClassVar[Mapping[str, Any]] = {"group": 1, "neighbours": 16}
+    active: ClassVar[Mapping[str, Any]] = {"group": 4, "neighbours": 16}
 
     group: Count = 4
     neighbours: Index = 0

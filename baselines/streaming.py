@@ -1,6 +1,6 @@
 """StreamingLLM: Xiao et al. 2024, "Efficient Streaming Language Models with Attention Sinks", ICLR 2024."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -26,6 +26,8 @@ class Streaming(Method):
     citation: ClassVar[str] = "Xiao et al. 2024, StreamingLLM (ICLR 2024), arXiv 2309.17453"
     changes: ClassVar[str] = "attention"
     shares_prefix: ClassVar[bool] = True
+    neutral: ClassVar[Mapping[str, Any]] = {"sinks": 4, "recent": 46}
+    active: ClassVar[Mapping[str, Any]] = {"sinks": 4, "recent": 16}
 
     sinks: Index = 4
     recent: Index = 0

@@ -1,6 +1,6 @@
 """YaRN: Peng, Quesnelle, Fan, Shippole 2023, "YaRN: Efficient Context Window Extension of Large Language Models"."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -24,6 +24,8 @@ class Yarn(Method):
     citation: ClassVar[str] = "Peng et al. 2023, YaRN, arXiv 2309.00071"
     changes: ClassVar[str] = "rope"
     shares_prefix: ClassVar[bool] = True
+    neutral: ClassVar[Mapping[str, Any]] = {"factor": 1.0}
+    active: ClassVar[Mapping[str, Any]] = {"factor": 4.0, "original": 64}
 
     factor: Factor = 2.0
     beta_fast: float = 32.0

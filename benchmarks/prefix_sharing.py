@@ -3,7 +3,7 @@
     python benchmarks/prefix_sharing.py [--dtype float32] [--rows needle LongEval] >> docs/prefix-sharing.txt      (all: 15 minutes)
 
 Each row runs stock lm-eval at batch size 1, then our engine at 1 and at 8, in one process. Each engine answers one warm-up sample first.
-Only generation is timed.
+Only generation is timed. All get the same stop string and budget: else ours stops where a begun answer ends.
 """
 
 import argparse
@@ -42,8 +42,9 @@ def answers(engine: Any, task: str, metadata: dict[str, Any]) -> tuple[float, li
     engine.generate_until = timed
     with contextlib.redirect_stdout(sys.stderr):
         done = lm_eval.simple_evaluate(
-            model=engine, tasks=[task], log_samples=True, metadata={"pretrained": resolve(MODEL), **metadata}, bootstrap_iters=0
-        )
+            model=engine, tasks=[task], log_samples=True, metadata={"pretrained": resolve(MODEL), **metadata}, bootstrap_iters=0,
+            gen_kwargs={"until": ["\n"], "max_gen_toks": 32},
+        )  # fmt: skip
     engine.generate_until = stock
     rows = sorted(done["samples"][task], key=lambda row: row["doc_id"])
     return spent, [row["filtered_resps"][0] for row in rows]

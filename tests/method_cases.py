@@ -19,10 +19,13 @@ CASES = {
     "streaming": ({"sinks": 4, "recent": 512}, {"sinks": 4, "recent": 24}),
     "dual_chunk": ({"chunk": 600, "local": 100}, {"chunk": 30, "local": 8}),
     "logn": ({"original": 2048}, {"original": 16}),
+    "temperature": ({"factor": 1.0}, {"factor": 0.5, "form": "log"}),
+    "string": ({"shift": 24, "local": 24}, {"shift": 24, "local": 4}),
+    "ms_poe": ({"least": 1.0, "most": 1.0, "skip": 0}, {"least": 1.2, "most": 1.8, "skip": 0}),
 }
 
 
-MADE = ("seal", "rule", "lora", "dora")  # methods read from a folder
+MADE = ("seal", "rule", "lora", "dora", "duo", "dysco")  # methods read from a folder
 
 
 IDS = torch.arange(2, 92)[None] * 7 % 900
@@ -44,9 +47,13 @@ def close(a, b):
 def made(name, kind, strength, folder):
     """Write the folder of a method for this architecture; return the method's settings. Strength 0 changes nothing."""
     folder.mkdir()
-    if name == "rule":
+    if name in ("rule", "duo", "dysco"):
         effect = torch.linspace(-1, 1, 12).reshape(3, 4).tolist()
         write_json(folder / "heads.json", {"gradient": effect})
+        if name == "dysco":
+            return {"heads": str(folder), "top": 5, "strength": 1.0 + 7 * strength, "nucleus": 0.6}
+        if name == "duo":
+            return {"heads": str(folder), "share": 1 - 0.6 * strength, "sinks": 4, "recent": 16}
         return {"heads": str(folder), "up": 1 + 0.5 * strength, "down": 1 - 0.5 * strength}
     with trainable(tiny_model(kind), TuneSpec(method=name)) as trained:
         generator = torch.Generator().manual_seed(1)

@@ -11,16 +11,17 @@ THEMES = {
 }
 
 
-def head_picture(effect: list[list[float]], theme: str) -> str:
-    """SVG map of layers (down) × heads (across): blue where removing the head hurts, red where it helps.
+def head_picture(effect: list[list[float]], theme: str, label: str = "rise of the answer's loss without the head (nats)") -> str:
+    """SVG map of layers (down) × heads (across): blue above 0, red below.
 
-    effect: [n_layers][n_heads], rise of the loss in nats. theme: a key of THEMES.
+    effect: [n_layers][n_heads], what `label` says; by default blue where removing the head hurts, red where it helps. theme: a key of
+    THEMES.
     """
     from matplotlib.colors import SymLogNorm
 
     largest = max(abs(v) for row in effect for v in row) or 1.0
     norm = SymLogNorm(linthresh=largest / 100, vmin=-largest, vmax=largest)
-    return _map(effect, norm, "rise of the answer's loss without the head (nats)", theme)
+    return _map(effect, norm, label, theme)
 
 
 def scale_picture(scales: list[list[float]], theme: str) -> str:

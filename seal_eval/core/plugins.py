@@ -25,6 +25,9 @@ class Method:
     citation: ClassVar[str] = ""
     changes: ClassVar[str] = ""  # one of CHANGES; a composition may change rope, attention and weights once each
     shares_prefix: ClassVar[bool] = False  # whether keys and values of a prefix do not depend on what follows it
+    # settings for the self-test (models/selftest.py), which replace the method's own; None: not tried
+    neutral: ClassVar[Mapping[str, Any] | None] = None  # settings that change nothing; {} if none of the settings ever does
+    active: ClassVar[Mapping[str, Any] | None] = None  # settings with which a method of changes rope or attention acts on 48 tokens
 
     def __post_init__(self) -> None:
         """Check the settings against their annotations. A method that defines this too calls super().__post_init__() first."""

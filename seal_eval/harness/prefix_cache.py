@@ -7,9 +7,6 @@ from typing import Any
 import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
-from seal_eval.core.plugins import Method
-from seal_eval.models.rope import following_length
-
 # Reuse the cache only if a prompt shares at least MIN_SHARED_TOKENS tokens and 1/MIN_SHARED_FRACTION of its length with it. Otherwise
 # prefill from scratch: continuing a cache needs an attention mask, which makes attention slower.
 MIN_SHARED_TOKENS = 32
@@ -218,21 +215,3 @@ def _decoded_together(
 def parts(items: list[int], size: int) -> list[list[int]]:
     """Return consecutive parts of `items`, of at most `size` items each."""
     return [items[i : i + size] for i in range(0, len(items), size)]
-
-
-def why_not(model: Any, method: Method) -> str:
-    """Return why prompts cannot share a cache, '' when they can.
-
-    They can when the method declares it (`shares_prefix`), rotary frequencies do not follow the text's length, and every layer keeps all
-    its keys: a cache that has discarded keys (sliding window, recurrent layer) cannot be cut back to a shorter prefix.
-    """
-    if not method.shares_prefix:
-        return "the method does not say that prompts can share a cache (shares_prefix)"
-    if kinds := following_length(model):
-        return f"the model's rotary frequencies follow each prompt's length ({', '.join(kinds)})"
-    try:
-        layers = DynamicCache(config=model.config).layers
-    except (AttributeError, TypeError, ValueError) as error:
-        return f"the model's cache is of another kind ({error})"
-    unsuitable = {type(layer).__name__ for layer in layers if type(layer) is not DynamicLayer}
-    return f"the model has layers that let go of keys ({', '.join(sorted(unsuitable))})" if unsuitable else ""

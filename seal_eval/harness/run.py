@@ -29,7 +29,7 @@ DECIDES = (
 )  # fmt: skip
 # lm-eval's warnings about what this command does on purpose
 ON_PURPOSE = ("Custom kwargs can be passed to `--metadata`", "SHOULD ONLY BE USED FOR TESTING")
-FASTER = ("batch_size", "max_batch_size", "prefill_chunk", "share_prefixes")  # model_args that may differ when a run continues
+FASTER = ("batch_size", "max_batch_size", "prefill_chunk", "share_prefixes", "selftest")  # model_args that may differ when a run continues
 USAGE = "seal-eval run --model_args pretrained=M,method=NAME[,SETTING=VALUE…] --tasks TASK[,TASK…] [more of lm-eval's flags]"
 DESCRIPTION = (
     "lm-eval's own command with our engine: --model defaults to 'seal', which applies method= and never truncates a prompt; "
@@ -55,6 +55,7 @@ def run(argv: list[str]) -> Path:
     harness = HarnessCLI()
     parser = harness._subparsers.choices["run"]
     parser.usage, parser.description, parser.epilog = USAGE, DESCRIPTION, None
+    parser.add_argument("--no-selftest", action="store_true", help="apply the method without trying it on the model first")
     try:
         args = harness._parser.parse_args(["run", *argv])
     except (ValueError, RecursionError) as error:  # of lm-eval's own conversions, such as of a number with thousands of digits
@@ -63,6 +64,8 @@ def run(argv: list[str]) -> Path:
     engine = get_engine(args.model or ENGINE)
     args.model = engine.name
     model_args = {key: from_home(value) for key, value in (args.model_args or {}).items()}
+    if args.no_selftest and engine.applies_methods:
+        model_args["selftest"] = False
     args.model_args = engine.prepare(model_args)
     args.gen_kwargs = user_budget(args.gen_kwargs)
     args.metadata = {  # tasks need the prompt flags to count the tokens of a prompt, and lm-eval does not pass them on

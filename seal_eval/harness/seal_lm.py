@@ -16,16 +16,18 @@ from seal_eval.core.names import safe
 from seal_eval.core.progress import progress
 from seal_eval.core.settings import Count, check_value
 from seal_eval.harness.budget import FROM_USER
+from seal_eval.harness.cache_support import why_not
 from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.machine import hardware, out_of_memory, release_memory
 from seal_eval.harness.planned import SUITE
-from seal_eval.harness.prefix_cache import SharedPrefix, batches, parts, why_not
+from seal_eval.harness.prefix_cache import SharedPrefix, batches, parts
 from seal_eval.harness.reply_log import ACTIVE
 from seal_eval.harness.reply_log import keys as journal_keys
 from seal_eval.harness.stopping import AnswerEnded, ended_at_answer, is_ours
 from seal_eval.harness.throughput import Throughput
 from seal_eval.models.hub import content, resolve, source
 from seal_eval.models.loading import check_finite, window_of
+from seal_eval.models.selftest import check_method
 from seal_eval.prompts.prompt import end_token
 from seal_eval.prompts.thinking import THINK_TOKENS
 
@@ -37,18 +39,18 @@ class SealLM(HFLM):
     """`--model seal --model_args pretrained=M,method=NAME,<the method's settings>,<HFLM's arguments>`.
 
     pretrained: short name, folder or hub id. share_prefixes: reuse the KV cache for prompts that begin alike. prefill_chunk: tokens.
-    batch_size: a number, or 'auto' for AUTO_BATCH; halved when memory runs out. Attribute `unshared`: why prefixes are not shared, ''
-    when they are. Raises SealError for an unknown method or setting, and when the model cannot be loaded.
+    batch_size: a number, or 'auto' for AUTO_BATCH; halved when memory runs out. selftest: try the method on the model first.
+    Attribute `unshared`: why prefixes are not shared, '' when they are. Raises SealError for an unknown
+    method or setting, one that fails its self-test, and when the model cannot be loaded.
     """
 
     def __init__(
         self, pretrained: str, method: str = "plain", share_prefixes: bool = True, prefill_chunk: int = PREFILL_CHUNK,
-        batch_size: int | str | None = 1, **kwargs: Any,
+        batch_size: int | str | None = 1, selftest: bool = True, **kwargs: Any,
     ) -> None:  # fmt: skip
         self.method_name, self.method, kwargs = take_method({"method": method, **kwargs})
-        self.model_label = safe(pretrained)
+        self.model_label, location = safe(pretrained), resolve(pretrained)
         self.prefill_chunk = check_value("model_args", "prefill_chunk", prefill_chunk, Count)
-        location = resolve(pretrained)
         trained = window_of(location)
         if trained and not kwargs.get("max_length") and (window := extended(self.method, trained)) != trained:
             kwargs["max_length"] = window
@@ -70,6 +72,8 @@ class SealLM(HFLM):
         check_finite(self._model, pretrained)
         self.model_source, self.model_content = source(location), content(location, str(kwargs.get("revision") or "")) or None
         self.trained_window = trained
+        if selftest:
+            check_method(self.method_name, self.method, self._model)
         self._method_context = ExitStack()  # keeps the method applied as long as the engine exists
         self._method_context.enter_context(self.method.apply(self._model))
         self.unshared = why_not(self._model, self.method) if share_prefixes else "share_prefixes=False"
@@ -119,9 +123,8 @@ class SealLM(HFLM):
         prefix, unless `unshared`. Replies found in the journal are not generated again; new ones are written to it after each batch.
         """
         for request in requests:
-            prompt, options = request.args
             if not FROM_USER.get() and (budget := (request.doc or {}).get("answer_tokens")):
-                request.arguments = (prompt, {**options, "max_gen_toks": budget})
+                request.arguments = (request.args[0], {**request.args[1], "max_gen_toks": budget})
         prompts = self._check_lengths(requests)
         keys = journal_keys(request.args for request in requests)
         logged = self._journal.replies if self._journal else {}
@@ -177,8 +180,7 @@ class SealLM(HFLM):
             yield from self._answer(half, requests, prompts, cache)
 
     def _ended(self, reply: str, prompt: list[int]) -> str:
-        doc = self._docs.get(tuple(prompt))
-        return ended_at_answer(reply, doc) if doc else reply
+        return ended_at_answer(reply, doc) if (doc := self._docs.get(tuple(prompt))) else reply
 
     def _model_generate(self, context: Any, max_length: int, stop: list[str], **options: Any) -> Any:
         """Generate like lm-eval, but from the prefix cache if there is one, and until begun answers have ended.

@@ -16,6 +16,8 @@ from seal_eval.core.checked import check_printable
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import CARD, read_object, reading, sha256, write_json
 from seal_eval.core.plugins import Method
+from seal_eval.core.streams import warn
+from seal_eval.models.base_weights import FINGERPRINT, base_difference
 from seal_eval.models.modules import head_projections, in_features, weight
 
 WEIGHTS = "adapter_model.safetensors"
@@ -31,10 +33,14 @@ def save_adapter(model: Any, scales: Scales, folder: Path, card: dict[str, Any])
     leaf = projections[0][0].rsplit(".", 1)[-1]
     # 'dense' or 'c_proj' alone would also match MLP layers, so the attention module's name is included
     target = ".".join(projections[0][0].rsplit(".", 2)[-2:])
+    target = leaf if leaf == "o_proj" else target
+    # a hybrid's or a vision tower's other layers may have a projection of the same name
+    alone = sum(name.endswith(f".{target}") for name, _ in model.named_modules()) == len(projections)
+    targets = [target] if alone else [name for name, _ in projections]
     fan_in_fan_out = hasattr(projections[0][1], "nx")
     config = IA3Config(
         task_type="CAUSAL_LM", inference_mode=True, fan_in_fan_out=fan_in_fan_out, base_model_name_or_path=card.get("model"),
-        target_modules=[leaf if leaf == "o_proj" else target], feedforward_modules=[leaf if leaf == "o_proj" else target],
+        target_modules=targets, feedforward_modules=targets,
     )  # fmt: skip
     tensors = {}
     for name, module in projections:
@@ -84,11 +90,21 @@ def load_scales(adapter: str, model: Any) -> Scales:
         raise SealError(f"{adapter} is a {config.get('peft_type')} adapter, not SEAL scales (IA3 on the head-output projection's input)")
     scales = {key.removeprefix("base_model.model.").removesuffix(".ia3_l"): t.flatten() for key, t in tensors.items()}
     widths = {name: in_features(module) for name, module in head_projections(model)}
+    if set(scales) != set(widths) or any(scales[n].numel() != widths[n] for n in widths):
+        raise SealError(f"adapter {adapter} is for another model: {misfit(scales, widths)}")
+    return scales
+
+
+def misfit(scales: Scales, widths: dict[str, int]) -> str:
+    """Return how scales and the widths of a model's projections differ: in size, or else in the first name that does not match."""
     have = f"{len(scales)} layers × {next(iter(scales.values())).numel() if scales else 0} channels"
     want = f"{len(widths)} layers × {next(iter(widths.values()))} channels"
-    if set(scales) != set(widths) or any(scales[n].numel() != widths[n] for n in widths):
-        raise SealError(f"adapter {adapter} is for another model: it has {have}, the model needs {want}")
-    return scales
+    if have != want:
+        return f"it has {have}, the model needs {want}"
+    if odd := [name for name in scales if name not in widths]:
+        return f"it has scales for {odd[0]}, the model's projection is {next(name for name in widths if name not in scales)}"
+    name = next(name for name in widths if scales[name].numel() != widths[name])
+    return f"it has {scales[name].numel()} channels in {name}, the model needs {widths[name]}"
 
 
 def about(adapter: str) -> dict[str, Any]:
@@ -142,6 +158,17 @@ class Tuned(Method):
 
     adapter: str
 
+    def check_base(self, model: Any) -> None:
+        """Warn on stderr when the adapter was tuned on other weights than the model's; `about` then says so too."""
+        vars(self)["_base"] = found = base_difference(self.adapter, model)  # not a setting, so no field
+        if found:
+            card = read_object(Path(self.adapter) / CARD)
+            was = f"{card.get('model')} ({card.get(FINGERPRINT)})"
+            warn(f"warning: adapter {self.adapter} was tuned on other weights: {was}, not {model.name_or_path} ({found['base_weights']})")
+
     def about(self) -> dict[str, Any]:
-        """Return what a run's results record: the adapter's card without its log, and the sha256 of its weights."""
-        return about(self.adapter)
+        """Return what a run's results record: the adapter's card without its log, and the sha256 of its weights.
+
+        After `check_base`, also `base_weights_differ` and `base_weights` when the model has other weights than the adapter was tuned on.
+        """
+        return about(self.adapter) | vars(self).get("_base", {})

@@ -57,7 +57,7 @@ def attention_by_region(model: Any, regions: Sequence[Region], plain_up_to: int)
             return plain_attention(module, query, key, value, attention_mask, **kwargs), None
         scaling = kwargs.get("scaling") or query.shape[-1] ** -0.5
         layer_regions = unshifted if module in unrotated else regions
-        out = _by_region(query, key, value, attention_mask, layer_regions, frequencies().to(key.device), scaling, kwargs.get("softcap"))
+        out = by_region(query, key, value, attention_mask, layer_regions, frequencies().to(key.device), scaling, kwargs.get("softcap"))
         return out.transpose(1, 2).contiguous(), None
 
     with attention_function(model, attend):
@@ -141,7 +141,7 @@ def plain_attention(module: Any, query: Any, key: Any, value: Any, mask: Any, **
     return AttentionInterface()["sdpa"](module, query, key, value, mask, **kwargs)[0]
 
 
-def _by_region(
+def by_region(
     query: torch.Tensor,  # [batch, n_heads, n_queries, head_dim], rotated by position
     key: torch.Tensor,  # [batch, n_kv_heads, n_keys, head_dim], rotated by position
     value: torch.Tensor,  # [batch, n_kv_heads, n_keys, value_dim]

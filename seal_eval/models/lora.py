@@ -1,12 +1,15 @@
 """LoRA and DoRA adapters through peft: apply a folder to a model and remove it again, or merge it into the weights."""
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from seal_eval.core.errors import SealError
+import torch
+
+from seal_eval.core.errors import SealError, first_line
 from seal_eval.models.adapters import Tuned, adapter_tensors
 from seal_eval.models.modules import in_features
 
@@ -15,29 +18,72 @@ from seal_eval.models.modules import in_features
 def applied(model: Any, adapter: str, dora: bool) -> Iterator[Any]:
     """Context manager: inside it the model runs with a LoRA adapter folder of peft (DoRA if `dora`); afterwards it is removed.
 
-    Raises SealError for an adapter of another kind, one made for another model, one with values that are not finite, and a pickle.
+    What else the folder carries (whole modules, tokens, biases) counts too, as with stock peft. Raises SealError for an adapter of another
+    kind, one made for another model, one with values that are not finite, and a pickle.
     """
-    wrapped = _put_in(model, adapter, dora)
-    try:
+    _, tensors = adapter_tensors(adapter)
+    with restored(model, tensors):
+        _put_in(model, adapter, dora)
         yield model
-    finally:
-        take_out(model, wrapped)
 
 
 def merged(model: Any, adapter: str, dora: bool) -> Any:
-    """Return the model with a LoRA or DoRA adapter merged into its weights. Raises as `applied`."""
-    return _put_in(model, adapter, dora).merge_and_unload()
+    """Return the model with a LoRA or DoRA adapter merged into its weights. Raises as `applied`, and for what cannot be merged."""
+    wrapped = _put_in(model, adapter, dora)
+    try:
+        found = wrapped.merge_and_unload()
+    except (RuntimeError, ValueError, NotImplementedError) as error:
+        raise SealError(f"peft cannot merge adapter {adapter} ({first_line(error)}); keep it with method=") from error
+    if (
+        head := found.get_output_embeddings()
+    ) is not None and head.weight is not found.get_input_embeddings().weight:  # else the head would not be saved
+        found.config.tie_word_embeddings = found.config.get_text_config().tie_word_embeddings = False
+    return found
+
+
+@contextlib.contextmanager
+def restored(model: Any, tensors: dict[str, Any]) -> Iterator[None]:
+    """Context manager: afterwards the model has the modules it had, and the weights that are named like an adapter's tensors.
+
+    Taking an adapter out with peft would leave whole modules and biases of it in the model.
+    """
+    modules = dict(model.named_modules(remove_duplicate=False))
+    own = {key.removeprefix("base_model.model.").replace(".base_layer", "") for key in tensors}
+    weights = {name: p for name, p in model.named_parameters(remove_duplicate=False) if name in own}
+    values = {name: p.detach().clone() for name, p in weights.items()}
+    try:
+        yield
+    finally:
+        for name, module in modules.items():
+            parent, _, leaf = name.rpartition(".")
+            if name:
+                modules[parent]._modules[leaf] = module
+        with torch.no_grad():
+            for name, value in values.items():
+                weights[name].copy_(value)
+        forget_peft(model)
 
 
 def _put_in(model: Any, adapter: str, dora: bool) -> Any:
-    from peft import PeftModel
+    from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
 
-    _check(model, adapter, dora)
-    return PeftModel.from_pretrained(model, adapter)
+    tensors = _check(model, adapter, dora)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of missing keys: refused below
+            wrapped = PeftModel.from_pretrained(model, adapter)
+        loaded: Any = set_peft_model_state_dict(wrapped, dict(tensors))
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SealError(f"adapter {adapter} is for another model, or peft cannot load it: {first_line(error)}") from error
+    missing = sorted(set(get_peft_model_state_dict(wrapped, save_embedding_layers=False)) - set(tensors))
+    if (unused := loaded.unexpected_keys) or missing:
+        what = f"the model has no place for its {unused[0]}" if unused else f"it has no {missing[0]}, which its configuration names"
+        raise SealError(f"adapter {adapter} is for another model: {what}")
+    return wrapped
 
 
-def _check(model: Any, adapter: str, dora: bool) -> None:
-    """Raise SealError unless the folder holds an adapter of the kind that `dora` says, for this model."""
+def _check(model: Any, adapter: str, dora: bool) -> dict[str, torch.Tensor]:
+    """Return the adapter's tensors. Raise SealError unless it is of the kind that `dora` says and its low-rank matrices fit the model."""
     config, tensors = adapter_tensors(adapter)
     kind = "DORA" if config.get("use_dora") else str(config.get("peft_type"))
     expected = "DORA" if dora else "LORA"
@@ -46,15 +92,23 @@ def _check(model: Any, adapter: str, dora: bool) -> None:
     modules = dict(model.named_modules())
     for key, tensor in tensors.items():
         name, _, matrix = key.removeprefix("base_model.model.").partition(".lora_")
+        if not matrix.startswith(("A.", "B.")):
+            continue  # whole modules, biases, embeddings and magnitudes: peft finds their places
         width = in_features(modules[name]) if name in modules else 0
-        if not width or (matrix.startswith("A") and tensor.shape[-1] != width):
+        if name not in modules or (width and matrix.startswith("A.") and tensor.shape[-1] != width):
             have = f"{tensor.shape[-1]} inputs in {name}" if width else f"weights for {name}"
             raise SealError(f"adapter {adapter} is for another model: it has {have}, the model has {width or 'no such projection'}")
+    return tensors
 
 
 def take_out(model: Any, wrapped: Any) -> None:
     """Remove peft's layers from the model, and the attributes that peft leaves behind."""
     wrapped.unload()
+    forget_peft(model)
+
+
+def forget_peft(model: Any) -> None:
+    """Remove the attributes that peft leaves on a model."""
     for attribute in ("peft_config", "_hf_peft_config_loaded"):
         vars(model).pop(attribute, None)
 
@@ -69,4 +123,5 @@ class TunedLowRank(Tuned):
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
         with applied(model, self.adapter, self.dora):
+            self.check_base(model)
             yield model

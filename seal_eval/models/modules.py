@@ -8,27 +8,68 @@ from torch import nn
 from seal_eval.core.errors import SealError
 
 # names in transformers' decoders: the head-output projection, and the attention module that holds it
-PROJECTIONS = ("o_proj", "out_proj", "dense", "c_proj")
-ATTENTIONS = ("self_attn", "attention", "attn", "self_attention")
+PROJECTIONS = ("o_proj", "out_proj", "dense", "c_proj", "Wo")
+ATTENTIONS = ("self_attn", "attention", "attn", "self_attention", "multi_head_attention", "temporal_block", "mixer")
+WITHOUT_HEADS = ("linear_attention", "conv", "mamba", "recurrent", "moe", "mlp")  # kinds of layers without softmax attention
+STATE_SPACE = {"mixer": ("o_proj",), "temporal_block": ("o_proj",)}  # these hold attention or a state space; only attention has an o_proj
+
+
+def text_decoder(model: nn.Module) -> tuple[str, nn.Module]:
+    """Return (name in the model, module) of the text decoder, which holds the decoder layers; ('', model) where none is told apart.
+
+    A multimodal model has towers of other layers beside it, whose attention no method changes.
+    """
+    get = getattr(model, "get_decoder", None)
+    decoder = get() if get else model
+    if isinstance(decoder, nn.Module) and any(isinstance(child, nn.ModuleList) for child in decoder.modules()):
+        for name, module in model.named_modules():
+            if module is decoder:
+                return name, module
+    return "", model
 
 
 def head_projections(model: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Return (name, module) of every layer's head-output projection, bottom layer first.
+    """Return (name, module) of the head-output projection of every layer with softmax attention, bottom layer first.
 
     Its input is [batch, seq, n_heads * head_dim], the concatenated outputs of the attention heads (SEAL, section 4). It is recognised by
-    its own name and that of the attention module around it. Raises SealError unless there is exactly one per layer.
+    its own name and that of the attention module around it, in the text decoder. A hybrid has fewer of them than layers. Raises SealError
+    unless there is exactly one for each layer with attention, and for a model without attention.
     """
+    prefix, decoder = text_decoder(model)
+    kinds = layer_kinds(model)
     projections = []
-    for name, module in model.named_modules():
-        parts = name.split(".")
-        if len(parts) > 1 and parts[-1] in PROJECTIONS and parts[-2] in ATTENTIONS and in_features(module):
-            projections.append((name, module))
+    for name, module in decoder.named_modules(prefix=prefix):
+        leaf, holder = [*reversed(name.split("."))][:2] if "." in name else (name, "")
+        if leaf not in PROJECTIONS or holder not in ATTENTIONS or not in_features(module) or leaf not in STATE_SPACE.get(holder, (leaf,)):
+            continue
+        if kinds and kinds[layer_index(name)] in WITHOUT_HEADS:
+            continue
+        projections.append((name, module))
     n_layers = text_config(model).num_hidden_layers
-    if len(projections) != n_layers:
+    expected = sum(kind not in WITHOUT_HEADS for kind in kinds) if kinds else n_layers
+    if not expected or not projections:
         raise SealError(
-            f"{type(model).__name__}: {len(projections)} head-output projections found for {n_layers} layers; SEAL cannot scale its heads"
+            f"{type(model).__name__}: no head-output projection found for {n_layers} layers (a state-space model has no attention heads); "
+            "SEAL cannot scale its heads"
+        )
+    if len(projections) != expected:
+        raise SealError(
+            f"{type(model).__name__}: {len(projections)} head-output projections found for {expected} layers"
+            f"{f' with attention (of {n_layers})' if expected != n_layers else ''}; SEAL cannot scale its heads"
         )
     return projections
+
+
+def layer_kinds(model: Any) -> list[str]:
+    """Return the kind of each decoder layer (such as 'full_attention'), bottom first; [] where the configuration does not say."""
+    config = text_config(model)
+    kinds = [str(kind) for kind in getattr(config, "layer_types", None) or []]
+    return kinds if len(kinds) == config.num_hidden_layers else []
+
+
+def layer_index(name: str) -> int:
+    """Return the layer that a module's name says: the first number in it, counted from the text decoder; 0 if there is none."""
+    return next((int(part) for part in name.split(".") if part.isdecimal()), 0)
 
 
 def in_features(projection: nn.Module) -> int:
@@ -52,14 +93,21 @@ def text_config(model: Any) -> Any:
 
 
 def n_heads(model: Any) -> int:
-    """Return the number of query heads per layer."""
-    return int(text_config(model).num_attention_heads)
+    """Return the number of query heads per layer. Raises SealError for a model whose layers differ in it."""
+    config = text_config(model)
+    if len(set(getattr(config, "num_attention_heads_per_layer", None) or [])) > 1:
+        raise SealError(f"{type(model).__name__}: layers differ in their number of heads; scale channels, not heads")
+    return int(config.num_attention_heads)
 
 
 def attention_linears(model: Any) -> list[str]:
-    """Return the names of all linear projections in the attention modules: q, k, v (or one fused) and the head-output projection."""
+    """Return the names of all linear projections in the attention modules: q, k, v (or one fused) and the head-output projection.
+
+    Without `gate_proj` (AFMoE): peft takes it for one of an MLP.
+    """
     names = []
     for name, _ in head_projections(model):
         attention = model.get_submodule(name.rsplit(".", 1)[0])
-        names += [f"{name.rsplit('.', 1)[0]}.{child}" for child, module in attention.named_children() if in_features(module)]
+        place = name.rsplit(".", 1)[0]
+        names += [f"{place}.{child}" for child, module in attention.named_children() if in_features(module) and child != "gate_proj"]
     return names

@@ -70,10 +70,16 @@ def frequency_names(module: nn.Module) -> list[str]:
 
 
 def trained_window(model: Any, original: int) -> int:
-    """Return the trained window in tokens: `original` unless it is 0, else what the rope parameters or the configuration say."""
+    """Return the trained window in tokens: `original` unless it is 0, else what the rope parameters or the configuration say.
+
+    Raises SealError when none of them does.
+    """
     config = text_config(model)
     parameters = getattr(config, "rope_parameters", None) or {}
-    return int(original or parameters.get("original_max_position_embeddings") or config.max_position_embeddings)
+    window = original or parameters.get("original_max_position_embeddings") or getattr(config, "max_position_embeddings", None)
+    if not window:
+        raise SealError(f"{type(model).__name__}: no trained window (max_position_embeddings) in its configuration; choose another method")
+    return int(window)
 
 
 def rotary_dim(parameters: Parameters, config: Any) -> int:

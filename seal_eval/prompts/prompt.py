@@ -101,7 +101,7 @@ class PromptFormat:
     def encode(self, text: str, prefix: str = "") -> tuple[str, Any]:
         """(rendered prompt, its encoding with offsets). As in lm-eval, no special tokens are added if the prompt starts with BOS."""
         prompt = self.render(text, prefix)
-        return prompt, self._tokens(prompt, return_offsets_mapping=True)
+        return prompt, self.tokens(prompt, return_offsets_mapping=True)
 
     def continued(self, text: str, prefix: str, answer: str) -> tuple[list[int], int]:
         """(token ids of prompt + answer, index of the answer's first token).
@@ -109,7 +109,7 @@ class PromptFormat:
         A final EOS token is removed if the prompt alone does not end with one.
         """
         prompt = self.render(text, prefix)
-        prompt_ids, ids = self._tokens(prompt)["input_ids"], self._tokens(prompt + answer)["input_ids"]
+        prompt_ids, ids = self.tokens(prompt)["input_ids"], self.tokens(prompt + answer)["input_ids"]
         if ids[-1] == self.tokenizer.eos_token_id != prompt_ids[-1]:
             ids = ids[:-1]
         first = 0  # a tokenizer may join the prompt's last characters with the answer's first ones: count tokens that are equal
@@ -117,7 +117,8 @@ class PromptFormat:
             first += 1
         return ids, first
 
-    def _tokens(self, prompt: str, **options: Any) -> Any:
+    def tokens(self, prompt: str, **options: Any) -> Any:
+        """The encoding of a rendered prompt; `options` are the tokenizer's. Special tokens as in `encode`."""
         bos = self.tokenizer.bos_token
         special = False if bos and prompt.startswith(bos) else self.settings.add_bos_token
         return self.tokenizer(prompt, **options, **({} if special is None else {"add_special_tokens": special}))
@@ -185,7 +186,7 @@ class PromptFormat:
     def remarks(self) -> list[str]:
         """What a user should know about tokenizer and template: an end token behind every prompt, template arguments that are not read."""
         found = []
-        ids = self._tokens(self.render("Question", self.answer_prefix("Answer")))["input_ids"]
+        ids = self.tokens(self.render("Question", self.answer_prefix("Answer")))["input_ids"]
         if end := end_token(self.tokenizer, ids):
             found.append(
                 f"the tokenizer puts its end token {end!r} behind every prompt, so the model is asked to go on after its own end; "

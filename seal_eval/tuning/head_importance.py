@@ -8,11 +8,13 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from torch.utils._pytree import tree_map
 
 from seal_eval import __version__
+from seal_eval.core.errors import SealError
 from seal_eval.core.files import MAP, new_folder, write_json, write_text
 from seal_eval.core.progress import progress as bar_of
 from seal_eval.core.settings import Count, Index, check_settings
@@ -36,35 +38,50 @@ class HeadsSpec:
     samples: Count = 4
     seed: Index = 0
     sweep: bool = True  # also measure the exact effect of removing each head
+    by: Literal["effect", "copy", "both"] = "effect"  # what is measured: effects on the loss, copy scores, or both
 
     def __post_init__(self) -> None:
         get_task(self.task)
         check_settings("a map of heads", self)
 
 
-def head_map(model_name: str, spec: HeadsSpec, out: Path) -> dict[str, Any]:
+def head_map(model_name: str, spec: HeadsSpec, out: Path, trust_remote_code: bool = False) -> dict[str, Any]:
     """Write heads.json and a picture per theme into the new folder `out`. Return the content of heads.json.
 
     `gradient` (predicted) and `pruned` (exact, None without `sweep`) are [n_layers][n_heads]: the rise of the answer's loss (nats per
-    token) when the head is removed, positive for heads that help. Raises SealError when `out` exists or the model cannot be loaded.
+    token) when the head is removed, positive for heads that help. `copy` is the share of the answer's tokens that the head copies. What
+    spec.by leaves out is None. With both, `copy_spearman` is the rank correlation of copy scores with the effects, exact ones if measured.
+    Raises SealError when `out` exists or the model cannot be loaded.
     """
     from seal_eval.core.figure import THEMES, head_picture
+    from seal_eval.tuning.copy_scores import by_copying
 
     with new_folder(out) as folder:
-        model, tokenizer = load_model(model_name)
+        model, tokenizer = load_model(model_name, trust_remote_code=trust_remote_code)
         prompt_format = PromptFormat(tokenizer)
         samples = get_task(spec.task).build(prompt_format, spec.length, spec.samples, spec.seed, split="tune")
-        gradient = by_gradient(model, prompt_format, samples)
         result: dict[str, Any] = {
             "seal_eval": __version__, "model": model_name, "model_source": source(resolve(model_name)), **asdict(spec),
-            "gradient": gradient.tolist(), "pruned": None,
+            "gradient": None, "pruned": None, "copy": None,
         }  # fmt: skip
-        if spec.sweep:
-            pruned = by_pruning(model, prompt_format, samples, progress=True)
-            result |= {"pruned": pruned.tolist(), **agreement(gradient, pruned)}
+        pictures, effect = {}, None
+        if spec.by != "copy":
+            effect = gradient = by_gradient(model, prompt_format, samples)
+            result["gradient"] = gradient.tolist()
+            if spec.sweep:
+                effect = by_pruning(model, prompt_format, samples, progress=True)
+                result |= {"pruned": effect.tolist(), **agreement(gradient, effect)}
+            pictures["heads"] = (effect.tolist(), "rise of the answer's loss without the head (nats)")
+        if spec.by != "effect":
+            copied = by_copying(model, prompt_format, samples)
+            result["copy"] = copied.tolist()
+            if effect is not None:  # equal scores have no ranks
+                result["copy_spearman"] = agreement(copied, effect)["spearman"] if copied.std() > 0 else None
+            pictures["copy"] = (copied.tolist(), "share of the answer's tokens that the head copies")
         write_json(folder / MAP, result)
         for theme in THEMES:
-            write_text(folder / f"heads-{theme}.svg", head_picture(result["pruned"] or result["gradient"], theme))
+            for name, (scores, label) in pictures.items():
+                write_text(folder / f"{name}-{theme}.svg", head_picture(scores, theme, label))
     return result
 
 
@@ -85,9 +102,11 @@ def by_gradient(model: Any, prompt_format: PromptFormat, samples: list[Sample]) 
 def by_pruning(model: Any, prompt_format: PromptFormat, samples: list[Sample], progress: bool = False) -> torch.Tensor:
     """Return [n_layers, n_heads]: the exact rise of the loss (nats per token) when that head alone is zeroed, mean over samples.
 
-    One forward pass per layer and sample: row h of the batch has head h zeroed. Layers below reuse their outputs of an unpruned pass.
+    One forward pass per layer and sample: row h of the batch has head h zeroed. Layers below reuse their outputs of an unpruned pass,
+    unless the model's layers pass more on than their outputs: then all layers compute.
     """
     projections, heads = head_projections(model), n_heads(model)
+    replays = bool(samples) and can_replay(model, prompt_format, samples[0])
     total = torch.zeros(len(projections), heads)
     with bar_of("heads removed", len(samples) * len(projections), quiet=not progress) as bar:
         for sample in samples:
@@ -95,8 +114,13 @@ def by_pruning(model: Any, prompt_format: PromptFormat, samples: list[Sample], p
                 plain = answer_loss(model, prompt_format, sample)
             for layer, (_, projection) in enumerate(projections):
                 keep = 1 - torch.eye(heads).repeat_interleave(in_features(projection) // heads, 1)[:, None]  # [heads, 1, channels]
-                with replayed(model, outputs, layer, heads), input_times(projection, keep):
-                    losses = answer_loss(model, prompt_format, sample, copies=heads)
+                with replayed(model, outputs, layer if replays else 0, heads), input_times(projection, keep):
+                    try:
+                        losses = answer_loss(model, prompt_format, sample, copies=heads)
+                    except (RuntimeError, TypeError, ValueError) as error:
+                        if "out of memory" in str(error):
+                            raise
+                        raise SealError(f"{type(model).__name__}: heads cannot be removed one by one; pass --no-sweep") from error
                 total[layer] += (losses - plain).cpu() / len(samples)
                 bar.update()
     return total
@@ -108,6 +132,19 @@ def agreement(gradient: torch.Tensor, pruned: torch.Tensor) -> dict[str, float]:
 
     a, b = gradient.flatten().numpy(), pruned.flatten().numpy()
     return {"spearman": float(spearmanr(a, b).statistic), "sign_agreement": float(((a > 0) == (b > 0)).mean())}
+
+
+@torch.no_grad()
+def can_replay(model: Any, prompt_format: PromptFormat, sample: Sample) -> bool:
+    """Return whether a pass of two rows in which all layers but the last return recorded outputs has the loss of a pass that computes."""
+    with remembered(model) as outputs:
+        plain = answer_loss(model, prompt_format, sample)
+    try:
+        with replayed(model, outputs, len(outputs) - 1, 2):
+            again = answer_loss(model, prompt_format, sample, copies=2)
+    except (RuntimeError, TypeError, AttributeError, KeyError, IndexError, ValueError):
+        return False
+    return bool(((again - plain).abs() <= 1e-2 * plain.abs()).all())
 
 
 def decoder_layers(model: Any) -> list[Any]:
@@ -138,9 +175,14 @@ def replayed(model: Any, outputs: list[Any], first: int, copies: int) -> Iterato
     before = [vars(layer).get("forward") for layer in layers]
 
     def constant(output: Any) -> Any:
-        if isinstance(output, tuple):
-            return lambda *args, **kwargs: (output[0].expand(copies, -1, -1), *output[1:])
-        return lambda *args, **kwargs: output.expand(copies, -1, -1)
+        repeated = tree_map(rows, output)
+        return lambda *args, **kwargs: repeated
+
+    def rows(value: Any) -> Any:
+        """Repeat the one row of a tensor [1, n_tokens, width], or [n, 1, n_tokens, width] as in Gemma 3n."""
+        if not isinstance(value, torch.Tensor) or value.dim() not in (3, 4):
+            return value
+        return value.expand(copies, -1, -1) if value.dim() == 3 else value.expand(-1, copies, -1, -1)
 
     try:
         for layer, output in zip(layers, outputs, strict=False):

@@ -170,12 +170,12 @@ def _uniform(model: Any) -> float:
 def activations_recomputed(model: Any) -> Iterator[None]:
     """Context manager: inside it each decoder layer saves only its input and is recomputed in the backward pass (gradient checkpointing).
 
-    The layers are put in training mode for this, the modules inside them are not, so dropout stays off. Raises SealError for a model
-    whose layers do not support it.
+    transformers recomputes layers in training mode only. They leave it while they compute, so dropout stays off. Raises SealError for a
+    model whose layers do not support it.
     """
     from transformers.modeling_layers import GradientCheckpointingLayer
 
-    layers = [m for m in model.modules() if isinstance(m, GradientCheckpointingLayer)]
+    layers: list[Any] = [m for m in model.modules() if isinstance(m, GradientCheckpointingLayer)]
     if not layers:
         raise SealError(f"{type(model).__name__} cannot recompute activations; pass --no-checkpointing, or shorter samples")
     before = [layer.training for layer in layers]
@@ -184,14 +184,33 @@ def activations_recomputed(model: Any) -> Iterator[None]:
         return getattr(model, f"activation_checkpointing_{action}", None) or getattr(model, f"gradient_checkpointing_{action}")
 
     switch("enable")({"use_reentrant": False})
-    for layer in layers:
+    switched: list[Any] = [getattr(layer, "_gradient_checkpointing_func", None) for layer in layers]
+    for layer, recompute, training in zip(layers, switched, before, strict=True):
         layer.training = True
+        layer._gradient_checkpointing_func = _in_mode(layer, training, recompute)
     try:
         yield
     finally:
-        for layer, training in zip(layers, before, strict=True):
+        for layer, recompute, training in zip(layers, switched, before, strict=True):
             layer.training = training
+            layer._gradient_checkpointing_func = recompute
         switch("disable")()
+
+
+def _in_mode(layer: Any, training: bool, recompute: Callable[..., Any]) -> Callable[..., Any]:
+    """Return transformers' function that runs a layer and recomputes it later, with `training` as the layer's mode both times."""
+
+    def run(forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        def in_mode(*inner: Any, **more: Any) -> Any:
+            before, layer.training = layer.training, training
+            try:
+                return forward(*inner, **more)
+            finally:
+                layer.training = before
+
+        return recompute(in_mode, *args, **kwargs)
+
+    return run
 
 
 def _check_window(window: int | None, samples: list[Sample]) -> None:

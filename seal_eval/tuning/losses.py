@@ -22,7 +22,8 @@ def answer_logits(model: Any, prompt_format: PromptFormat, sample: Sample, copie
     """
     ids, n_prompt = prompt_format.continued(sample.input, sample.prefix, sample.answer)
     batch = torch.tensor([ids] * copies, device=model.device)
-    logits = model(batch, logits_to_keep=len(ids) - n_prompt + 1, use_cache=False).logits[:, :-1]
+    keep = len(ids) - n_prompt + 1
+    logits = model(batch, logits_to_keep=keep, use_cache=False).logits[:, -keep:-1]  # some models compute all of them
     return logits, batch[0, n_prompt:]
 
 

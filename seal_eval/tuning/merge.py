@@ -1,39 +1,76 @@
 """Write a tuned or extended model as an ordinary checkpoint: adapter folded into the weights, rotary settings in the configuration."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from seal_eval.baselines import Composed, extended, method_of
-from seal_eval.core.errors import SealError
+from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.files import CARD, new_folder, read_object, write_json
 from seal_eval.core.plugins import Method
-from seal_eval.models.adapters import adapter_tensors, fold, load_scales
+from seal_eval.core.streams import warn
+from seal_eval.models.adapters import adapter_tensors, fold, load_scales, scaled
+from seal_eval.models.hub import resolve
 from seal_eval.models.loading import load_model
 from seal_eval.models.modules import text_config
+from seal_eval.models.quantised import quantisation
 from seal_eval.models.rope import rotary_modules
+from seal_eval.models.whole import whole_model
+from seal_eval.tuning.read_back import check_checkpoint, logits, probe_ids, tolerance, vocabulary, weight_hashes
+from seal_eval.tuning.side_files import copy_side_files
 
 
-def export(model_name: str, out: Path, adapter: str = "", on: str = "") -> None:
+def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_remote_code: bool = False) -> None:
     """Write a checkpoint that transformers, vLLM and llama.cpp's converter can load into the new folder `out`.
 
     adapter: folder with SEAL scales, LoRA or DoRA. Scales are multiplied into the weights in fp32 and rounded once; peft merges the others.
     on: method whose rotary frequencies do not depend on the prompt, such as 'yarn,factor=4'; written to the configuration as
-    `rope_parameters`. Raises SealError when neither is given, when a configuration cannot express the method, and when `out` exists.
+    `rope_parameters`. A quantised checkpoint is written in bf16. A multimodal one keeps its class and all its weights. Files besides
+    weights and configuration are copied. Before `out` appears, the checkpoint is loaded again, and its weights and a forward pass are
+    compared. Raises SealError when neither is given, when a configuration cannot express the method, when what was written differs from
+    what was meant, and when `out` exists.
     """
+    from transformers import AutoConfig
+
     if not adapter and not on:
         raise SealError("nothing to merge: name an --adapter, a method to run --on, or both")
-    method = method_of(on)
+    method, place = method_of(on), resolve(model_name)
     card = Path(adapter) / CARD
     with new_folder(out) as scratch:
-        model, tokenizer = load_model(model_name)
-        if adapter:
-            model = folded(model, adapter)
-        if on:
-            set_rope(model, method, on)
+        model, tokenizer = load_model(model_name, trust_remote_code=trust_remote_code, dequantised=True)
+        source = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code)
+        ids = probe_ids(source, vocabulary(model))
+        rope = rope_settings(model, method, on) if on else {}
+        with method.apply(model):
+            with adapted(model, adapter):
+                by_adapter = logits(model, ids)
+            if adapter:
+                model = folded(model, adapter)
+            by_weights = logits(model, ids)
+        model = whole_model(model_name, model)
+        set_config(model, rope, on)
         model.save_pretrained(scratch)
-        tokenizer.save_pretrained(scratch)
+        copy_side_files(place, tokenizer, scratch)
+        cls, dtype, hashes = type(model), model.dtype, weight_hashes(model)
+        del model  # its memory is needed to load the written one
+        meant = [(by_weights, tolerance(dtype)), (by_adapter, tolerance(dtype, rounded=True))]
+        check_checkpoint(scratch, cls, hashes, ids, meant, trust_remote_code)
         folded_card = read_object(card) if adapter and card.is_file() else {"adapter": adapter or None}
         write_json(scratch / CARD, {"folded": folded_card, "on": on})
+    if kind := quantisation(source):
+        warn(f"{out}: the weights of {model_name} are quantised ({kind}); here they are bf16, without quantization_config")
+
+
+def adapted(model: Any, adapter: str) -> Any:
+    """Context manager: inside it the model runs with an adapter folder, without a change to its weights; with '' as it is."""
+    if not adapter:
+        return nullcontext()
+    config, _ = adapter_tensors(adapter)
+    if config.get("peft_type") == "IA3":
+        return scaled(model, load_scales(adapter, model))
+    from seal_eval.models.lora import applied
+
+    return applied(model, adapter, bool(config.get("use_dora")))
 
 
 def folded(model: Any, adapter: str) -> Any:
@@ -47,8 +84,8 @@ def folded(model: Any, adapter: str) -> Any:
     return merged(model, adapter, bool(config.get("use_dora")))
 
 
-def set_rope(model: Any, method: Method, on: str) -> None:
-    """Write the method's rotary parameters and its extended window into the model's configuration.
+def rope_settings(model: Any, method: Method, on: str) -> dict[str, Any]:
+    """Return the fields of the text configuration that make a rotary method permanent: rotary parameters and the extended window.
 
     Raises SealError for a method that changes more than rotary frequencies, or whose frequencies follow the prompt's length. `on`: the
     method as the user wrote it, for the message.
@@ -61,6 +98,36 @@ def set_rope(model: Any, method: Method, on: str) -> None:
         if not fixed or any(module._forward_pre_hooks for module in modules):
             why = "its frequencies follow the prompt's length" if fixed else "it changes more than rotary frequencies"
             raise SealError(f"--on {on}: no configuration can hold this method, {why}; use linear, ntk or yarn, or keep it with method=")
-        parameters = modules[0].config.rope_parameters
-    config.max_position_embeddings = extended(method, config.max_position_embeddings)
-    config.rope_parameters = parameters
+        used = modules[0].config
+    trained = config.max_position_embeddings
+    found = {"max_position_embeddings": extended(method, trained), "rope_parameters": used.rope_parameters}
+    if hasattr(config, "head_dim") and config.head_dim is None:
+        found["head_dim"] = used.head_dim  # transformers' YaRN reads it (Mixtral)
+    if "linear" in rope_types(used.rope_parameters) and "gemma3" not in config.model_type:
+        # vLLM and SGLang take the smallest length in a configuration times the factor; transformers ignores this field
+        found["max_seq_len"] = trained
+    return found
+
+
+def rope_types(parameters: dict[str, Any]) -> set[str]:
+    """Return the types in rope_parameters, which may be given per layer type."""
+    inner = [value for value in parameters.values() if isinstance(value, dict)]
+    return {str(value.get("rope_type")) for value in (parameters, *inner)}
+
+
+def set_config(model: Any, fields: dict[str, Any], on: str) -> None:
+    """Write fields into the model's text configuration. Raises SealError when the model's configuration does not accept or keep them."""
+    config = text_config(model)
+    for key, value in fields.items():
+        try:
+            setattr(config, key, value)
+            config.validate_rope() if key == "rope_parameters" else None
+        except Exception as error:  # each model has checks of its own
+            raise refused(config, on, first_line(error.__cause__ or error)) from error  # type: ignore[arg-type]
+    if fields and rope_types(config.rope_parameters) != rope_types(fields["rope_parameters"]):
+        raise refused(config, on, f"it turns rope_parameters into type {', '.join(sorted(rope_types(config.rope_parameters)))}")
+
+
+def refused(config: Any, on: str, why: str) -> SealError:
+    """Return the error for a method that the configuration of this kind of model does not express."""
+    return SealError(f"--on {on}: the configuration of {config.model_type} cannot hold this method ({why}); keep it with method=")

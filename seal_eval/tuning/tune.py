@@ -1,5 +1,6 @@
 """`seal-eval tune`: train, measure forgetting, save a PEFT adapter with its card. A killed run continues when it is repeated."""
 
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ import torch
 from seal_eval import __version__
 from seal_eval.baselines import extended, method_of
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import new_folder
+from seal_eval.core.files import new_folder, read_object, write_json
+from seal_eval.models.base_weights import FINGERPRINT, peft_name, weights_fingerprint
 from seal_eval.models.hub import content, resolve, source
 from seal_eval.models.loading import forget_peak, load_model, peak_memory, window_of
 from seal_eval.prompts.prompt import PromptFormat
@@ -20,14 +22,16 @@ from seal_eval.tuning.config import TuneSpec
 from seal_eval.tuning.forgetting import perplexity, short_questions_right
 from seal_eval.tuning.loop import Learned, course, learn
 from seal_eval.tuning.parameters import trainable
+from seal_eval.tuning.read_back import check_adapter, logits, probe_ids, vocabulary
 
 
-def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True) -> dict[str, Any]:
+def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True, trust_remote_code: bool = False) -> dict[str, Any]:
     """Train on a frozen model, measure forgetting, save a PEFT adapter with its card in the new folder `out`. Return the card.
 
+    Before `out` appears, stock peft loads the adapter, and a forward pass is compared. trust_remote_code: run the checkpoint's own code.
     The same call continues a run that was killed. Raises SealError before training for an unknown task or method, for an `out` that
-    exists and for other settings than those of the unfinished run. A run that diverges raises SealError after `out` is written with the
-    candidate that was kept, or without it if there was none.
+    exists and for other settings or weights than those of the unfinished run; and when what was saved differs from what was tuned. A run
+    that diverges raises SealError after `out` is written with the candidate that was kept, or without it if there was none.
     """
     for task, _ in spec.mixture():
         get_task(task)
@@ -35,11 +39,15 @@ def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True) -> d
     run_settings = {"model": model_name, "content": content(model_name), "settings": asdict(spec), "seal_eval": __version__}
     with unfinished_run(out) as file, new_folder(out) as folder:
         done = load_state(file, run_settings)
-        model, tokenizer = load_model(model_name, spec.dtype)
-        trained_window = window_of(model_name)
+        model, tokenizer = load_model(model_name, spec.dtype, trust_remote_code)
+        trained_window = window_of(model_name, trust_remote_code)
         window = extended(on, trained_window) if trained_window else None
         prompt_format = PromptFormat(tokenizer, PromptSettings(chat_template=spec.chat, system_instruction=spec.system))
-        with on.apply(model), trainable(model, spec) as trained:
+        ids = probe_ids(model.config, vocabulary(model))
+        with ExitStack() as applied:
+            applied.enter_context(on.apply(model))
+            tuned = applied.enter_context(ExitStack())
+            trained = tuned.enter_context(trainable(model, spec))
             before = measure_forgetting(model, tokenizer, "before", progress)
             forget_peak()
             learned = learn(
@@ -56,9 +64,20 @@ def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True) -> d
                 "device": str(model.device),
             }
             card = trained.save(folder, card)
+            name_base_model(folder, model_name)
+            with trained.on():
+                meant = logits(model, ids)
+            tuned.close()
+            check_adapter(folder, model, ids, meant)
     if learned.diverged:
         raise SealError(f"{learned.diverged}; the setting of step {learned.kept.step} is kept in {out}")
     return card
+
+
+def name_base_model(folder: Path, model_name: str) -> None:
+    """Write into a PEFT folder which model stock peft loads with it, from whatever folder it is started."""
+    file = folder / "adapter_config.json"
+    write_json(file, read_object(file) | {"base_model_name_or_path": peft_name(model_name)})
 
 
 def measure_forgetting(model: Any, tokenizer: Any, when: str, progress: bool) -> dict[str, Any]:
@@ -81,7 +100,8 @@ def make_card(model_name: str, spec: TuneSpec, learned: Learned, before: dict[st
     return {
         "method": spec.method, "seal_eval": __version__, "torch": torch.__version__,
         "transformers": transformers.__version__, "peft": peft.__version__,
-        "model": model_name, "model_source": source(resolve(model_name)), **asdict(spec), "lr": spec.rate(), "lr_by_rule": spec.lr is None,
+        "model": model_name, "model_source": source(resolve(model_name)), FINGERPRINT: weights_fingerprint(resolve(model_name)),
+        **asdict(spec), "lr": spec.rate(), "lr_by_rule": spec.lr is None,
         "optimizer": "AdamW, no weight decay, linear decay to 0, gradient clip 1.0, batch 1",
         "steps": len(learned.log), "stopped_early": learned.stopped_early, "diverged": learned.diverged,
         "prose_perplexity_before": before["prose_perplexity"], "prose_perplexity_after": after["prose_perplexity"],

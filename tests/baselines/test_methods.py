@@ -15,6 +15,7 @@ from conftest import tiny_model
 from method_cases import CASES, IDS, MADE, close, logits, made, method
 
 KINDS = ("llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "phi", "phi3", "olmo2", "gpt_neox", "mixtral")
+PER_PROMPT = ("ms_poe", "dysco")  # the prompt decides, and a longer one decides anew: test_rivals.py and test_dysco.py try replies
 
 
 def test_every_method_is_tried():
@@ -35,7 +36,8 @@ def test_contract(kind, name, tmp_path):
         # generation with a cache equals generation without
         cache = model(IDS[:, :82], use_cache=True).past_key_values
         steps = [model(IDS[:, t : t + 1], past_key_values=cache, use_cache=True).logits for t in range(82, 90)]
-        assert close(torch.cat(steps, 1), changed[:, 82:])
+        if name not in PER_PROMPT:
+            assert close(torch.cat(steps, 1), changed[:, 82:])
         # a left-padded batch equals its rows one by one
         short = IDS[:, 30:]
         ids = torch.cat([IDS, torch.cat([torch.ones(1, 30, dtype=torch.long), short], 1)])
@@ -57,7 +59,7 @@ def test_without_rotary_embeddings(name):
         pass
 
 
-@pytest.mark.parametrize("name", ["self_extend", "streaming", "dual_chunk", "logn"])
+@pytest.mark.parametrize("name", ["self_extend", "streaming", "dual_chunk", "logn", "string", "ms_poe"])
 def test_where_every_layer_slides(name):
     model = tiny_model("mistral", sliding_window=64)
     with pytest.raises(SealError, match="every layer attends within a window of 64 tokens"), method(name).apply(model):

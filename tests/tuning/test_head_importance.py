@@ -110,9 +110,10 @@ def test_bad_maps(tmp_path, tiny_folder):
     (tmp_path / MAP).write_text(json.dumps({"gradient": [[1.0]]}))
     with pytest.raises(SealError, match="is for another model"):
         applied(heads=str(tmp_path))
-    (tmp_path / MAP).write_text("[]")
-    with pytest.raises(SealError, match="no 'gradient' in it"):
-        applied(heads=str(tmp_path))
+    for text, message in (("[]", "must hold a JSON object"), ('{"gradient": null}', "no 'pruned', 'gradient' or 'copy' scores in it")):
+        (tmp_path / MAP).write_text(text)
+        with pytest.raises(SealError, match=message):
+            applied(heads=str(tmp_path))
     with pytest.raises(SealError, match="up is -1"):
         applied(heads=str(tmp_path), up=-1)
     done = seal_eval("heads", "--model", tiny_folder, "--out", tmp_path / "m", "--samples", 0, code=1)

@@ -96,10 +96,12 @@ def test_terms_hold_the_model(prompt_format, term):
     assert drift[1] < 0.7 * drift[0] if "kl" in term else far[1] < 0.7 * far[0]
 
 
-@pytest.mark.parametrize("kind", ["llama", "gpt2", "phi"])
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "phi", "opt", "biogpt", "xglm"])
 def test_recomputed_activations_give_the_same_gradients(prompt_format, kind):
-    """Same gradients with less memory; dropout stays off although the layers are in training mode (GPT-2 and Phi have it)."""
-    model = tiny_model(kind, **({"resid_pdrop": 0.5, "attn_pdrop": 0.5} if kind == "gpt2" else {}))
+    """Same gradients with less memory; dropout stays off, also where a layer itself asks for its mode (OPT, BioGPT, XGLM)."""
+    dropout = {"resid_pdrop": 0.5, "attn_pdrop": 0.5} if kind == "gpt2" else {}
+    sizes = {"num_layers": 3, "attention_heads": 4, "d_model": 64, "ffn_dim": 96} if kind == "xglm" else {}
+    model = tiny_model(kind, **dropout, **sizes)
     sample = get_task("seal_lines").build(prompt_format, 450, 1, 0, split="tune")[0]
     gradients, saved = [], []
     for again in (False, True):

@@ -1,0 +1,92 @@
+"""Ms-PoE: Zhang et al. 2024, "Found in the Middle: How Language Models Use Long Contexts Better via Plug-and-Play Positional Encoding"."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from seal_eval.core.errors import SealError
+from seal_eval.core.plugins import Method
+from seal_eval.core.settings import Factor, Index
+from seal_eval.models.attention import Region, attention_function, check_attends_fully, padding, plain_attention, slides, unrotated_layers
+from seal_eval.models.rotation import Frequencies, rotate
+
+OUTLIER = 3.0  # times a text's mean attention weight, 1 / n
+
+
+@dataclass(frozen=True)
+class MsPoe(Method):
+    """Each head counts positions divided by its own ratio r, from `least` to `most` in equal steps over the heads of a layer (section 4).
+
+    Heads are ordered by position awareness: the number of tokens to which the prompt's last query, compared without positions, gives more
+    than three times the mean weight. The most aware head gets `least`. The order is found once for each prompt and layer, when the prompt
+    is read, and kept for the reply. The paper uses 1.2 and 1.8; the authors leave the two lowest layers unchanged. In their code heads that
+    share a key use the ratio of the first for the key; here query and key of a pair always have the same ratio.
+
+    skip: the number of layers, from the bottom, that stay as they are.
+    """
+
+    summary: ClassVar[str] = "divides positions by a ratio of each head's own, so that some heads see the middle nearer"
+    citation: ClassVar[str] = "Zhang et al. 2024, Found in the Middle (NeurIPS 2024), arXiv 2403.04797"
+    changes: ClassVar[str] = "attention"
+    neutral: ClassVar[Mapping[str, Any]] = {"least": 1.0, "most": 1.0}
+    active: ClassVar[Mapping[str, Any]] = {"least": 1.2, "most": 1.8, "skip": 0}
+
+    least: Factor = 1.2
+    most: Factor = 1.8
+    skip: Index = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.least > self.most:
+            raise SealError(f"method 'ms_poe': least, {self.least}, must not exceed most, {self.most}")
+
+    @contextmanager
+    def apply(self, model: Any) -> Iterator[Any]:
+        import torch
+
+        from seal_eval.models.by_head import by_head, head_weights
+        from seal_eval.models.modules import head_projections
+
+        check_attends_fully(model)
+        frequencies = Frequencies(model)
+        unrotated = unrotated_layers(model, frequencies)
+        attentions = [model.get_submodule(name.rpartition(".")[0]) for name, _ in head_projections(model)]
+        if not any(not slides(m, {}) and m not in unrotated for m in attentions[self.skip :]):
+            raise SealError(
+                f"method 'ms_poe': no layer from {self.skip} on has full attention with rotated keys in {type(model).__name__}, so nothing "
+                f"would change; set skip below {len(attentions)}, or choose another method"
+            )
+        orders: dict[int, torch.Tensor] = {}  # by layer: [batch, n_heads], the rank of each head
+
+        def ranks(query: Any, key: Any, mask: Any, kwargs: dict[str, Any]) -> torch.Tensor:
+            """Return the rank of each head [batch, n_heads], 0 for the most aware of positions."""
+            n_keys = key.shape[2]
+            back = frequencies().to(key.device)
+            places = torch.arange(n_keys, device=key.device)
+            unplaced = rotate(key, -places, back), rotate(query[:, :, -1:], -places[-1:], back)
+            weights = head_weights(unplaced[1], unplaced[0], None if mask is None else mask[:, :, -1:], kwargs)[:, :, 0]
+            mean = 1 / (n_keys - padding(key, mask))[:, None, None]
+            outliers = (weights > OUTLIER * mean).sum(-1)  # [batch, n_heads]
+            return outliers.argsort(dim=-1, descending=True, stable=True).argsort(dim=-1)
+
+        def region(rank: int, n_heads: int) -> Region:
+            r = self.least + (self.most - self.least) * rank / max(n_heads - 1, 1)
+            return Region(lambda i, j: j <= i, lambda first, last: (0, last + 1), lambda i: i / r - i, lambda j: j / r - j)
+
+        def attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[Any, None]:
+            if slides(module, kwargs) or module in unrotated or module.layer_idx < self.skip or self.most == 1:
+                return plain_attention(module, query, key, value, attention_mask, **kwargs), None
+            layer, (batch, n_heads) = module.layer_idx, query.shape[:2]
+            if query.shape[2] == key.shape[2] or layer not in orders or len(orders[layer]) != batch:  # a prompt
+                orders[layer] = ranks(query, key, attention_mask, kwargs)
+            rows = []
+            for b, order in enumerate(orders[layer].tolist()):
+                mask = None if attention_mask is None else attention_mask[b : b + 1]
+                groups = [((h,), (region(rank, n_heads),)) for h, rank in enumerate(order)]
+                q, k, v = query[b : b + 1], key[b : b + 1], value[b : b + 1]
+                rows.append(by_head(q, k, v, mask, groups, frequencies().to(key.device), kwargs))
+            return torch.cat(rows), None
+
+        with attention_function(model, attend):
+            yield model

@@ -1,0 +1,50 @@
+"""The model that an adapter was tuned on: a fingerprint of its weights, its name for peft, and the warning when another one is at hand."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from seal_eval.core.content import SMALL, cached_sha256
+from seal_eval.core.files import CARD, read_object, sha256
+from seal_eval.models.hub import embedded, resolve, source
+
+FINGERPRINT = "model_weights"  # key of an adapter's card
+
+
+def weights_fingerprint(place: str, commit: str = "") -> str:
+    """Return 16 hex digits that identify a model's weights by the content of its safetensors files, whatever their names.
+
+    place: folder or hub id. commit: of the hub id; '' for the newest in the client's cache. Returns '' when there are no such files.
+    """
+    folder = Path(place)
+    if not folder.is_dir():
+        from huggingface_hub import try_to_load_from_cache
+
+        cached = try_to_load_from_cache(place, "config.json", revision=commit or None)
+        if not isinstance(cached, str):
+            return ""
+        folder = Path(cached).parent
+    files = [file for file in folder.glob("*.safetensors") if not file.name.startswith("adapter_")]
+    hashes = sorted(cached_sha256(file) if file.stat().st_size > SMALL else sha256(file) for file in files)
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:16] if hashes else ""
+
+
+def peft_name(model_name: str) -> str:
+    """Return what peft should load as the base model from any folder: the hub id where it is known, else an absolute path."""
+    if (known := embedded().get(model_name.lower())) and not Path(model_name).is_dir():
+        return known["hub_id"]
+    place = resolve(model_name)
+    if Path(place).is_dir():
+        return str(source(place).get("hub_id") or Path(place).resolve())
+    return place
+
+
+def base_difference(adapter: str, model: Any) -> dict[str, Any]:
+    """Return {} when an adapter belongs to the weights of `model` or nothing is known about that, else what results record about it."""
+    card = Path(adapter) / CARD
+    tuned_on = read_object(card).get(FINGERPRINT) if card.is_file() else None
+    place = str(getattr(model, "name_or_path", "") or "")
+    if not tuned_on or not place:
+        return {}
+    here = weights_fingerprint(place, str(getattr(model.config, "_commit_hash", None) or ""))
+    return {"base_weights_differ": True, "base_weights": here} if here and here != tuned_on else {}

@@ -1,0 +1,204 @@
+"""The self-test of a method on the model at hand: a few hundred tokens that show whether it does what it says there.
+
+Architectures differ in more ways than a list of names can hold. So a method is tried on the loaded model, and refused for what it does:
+settings that change nothing must change nothing, settings that change much must change what layers with full attention see, a cache must
+not matter, and afterwards the model must be as before.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from seal_eval.core.errors import SealError, first_line
+from seal_eval.core.plugins import Method
+from seal_eval.models.attention import slides
+from seal_eval.models.modules import ATTENTIONS, WITHOUT_HEADS, layer_index, layer_kinds, text_config, text_decoder
+
+TOKENS = 48  # read by each of about ten forward passes
+FIRST = 32  # of them are read before the others when a cache is tried
+TOLERANCE = {torch.float32: 1e-3, torch.float16: 2e-2, torch.bfloat16: 6e-2}  # of the logits' root mean square
+CHANGE = {torch.float32: 1e-4, torch.float16: 4e-3, torch.bfloat16: 2e-2}  # of an attention output's root mean square: less is rounding
+
+
+def check_method(name: str, method: Method, model: Any) -> None:
+    """Raise SealError, naming method, model and what failed, unless the method passes its self-test on the model.
+
+    `method.neutral` and `method.active` say with which settings it is tried besides its own. A composition's parts are tried one by one,
+    then together. What runs out of memory is raised as it is.
+    """
+    parts: Any = getattr(method, "parts", None) or ((name, method),)
+    if all(part.neutral == {} for _, part in parts):  # plain: its own settings change nothing
+        return
+    trial = _Trial(model)
+    with trial.stage(name, "the plain model"):
+        trial.read_plain()
+    for part_name, part in parts:
+        if part.neutral is not None:
+            with trial.stage(part_name, "settings that change nothing"):
+                trial.neutral(part_name, dataclasses.replace(part, **part.neutral))
+        if part.active is not None and part.changes in ("rope", "attention"):
+            with trial.stage(part_name, "settings that change much"):
+                trial.active(part_name, dataclasses.replace(part, **part.active))
+    with trial.stage(name, "its own settings"):
+        trial.own(name, method)
+
+
+class _Trial:
+    """Forward passes over the same few tokens, and comparisons with the plain model's."""
+
+    def __init__(self, model: Any) -> None:
+        self.model, self.kind = model, f"{type(model).__name__} ({model.config.model_type})"
+        generator = torch.Generator().manual_seed(0)
+        vocabulary = int(text_config(model).vocab_size)
+        low = min(10, vocabulary // 2)  # the first tokens are often special
+        self.ids = torch.randint(low, vocabulary, (1, TOKENS), generator=generator).to(model.device)
+        self.dtype = next((p.dtype for p in model.parameters() if p.dtype in TOLERANCE), torch.float32)
+        self.attentions = full_attentions(model)
+
+    @contextmanager
+    def stage(self, name: str, what: str) -> Iterator[None]:
+        """Context manager: turns any error but SealError and a lack of memory into a SealError about `name` with `what`."""
+        try:
+            with torch.no_grad():
+                yield
+        except (SealError, MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:
+            if "out of memory" in str(error).lower():
+                raise
+            raise self.refused(name, f"{what} cannot be run ({type(error).__name__}: {first_line(error)})") from error
+
+    def refused(self, name: str, what: str) -> SealError:
+        return SealError(f"method '{name}' on {self.kind}: {what}; choose another method or model (--no-selftest runs it all the same)")
+
+    def read_plain(self) -> None:
+        """Read the tokens with the model as it is, whole and in two parts with a cache."""
+        self.inputs: dict[nn.Module, Any] = {}
+        with hooked(self.attentions, lambda m, x: self.inputs.setdefault(m, x), None):
+            self.plain = self.logits()
+        self.plain_outputs = self.outputs()
+        self.noise = TOLERANCE[self.dtype]
+        self.plain_cached = self.cached(self.plain)
+
+    def neutral(self, name: str, method: Method) -> None:
+        with method.apply(self.model):
+            found = self.logits()
+        if not self.distance(found, self.plain) <= self.noise:
+            raise self.refused(name, f"settings that must change nothing ({shown(method)}) change the model's predictions")
+
+    def active(self, name: str, method: Method) -> None:
+        if not self.attentions:
+            raise self.refused(name, "it has no layer with full attention that could be found, so nothing would be extended")
+        with method.apply(self.model):
+            outputs = self.outputs()
+        changed = [
+            float((outputs[m] - plain).square().mean().sqrt()) > CHANGE[self.dtype] * float(plain.square().mean().sqrt())
+            for m, plain in self.plain_outputs.items()
+            if m in outputs
+        ]
+        if not any(changed):
+            raise self.refused(name, f"it changes nothing in layers with full attention (tried with {shown(method)}): they do not see it")
+
+    def own(self, name: str, method: Method) -> None:
+        with method.apply(self.model):
+            found = self.logits()
+            if not found.isfinite().all() and self.plain.isfinite().all():
+                raise self.refused(name, "its predictions are not finite")
+            apart = self.cached(found) if method.shares_prefix else None
+        if apart is not None and self.plain_cached is not None and not apart <= max(self.noise, 3 * self.plain_cached):
+            raise self.refused(name, "with a cache its predictions are others than without, although it says that prompts can share one")
+        if not self.distance(self.logits(), self.plain) <= self.noise / 10:
+            raise self.refused(name, "the model is not as before when it ends")
+
+    def logits(self) -> torch.Tensor:
+        """The predictions [TOKENS, vocabulary], fp32."""
+        more = {"decoder_input_ids": self.ids} if self.model.config.is_encoder_decoder else {}
+        return self.model(input_ids=self.ids, use_cache=False, **more).logits[0].float()
+
+    def cached(self, whole: torch.Tensor) -> float | None:
+        """How far predictions with a cache are from `whole`; None for a model that returns no cache."""
+        if self.model.config.is_encoder_decoder:
+            return None
+        cache = getattr(self.model(input_ids=self.ids[:, :FIRST], use_cache=True), "past_key_values", None)
+        if cache is None:
+            return None
+        rest = self.model(input_ids=self.ids[:, FIRST:], past_key_values=cache, use_cache=True).logits[0].float()
+        return self.distance(rest, whole[FIRST:])
+
+    def distance(self, a: torch.Tensor, b: torch.Tensor) -> float:
+        """Root mean square of a token's difference, relative to that of `b`; the upper quartile of all tokens.
+
+        So a few tokens may take another expert because of rounding.
+        """
+        apart = (a - b).square().mean(-1).sqrt() / b.square().mean(-1).sqrt().clamp(min=1e-12)
+        return float(apart.quantile(0.75))
+
+    def outputs(self) -> dict[nn.Module, torch.Tensor]:
+        """What each attention with all tokens in view returns for the plain model's inputs, so that layers below do not matter."""
+        found: dict[nn.Module, torch.Tensor] = {}
+        with hooked(self.attentions, lambda m, _: self.inputs[m], lambda m, out: found.setdefault(m, out)):
+            self.logits()
+        return found
+
+
+def full_attentions(model: Any) -> list[nn.Module]:
+    """Return the text decoder's attention modules whose window, if they have one, is no shorter than the model's.
+
+    Recognised by their names; of nested ones, the outer. Layers of other kinds (state-space, convolution) are left out.
+    """
+    prefix, decoder = text_decoder(model)
+    kinds, config = layer_kinds(model), text_config(model)
+    window = getattr(config, "sliding_window", None) or 0
+    short = window < (getattr(config, "max_position_embeddings", None) or float("inf"))
+    found: dict[str, nn.Module] = {}
+    for name, module in decoder.named_modules(prefix=prefix):
+        kind = kinds[layer_index(name)] if kinds else ""
+        if name.rpartition(".")[2] not in ATTENTIONS or not len(list(module.children())) or kind in WITHOUT_HEADS:
+            continue
+        if any(name.startswith(f"{outer}.") for outer in found):
+            continue
+        # without kinds of layers, a window in the configuration is that of all of them
+        all_slide = getattr(module, "is_sliding", None) is None and window and getattr(config, "use_sliding_window", True)
+        slid = kind == "sliding_attention" if kind else slides(module, {}) or all_slide
+        if not (slid and short):
+            found[name] = module
+    return list(found.values())
+
+
+@contextmanager
+def hooked(
+    modules: list[nn.Module], given: Callable[[nn.Module, Any], Any], returned: Callable[[nn.Module, Any], Any] | None
+) -> Iterator[None]:
+    """Context manager: inside it each module gets given(module, its hidden states) as such; `returned` is told what it returns.
+
+    The hidden states are the first argument, or `hidden_states`. What is told are fp32 copies.
+    """
+
+    def before(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if args:
+            return (given(module, args[0]), *args[1:]), kwargs
+        if "hidden_states" in kwargs:
+            return args, {**kwargs, "hidden_states": given(module, kwargs["hidden_states"])}
+        return args, kwargs
+
+    def after(module: nn.Module, _: Any, out: Any) -> None:
+        if returned is not None:
+            returned(module, (out[0] if isinstance(out, tuple | list) else out).detach().float())
+
+    handles: list[Any] = [module.register_forward_pre_hook(before, with_kwargs=True) for module in modules]
+    handles += [module.register_forward_hook(after) for module in modules]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def shown(method: Method) -> str:
+    """Return a method's settings in short: 'group=4, neighbours=16'."""
+    fields = dataclasses.fields(method)  # type: ignore[arg-type]
+    return ", ".join(f"{field.name}={getattr(method, field.name)}" for field in fields)

@@ -1,0 +1,57 @@
+"""Which model an adapter belongs to: by the content of its weights, not by its name or its shapes."""
+
+import json
+import shutil
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from seal_eval.baselines import method_of
+from seal_eval.core.errors import SealError
+from seal_eval.models.adapters import load_scales
+from seal_eval.models.base_weights import peft_name, weights_fingerprint
+from seal_eval.models.loading import load_model
+
+from conftest import tiny_model
+
+
+def test_a_fingerprint_is_of_the_values(tiny_folder, tmp_path):
+    copied = shutil.copytree(tiny_folder, tmp_path / "copy")
+    (copied / "config.json").write_text("{}")
+    (copied / "model.safetensors").rename(copied / "model-00001.safetensors")
+    assert weights_fingerprint(str(copied)) == weights_fingerprint(str(tiny_folder)) != ""
+    tiny_model(seed=5).save_pretrained(copied)
+    assert weights_fingerprint(str(copied)) != weights_fingerprint(str(tiny_folder))
+    assert weights_fingerprint(str(tmp_path)) == weights_fingerprint("owner/not-in-the-cache") == ""
+
+
+def test_names_for_peft(tiny_folder, tmp_path, monkeypatch):
+    assert peft_name("smollm2-135m-instruct") == "HuggingFaceTB/SmolLM2-135M-Instruct" and peft_name("owner/name") == "owner/name"
+    monkeypatch.chdir(tiny_folder.parent)
+    assert peft_name(tiny_folder.name) == str(tiny_folder.resolve())
+
+
+def test_other_weights_of_equal_shape(tiny_folder, adapter, tmp_path, capsys):
+    folder = shutil.copytree(adapter, tmp_path / "adapter")
+    tuned_on = {"model": "the-first", "model_weights": weights_fingerprint(str(tiny_folder))}
+    (folder / "seal_eval.json").write_text(json.dumps({"method": "seal", **tuned_on}))
+    other = shutil.copytree(tiny_folder, tmp_path / "other")
+    tiny_model(seed=5).save_pretrained(other)
+    for place, differs in ((tiny_folder, False), (other, True)):
+        model, _ = load_model(str(place))
+        method = method_of(f"seal,adapter={folder}")
+        capsys.readouterr()
+        with method.apply(model):
+            told, about = capsys.readouterr().err, method.about()
+        assert ("was tuned on other weights: the-first" in told) is differs and len(told.splitlines()) == differs
+        assert about.get("base_weights_differ", False) is differs
+        assert about.get("base_weights") == (weights_fingerprint(str(other)) if differs else None)
+
+
+def test_the_first_key_that_does_not_match(adapter, tmp_path):
+    folder = shutil.copytree(adapter, tmp_path / "adapter")
+    file = folder / "adapter_model.safetensors"
+    save_file({key.replace("model.layers", "model.language_model.layers"): tensor for key, tensor in load_file(file).items()}, file)
+    wanted = r"scales for model\.language_model\.layers\.0\.self_attn\.o_proj, the model's projection is model\.layers\.0\.self_attn"
+    with pytest.raises(SealError, match=wanted):
+        load_scales(str(folder), tiny_model())
