@@ -13,6 +13,7 @@ from seal_eval.core.files import read_text
 from seal_eval.core.names import ENGINE, visible
 from seal_eval.core.strict_json import short
 from seal_eval.harness.budget import user_budget
+from seal_eval.harness.command_line import lm_eval_command, take_selftest
 from seal_eval.harness.task_config import known_keys, leaves
 from seal_eval.harness.task_yaml import yaml_files
 from seal_eval.leaderboard.submissions import PATH_KEYS
@@ -55,12 +56,12 @@ REMEDY = "publish the file as seal-eval submit wrote it"
 
 def _parsed(file: Path, words: list[str]) -> Any:
     """The words after the program's name, read by lm-eval's parser."""
-    from lm_eval._cli import HarnessCLI
-
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-            return HarnessCLI()._parser.parse_args(["run", *words])
+            args = lm_eval_command()._parser.parse_args(["run", *words])
+        take_selftest(args)
+        return args
     except SystemExit:
         why = (said.getvalue().strip().splitlines() or ["no run"])[-1]
     except Exception as error:  # the parser evaluates values as Python literals, which raises many types

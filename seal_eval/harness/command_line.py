@@ -85,6 +85,24 @@ def read_config(args: Any) -> None:
     args.config = None
 
 
+def lm_eval_command() -> Any:
+    """lm-eval's command line object; its parser of `run` also knows the flag of `seal-eval run`, --no-selftest (see `take_selftest`)."""
+    from lm_eval._cli import HarnessCLI
+
+    harness = HarnessCLI()
+    harness._subparsers.choices["run"].add_argument(
+        "--no-selftest", action="store_true", help="apply the method without trying it on the model first"
+    )
+    return harness
+
+
+def take_selftest(args: Any) -> None:
+    """Move --no-selftest of parsed arguments to model_args, because lm-eval does not know the flag."""
+    if args.no_selftest:
+        args.model_args = {**(args.model_args or {}), "selftest": False}
+    del args.no_selftest
+
+
 def command(argv: list[str]) -> str:
     """Return the command that repeats this run, quoted for a shell, with the user's home folder written as ~."""
     home, words = str(Path.home()), [shlex.quote(word) for word in argv]

@@ -13,7 +13,7 @@ from seal_eval.core.content import fingerprint, named_files
 from seal_eval.core.errors import SealError, first_line, nearest
 from seal_eval.core.names import ENGINE
 from seal_eval.harness.budget import FROM_USER, check_generation, user_budget
-from seal_eval.harness.command_line import command, from_home, read_config, refuse_for_ours
+from seal_eval.harness.command_line import command, from_home, lm_eval_command, read_config, refuse_for_ours, take_selftest
 from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.engines import get_engine, register
 from seal_eval.harness.resume import complete, spec_id
@@ -45,17 +45,15 @@ def run(argv: list[str]) -> Path:
     unknown model, task, method or setting, and for samples that cannot be built.
     """
     register()
-    from lm_eval._cli import HarnessCLI
     from lm_eval.utils import setup_logging
 
     os.environ.setdefault("LMEVAL_LOG_LEVEL", "WARNING")
     setup_logging()
     for name in ("lm_eval.api.task", "lm_eval.evaluator", "lm_eval._cli.run", "lm_eval.config.evaluate_config"):
         logging.getLogger(name).addFilter(_concerns_the_user)
-    harness = HarnessCLI()
+    harness = lm_eval_command()
     parser = harness._subparsers.choices["run"]
     parser.usage, parser.description, parser.epilog = USAGE, DESCRIPTION, None
-    parser.add_argument("--no-selftest", action="store_true", help="apply the method without trying it on the model first")
     try:
         args = harness._parser.parse_args(["run", *argv])
     except (ValueError, RecursionError) as error:  # of lm-eval's own conversions, such as of a number with thousands of digits
@@ -63,9 +61,10 @@ def run(argv: list[str]) -> Path:
     read_config(args)
     engine = get_engine(args.model or ENGINE)
     args.model = engine.name
+    if args.no_selftest and not engine.applies_methods:
+        raise SealError(f"--no-selftest: --model {engine.name} applies no method, so there is no self-test; leave it out")
+    take_selftest(args)
     model_args = {key: from_home(value) for key, value in (args.model_args or {}).items()}
-    if args.no_selftest and engine.applies_methods:
-        model_args["selftest"] = False
     args.model_args = engine.prepare(model_args)
     args.gen_kwargs = user_budget(args.gen_kwargs)
     args.metadata = {  # tasks need the prompt flags to count the tokens of a prompt, and lm-eval does not pass them on

@@ -1,5 +1,6 @@
 """The self-test of methods: what it refuses on models and methods made for it, and that it leaves the others alone."""
 
+import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -13,7 +14,7 @@ from seal_eval.core.plugins import Method
 from seal_eval.models.modules import head_projections
 from seal_eval.models.selftest import check_method, full_attentions
 
-from conftest import tiny_model
+from conftest import seal_eval, tiny_model
 from method_cases import CASES, MADE, logits, made, method
 
 HALF = {"layer_types": ["sliding_attention", "sliding_attention", "full_attention"], "sliding_window": 32}
@@ -118,3 +119,13 @@ def test_every_method_says_what_changes_nothing():
     assert {name for name in method_names() if get_method(name).changes in ("rope", "attention") and get_method(name).active is None} == {
         "dysco"  # acts on the last token of a pass, whose attention is computed twice
     }
+
+
+def test_by_command(tiny_folder, tmp_path):
+    """The command line passes --no-selftest on, and refuses it where there is no self-test."""
+    said = ["run", "--tasks", "seal_lines", "--metadata", "lengths=[450]", "num_samples=1", "--no-selftest", "--output_path", str(tmp_path)]
+    seal_eval(*said, "--model_args", f"pretrained={tiny_folder}")
+    (results,) = tmp_path.rglob("results_*.json")
+    assert json.loads(results.read_text())["config"]["model_args"]["selftest"] is False
+    refused = seal_eval(*said, "--model", "hf", "--model_args", f"pretrained={tiny_folder}", code=1).stderr
+    assert "--no-selftest: --model hf applies no method" in refused
