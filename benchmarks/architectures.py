@@ -37,6 +37,7 @@ HEADER = """# Architectures
 Which methods work on which models. Every causal language model of transformers {version} is made small and random, with four layers, and
 tried. The table is written by
 
+<!-- not run here: several minutes; tests/models/test_architectures.py compares rows -->
 ```bash
 python benchmarks/architectures.py docs/architectures.md
 ```

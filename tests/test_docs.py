@@ -23,6 +23,7 @@ NOT_RUN = {  # (page, beginning of the block): no other block may be left out
     ("README.md", "python3 -m venv .venv"),  # the quick start (see test_quickstart.py) and the test command
     ("docs/tutorial.md", "python3 -m venv .venv"),
     ("docs/tutorial.md", "seal-eval models pull gemma-3-270m"),
+    ("docs/architectures.md", "python benchmarks/architectures.py"),  # test_architectures.py
     ("docs/ship.md", "vllm serve"),
     ("docs/recipes.md", "seal-eval suite benchmarks/suites/longchat-7b-32k.yaml"),  # test_recipes.py
     ("docs/cluster.md", "ray start"),  # test_suite.py starts a cluster
