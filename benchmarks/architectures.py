@@ -42,7 +42,7 @@ tried. The table is written by
 python benchmarks/architectures.py docs/architectures.md
 ```
 
-and a test compares some twenty rows with what they give now. The full list is compared by `python -m pytest -m nightly`.
+and a test compares some twenty rows with what they give now. The full list is compared by `pytest -m nightly`.
 
 | column | what is tried |
 |---|---|
