@@ -4,16 +4,12 @@ Streaming Heads", ICLR 2025."""
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-import annotated_types
-
-from seal_eval.baselines.rule import head_scores
+from seal_eval.baselines.rule import By, head_scores
 from seal_eval.core.plugins import Method
-from seal_eval.core.settings import Count, Index
+from seal_eval.core.settings import Count, Index, Share
 from seal_eval.models.attention import Region, attention_function, check_attends_fully, plain_attention, slides
-
-Share = Annotated[float, annotated_types.Ge(0), annotated_types.Le(1)]
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,7 @@ class Duo(Method):
     share: Share = 0.5
     sinks: Index = 64
     recent: Count = 256
-    by: Literal["", "pruned", "gradient", "copy"] = ""
+    by: By = ""
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:

@@ -4,13 +4,13 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Gt, Le
 
-from seal_eval.baselines.rule import head_scores
+from seal_eval.baselines.rule import By, head_scores
 from seal_eval.core.plugins import Method
-from seal_eval.core.settings import Count, Factor
+from seal_eval.core.settings import Count, Factor, Share
 from seal_eval.models.attention import check_attends_fully
 
 
@@ -38,11 +38,11 @@ class Dysco(Method):
     heads: str
     top: Count = 16
     strength: Factor = 2.0
-    decay: Annotated[float, Ge(0), Le(1)] = 0.75
+    decay: Share = 0.75
     nucleus: Annotated[float, Gt(0), Le(1)] = 0.975
     keys: Count = 4096
     warmup: Count = 8
-    by: Literal["", "pruned", "gradient", "copy"] = ""
+    by: By = ""
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:

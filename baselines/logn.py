@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from seal_eval.core.errors import SealError
 from seal_eval.core.plugins import Method
 from seal_eval.core.settings import Index
-from seal_eval.models.attention import attention_function, check_attends_fully, plain_attention, query_positions, slides
+from seal_eval.models.query_scale import scaled_queries
 from seal_eval.models.rope import trained_window
 
 
@@ -32,16 +32,7 @@ class Logn(Method):
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
         trained = trained_window(model, self.original)
-        check_attends_fully(model)
         if trained < 2:
             raise SealError(f"method 'logn': original is {trained}, must be at least 2: log(original) divides")
-
-        def attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[Any, None]:
-            if slides(module, kwargs):
-                return plain_attention(module, query, key, value, attention_mask, **kwargs), None
-            n = query_positions(query, key, attention_mask) + 1  # [batch, n_queries]
-            scale = (n.float().log() / math.log(trained)).clamp(min=1.0)[:, None, :, None]
-            return plain_attention(module, (query * scale).to(query.dtype), key, value, attention_mask, **kwargs), None
-
-        with attention_function(model, attend):
+        with scaled_queries(model, lambda n: (n.log() / math.log(trained)).clamp(min=1.0)):
             yield model

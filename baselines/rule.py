@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import MAP, read_object
 from seal_eval.core.plugins import Method
 from seal_eval.core.settings import Index, NonNegative
 
-KINDS = ("pruned", "gradient", "copy")  # scores of a map: exact and predicted rise of the loss, share of tokens copied
+By = Literal["", "pruned", "gradient", "copy"]  # scores of a map: exact and predicted rise of the loss, share of tokens copied
+KINDS = get_args(By)[1:]
 WRITTEN_BY = {"pruned": "effect", "gradient": "effect", "copy": "copy"}
 
 
@@ -35,7 +36,7 @@ class Rule(Method):
     up: NonNegative = 1.1
     down: NonNegative = 0.9
     top: Index = 0
-    by: Literal["", "pruned", "gradient", "copy"] = ""
+    by: By = ""
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from seal_eval.core.plugins import Method
 from seal_eval.core.settings import Positive
-from seal_eval.models.attention import attention_function, check_attends_fully, plain_attention, query_positions, slides
+from seal_eval.models.query_scale import scaled_queries
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,5 @@ class Temperature(Method):
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
-        check_attends_fully(model)
-
-        def attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[Any, None]:
-            if slides(module, kwargs):
-                return plain_attention(module, query, key, value, attention_mask, **kwargs), None
-            scale: Any = self.factor
-            if self.form == "log":
-                n = query_positions(query, key, attention_mask) + 1  # [batch, n_queries]
-                scale = (self.factor * n.float().log())[:, None, :, None]
-            return plain_attention(module, (query * scale).to(query.dtype), key, value, attention_mask, **kwargs), None
-
-        with attention_function(model, attend):
+        with scaled_queries(model, lambda n: self.factor * n.log() if self.form == "log" else self.factor):
             yield model

@@ -5,7 +5,7 @@ import types
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 
 from seal_eval.core.errors import SealError
 
@@ -14,6 +14,7 @@ Index = Annotated[int, Ge(0)]  # 0 often stands for a default
 Factor = Annotated[float, Ge(1)]
 NonNegative = Annotated[float, Ge(0)]
 Positive = Annotated[float, Gt(0)]
+Share = Annotated[float, Ge(0), Le(1)]
 
 
 def check_settings(owner: str, settings: Any) -> None:

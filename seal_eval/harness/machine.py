@@ -1,6 +1,5 @@
 """The machine of a run: its name, and its memory."""
 
-import gc
 import platform
 from pathlib import Path
 
@@ -10,15 +9,6 @@ def out_of_memory(error: RuntimeError) -> bool:
     import torch
 
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error) or "not enough memory" in str(error)
-
-
-def release_memory() -> None:
-    """Free unreferenced memory: Python's garbage and torch's unused GPU memory."""
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def hardware() -> str:

@@ -1,6 +1,7 @@
 """Load a model and its tokenizer; read its window; measure peak memory."""
 
 import contextlib
+import gc
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
@@ -88,6 +89,15 @@ def check_finite(model: Any, name: str) -> None:
     for key, weight in model.named_parameters():
         if weight.is_floating_point() and weight.device.type != "meta" and not weight.isfinite().all():
             raise SealError(f"model '{name}': the values of {key} are not finite; the checkpoint is damaged")
+
+
+def release_memory() -> None:
+    """Free unreferenced memory: Python's garbage and torch's unused GPU memory."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def forget_peak() -> None:

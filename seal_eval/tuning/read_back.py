@@ -1,6 +1,5 @@
 """Read back what was written: load it as a user would, and compare a forward pass and every weight with what was meant."""
 
-import gc
 import hashlib
 import warnings
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import torch
 
 from seal_eval.core.errors import SealError, first_line
+from seal_eval.models.loading import release_memory
 from seal_eval.models.lora import restored
 
 PROBE = 48  # tokens of the forward pass
@@ -124,10 +124,3 @@ def check_adapter(folder: Path, model: Any, ids: torch.Tensor, meant: torch.Tens
         why = f"{type(error).__name__}: {first_line(error)}"
         raise SealError(f"peft cannot load the written adapter ({why}); nothing is kept, tune with another --method") from error
     refuse_other("the written adapter, loaded with peft", meant, got, tolerance(model.dtype), "tune with another --method")
-
-
-def release_memory() -> None:
-    """Return memory of models that are no longer used, so that another fits."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
