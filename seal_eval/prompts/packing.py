@@ -162,19 +162,24 @@ def build_samples(start: Callable[[int], Callable[[int], list[Sample]]], task: s
         build_one = start(length)
         return [sample for i in range(n) for sample in build_one(i)]
     except TooShort as error:
-        if longer := _enough(start, length):
+        if longer := _enough(start, length, n):
             raise TooShort(
                 f"{task}: length {length} cannot be filled with this tokenizer; the smallest that can is about {longer}"
             ) from error
         raise
 
 
-def _enough(start: Callable[[int], Callable[[int], list[Sample]]], length: int) -> int:
-    """The smallest length above `length` that can be filled, to about 4 %; 0 when it is above PROBED."""
+def _enough(start: Callable[[int], Callable[[int], list[Sample]]], length: int, n: int) -> int:
+    """The smallest length above `length` at which n samples can be filled, to about 4 %; 0 when it is above PROBED.
 
-    def fits(tokens: int) -> bool:
+    The first sample alone says roughly where; then all are tried, because some need a little more room.
+    """
+
+    def fits(tokens: int, n: int = 1) -> bool:
         try:
-            start(tokens)(0)
+            build_one = start(tokens)
+            for i in range(n):
+                build_one(i)
         except TooShort:
             return False
         return True
@@ -182,12 +187,10 @@ def _enough(start: Callable[[int], Callable[[int], list[Sample]]], length: int) 
     low = max(length, 16)
     while low <= PROBED and not fits(2 * low):
         low *= 2
-    if low > PROBED:
-        return 0
     longer = low + max(4, low // 25)
-    while longer < 2 * low and not fits(longer):
+    while longer <= PROBED and not (fits(longer) and fits(longer, n)):
         longer += max(4, longer // 25)
-    return min(longer, 2 * low)
+    return longer if longer <= PROBED else 0
 
 
 @dataclass(frozen=True)
