@@ -24,7 +24,7 @@ from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.scoring import last_digits, why_no_answer
 from seal_eval.prompts.thinking import CUT_OFF, answer_of
 from seal_eval.prompts.topic_names import read_topic
-from seal_eval.tasks.lines import HEADER, LINE, PREFIX, QUESTION, score_line
+from seal_eval.tasks.lines import PHRASINGS, score_line
 
 CITATION = "Li et al. 2023, LongEval (LMSYS)"
 TOPICS_HEADER = (
@@ -90,20 +90,20 @@ class LongEvalLines(_LongEval):
         """`n` records of `length` lines each, the target line drawn uniformly as in LongEval. Raises SealError for too many lines."""
         if self.longeval_data:
             return self._official(prompt_format, "lines", length, n)
-        samples = []
+        samples, phrasing = [], PHRASINGS[0]
         for i in range(n):
             rng = random.Random(f"{seed}:{self.name}:{split}:{length}:{i}")
             keys = draw_keys(rng, length, split)
             values = numbers(1, 50000, split)
             if length > len(values):
                 raise SealError(f"{self.name}: {length} lines need as many distinct numbers, {len(values)} exist")
-            lines = [LINE.format(key=k, value=v) for k, v in zip(keys, rng.sample(values, length), strict=True)]
+            lines = [phrasing.line.format(key=k, value=v) for k, v in zip(keys, rng.sample(values, length), strict=True)]
             at = rng.randrange(length)
             key, value = keys[at], lines[at].split("<")[1].split(">")[0]
             case = Case(
-                HEADER + "".join(lines) + QUESTION.format(key=key),
-                prompt_format.answer_prefix(PREFIX.format(key=key)),
-                f"{value}>",
+                phrasing.header + "".join(lines) + phrasing.question.format(key=key),
+                prompt_format.answer_prefix(phrasing.prefix.format(key=key)),
+                phrasing.answer(value),
                 value,
                 (key,),
                 lines[at],

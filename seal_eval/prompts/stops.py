@@ -70,6 +70,6 @@ def contradicts(stop: str, answers: Sequence[str], thinks: bool) -> str:
     if thinks and any(stop in mark for mark in MARKS):
         return "would end the reply with the thinking, before the answer"
     for answer in answers:
-        if stop in answer.rstrip(" .>"):
+        if stop in answer.rstrip(" .>|\n"):
             return f"occurs in the right answer {answer.strip()!r}"
     return ""

@@ -133,12 +133,11 @@ def _explain(error: Any) -> str:
 def tune_spec(settings: dict[str, Any]) -> TuneSpec:
     """The TuneSpec of an entry of `adapters`. Raises SealError for an unknown setting, task or method in `on`, and wrong values."""
     from seal_eval.baselines import method_of
-    from seal_eval.tasks import get_task
+    from seal_eval.tuning.records import check_tasks
 
     _check_keys("tuning", settings, TuneSpec)
     spec = TuneSpec(**settings)
-    for task, _ in spec.mixture():
-        get_task(task)
+    check_tasks(spec)
     method_of(spec.on)
     return spec
 
@@ -156,6 +155,6 @@ def _check_keys(subject: str, settings: dict[str, Any], spec: Any) -> None:
     fields = spec.__dataclass_fields__
     if unknown := settings.keys() - fields.keys():
         raise SealError(f"{subject} has no setting '{min(unknown)}'{nearest(min(unknown), fields)}")
-    for key in ("task", "on", "system"):
+    for key in ("task", "validate_on", "on", "system"):
         if not isinstance(settings.get(key, ""), str):
             raise SealError(f"{subject}: {key} is {settings[key]!r}, must be text")

@@ -8,6 +8,8 @@ from seal_eval.core.settings import Count, Index, NonNegative, Positive, check_s
 
 Granularity = Literal["head", "channel"]
 Kind = Literal["seal", "lora", "dora"]
+Wordings = Literal["own", "all"]
+Mixture = tuple[tuple[str, int], ...]
 Dtype = Literal["auto", "float32", "bfloat16"]
 # Default learning rates of AdamW for a run of REACH_STEPS steps. A scale is a factor on a head's output, so a rate means the same on every
 # model. For other numbers of steps see TuneSpec.rate. Measurements: docs/tuning.md.
@@ -42,6 +44,9 @@ class TuneSpec:
     samples: Count = setting(50, "Training samples to generate; one optimizer step for each, one epoch.")
     seed: Index = setting(0, "Seed of the samples. They share no keys, numbers or text with evaluation samples.")
     lr: Positive | None = setting(None, "Learning rate of AdamW; it falls linearly to 0.", "by rule")
+    questions: Count = setting(1, "Questions about each record, which is read once for all; for tasks that have questions_per_record.")
+    wordings: Wordings = setting("own", "Wordings of the samples: [b]own[/b] (the task's default), or [b]all[/b] of the task in turn.")
+    validate_on: str = setting("", "Tasks and sizes of the validation samples, written as --task.", "those of --task")
     kl: NonNegative = setting(10.0, "Weight of KL(plain ‖ tuned) on prose, in nats per token. It limits forgetting.")
     method: Kind = setting("seal", "[b]seal[/b]; or [b]lora[/b] or [b]dora[/b] for comparison.")
     rank: Count = setting(4, "Rank of lora and dora.")
@@ -60,19 +65,15 @@ class TuneSpec:
         check_settings("tuning", self)
         if self.method != "seal" and self.shrink:
             raise SealError(f"shrink is {self.shrink}: it pulls scales to 1, and {self.method} has none; leave it out")
-        self.mixture()  # raises for a malformed task
+        self.validation_mixture(), self.mixture()  # raise for a malformed task
 
-    def mixture(self) -> tuple[tuple[str, int], ...]:
+    def mixture(self) -> Mixture:
         """Return ((task, size), …) in the order in which they are used. Raises SealError for malformed text and for a repetition."""
-        mixture = []
-        for part in self.task.split(","):
-            name, colon, size = part.strip().partition(":")
-            if not name or (colon and not (size.isdecimal() and int(size))):
-                raise SealError(f"task '{part}' is not NAME or NAME:SIZE with a size above 0")
-            mixture.append((name, int(size) if colon else self.length))
-        if len(set(mixture)) < len(mixture):
-            raise SealError(f"task '{self.task}' names one task twice at one size")
-        return tuple(mixture)
+        return _mixture("task", self.task, self.length)
+
+    def validation_mixture(self) -> Mixture:
+        """Return ((task, size), …) of the validation samples."""
+        return _mixture("validate_on", self.validate_on, self.length) if self.validate_on else self.mixture()
 
     def rate(self) -> float:
         """Return the initial learning rate of AdamW: `lr`, or the default from RATES times REACH_STEPS / samples.
@@ -84,3 +85,15 @@ class TuneSpec:
     def label(self) -> str:
         """Return a description of the trained parameters, such as 'one scale per channel'."""
         return f"one scale per {self.granularity}" if self.method == "seal" else f"{self.method} of rank {self.rank}"
+
+
+def _mixture(setting: str, text: str, length: int) -> Mixture:
+    mixture = []
+    for part in text.split(","):
+        name, colon, size = part.strip().partition(":")
+        if not name or (colon and not (size.isdecimal() and int(size))):
+            raise SealError(f"{setting} '{part}' is not NAME or NAME:SIZE with a size above 0")
+        mixture.append((name, int(size) if colon else length))
+    if len(set(mixture)) < len(mixture):
+        raise SealError(f"{setting} '{text}' names one task twice at one size")
+    return tuple(mixture)

@@ -1,4 +1,4 @@
-"""The training loop (Lee et al. 2025, section 4): one sample and one piece of prose per step, and regular validation steps."""
+"""The training loop (Lee et al. 2025, section 4): one record and one piece of prose per step, and regular validation steps."""
 
 import contextlib
 import math
@@ -10,14 +10,16 @@ from typing import Any
 import torch
 from torch import nn
 
+from seal_eval.baselines import method_of
 from seal_eval.core.errors import SealError
 from seal_eval.core.progress import progress as bar_of
 from seal_eval.core.types import Sample
+from seal_eval.models.rope import following_length
 from seal_eval.prompts.prompt import PromptFormat
-from seal_eval.tasks import get_task
 from seal_eval.tuning.config import CHECKPOINT_FROM, TuneSpec
-from seal_eval.tuning.losses import PROSE_TOKENS, answer_loss, prose_kl, prose_pieces, read_prose
+from seal_eval.tuning.losses import PROSE_TOKENS, prose_kl, prose_pieces, read_prose, record_loss
 from seal_eval.tuning.parameters import State, Trainable
+from seal_eval.tuning.records import records_of
 from seal_eval.tuning.selection import Candidate, Validator, choose
 
 VALIDATE_EVERY = 10  # training steps between validation steps
@@ -49,17 +51,6 @@ class Learned:
     stopped_early: bool = False
 
 
-def samples_of(prompt_format: PromptFormat, spec: TuneSpec) -> tuple[list[Sample], list[Sample]]:
-    """Return (training samples, with the tasks in turn; validation samples, at least one per task), all from the tuning split."""
-    mixture = spec.mixture()
-    n_train = -(-spec.samples // len(mixture))  # per task
-    per_task = [
-        get_task(task).build(prompt_format, size, n_train + max(spec.validation, 1), spec.seed, split="tune") for task, size in mixture
-    ]
-    train = [samples[i] for i in range(n_train) for samples in per_task][: spec.samples]
-    return train, [sample for samples in per_task for sample in samples[n_train:]]
-
-
 def learn(
     model: Any, prompt_format: PromptFormat, spec: TuneSpec, trained: Trainable, done: TuningState | None = None,
     save: Callable[[TuningState], None] = lambda _: None, window: int | None = None, progress: bool = False,
@@ -75,10 +66,11 @@ def learn(
     """
     done = done or TuningState()
     began = time.perf_counter() - done.seconds
-    train, validation = samples_of(prompt_format, spec)
-    _check_window(window, [*train, *validation])
+    train, validation = records_of(prompt_format, spec)
+    _check_window(window, [sample for record in (*train, *validation) for sample in record])
+    share = method_of(spec.on).shares_prefix and not following_length(model)
     pieces = prose_pieces(prompt_format.tokenizer, spec.samples, PROSE_TOKENS, spec.seed)
-    validator = Validator(model, prompt_format, validation, spec.seed)
+    validator = Validator(model, prompt_format, validation, spec.seed, share)
     start = trained.state()
     optimizer = torch.optim.AdamW(trained.parameters(), lr=spec.rate(), weight_decay=0.0)  # decay would pull s to 0, not to 1
     if done.step:
@@ -89,7 +81,7 @@ def learn(
         while done.step < len(train) and not stopped_improving(done.candidates, validator.plain):
             for group in optimizer.param_groups:
                 group["lr"] = spec.rate() * (1 - done.step / spec.samples)
-            entry = _step(model, prompt_format, spec, trained, train[done.step], pieces[done.step])
+            entry = _step(model, prompt_format, spec, trained, train[done.step], pieces[done.step], share)
             if diverged := _bad(entry, done.log, model):
                 break
             if done.step and entry["loss"] < _uniform(model):
@@ -127,14 +119,18 @@ def stopped_improving(candidates: list[tuple[Candidate, State]], plain: Candidat
 
 
 def _step(
-    model: Any, prompt_format: PromptFormat, spec: TuneSpec, trained: Trainable, sample: Sample, piece: torch.Tensor
+    model: Any, prompt_format: PromptFormat, spec: TuneSpec, trained: Trainable, record: list[Sample], piece: torch.Tensor, share: bool
 ) -> dict[str, float]:
-    """Compute the gradients of one step, clipped to norm 1. Return its log entry: losses in nats, the norm before clipping, seconds."""
+    """Compute the gradients of one step, clipped to norm 1. Return its log entry: losses in nats, the norm before clipping, seconds.
+
+    record: samples that ask about one record. share: whether it can be read once for all; not where activations are recomputed.
+    """
     began = time.perf_counter()
     prose = read_prose(model, piece) if spec.kl else None
-    recompute = sample.n_tokens >= CHECKPOINT_FROM if spec.checkpointing is None else spec.checkpointing
+    n_tokens = max(sample.n_tokens for sample in record)
+    recompute = n_tokens >= CHECKPOINT_FROM if spec.checkpointing is None else spec.checkpointing
     with trained.on(), activations_recomputed(model) if recompute else contextlib.nullcontext():
-        answer = answer_loss(model, prompt_format, sample)
+        answer = record_loss(model, prompt_format, record, share and not recompute)
         (answer + spec.shrink * trained.shrink() if spec.shrink else answer).backward()
     drift = torch.zeros(())
     if prose is not None:
@@ -143,7 +139,7 @@ def _step(
             (spec.kl * drift).backward()
     norm = nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
     return {
-        "loss": answer.item(), "kl": drift.item(), "grad_norm": float(norm), "n_tokens": sample.n_tokens,
+        "loss": answer.item(), "kl": drift.item(), "grad_norm": float(norm), "n_tokens": n_tokens,
         "seconds": time.perf_counter() - began,
     }  # fmt: skip
 

@@ -1,6 +1,7 @@
 """The terms of the training loss: cross-entropy of the answers, and KL divergence from the plain model on prose."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from seal_eval.core.types import Sample
 from seal_eval.prompts.corpus import prose
 from seal_eval.prompts.prompt import PromptFormat
+from seal_eval.tuning.shared_record import logits_of_answers
 
 PROSE_TOKENS = 256  # length of the piece of prose in each step
 PROSE_STRIDE = 4  # KL is computed at every fourth token: neighbouring tokens add little, and logits cost memory
@@ -37,11 +39,22 @@ def answer_loss(model: Any, prompt_format: PromptFormat, sample: Sample, copies:
     return losses if copies else losses[0]
 
 
+def record_loss(model: Any, prompt_format: PromptFormat, samples: Sequence[Sample], share: bool = True) -> torch.Tensor:
+    """Return the mean over `samples`, questions about one record, of `answer_loss`. share: as in `logits_of_answers`."""
+    answers = logits_of_answers(model, prompt_format, samples, share)
+    return torch.stack([F.cross_entropy(logits.float(), answer) for logits, answer in answers]).mean()
+
+
 @torch.no_grad()
+def record_answered(model: Any, prompt_format: PromptFormat, samples: Sequence[Sample], share: bool = True) -> list[tuple[float, bool]]:
+    """Return for each sample (mean cross-entropy of its answer's tokens in nats, whether greedy decoding produces the answer)."""
+    answers = logits_of_answers(model, prompt_format, samples, share)
+    return [(F.cross_entropy(logits.float(), ids).item(), bool((logits.argmax(-1) == ids).all())) for logits, ids in answers]
+
+
 def answered(model: Any, prompt_format: PromptFormat, sample: Sample) -> tuple[float, bool]:
-    """Return (mean cross-entropy of the answer's tokens in nats, whether greedy decoding produces the answer)."""
-    logits, answer = answer_logits(model, prompt_format, sample)
-    return F.cross_entropy(logits[0].float(), answer).item(), bool((logits[0].argmax(-1) == answer).all())
+    """Return `record_answered` of one sample."""
+    return record_answered(model, prompt_format, [sample])[0]
 
 
 @dataclass(frozen=True)

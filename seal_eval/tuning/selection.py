@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from seal_eval.core.types import Sample
 from seal_eval.prompts.prompt import PromptFormat
-from seal_eval.tuning.losses import PROSE_TOKENS, answered, kl_divergence, log_probabilities, prose_pieces, read_prose
+from seal_eval.tuning.losses import PROSE_TOKENS, kl_divergence, log_probabilities, prose_pieces, read_prose, record_answered
 from seal_eval.tuning.parameters import State, Trainable
 
 PROSE_PIECES = 16  # pieces of validation prose
@@ -40,11 +40,12 @@ class Candidate:
 class Validator:
     """Evaluates the current parameters on validation samples and prose. Construct it while the model is plain: it measures that first.
 
+    records: lists of samples that ask about one record; share: whether that is read once for all of them.
     plain: the candidate of the model without tuning.
     """
 
-    def __init__(self, model: Any, prompt_format: PromptFormat, samples: list[Sample], seed: int) -> None:
-        self.model, self.prompt_format, self.samples = model, prompt_format, samples
+    def __init__(self, model: Any, prompt_format: PromptFormat, records: list[list[Sample]], seed: int, share: bool = True) -> None:
+        self.model, self.prompt_format, self.records, self.share = model, prompt_format, records, share
         pieces = prose_pieces(prompt_format.tokenizer, PROSE_PIECES, PROSE_TOKENS, seed, validation=True)
         self.prose = [read_prose(model, ids) for ids in pieces]
         self.plain_nll = [self._nll(piece.ids)[0] for piece in self.prose]
@@ -70,7 +71,7 @@ class Validator:
 
     def _answers(self) -> tuple[float, float]:
         """Return (mean loss in nats per token, accuracy) on the validation samples."""
-        results = [answered(self.model, self.prompt_format, sample) for sample in self.samples]
+        results = [answer for record in self.records for answer in record_answered(self.model, self.prompt_format, record, self.share)]
         return sum(loss for loss, _ in results) / len(results), sum(right for _, right in results) / len(results)
 
 

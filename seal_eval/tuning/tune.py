@@ -16,13 +16,13 @@ from seal_eval.models.hub import content, resolve, source
 from seal_eval.models.loading import forget_peak, load_model, peak_memory, window_of
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.settings import PromptSettings
-from seal_eval.tasks import get_task
 from seal_eval.tuning.checkpoint import load_state, save_state, unfinished_run
 from seal_eval.tuning.config import TuneSpec
 from seal_eval.tuning.forgetting import perplexity, short_questions_right
 from seal_eval.tuning.loop import Learned, course, learn
 from seal_eval.tuning.parameters import trainable
 from seal_eval.tuning.read_back import check_adapter, logits, probe_ids, vocabulary
+from seal_eval.tuning.records import check_tasks
 
 
 def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True, trust_remote_code: bool = False) -> dict[str, Any]:
@@ -33,8 +33,7 @@ def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True, trus
     exists and for other settings or weights than those of the unfinished run; and when what was saved differs from what was tuned. A run
     that diverges raises SealError after `out` is written with the candidate that was kept, or without it if there was none.
     """
-    for task, _ in spec.mixture():
-        get_task(task)
+    check_tasks(spec)
     on = method_of(spec.on)
     run_settings = {"model": model_name, "content": content(model_name), "settings": asdict(spec), "seal_eval": __version__}
     with unfinished_run(out) as file, new_folder(out) as folder:

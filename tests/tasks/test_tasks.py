@@ -11,7 +11,9 @@ from seal_eval.core.errors import SealError
 from seal_eval.prompts.corpus import prose, split_of, words
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.settings import PromptSettings
+from seal_eval.prompts.stops import answer_end
 from seal_eval.tasks import base_task, get_task, leaf_name, task_names, tasks
+from seal_eval.tasks.lines import facts_of
 from seal_eval.tasks.longeval import conversations
 from seal_eval.tasks.needle import kind_of, spaced, spread
 
@@ -25,7 +27,7 @@ VARIANTS = [
     replace(get_task("seal_needle"), value="uuid", haystack="needles"),
     replace(get_task("seal_needle"), value="word", haystack="needles", queries=2, keys=3),
     replace(get_task("seal_needle"), haystack="noise", keys=4, values=2, spacing="sigmoid"),
-    replace(get_task("seal_lines"), questions_per_record=5),
+    replace(get_task("seal_lines"), questions_per_record=5, phrasing=-1),
     replace(get_task("seal_variable_tracking"), chains=3, hops=2, haystack="prose"),
     replace(get_task("seal_common_words"), common=3, often=5, rarely=2),
 ]
@@ -127,6 +129,27 @@ def test_parts_are_disjoint():
     assert {split_of(str(n)) for n in range(100)} == {"tune", "eval"}
     kept = [split_of(c["topic"]) for c in conversations()]
     assert kept.count("eval") >= 25 and kept.count("tune") >= 10
+
+
+def test_phrasings_of_lines(prompt_format):
+    """Every line of every phrasing is known, a right number scores in a begun answer and in a sentence, another line's does not."""
+    samples = replace(get_task("seal_lines"), questions_per_record=2, phrasing=-1).build(prompt_format, 900, 6, 0)
+    assert len({sample.input[:40] for sample in samples}) == 3
+    assert samples[0].input == replace(get_task("seal_lines"), questions_per_record=2).build(prompt_format, 900, 1, 0)[0].input
+    for sample in samples:
+        doc, facts = vars(sample), facts_of(sample.input, sample.keys)
+        lines = [line for line in sample.input.split("\n\n", 1)[1].split("\n") if re.search(r"\d", line)]
+        assert len(facts.owners) == len(lines) and all(facts.owners[re.findall(r"\d+", line)[-1]] in line for line in lines)
+        assert facts.owners[sample.targets[0]] == sample.keys[0]
+        other = next(value for value, key in facts.owners.items() if key != sample.keys[0])
+        for begun in (True, False):
+            doc["prefix"] = sample.prefix if begun else ""
+            for reply in (sample.answer, f"It is {sample.targets[0]}.", lines[[sample.keys[0] in line for line in lines].index(True)]):
+                assert get_task("seal_lines").score(reply, doc).reason == "exact", reply
+            assert get_task("seal_lines").score(sample.answer.replace(sample.targets[0], other), doc).reason == "wrong line"
+        doc["prefix"] = sample.prefix
+        reply = f"{sample.answer}\n{lines[0]}\n{lines[1]}"
+        assert get_task("seal_lines").score(reply[: answer_end(get_task("seal_lines"), reply, doc)], doc).reason == "exact"
 
 
 @pytest.mark.parametrize("questions", [1, 4])

@@ -76,7 +76,7 @@ def test_points_by_hand(tokenizer):
     model, prompt_format = tiny_model("llama"), PromptFormat(tokenizer)
     samples = get_task("seal_lines").build(prompt_format, 450, 2, 0, split="tune")
     gains = Gains(model, per_head=True)
-    validator = Validator(model, prompt_format, samples, seed=0)
+    validator = Validator(model, prompt_format, [samples], seed=0)
     with torch.no_grad():
         for delta in gains.delta:
             delta += 0.4

@@ -22,9 +22,10 @@ from seal_eval.tasks import get_task
 from seal_eval.tuning import loop as learning
 from seal_eval.tuning import tune as tuning
 from seal_eval.tuning.config import TuneSpec
-from seal_eval.tuning.loop import activations_recomputed, learn, samples_of
-from seal_eval.tuning.losses import answer_loss, prose_kl, prose_pieces, read_prose
+from seal_eval.tuning.loop import activations_recomputed, learn
+from seal_eval.tuning.losses import answer_loss, prose_kl, prose_pieces, read_prose, record_loss
 from seal_eval.tuning.parameters import Gains, frozen, trainable
+from seal_eval.tuning.records import records_of
 from seal_eval.tuning.tune import tune
 
 from conftest import seal_eval, tiny_model
@@ -50,7 +51,7 @@ def test_learns_and_leaves_the_model_alone(prompt_format, own, parameters):
     for _ in range(2):
         with trainable(model, spec) as trained:
             assert sum(p.numel() for p in trained.parameters()) == parameters
-            samples, _ = samples_of(prompt_format, spec)
+            samples = [sample for record in records_of(prompt_format, spec)[0] for sample in record]
             with torch.no_grad():
                 plain = sum(answer_loss(model, prompt_format, s).item() for s in samples)
                 with trained.on():
@@ -134,7 +135,9 @@ def test_memory_grows_linearly(prompt_format):
 
 def test_mixture_takes_turns(prompt_format):
     spec = TuneSpec(task="seal_lines:450, seal_needle,seal_lines:500", length=480, samples=8, validation=3)
-    train, validation = samples_of(prompt_format, spec)
+    records, validation = records_of(prompt_format, spec)
+    assert {len(record) for record in (*records, *validation)} == {1}
+    train, validation = ([record[0] for record in part] for part in (records, validation))
     assert [(s.task, s.length) for s in train[:4]] == [("seal_lines", 450), ("seal_needle", 480), ("seal_lines", 500), ("seal_lines", 450)]
     assert len(train) == 8 and len(validation) == 9
     assert not {s.input for s in train} & {s.input for s in validation}
@@ -179,7 +182,7 @@ def test_what_cannot_be_moved_is_kept(tiny_folder, tmp_path, monkeypatch):
     assert (tmp_path / "big" / ".part" / "adapter_model.safetensors").is_file()
     assert (tmp_path / "big" / ".tuning" / "state.safetensors").is_file()
     steps = []
-    monkeypatch.setattr(learning, "answer_loss", lambda *args: steps.append(torch.is_grad_enabled()) or answer_loss(*args))
+    monkeypatch.setattr(learning, "record_loss", lambda *args: steps.append(torch.is_grad_enabled()) or record_loss(*args))
     tune(str(tiny_folder), TuneSpec(**SPEC), tmp_path / "a", progress=False)
     assert sum(steps) == 2  # of twelve: the state was saved at the tenth
     assert len(load_scales(str(tmp_path / "a"), tiny_model("llama"))) == 3
@@ -217,9 +220,9 @@ def test_divergence_keeps_the_last_good_setting(tiny_folder, tmp_path, monkeypat
 
     def overflowing(*args):
         calls.append(args)
-        return answer_loss(*args) * (math.inf if len(calls) == 6 else 1.0)
+        return record_loss(*args) * (math.inf if len(calls) == 6 else 1.0)
 
-    monkeypatch.setattr(learning, "answer_loss", overflowing)
+    monkeypatch.setattr(learning, "record_loss", overflowing)
     with pytest.raises(SealError, match=r"diverged at step 6 of 12 \(loss inf.*\); lower --lr from 0\.1; the setting of step 4 is kept in"):
         tune(str(tiny_folder), TuneSpec(**SPEC), tmp_path / "a", progress=False)
     card = read_json(tmp_path / "a" / "seal_eval.json")
@@ -231,7 +234,7 @@ def test_divergence_keeps_the_last_good_setting(tiny_folder, tmp_path, monkeypat
 def test_losses_worse_than_a_guess_are_divergence(prompt_format, monkeypatch):
     """Three losses above ln(vocabulary size) end the run, although nothing overflows."""
     calls = []
-    monkeypatch.setattr(learning, "answer_loss", lambda *args: calls.append(args) or answer_loss(*args) + 9.0 * (len(calls) > 2))
+    monkeypatch.setattr(learning, "record_loss", lambda *args: calls.append(args) or record_loss(*args) + 9.0 * (len(calls) > 2))
     with trainable(model := tiny_model("llama"), spec := TuneSpec(**SPEC)) as trained:
         learned = learn(model, prompt_format, spec, trained)
     assert (

@@ -1,0 +1,52 @@
+"""The records that tuning learns from and is validated on: each is a list of samples that ask about one text."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from seal_eval.core.errors import SealError
+from seal_eval.core.types import Sample
+from seal_eval.prompts.prompt import PromptFormat
+from seal_eval.tasks import get_task, task_settings
+from seal_eval.tuning.config import TuneSpec
+
+Record = list[Sample]
+QUESTIONS = "questions_per_record"  # the setting of tasks that can ask several questions about one record
+PHRASING = "phrasing"  # the setting of tasks that have several wordings; -1 takes them in turn
+
+
+def records_of(prompt_format: PromptFormat, spec: TuneSpec) -> tuple[list[Record], list[Record]]:
+    """Return (training records, with the tasks and sizes in turn; validation records, at least one per task), all from the tuning split."""
+    mixture, validated = spec.mixture(), spec.validation_mixture()
+    n_train, n_valid = -(-spec.samples // len(mixture)), max(spec.validation, 1)  # per task
+    per_task = [_built(prompt_format, spec, task, size, n_train + (n_valid if (task, size) in validated else 0)) for task, size in mixture]
+    train = [records[i] for i in range(n_train) for records in per_task][: spec.samples]
+    validation = [record for records in per_task for record in records[n_train:]]
+    for task, size in validated:
+        if (task, size) not in mixture:
+            validation += _built(prompt_format, spec, task, size, n_valid)
+    return train, validation
+
+
+def check_tasks(spec: TuneSpec) -> None:
+    """Raise SealError for an unknown task, and for a setting that no task of the run has."""
+    known = {key for name, _ in (*spec.mixture(), *spec.validation_mixture()) for key in task_settings(get_task(name))}
+    if spec.questions > 1 and QUESTIONS not in known:
+        raise SealError(f"questions is {spec.questions}: no task of '{spec.task}' asks several questions about a record; leave it out")
+    if spec.wordings != "own" and PHRASING not in known:
+        raise SealError(f"wordings is {spec.wordings}: no task of '{spec.task}' has several wordings; leave it out")
+
+
+def _built(prompt_format: PromptFormat, spec: TuneSpec, name: str, size: int, n: int) -> list[Record]:
+    """Return `n` records of a task with the settings that `spec` asks for."""
+    task: Any = get_task(name)
+    known = task_settings(task)
+    questions = spec.questions if QUESTIONS in known else 1
+    wanted = {QUESTIONS: questions, PHRASING: -1 if spec.wordings == "all" else None}
+    task = replace(task, **{key: value for key, value in wanted.items() if key in known and value is not None})
+    return in_groups(task.build(prompt_format, size, n * questions, spec.seed, split="tune"), questions)
+
+
+def in_groups(samples: Sequence[Sample], n: int) -> list[Record]:
+    """Return the samples in lists of `n`."""
+    return [list(samples[i : i + n]) for i in range(0, len(samples), n)]
