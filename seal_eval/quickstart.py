@@ -11,6 +11,7 @@ from seal_eval.core.files import CARD, LOCK, only_writer, read_json, read_object
 from seal_eval.core.names import safe
 from seal_eval.harness.run import run
 from seal_eval.models.hub import content, resolve
+from seal_eval.models.loading import faster_dtype
 from seal_eval.results.compare import compare
 from seal_eval.results.comparison import Comparison
 from seal_eval.results.numbers import p_equals, percent
@@ -29,11 +30,12 @@ class Plan:
 
     model: str = "smollm2-135m-instruct"
     headline_length: int = 600  # tokens; the printed result is for this length
-    # (task, lengths, samples per length)
-    evaluations: tuple[tuple[str, tuple[int, ...], int], ...] = (
-        ("seal_lines", (600,), 32), ("seal_lines", (1200,), 10), ("seal_needle", (600,), 8),
+    # (task, lengths, samples per length, further settings of the task)
+    evaluations: tuple[tuple[str, tuple[int, ...], int, dict[str, int]], ...] = (
+        ("seal_lines", (600, 2400), 60, {"questions_per_record": 5}), ("seal_needle", (600,), 8, {}),
     )  # fmt: skip
-    tuning: TuneSpec = field(default_factory=lambda: TuneSpec(length=600, samples=50))
+    tuning: TuneSpec = field(default_factory=lambda: TuneSpec(length=600, samples=50, dtype=faster_dtype()))
+    dtype: str = field(default_factory=faster_dtype)  # of the weights while evaluating
     seed: int = 0
 
 
@@ -74,15 +76,16 @@ def quickstart(out: Path, plan: Plan | None = None) -> dict[str, Any]:
 
 def _evaluate(plan: Plan, results: Path, method: str, settings: str = "") -> None:
     """Run the evaluations of the plan that have no results yet. settings: of the method, as in model_args."""
-    model_args = f"pretrained={plan.model},method={method}{settings}"
+    model_args = f"pretrained={plan.model},dtype={plan.dtype},method={method}{settings}"
     records = by_method(load_runs(results), safe(plan.model)).get(method, {}) if any(results.rglob("results_*.json")) else {}
     done = {(r.task, r.length) for r in records.values()}
-    for task, lengths, n in plan.evaluations:
+    for task, lengths, n, task_settings in plan.evaluations:
         if all((task, length) in done for length in lengths):
             print(f"{task} at {', '.join(map(str, lengths))} tokens: already done")
             continue
-        metadata = f'{{"lengths": {list(lengths)}, "num_samples": {n}, "seed": {plan.seed}}}'
-        run(["--model", "seal", "--model_args", model_args, "--tasks", task, "--metadata", metadata, "--output_path", str(results)])
+        metadata = json.dumps({"lengths": lengths, "num_samples": n, "seed": plan.seed, **task_settings})
+        asked = ("--model_args", model_args, "--tasks", task, "--metadata", metadata)
+        run(["--model", "seal", "--batch_size", "8", *asked, "--output_path", str(results)])
 
 
 def _headline(comparison: Comparison, plan: Plan, card: dict[str, Any], page: Path) -> dict[str, Any]:

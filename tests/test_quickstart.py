@@ -5,10 +5,10 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-import torch
 
 from seal_eval.core.errors import SealError
 from seal_eval.models.hub import resolve
+from seal_eval.models.loading import faster_dtype
 from seal_eval.quickstart import Plan, quickstart
 from seal_eval.results.records import load_runs
 from seal_eval.tuning.config import TuneSpec
@@ -18,7 +18,7 @@ from conftest import program, seal_eval
 
 def small(model, **other):
     return Plan(
-        model=str(model), headline_length=450, evaluations=(("seal_lines", (450, 500), 4), ("seal_needle", (450,), 2)),
+        model=str(model), headline_length=450, evaluations=(("seal_lines", (450, 500), 4, {}), ("seal_needle", (450,), 2, {})),
         tuning=TuneSpec(length=450, samples=3), **other,
     )  # fmt: skip
 
@@ -53,13 +53,10 @@ def test_foreign_folder_is_left_alone(tmp_path):
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory):
-    """A small quick start on the real model: tuned on 24 samples of 450 tokens, evaluated on 24.
-
-    In bf16, which takes half the time of fp32 where the processor has it, and many times as long where it does not.
-    """
-    fast = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    tuning = TuneSpec(length=450, samples=24, validation=4, dtype="bfloat16" if fast else "float32")
-    plan = Plan(headline_length=450, evaluations=(("seal_lines", (450,), 24),), tuning=tuning)
+    """A small quick start on the real model: tuned on 12 records of 500 tokens with 4 questions each, evaluated on 12 with 3 each."""
+    tuning = TuneSpec(length=500, samples=12, questions=4, validation=2, dtype=faster_dtype())
+    evaluations = (("seal_lines", (500,), 36, {"questions_per_record": 3}),)
+    plan = Plan(headline_length=500, evaluations=evaluations, tuning=tuning, dtype="auto")  # the type that stock lm_eval will use
     out = tmp_path_factory.mktemp("real") / "q"
     os.environ.pop("HF_HUB_OFFLINE", None)  # a fresh machine may pull the model here
     try:
@@ -84,7 +81,8 @@ def test_peft_and_folded_reply_the_same_on_the_real_model(real, tmp_path):
     out, _ = real
     place = resolve("smollm2-135m-instruct")
     seal_eval("merge", "--model", place, "--adapter", out / "adapter", "--out", tmp_path / "folded")
-    asked = ("--tasks", "seal_lines", "--metadata", '{"lengths": [450], "num_samples": 24, "seed": 0}', "--log_samples", "--device", "cpu")
+    metadata = '{"lengths": [500], "num_samples": 36, "seed": 0, "questions_per_record": 3}'
+    asked = ("--tasks", "seal_lines", "--metadata", metadata, "--log_samples", "--device", "cpu")
     for name, model_args in (("peft", f"pretrained={place},peft={out / 'adapter'}"), ("folded", f"pretrained={tmp_path / 'folded'}")):
         # our engine ends a begun answer behind its value, lm-eval's at stop strings
         stops = ("--gen_kwargs", '{"until": [">", "\\n"]}', "--limit", "6", "--output_path", tmp_path / name)

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import sys
+import time
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -40,6 +41,28 @@ def window_of(name: str, trust_remote_code: bool = False) -> int | None:
         return None
     window = getattr(config.get_text_config(), "max_position_embeddings", None)
     return int(window) if window else None
+
+
+@lru_cache(maxsize=1)
+def faster_dtype() -> str:
+    """Return the type in which this machine multiplies matrices faster: 'bfloat16' or 'float32'. Measured, in a few milliseconds.
+
+    Half precision takes half the time where the processor has it, and hundreds of times as long where it does not.
+    """
+    import torch
+
+    if torch.cuda.is_available():
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        a, b = torch.ones(64, 512, dtype=dtype), torch.ones(512, 1024, dtype=dtype)
+        times = []
+        for _ in range(3):
+            began = time.perf_counter()
+            a @ b
+            times.append(time.perf_counter() - began)
+        seconds[dtype] = min(times)
+    return "bfloat16" if seconds[torch.bfloat16] < seconds[torch.float32] else "float32"
 
 
 def load_model(name: str, dtype: str = "auto", trust_remote_code: bool = False, dequantised: bool = False) -> tuple[Any, Any]:
