@@ -40,12 +40,17 @@ RECIPES: dict[str, dict[str, Any]] = {
     "2,048, 6 questions": {"length": 2048, "samples": 24, "questions": 6, "validation": 2},
 }  # fmt: skip
 METHODS: dict[str, dict[str, Any]] = {"seal": {}, "seal-h": {"granularity": "head"}, "lora": {"method": "lora"}, "dora": {"method": "dora"}}
-QUESTIONS = 10
+OWN: dict[str, Any] = {"questions_per_record": 10}
+TABLE = OWN | {"phrasing": 2}
 # name → (task, settings, with chat template, length, questions)
 ASKED: dict[str, tuple[str, dict[str, Any], bool, int, int]] = {
-    **{f"lines {n}": ("seal_lines", {"questions_per_record": QUESTIONS}, False, n, 60) for n in (512, 2048, 4096, 8192)},
-    **{f"table, chat {n}": ("seal_lines", {"questions_per_record": QUESTIONS, "phrasing": 2}, True, n, 60) for n in (2048, 4096)},
-    **{f"needles {n}": ("seal_needle_multikey", {}, False, n, 24) for n in (2048,)},
+    "lines 512": ("seal_lines", OWN, False, 512, 60),
+    "lines 2048": ("seal_lines", OWN, False, 2048, 60),
+    "lines 4096": ("seal_lines", OWN, False, 4096, 60),
+    "lines 8192": ("seal_lines", OWN, False, 8192, 20),
+    "table, chat 2048": ("seal_lines", TABLE, True, 2048, 60),
+    "table, chat 4096": ("seal_lines", TABLE, True, 4096, 30),
+    "needles 2048": ("seal_needle_multikey", {}, False, 2048, 12),
 }
 
 
