@@ -1,5 +1,6 @@
 """Real effects in seconds, on two small models of tests/witness/train.py: which methods fail or recover, and what SEAL adds."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -8,15 +9,16 @@ import pytest
 from seal_eval.baselines import method_of
 from seal_eval.models.loading import load_model
 from seal_eval.prompts.prompt import PromptFormat
-from seal_eval.stats import mcnemar
+from seal_eval.stats import sign_flip
 from seal_eval.tasks import get_task
 from seal_eval.tuning.config import TuneSpec
 from seal_eval.tuning.loop import learn
-from seal_eval.tuning.losses import answered
+from seal_eval.tuning.losses import record_answered
 from seal_eval.tuning.parameters import trainable
+from seal_eval.tuning.records import in_groups
 
 FOLDER = Path(__file__).parents[1] / "witness"
-WITHIN, BEYOND, N = 256, 1024, 100  # tokens, tokens, samples
+WITHIN, BEYOND, N, QUESTIONS = 256, 1024, 100, 4  # tokens, tokens, samples, samples that ask about one record
 ON = "self_extend,group=8"
 
 
@@ -35,13 +37,14 @@ def right(length, method="", name="reader"):
 
 
 def verdicts(model, prompt_format, length):
-    return [answered(model, prompt_format, sample)[1] for sample in get_task("seal_lines").build(prompt_format, length, N, 0)]
+    samples = replace(get_task("seal_lines"), questions_per_record=QUESTIONS).build(prompt_format, length, N, 0)
+    return [right for record in in_groups(samples, QUESTIONS) for _, right in record_answered(model, prompt_format, record)]
 
 
 def better(a, b):
-    """Return McNemar's mid-p if a has more right answers than b, else 1."""
-    only_a, only_b = (sum(x and not y for x, y in zip(*pair, strict=True)) for pair in ((a, b), (b, a)))
-    return mcnemar(0, only_a, only_b, N - only_a - only_b).p_midp if only_a > only_b else 1.0
+    """Return the sign-flip test's p over records if a has more right answers than b, else 1."""
+    gains = [sum(x) - sum(y) for x, y in zip(in_groups(a, QUESTIONS), in_groups(b, QUESTIONS), strict=True)]
+    return sign_flip(gains).p_value if sum(gains) > 0 else 1.0
 
 
 def test_plain_reads_its_window_and_no_further():
@@ -71,7 +74,8 @@ def test_seal_on_top_recovers_more():
 def tuned():
     """Return for each of N samples whether the model with habits answers it with ON and scales tuned on ON."""
     model, prompt_format = witness("habits")
-    spec = TuneSpec(length=BEYOND, kl=0.0, cost_limit=1e9, on=ON)  # no KL on prose: the vocabulary lacks its words
+    # no KL on prose: the vocabulary lacks its words
+    spec = TuneSpec(length=BEYOND, samples=20, questions=4, validation=2, kl=0.0, cost_limit=1e9, on=ON)
     with method_of(ON).apply(model), trainable(model, spec) as trained:
         learn(model, prompt_format, spec, trained)
         with trained.on():
