@@ -24,9 +24,9 @@ settings.register_profile("no deadline", deadline=None)  # a busy machine is not
 settings.load_profile("no deadline")
 
 LONG = (
-    "test_quickstart", "test_docs", "test_suite", "test_seal_lm", "test_replier", "test_recipes", "test_thinking", "test_wheel", "test_resume",
-    "test_prefix_cache", "test_tune", "test_site_browser", "test_packaging", "test_tasks", "test_witness", "test_compare", "test_asked_for",
-    "test_plugins", "test_methods", "test_dataset", "test_clusters",
+    "test_quickstart", "test_docs", "test_suite", "test_seal_lm", "test_replier", "test_recipes", "test_thinking", "test_wheel",
+    "test_resume", "test_prefix_cache", "test_tune", "test_site_browser", "test_packaging", "test_tasks", "test_witness", "test_compare",
+    "test_asked_for", "test_plugins", "test_methods", "test_dataset", "test_clusters",
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.models.hub import resolve
@@ -44,7 +44,7 @@ def window_of(name: str, trust_remote_code: bool = False) -> int | None:
 
 
 @lru_cache(maxsize=1)
-def faster_dtype() -> str:
+def faster_dtype() -> Literal["bfloat16", "float32"]:
     """Return the type in which this machine multiplies matrices faster: 'bfloat16' or 'float32'. Measured, in a few milliseconds.
 
     Half precision takes half the time where the processor has it, and hundreds of times as long where it does not.
