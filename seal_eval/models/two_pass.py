@@ -1,6 +1,5 @@
 """Two passes for each token of a reply: one that shows what chosen heads attend to, and one with more attention there (DySCO)."""
 
-import copy
 import functools
 import inspect
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ import torch
 from seal_eval.core.errors import SealError
 from seal_eval.models.attention import attention_function, plain_attention, slides
 from seal_eval.models.by_head import head_weights
+from seal_eval.models.caches import branch
 
 
 class Importance:
@@ -89,7 +89,7 @@ def two_passes(model: Any, heads: Sequence[tuple[int, int]], importance: Importa
         seen.clear()
         first = dict(kwargs)
         if (cache := kwargs.get("past_key_values")) is not None:
-            first["past_key_values"] = throwaway(cache)
+            first["past_key_values"] = branch(cache)
         if "logits_to_keep" in parameters:
             first["logits_to_keep"] = 1
         plain_forward(*args, **first)
@@ -118,15 +118,3 @@ def two_passes(model: Any, heads: Sequence[tuple[int, int]], importance: Importa
                 del model.forward
             else:
                 model.forward = own_forward
-
-
-def throwaway(cache: Any) -> Any:
-    """Return a cache with the same tokens, for a pass whose keys and values are not kept.
-
-    Its layers share the tensors of `cache`. Adding tokens to it makes new tensors, or writes beyond the end of what `cache` holds.
-    """
-    if not hasattr(cache, "layers"):
-        raise SealError(f"this method needs a cache with layers, not a {type(cache).__name__}; choose another method")
-    other = copy.copy(cache)
-    other.layers = [copy.copy(layer) for layer in cache.layers]
-    return other

@@ -1,6 +1,5 @@
 """The answers to several questions about one record, whose tokens are read once, also where gradients are wanted."""
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ import torch
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from seal_eval.core.types import Sample
+from seal_eval.models.caches import branch
 from seal_eval.prompts.prompt import PromptFormat
 
 KEEP_KEYS = (DynamicLayer, DynamicSlidingWindowLayer)  # layers of a cache that never change a tensor in place, so copies can share it
@@ -34,17 +34,10 @@ def logits_of_answers(
     for ids, n_prompt in rows:
         keep = len(ids) - n_prompt + 1
         batch = torch.tensor([ids[common:] if cache is not None else ids], device=model.device)
-        past = {} if cache is None else {"past_key_values": copied(cache)}
+        past = {} if cache is None else {"past_key_values": branch(cache)}
         logits = model(batch, **past, use_cache=cache is not None, logits_to_keep=keep).logits[0, -keep:-1]
         answers.append((logits, torch.tensor(ids[n_prompt:], device=model.device)))
     return answers
-
-
-def copied(cache: Any) -> Any:
-    """Return a cache that holds the same tensors: what is added to it does not change the first."""
-    twin = copy.copy(cache)
-    twin.layers = [copy.copy(layer) for layer in cache.layers]
-    return twin
 
 
 def common_beginning(rows: Sequence[Sequence[int]], limit: int) -> int:
