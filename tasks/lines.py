@@ -96,10 +96,10 @@ class Lines(Task):
             pools: dict[Phrasing, Pool] = {}
 
             def record(r: int) -> list[Sample]:
-                phrasing = PHRASINGS[r % len(PHRASINGS) if self.phrasing < 0 else self.phrasing]
+                phrasing = self._phrasing(r)
                 if phrasing not in pools:
                     pools[phrasing] = pool(packer, phrasing, f"{seed}:{self.name}:{split}:{tokens}", split)
-                return self._record(packer, phrasing, pools[phrasing], r, seed, split)
+                return self._record(packer, pools[phrasing], r, seed, split)
 
             return record
 
@@ -109,8 +109,12 @@ class Lines(Task):
         """Score 1 when the number that the reply answers is the line's."""
         return replace(score_line(reply, doc), metrics={})
 
-    def _record(self, packer: Packer, phrasing: Phrasing, lines: Pool, r: int, seed: int, split: Split) -> list[Sample]:
-        prompt_format, length, q = packer.prompt_format, packer.length, self.questions_per_record
+    def _phrasing(self, r: int) -> Phrasing:
+        """The phrasing of record r."""
+        return PHRASINGS[r % len(PHRASINGS) if self.phrasing < 0 else self.phrasing]
+
+    def _record(self, packer: Packer, lines: Pool, r: int, seed: int, split: Split) -> list[Sample]:
+        prompt_format, length, q, phrasing = packer.prompt_format, packer.length, self.questions_per_record, self._phrasing(r)
         rng = random.Random(f"{seed}:{self.name}:{split}:{length}:{r}")
         candidates = [(r * ALIKE * q + j) % len(lines.keys) for j in range(ALIKE * q)]
         chosen, costs = alike(prompt_format, phrasing, [lines.keys[c] for c in candidates], q)

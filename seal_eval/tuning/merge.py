@@ -15,6 +15,7 @@ from seal_eval.models.loading import load_model
 from seal_eval.models.modules import text_config
 from seal_eval.models.quantised import quantisation
 from seal_eval.models.rope import rotary_modules
+from seal_eval.models.selftest import check_method
 from seal_eval.models.whole import whole_model
 from seal_eval.tuning.read_back import check_checkpoint, logits, probe_ids, tolerance, vocabulary, weight_hashes
 from seal_eval.tuning.side_files import copy_side_files
@@ -27,8 +28,8 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_re
     on: method whose rotary frequencies do not depend on the prompt, such as 'yarn,factor=4'; written to the configuration as
     `rope_parameters`. A quantised checkpoint is written in bf16. A multimodal one keeps its class and all its weights. Files besides
     weights and configuration are copied. Before `out` appears, the checkpoint is loaded again, and its weights and a forward pass are
-    compared. Raises SealError when neither is given, when a configuration cannot express the method, when what was written differs from
-    what was meant, and when `out` exists.
+    compared. Raises SealError when neither is given, when the method fails its self-test, when a configuration
+    cannot express it, when what was written differs from what was meant, and when `out` exists.
     """
     from transformers import AutoConfig
 
@@ -40,6 +41,7 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_re
         model, tokenizer = load_model(model_name, trust_remote_code=trust_remote_code, dequantised=True)
         source = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code)
         ids = probe_ids(source, vocabulary(model))
+        check_method(on, method, model)
         rope = rope_settings(model, method, on) if on else {}
         with method.apply(model):
             with adapted(model, adapter):

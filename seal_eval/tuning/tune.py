@@ -14,6 +14,7 @@ from seal_eval.core.files import new_folder, read_object, write_json
 from seal_eval.models.base_weights import FINGERPRINT, peft_name, weights_fingerprint
 from seal_eval.models.hub import content, resolve, source
 from seal_eval.models.loading import forget_peak, load_model, peak_memory, window_of
+from seal_eval.models.selftest import check_method
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.settings import PromptSettings
 from seal_eval.tuning.checkpoint import load_state, save_state, unfinished_run
@@ -30,8 +31,9 @@ def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True, trus
 
     Before `out` appears, stock peft loads the adapter, and a forward pass is compared. trust_remote_code: run the checkpoint's own code.
     The same call continues a run that was killed. Raises SealError before training for an unknown task or method, for an `out` that
-    exists and for other settings or weights than those of the unfinished run; and when what was saved differs from what was tuned. A run
-    that diverges raises SealError after `out` is written with the candidate that was kept, or without it if there was none.
+    exists, for other settings or weights than those of the unfinished run, and for a method that fails its self-test; and when what was
+    saved differs from what was tuned. A run that diverges raises SealError after `out` is written with the candidate that was kept, or
+    without it if there was none.
     """
     check_tasks(spec)
     on = method_of(spec.on)
@@ -43,6 +45,7 @@ def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True, trus
         window = extended(on, trained_window) if trained_window else None
         prompt_format = PromptFormat(tokenizer, PromptSettings(chat_template=spec.chat, system_instruction=spec.system))
         ids = probe_ids(model.config, vocabulary(model))
+        check_method(spec.on, on, model)
         with ExitStack() as applied:
             applied.enter_context(on.apply(model))
             tuned = applied.enter_context(ExitStack())

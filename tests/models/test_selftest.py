@@ -129,3 +129,12 @@ def test_by_command(tiny_folder, tmp_path):
     assert json.loads(results.read_text())["config"]["model_args"]["selftest"] is False
     refused = seal_eval(*said, "--model", "hf", "--model_args", f"pretrained={tiny_folder}", code=1).stderr
     assert "--no-selftest: --model hf applies no method" in refused
+
+
+def test_tuning_and_merging_refuse_what_fails(tokenizer, tmp_path):
+    folder, out = tmp_path / "exaone4", tmp_path / "out"
+    tiny_model("exaone4", **HALF).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    for command in (("tune", "--length", "450", "--samples", "2"), ("merge",)):
+        said = seal_eval(*command, "--model", folder, "--on", "yarn,factor=2", "--out", out, code=1).stderr
+        assert "it changes nothing in layers with full attention" in said and not out.exists()
