@@ -162,13 +162,16 @@ def in_common(a: list[int], b: list[int]) -> int:
     return next(i for i in range(n) if a[i] != b[i])
 
 
-def batches(prompts: Sequence[list[int]], kinds: Sequence[Hashable], size: int, shares: bool) -> list[tuple[list[int], bool]]:
+def batches(
+    prompts: Sequence[list[int]], kinds: Sequence[Hashable], size: int, shares: bool, pads: bool = True
+) -> list[tuple[list[int], bool]]:
     """Return the batches, in an order in which successive prompts share much: (indices of prompts, whether to use the prefix cache).
 
     prompts: token ids of each. kinds: generation options of each, hashable; only prompts of one kind share a batch. size: batch size.
     shares: whether prompts may use the prefix cache. With it, prompts of one length that differ in their last REST tokens only form a batch
     without padding. With or without it, prompts of up to SHORT tokens that share nothing are padded into batches that do not use it. All
-    others are prefilled one by one; with the cache, up to TOGETHER tokens of them are decoded as a batch.
+    others are prefilled one by one; with the cache, up to TOGETHER tokens of them are decoded as a batch. pads: whether padding is
+    possible.
     """
     families: list[list[int]] = []
     for i in sorted(range(len(prompts)), key=prompts.__getitem__):
@@ -182,12 +185,12 @@ def batches(prompts: Sequence[list[int]], kinds: Sequence[Hashable], size: int, 
     for family in families:
         alike: dict[Hashable, list[int]] = defaultdict(list)
         for i in family:
-            if len(family) == 1 and size > 1 and len(prompts[i]) <= SHORT:
+            if len(family) == 1 and size > 1 and len(prompts[i]) <= SHORT and pads:
                 short[kinds[i]].append(i)
             else:
                 alike[len(prompts[i]), kinds[i]].append(i)
         plan += [(batch, shares) for same_length in alike.values() for batch in parts(same_length, size)]
-    if shares:
+    if shares and pads:
         plan = _decoded_together(plan, prompts, kinds, size)
     for group in short.values():
         plan += [(batch, False) for batch in parts(sorted(group, key=lambda i: len(prompts[i])), size)]

@@ -16,7 +16,7 @@ from seal_eval.core.names import safe
 from seal_eval.core.progress import progress
 from seal_eval.core.settings import Count, check_value
 from seal_eval.harness.budget import FROM_USER
-from seal_eval.harness.cache_support import why_not
+from seal_eval.harness.cache_support import can_pad, why_not
 from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.machine import hardware, out_of_memory
 from seal_eval.harness.planned import SUITE
@@ -82,6 +82,7 @@ class SealLM(HFLM):
         self._journal = ACTIVE.get()
         self._throughput = Throughput()
         self._batch_limit = int(self.batch_size)  # current batch size; halved after an out-of-memory error
+        self._pads = self._batch_limit > 1 and can_pad(self._model)
 
     def get_model_info(self) -> dict[str, Any]:
         """Return lm-eval's information about the model, and under `seal_eval` ours. lm-eval stores it in the results' `config`."""
@@ -131,7 +132,7 @@ class SealLM(HFLM):
         replies = [logged.get(key) for key in keys]
         left = [i for i, reply in enumerate(replies) if reply is None]
         kinds = [json.dumps(requests[i].args[1], sort_keys=True, default=str) for i in left]
-        plan = batches([prompts[i] for i in left], kinds, int(self.batch_size), shares=not self.unshared)
+        plan = batches([prompts[i] for i in left], kinds, int(self.batch_size), not self.unshared, self._pads)
         quiet, tokens = disable_tqdm or self.rank != 0, sum(len(prompts[i]) for i in left)
         with self._throughput.over(tokens), progress("replies", len(requests), done=len(requests) - len(left), quiet=quiet) as bar:
             cache = None if self.unshared else SharedPrefix(self._model, self.prefill_chunk)
