@@ -28,17 +28,16 @@ from seal_eval.tuning.losses import record_answered
 from seal_eval.tuning.parameters import trainable
 from seal_eval.tuning.records import in_groups
 
-MIXED = "seal_lines:300,seal_lines:600,seal_lines:1200,seal_lines:2400"
+SIZES = "seal_lines:600,seal_lines:1200,seal_lines:2400"
+SEVERAL: dict[str, Any] = {"task": SIZES, "samples": 24, "questions": 6, "validation": 1}
 RECIPES: dict[str, dict[str, Any]] = {
     "fixed": {"length": 600, "samples": 50},
-    "mixed": {"task": MIXED, "samples": 48, "validation": 2},
-    "mixed, 6 questions": {"task": MIXED, "samples": 32, "questions": 6, "validation": 1},
-    "mixed, 6 questions, all wordings": {"task": MIXED, "samples": 32, "questions": 6, "wordings": "all", "validation": 1},
-    "mixed, 6 questions, validated at 4,800": {
-        "task": MIXED, "samples": 32, "questions": 6, "validate_on": "seal_lines:4800", "validation": 2,
-    },
+    "mixed": SEVERAL,
+    "mixed, all wordings": SEVERAL | {"wordings": "all"},
+    "mixed, one question": SEVERAL | {"questions": 1},
     "2,048, 6 questions": {"length": 2048, "samples": 24, "questions": 6, "validation": 2},
-}  # fmt: skip
+    "mixed, validated at 4,800": SEVERAL | {"validate_on": "seal_lines:4800"},
+}
 METHODS: dict[str, dict[str, Any]] = {"seal": {}, "seal-h": {"granularity": "head"}, "lora": {"method": "lora"}, "dora": {"method": "dora"}}
 OWN: dict[str, Any] = {"questions_per_record": 10}
 TABLE = OWN | {"phrasing": 2}
@@ -49,7 +48,6 @@ ASKED: dict[str, tuple[str, dict[str, Any], bool, int, int]] = {
     "lines 4096": ("seal_lines", OWN, False, 4096, 60),
     "lines 8192": ("seal_lines", OWN, False, 8192, 20),
     "table, chat 2048": ("seal_lines", TABLE, True, 2048, 60),
-    "table, chat 4096": ("seal_lines", TABLE, True, 4096, 30),
     "needles 2048": ("seal_needle_multikey", {}, False, 2048, 12),
 }
 
