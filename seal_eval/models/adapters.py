@@ -16,8 +16,7 @@ from seal_eval.core.checked import check_printable
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import CARD, read_object, reading, sha256, write_json
 from seal_eval.core.plugins import Method
-from seal_eval.core.streams import warn
-from seal_eval.models.base_weights import FINGERPRINT, base_difference
+from seal_eval.models.base_weights import base_difference
 from seal_eval.models.modules import head_projections, in_features, weight
 
 WEIGHTS = "adapter_model.safetensors"
@@ -160,11 +159,7 @@ class Tuned(Method):
 
     def check_base(self, model: Any) -> None:
         """Warn on stderr when the adapter was tuned on other weights than the model's; `about` then says so too."""
-        vars(self)["_base"] = found = base_difference(self.adapter, model)  # not a setting, so no field
-        if found:
-            card = read_object(Path(self.adapter) / CARD)
-            was = f"{card.get('model')} ({card.get(FINGERPRINT)})"
-            warn(f"warning: adapter {self.adapter} was tuned on other weights: {was}, not {model.name_or_path} ({found['base_weights']})")
+        vars(self)["_base"] = base_difference(self.adapter, model)  # not a setting, so no field
 
     def about(self) -> dict[str, Any]:
         """Return what a run's results record: the adapter's card without its log, and the sha256 of its weights.

@@ -6,6 +6,7 @@ from typing import Any
 
 from seal_eval.core.content import SMALL, cached_sha256
 from seal_eval.core.files import CARD, read_object, sha256
+from seal_eval.core.streams import warn
 from seal_eval.models.hub import embedded, resolve, source
 
 FINGERPRINT = "model_weights"  # key of an adapter's card
@@ -40,11 +41,18 @@ def peft_name(model_name: str) -> str:
 
 
 def base_difference(adapter: str, model: Any) -> dict[str, Any]:
-    """Return {} when an adapter belongs to the weights of `model` or nothing is known about that, else what results record about it."""
+    """Return what results record when an adapter was tuned on other weights than those of `model`, after a warning on stderr.
+
+    Return {} when they are the same or nothing is known about that.
+    """
     card = Path(adapter) / CARD
-    tuned_on = read_object(card).get(FINGERPRINT) if card.is_file() else None
+    said = read_object(card) if card.is_file() else {}
+    tuned_on = said.get(FINGERPRINT)
     place = str(getattr(model, "name_or_path", "") or "")
     if not tuned_on or not place:
         return {}
     here = weights_fingerprint(place, str(getattr(model.config, "_commit_hash", None) or ""))
-    return {"base_weights_differ": True, "base_weights": here} if here and here != tuned_on else {}
+    if not here or here == tuned_on:
+        return {}
+    warn(f"warning: adapter {adapter} was tuned on other weights: {said.get('model')} ({tuned_on}), not {place} ({here})")
+    return {"base_weights_differ": True, "base_weights": here}

@@ -10,6 +10,7 @@ from seal_eval.core.files import CARD, new_folder, read_object, write_json
 from seal_eval.core.plugins import Method
 from seal_eval.core.streams import warn
 from seal_eval.models.adapters import adapter_tensors, fold, load_scales, scaled
+from seal_eval.models.base_weights import base_difference
 from seal_eval.models.hub import resolve
 from seal_eval.models.loading import load_model
 from seal_eval.models.modules import text_config
@@ -41,6 +42,7 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_re
         model, tokenizer = load_model(model_name, trust_remote_code=trust_remote_code, dequantised=True)
         source = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code)
         ids = probe_ids(source, vocabulary(model))
+        differs = base_difference(adapter, model) if adapter else {}
         check_method(on, method, model)
         rope = rope_settings(model, method, on) if on else {}
         with method.apply(model):
@@ -58,7 +60,7 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_re
         meant = [(by_weights, tolerance(dtype)), (by_adapter, tolerance(dtype, rounded=True))]
         check_checkpoint(scratch, cls, hashes, ids, meant, trust_remote_code)
         folded_card = read_object(card) if adapter and card.is_file() else {"adapter": adapter or None}
-        write_json(scratch / CARD, {"folded": folded_card, "on": on})
+        write_json(scratch / CARD, {"folded": folded_card, "on": on, **differs})
     if kind := quantisation(source):
         warn(f"{out}: the weights of {model_name} are quantised ({kind}); here they are bf16, without quantization_config")
 

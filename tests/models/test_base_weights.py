@@ -12,7 +12,7 @@ from seal_eval.models.adapters import load_scales
 from seal_eval.models.base_weights import peft_name, weights_fingerprint
 from seal_eval.models.loading import load_model
 
-from conftest import tiny_model
+from conftest import seal_eval, tiny_model
 
 
 def test_a_fingerprint_is_of_the_values(tiny_folder, tmp_path):
@@ -46,6 +46,15 @@ def test_other_weights_of_equal_shape(tiny_folder, adapter, tmp_path, capsys):
         assert ("was tuned on other weights: the-first" in told) is differs and len(told.splitlines()) == differs
         assert about.get("base_weights_differ", False) is differs
         assert about.get("base_weights") == (weights_fingerprint(str(other)) if differs else None)
+
+
+def test_merging_into_other_weights_is_said(tiny_folder, adapter, tmp_path):
+    folder = shutil.copytree(adapter, tmp_path / "adapter")
+    (folder / "seal_eval.json").write_text(json.dumps({"method": "seal", "model": "the-first", "model_weights": "0123456789abcdef"}))
+    said = seal_eval("merge", "--model", tiny_folder, "--adapter", folder, "--out", tmp_path / "folded").stderr
+    assert "was tuned on other weights: the-first (0123456789abcdef)" in said
+    card = json.loads((tmp_path / "folded" / "seal_eval.json").read_text())
+    assert card["base_weights_differ"] and card["base_weights"] == weights_fingerprint(str(tiny_folder))
 
 
 def test_the_first_key_that_does_not_match(adapter, tmp_path):
