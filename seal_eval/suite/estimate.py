@@ -7,6 +7,7 @@ from typing import Any
 
 from seal_eval.suite.cells import Cell
 from seal_eval.suite.schema import Suite
+from seal_eval.tuning.config import TuneSpec
 
 REPLY_TOKENS = 16  # guessed length of a reply
 PEAK_SHARE = 0.5  # guessed share of the measured peak rate that a model reaches
@@ -91,10 +92,8 @@ def cell_cost(suite: Suite, cell: Cell) -> CellCost:
         per_record, n, passes = int(metadata.get("questions_per_record", 1)), cell.n_samples, 1
         size = _tokens(cell.work["argv"][cell.work["argv"].index("--tasks") + 1], cell.size)
     else:
-        spec = cell.work["spec"]
-        per_record, n, passes = 1, int(spec["samples"]) + int(spec.get("validation", 0)), 4  # forward, backward, prose
-        mixture = (part.partition(":") for part in spec["task"].split(","))
-        size = max(_tokens(name.strip(), int(task_size or cell.size)) for name, _, task_size in mixture)
+        per_record, passes = 1, 4  # forward, backward, prose
+        n, size = _asked(cell.work["spec"])
     batch = min(per_record, suite.batch_size)
     n_read, n_written = -(-n // per_record) * size * passes, n * REPLY_TOKENS
     operations, copied = machine(dtype)
@@ -105,6 +104,15 @@ def cell_cost(suite: Suite, cell: Cell) -> CellCost:
         min(size, PREFILL_CHUNK) * (3 * model["inner"] + 8 * model["heads"]) * BYTES[dtype] * (model["layers"] if passes > 1 else 1)
     )
     return CellCost(n_read, n_written, reading + n_written / batch * weights / copied, weights + cache + activations)
+
+
+def _asked(spec: dict[str, Any]) -> tuple[int, int]:
+    """(number of records, tokens of the longest) of a tuning run or a map of heads."""
+    if "recipe" not in spec:
+        return int(spec["samples"]), _tokens(spec["task"], int(spec["length"]))
+    tuning = TuneSpec(**spec)
+    mixture = {*tuning.mixture(), *tuning.validation_mixture()}
+    return tuning.samples + tuning.validation * len(tuning.validation_mixture()), max(_tokens(*part) for part in mixture)
 
 
 def _tokens(task: str, size: int) -> int:

@@ -8,13 +8,20 @@ from seal_eval.core.settings import Count, Index, NonNegative, Positive, check_s
 
 Granularity = Literal["head", "channel"]
 Kind = Literal["seal", "lora", "dora"]
-Wordings = Literal["own", "all"]
+Wordings = Literal["own", "all", ""]
+Recipe = Literal["fixed", "mixed"]
 Mixture = tuple[tuple[str, int], ...]
 Dtype = Literal["auto", "float32", "bfloat16"]
 # Default learning rates of AdamW for a run of REACH_STEPS steps. A scale is a factor on a head's output, so a rate means the same on every
 # model. For other numbers of steps see TuneSpec.rate. Measurements: docs/tuning.md.
 RATES = {"head": 0.05, "channel": 0.02, "lora": 2e-3, "dora": 2e-3}
 REACH_STEPS = 50
+# What a recipe sets where the user does not. sizes: multiples of `length`, used in turn. Measurements: docs/tuning-recipes.md.
+RECIPES: dict[str, dict[str, Any]] = {
+    "fixed": {"sizes": (1,), "samples": 50, "questions": 1, "wordings": "own", "validation": 8},  # Lee et al. 2025: one length
+    "mixed": {"sizes": (1, 2, 4), "samples": 24, "questions": 6, "wordings": "own", "validation": 1},
+}
+BY_RECIPE = "by recipe"  # shown as an option's default
 CHECKPOINT_FROM = 4096  # samples of at least this many tokens recompute activations, unless `checkpointing` is set
 
 
@@ -30,7 +37,8 @@ def setting(default: Any, text: str, shown: str | bool = True, flag: str = "") -
 class TuneSpec:
     """Settings of a tuning run. Each is an option of `seal-eval tune`, whose help describes it.
 
-    task: one or more tasks, comma-separated, used in turn; 'name:size' sets the size for one task.
+    task: one or more tasks, comma-separated, used in turn; 'name:size' sets the size for one task. Others have the recipe's sizes.
+    samples, questions, wordings, validation: 0 or '' stands for the recipe's, and is replaced by it.
     on: method applied to the model during tuning, written as in --model_args: 'self_extend,group=4'.
     Raises SealError for a value that is not allowed. Task and method names are checked later, by `tune`.
     """
@@ -40,12 +48,17 @@ class TuneSpec:
         "Task that generates the training samples. Several, separated by commas, are used in turn; NAME:SIZE sets the size for one.",
     )
     length: Count = setting(1024, "Size of a sample, in the task's unit.")
+    recipe: Recipe = setting(
+        "fixed",
+        "[b]fixed[/b]: 50 samples of one size. [b]mixed[/b]: 24 records of the size, twice and four times the size in turn, with six "
+        "questions each. It sets what the options below leave out.",
+    )
     granularity: Granularity = setting("channel", "One scale per [b]head[/b] (SEAL-H) or per [b]channel[/b] (SEAL-C).")
-    samples: Count = setting(50, "Training samples to generate; one optimizer step for each, one epoch.")
+    samples: Index = setting(0, "Training records to generate; one optimizer step for each, one epoch.", BY_RECIPE)
     seed: Index = setting(0, "Seed of the samples. They share no keys, numbers or text with evaluation samples.")
     lr: Positive | None = setting(None, "Learning rate of AdamW; it falls linearly to 0.", "by rule")
-    questions: Count = setting(1, "Questions about each record, which is read once for all; for tasks that have questions_per_record.")
-    wordings: Wordings = setting("own", "Wordings of the samples: [b]own[/b] (the task's default), or [b]all[/b] of the task in turn.")
+    questions: Index = setting(0, "Questions about each record, which is read once for all.", BY_RECIPE)
+    wordings: Wordings = setting("", "Wordings: [b]own[/b] (the task's default), or [b]all[/b] of the task in turn.", BY_RECIPE)
     validate_on: str = setting("", "Tasks and sizes of the validation samples, written as --task.", "those of --task")
     kl: NonNegative = setting(10.0, "Weight of KL(plain ‖ tuned) on prose, in nats per token. It limits forgetting.")
     method: Kind = setting("seal", "[b]seal[/b]; or [b]lora[/b] or [b]dora[/b] for comparison.")
@@ -54,7 +67,7 @@ class TuneSpec:
     cost_limit: NonNegative = setting(
         0.01, "Allowed rise of the perplexity of prose, as a fraction. Of the candidates within it, the one with the lowest loss is kept."
     )
-    validation: Index = setting(8, "Validation samples to generate for each task; 0 counts as 1.")
+    validation: Index = setting(0, "Validation records to generate for each task and size.", BY_RECIPE)
     dtype: Dtype = setting("auto", "Type of the frozen weights during tuning: auto (as saved), float32, bfloat16.")
     checkpointing: bool | None = setting(None, "Recompute activations in the backward pass to save memory.", "from 4,096 tokens")
     on: str = setting("", "Method applied to the model during tuning, such as self_extend,group=4.")
@@ -63,17 +76,31 @@ class TuneSpec:
 
     def __post_init__(self) -> None:
         check_settings("tuning", self)
+        for name in ("samples", "questions", "wordings", "validation"):
+            object.__setattr__(self, name, getattr(self, name) or RECIPES[self.recipe][name])
         if self.method != "seal" and self.shrink:
             raise SealError(f"shrink is {self.shrink}: it pulls scales to 1, and {self.method} has none; leave it out")
         self.validation_mixture(), self.mixture()  # raise for a malformed task
 
     def mixture(self) -> Mixture:
         """Return ((task, size), …) in the order in which they are used. Raises SealError for malformed text and for a repetition."""
-        return _mixture("task", self.task, self.length)
+        return self._mixture("task", self.task)
 
     def validation_mixture(self) -> Mixture:
         """Return ((task, size), …) of the validation samples."""
-        return _mixture("validate_on", self.validate_on, self.length) if self.validate_on else self.mixture()
+        return self._mixture("validate_on", self.validate_on) if self.validate_on else self.mixture()
+
+    def _mixture(self, name: str, text: str) -> Mixture:
+        parts = [part.strip().partition(":") for part in text.split(",")]
+        for task, colon, size in parts:
+            if not task or (colon and not (size.isdecimal() and int(size))):
+                raise SealError(f"{name} '{task}{colon}{size}' is not NAME or NAME:SIZE with a size above 0")
+        first, *more = RECIPES[self.recipe]["sizes"]
+        mixture = [(task, int(size) if colon else self.length * first) for task, colon, size in parts]
+        mixture += [(task, self.length * times) for times in more for task, colon, _ in parts if not colon]
+        if len(set(mixture)) < len(mixture):
+            raise SealError(f"{name} '{text}' names one task twice at one size")
+        return tuple(mixture)
 
     def rate(self) -> float:
         """Return the initial learning rate of AdamW: `lr`, or the default from RATES times REACH_STEPS / samples.
@@ -85,15 +112,3 @@ class TuneSpec:
     def label(self) -> str:
         """Return a description of the trained parameters, such as 'one scale per channel'."""
         return f"one scale per {self.granularity}" if self.method == "seal" else f"{self.method} of rank {self.rank}"
-
-
-def _mixture(setting: str, text: str, length: int) -> Mixture:
-    mixture = []
-    for part in text.split(","):
-        name, colon, size = part.strip().partition(":")
-        if not name or (colon and not (size.isdecimal() and int(size))):
-            raise SealError(f"{setting} '{part}' is not NAME or NAME:SIZE with a size above 0")
-        mixture.append((name, int(size) if colon else length))
-    if len(set(mixture)) < len(mixture):
-        raise SealError(f"{setting} '{text}' names one task twice at one size")
-    return tuple(mixture)

@@ -8,7 +8,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.types import Sample
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import get_task, task_settings
-from seal_eval.tuning.config import TuneSpec
+from seal_eval.tuning.config import RECIPES, TuneSpec
 
 Record = list[Sample]
 QUESTIONS = "questions_per_record"  # the setting of tasks that can ask several questions about one record
@@ -18,7 +18,7 @@ PHRASING = "phrasing"  # the setting of tasks that have several wordings; -1 tak
 def records_of(prompt_format: PromptFormat, spec: TuneSpec) -> tuple[list[Record], list[Record]]:
     """Return (training records, with the tasks and sizes in turn; validation records, at least one per task), all from the tuning split."""
     mixture, validated = spec.mixture(), spec.validation_mixture()
-    n_train, n_valid = -(-spec.samples // len(mixture)), max(spec.validation, 1)  # per task
+    n_train, n_valid = -(-spec.samples // len(mixture)), spec.validation  # per task
     per_task = [_built(prompt_format, spec, task, size, n_train + (n_valid if (task, size) in validated else 0)) for task, size in mixture]
     train = [records[i] for i in range(n_train) for records in per_task][: spec.samples]
     validation = [record for records in per_task for record in records[n_train:]]
@@ -29,11 +29,11 @@ def records_of(prompt_format: PromptFormat, spec: TuneSpec) -> tuple[list[Record
 
 
 def check_tasks(spec: TuneSpec) -> None:
-    """Raise SealError for an unknown task, and for a setting that no task of the run has."""
+    """Raise SealError for an unknown task, and for a setting that no task of the run has, unless it is the recipe's."""
     known = {key for name, _ in (*spec.mixture(), *spec.validation_mixture()) for key in task_settings(get_task(name))}
-    if spec.questions > 1 and QUESTIONS not in known:
+    if spec.questions not in (1, RECIPES[spec.recipe]["questions"]) and QUESTIONS not in known:
         raise SealError(f"questions is {spec.questions}: no task of '{spec.task}' asks several questions about a record; leave it out")
-    if spec.wordings != "own" and PHRASING not in known:
+    if spec.wordings not in ("own", RECIPES[spec.recipe]["wordings"]) and PHRASING not in known:
         raise SealError(f"wordings is {spec.wordings}: no task of '{spec.task}' has several wordings; leave it out")
 
 

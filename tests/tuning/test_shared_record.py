@@ -88,6 +88,19 @@ def test_records_of_a_recipe(tokenizer):
     assert one == again
 
 
+def test_recipes():
+    """A recipe sets what is left out, and a size given with a task stands; the card's settings are those that were used."""
+    mixed = TuneSpec(recipe="mixed", length=600)
+    assert mixed.mixture() == (("seal_lines", 600), ("seal_lines", 1200), ("seal_lines", 2400)) == mixed.validation_mixture()
+    assert (mixed.samples, mixed.questions, mixed.wordings, mixed.validation) == (24, 6, "own", 1)
+    assert TuneSpec(recipe="mixed", questions=2, validation=3).questions == 2
+    assert TuneSpec(**vars(mixed)) == mixed
+    both = TuneSpec(task="seal_lines:450,seal_needle_multikey", recipe="mixed", length=500)
+    assert both.mixture() == (("seal_lines", 450), *(("seal_needle_multikey", n) for n in (500, 1000, 2000)))
+    check_tasks(TuneSpec(task="seal_needle", recipe="mixed"))  # one question each: the task has no more
+    assert (fixed := TuneSpec(recipe="fixed")).mixture() == (("seal_lines", 1024),) and (fixed.samples, fixed.questions) == (50, 1)
+
+
 def test_questions_need_a_task_that_has_several():
     with pytest.raises(SealError, match=r"questions is 3: no task of 'seal_needle' asks several questions about a record"):
         check_tasks(TuneSpec(task="seal_needle", questions=3))
