@@ -14,7 +14,10 @@ def site_command(
     out: Annotated[Path, typer.Option(help="Folder for the site.")],
     baseline: Annotated[str, typer.Option(help="Method that the others are compared with.")] = "plain",
 ) -> None:
-    """Write a static site that opens from disk: tables, curves, heatmaps and a page for each run."""
+    """Write a static site that opens from disk.
+
+    It has tables, curves, heatmaps and a page for each run.
+    """
     from seal_eval.leaderboard.build import build
 
     say(str(build(results, out, baseline)))
@@ -24,7 +27,10 @@ def submit_command(
     results: Annotated[Path, typer.Argument(help="Folder with result files; subfolders are searched too.")],
     out: Annotated[Path, typer.Option(help="New folder, such as leaderboard/results/NAME.")],
 ) -> None:
-    """Pack runs for the leaderboard: samples compressed, files hashed, absolute paths shortened to their last part."""
+    """Pack runs for the leaderboard.
+
+    Samples are compressed, files hashed, and absolute paths shortened to their last part.
+    """
     from seal_eval.leaderboard.submissions import submit as pack
 
     say(str(pack(results, out)))
@@ -39,7 +45,10 @@ def check_command(
         int, typer.Option(min=1, help="Most prompt tokens to build, and characters of replies to score, for a submission.")
     ] = 1_000_000,
 ) -> None:
-    """Check submissions: compare every hash, score every reply again, build every sample again."""
+    """Check submissions before they are published.
+
+    Every hash is compared, every reply scored again, and every sample built again.
+    """
     from seal_eval.core.errors import SealError
     from seal_eval.leaderboard.submissions import MANIFEST
     from seal_eval.leaderboard.verify import check_all

@@ -17,6 +17,21 @@ def test_every_command_has_help(name):
     assert "--" in seal_eval(name, "--help", env={"COLUMNS": "100"}).stdout
 
 
+@pytest.mark.parametrize("args", [(), ("tune",), ("compare",), ("suite",), ("models",)])
+def test_help_reads_well_at_80_columns(args):
+    """No line is wider, no summary of a command is cut, and a help text has at least 40 columns."""
+    lines = seal_eval(*args, "--help", env={"COLUMNS": "80"}).stdout.splitlines()
+    assert all(len(line) <= 80 and not line.endswith("...") for line in lines)
+    assert not any("[b]" in line or "[/b]" in line for line in lines)
+    if args == ("tune",):
+        (started,) = (line for line in lines if "--cost-limit" in line)
+        assert len(started) > 60
+
+
+def test_completion():
+    assert "_SEAL_EVAL_COMPLETE" in seal_eval("--show-completion", "bash", env={"SHELL": "/bin/bash"}).stdout
+
+
 def test_run_help_is_lm_evals():
     out = seal_eval("run", "--help").stdout
     assert "--tasks" in out and "--model_args" in out and "seal-eval run" in out

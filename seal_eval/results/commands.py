@@ -49,7 +49,7 @@ def compare_command(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Print the tables as LaTeX.")] = False,
 ) -> None:
-    """Test which differences between methods are real, over all cells, per task and per cell.
+    """Test which differences between methods are real.
 
     The output says which test was used, why it fits the data, and what would make it invalid.
     """
@@ -97,7 +97,10 @@ def power_command(
     ] = "",
     cluster: ClusterOption = "",
 ) -> None:
-    """Compute how many records and questions are needed to detect a difference, and the cheapest combination of the two."""
+    """Plan how many records and questions show a difference.
+
+    Also the cheapest combination of the two.
+    """
     from seal_eval.core.errors import SealError
     from seal_eval.results.paired import paired_scores
     from seal_eval.results.power import from_pilot, guess, lines
@@ -157,7 +160,10 @@ def replies_command(
     method: Annotated[str, typer.Option(help="Only replies of this method.", show_default="all")] = "",
     number: Annotated[int, typer.Option("--number", "-n", help="Most replies to show.")] = 10,
 ) -> None:
-    """Show replies with the reason for their score: what was expected, what was read, what the model wrote."""
+    """Show replies with the reason for their score.
+
+    What was expected, what was read, and what the model wrote.
+    """
     from seal_eval.results.reasons import examples
     from seal_eval.results.records import load_runs
 

@@ -17,13 +17,14 @@ def suite_command(
         Path | None, typer.Option(help="Folder for results, adapters and logs.", show_default="results/NAME, with the suite's name")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the cells, with estimates of time and memory.")] = False,
-    executor: Annotated[str, typer.Option(help="[b]local[/b] (this machine) or [b]ray[/b] (a Ray cluster).")] = "local",
+    executor: Annotated[str, typer.Option(help="local (this machine) or ray (a Ray cluster).")] = "local",
     workers: Annotated[int, typer.Option(help="Number of processes of the local executor.", min=1)] = 1,
     address: Annotated[str, typer.Option(help="Address of the Ray cluster, such as auto.", show_default="start one here")] = "",
 ) -> None:
-    """Run every combination of the models, methods, tasks and sizes in a YAML file. Finished cells are skipped.
+    """Run models × methods × tasks × sizes from a YAML file.
 
-    If a cell fails, the others go on and the exit status is 1. Repeat the command to retry failed cells or continue a killed suite.
+    Finished cells are skipped. If a cell fails, the others go on and the exit status is 1. Repeat the command to retry
+    failed cells or continue a killed suite.
     """
     from seal_eval.core.errors import SealError
     from seal_eval.suite.execute import run_suite
@@ -48,7 +49,10 @@ def suite_command(
 
 
 def status_command(folder: Annotated[Path, typer.Argument(help="Output folder of a suite.")]) -> None:
-    """Show the state of a suite: its cells, the number of replies on disk, the errors of failed cells."""
+    """Show the state of a suite.
+
+    Its cells, the number of replies on disk, and the errors of failed cells.
+    """
     show_status(folder)
 
 

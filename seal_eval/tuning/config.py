@@ -50,18 +50,18 @@ class TuneSpec:
     length: Count = setting(1024, "Size of a sample, in the task's unit.")
     recipe: Recipe = setting(
         "fixed",
-        "[b]fixed[/b]: 50 samples of one size. [b]mixed[/b]: 24 records of the size, twice and four times the size in turn, with six "
+        "fixed: 50 samples of one size. mixed: 24 records of the size, twice and four times the size in turn, with six "
         "questions each. It sets what the options below leave out.",
     )
-    granularity: Granularity = setting("channel", "One scale per [b]head[/b] (SEAL-H) or per [b]channel[/b] (SEAL-C).")
+    granularity: Granularity = setting("channel", "One scale per head (SEAL-H) or per channel (SEAL-C).")
     samples: Index = setting(0, "Training records to generate; one optimizer step for each, one epoch.", BY_RECIPE)
     seed: Index = setting(0, "Seed of the samples. They share no keys, numbers or text with evaluation samples.")
     lr: Positive | None = setting(None, "Learning rate of AdamW; it falls linearly to 0.", "by rule")
     questions: Index = setting(0, "Questions about each record, which is read once for all.", BY_RECIPE)
-    wordings: Wordings = setting("", "Wordings: [b]own[/b] (the task's default), or [b]all[/b] of the task in turn.", BY_RECIPE)
+    wordings: Wordings = setting("", "Wordings: own (the task's default), or all of the task in turn.", BY_RECIPE)
     validate_on: str = setting("", "Tasks and sizes of the validation samples, written as --task.", "those of --task")
     kl: NonNegative = setting(10.0, "Weight of KL(plain ‖ tuned) on prose, in nats per token. It limits forgetting.")
-    method: Kind = setting("seal", "[b]seal[/b]; or [b]lora[/b] or [b]dora[/b] for comparison.")
+    method: Kind = setting("seal", "seal; or lora or dora for comparison.")
     rank: Count = setting(4, "Rank of lora and dora.")
     shrink: NonNegative = setting(0.0, "Weight of the scales' mean squared distance from 1.")
     cost_limit: NonNegative = setting(

@@ -1,0 +1,102 @@
+"""`seal-eval tune`, `heads` and `merge`."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_origin, get_type_hints
+
+import typer
+
+from seal_eval.core.streams import say
+from seal_eval.models.commands import ModelOption
+from seal_eval.tuning.config import TuneSpec
+
+TrustOption = Annotated[bool, typer.Option("--trust-remote-code", help="Run the Python code that the checkpoint brings with it.")]
+
+
+def tune_command(model: str, out: Path, trust_remote_code: bool = False, **settings: Any) -> None:
+    """Learn SEAL's scales, LoRA or DoRA on generated samples.
+
+    They are saved as a PEFT adapter, which stock lm_eval loads with peft=FOLDER. Repeat the command to continue a killed run.
+    """
+    from seal_eval.tuning.tune import forgetting_line, tune
+
+    say(f"{out}: {forgetting_line(tune(model, TuneSpec(**settings), out, trust_remote_code=trust_remote_code))}")
+
+
+def with_options(command: Callable[..., None], spec: type, **first: Any) -> Callable[..., None]:
+    """Return the command with an option for each parameter in `first` (name → annotation) and each field of the settings class `spec`."""
+    hints = get_type_hints(spec)
+    parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation) for name, annotation in first.items()]
+    if "trust_remote_code" in inspect.signature(command).parameters:
+        parameters.append(inspect.Parameter("trust_remote_code", inspect.Parameter.KEYWORD_ONLY, annotation=TrustOption, default=False))
+    for f in fields(spec):
+        flags = [f.metadata["flag"]] if f.metadata["flag"] else []
+        option = typer.Option(*flags, help=f.metadata["help"], show_default=f.metadata["shown"])
+        kind = str if get_origin(hints[f.name]) is Literal else hints[f.name]  # a Literal is checked by the settings class
+        annotation = Annotated[kind, option]  # type: ignore[valid-type]
+        parameters.append(inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=f.default))
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    return command
+
+
+OutAdapter = Annotated[Path, typer.Option(help="New folder for the PEFT adapter and its card.")]
+
+
+def heads_command(
+    model: ModelOption,
+    out: Annotated[Path, typer.Option(help="New folder for heads.json and the pictures.")],
+    task: Annotated[str, typer.Option(help="Task from which samples are generated.")] = "seal_lines",
+    length: Annotated[int, typer.Option(help="Size of a sample, in the task's unit.")] = 600,
+    samples: Annotated[int, typer.Option(help="Number of samples; the effects are averaged.")] = 4,
+    seed: Annotated[int, typer.Option(help="Seed of the samples; they share no material with evaluation.")] = 0,
+    sweep: Annotated[
+        bool, typer.Option(help="Also measure the exact effect by removing each head in turn: a forward pass per layer and sample.")
+    ] = True,
+    by: Annotated[str, typer.Option(help="What is measured: effect (on the loss), copy (scores of retrieval heads), or both.")] = "effect",
+    trust_remote_code: TrustOption = False,
+) -> None:
+    """Measure how much each attention head matters for a task.
+
+    The map (layer × head) holds the rise of the answer's loss when the head is removed: predicted by one backward pass per
+    sample, and exact.
+    With --by copy it holds how often the head attends most to the token of the text that the answer copies, without a loss.
+    """
+    from seal_eval.tuning.head_importance import HeadsSpec, head_map
+
+    heads = head_map(model, HeadsSpec(task, length, samples, seed, sweep, by), out, trust_remote_code)  # type: ignore[arg-type]  # checked by the class
+    rows = heads["gradient"] or heads["copy"]
+    say(f"{out}: {len(rows)} layers of {len(rows[0])} heads, {samples} samples of {task} at {length}")
+    if heads["copy"]:
+        scores = [(score, f"{layer}.{head}") for layer, row in enumerate(heads["copy"]) for head, score in enumerate(row) if score]
+        best = sorted(scores, reverse=True)[:5]
+        say("copied most (layer.head): " + (", ".join(f"{name} {100 * score:.0f} %" for score, name in best) or "no head copies"))
+    if heads.get("copy_spearman") is not None:
+        say(f"copy scores against the effect: Spearman {heads['copy_spearman']:.3f}")
+    if heads["pruned"]:
+        same = f"{100 * heads['sign_agreement']:.0f} %"
+        say(f"prediction against exact effect: Spearman {heads['spearman']:.3f}, same sign for {same} of heads")
+
+
+def merge_command(
+    model: ModelOption,
+    out: Annotated[Path, typer.Option(help="New folder for the checkpoint.")],
+    adapter: Annotated[str, typer.Option(help="Adapter folder, for example one written by tune.")] = "",
+    on: Annotated[str, typer.Option(help="Rotary scaling to write into the configuration, such as yarn,factor=4.")] = "",
+    trust_remote_code: TrustOption = False,
+) -> None:
+    """Fold an adapter or a method into an ordinary checkpoint.
+
+    An adapter goes into the weights, rotary scaling into the configuration. Inference then costs nothing extra.
+    """
+    from seal_eval.tuning.merge import export
+
+    export(model, out, adapter, on, trust_remote_code)
+    say(str(out))
+
+
+TUNING = {
+    "tune": with_options(tune_command, TuneSpec, model=ModelOption, out=OutAdapter), "heads": heads_command, "merge": merge_command,
+}  # fmt: skip
