@@ -33,6 +33,8 @@ SEVERAL: dict[str, Any] = {"task": SIZES, "samples": 24, "questions": 6, "valida
 RECIPES: dict[str, dict[str, Any]] = {
     "fixed": {"length": 600, "samples": 50},
     "mixed": SEVERAL,
+    "mixed, 12 records, lr .04": SEVERAL | {"samples": 12, "lr": 0.04},
+    "mixed, 12 records, all wordings": SEVERAL | {"samples": 12, "lr": 0.04, "wordings": "all"},
     "mixed, all wordings": SEVERAL | {"wordings": "all"},
     "mixed, one question": SEVERAL | {"questions": 1},
     "2,048, 6 questions": {"length": 2048, "samples": 24, "questions": 6, "validation": 2},
