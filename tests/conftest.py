@@ -106,6 +106,15 @@ def tiny_model(kind="llama", seed=0, **other):
     return model
 
 
+def terse(model):
+    """Return the model with one change: its replies end after a few tokens, because the end token's logit is among the extreme ones."""
+    import torch
+
+    with torch.no_grad():
+        model.get_output_embeddings().weight[model.config.eos_token_id] *= 8
+    return model
+
+
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory, tokenizer):
     """A saved random Llama with its tokenizer."""

@@ -13,7 +13,7 @@ import typer
 
 from seal_eval.cli import app
 
-from conftest import program, seal_eval, tiny_model
+from conftest import program, seal_eval, terse, tiny_model
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "leaderboard").rglob("*.md")])
@@ -47,7 +47,7 @@ def left_out(block):
 def cache(tmp_path_factory, tokenizer):
     """A cache that holds a random Llama under the embedded model's name."""
     folder = tmp_path_factory.mktemp("cache") / "models" / "smollm2-135m-instruct"
-    tiny_model(max_position_embeddings=8192).save_pretrained(folder)
+    terse(tiny_model(max_position_embeddings=8192)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder.parent.parent
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from conftest import tiny_model
+from conftest import terse, tiny_model
 
 ROOT = Path(__file__).resolve().parent.parent
 USUAL = 0.04  # seconds in which Python starts and imports json and typing
@@ -66,7 +66,7 @@ def run(alone, tmp_path_factory, tokenizer):
     """Return a function that runs a command of that environment in a new folder, with a small random model as the embedded one."""
     here = tmp_path_factory.mktemp("here")
     folder = here / "cache" / "models" / "smollm2-135m-instruct"
-    tiny_model(max_position_embeddings=8192).save_pretrained(folder)
+    terse(tiny_model(max_position_embeddings=8192)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     env = {"PATH": f"{alone}:/usr/bin:/bin", "HOME": str(here), "SEAL_EVAL_CACHE": str(here / "cache"), "HF_HUB_OFFLINE": "1"}
 

@@ -59,8 +59,10 @@ def until_eos(tokens):
     return tokens[: tokens.index(1) + 1] if 1 in tokens else tokens
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", ["plain", *CASES, *MADE])
+@pytest.mark.parametrize(
+    ("name", "kind"),  # methods on whole and on partial rotation; other kinds of models: test_architectures.py
+    [*(("plain", kind) for kind in KINDS), *((name, kind) for name in (*CASES, *MADE) for kind in ("qwen3", "phi"))],
+)
 def test_same_replies(kind, name, tmp_path):
     model = tiny_model(kind)
     own = {} if name == "plain" else CASES[name][1] if name in CASES else made(name, kind, 1, tmp_path / "made")

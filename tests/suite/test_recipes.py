@@ -10,7 +10,7 @@ import yaml
 from seal_eval.results.records import load_runs
 from seal_eval.suite.plan import plan
 
-from conftest import seal_eval
+from conftest import seal_eval, terse
 from tokenizers_made import CHATML, made
 
 SUITES = Path(__file__).resolve().parents[2] / "benchmarks" / "suites"
@@ -55,7 +55,7 @@ def recipe(request, tmp_path, monkeypatch):
     suite = yaml.safe_load(file.read_text())
     folder = tmp_path / suite["models"][0]["pretrained"]
     torch.manual_seed(0)
-    AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **config)).save_pretrained(folder)
+    terse(AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **config))).save_pretrained(folder)
     saved = copy.deepcopy(made(tokenizer))  # other tests use it too
     saved.chat_template = CHATML if has_template else None
     saved.save_pretrained(folder)
