@@ -28,17 +28,16 @@ from seal_eval.tuning.losses import record_answered
 from seal_eval.tuning.parameters import trainable
 from seal_eval.tuning.records import in_groups
 
-SIZES = "seal_lines:600,seal_lines:1200,seal_lines:2400"
-SEVERAL: dict[str, Any] = {"task": SIZES, "samples": 24, "questions": 6, "validation": 1}
+MIXED: dict[str, Any] = {"recipe": "mixed", "length": 600}
 RECIPES: dict[str, dict[str, Any]] = {
-    "fixed": {"length": 600, "samples": 50},
-    "mixed": SEVERAL,
-    "mixed, 12 records, lr .04": SEVERAL | {"samples": 12, "lr": 0.04},
-    "mixed, 12 records, all wordings": SEVERAL | {"samples": 12, "lr": 0.04, "wordings": "all"},
-    "mixed, all wordings": SEVERAL | {"wordings": "all"},
-    "mixed, one question": SEVERAL | {"questions": 1},
+    "fixed": {"length": 600},
+    "mixed": MIXED,
+    "mixed, 12 records, lr .04": MIXED | {"samples": 12, "lr": 0.04},  # the quick start's
+    "mixed, 12 records, all wordings": MIXED | {"samples": 12, "lr": 0.04, "wordings": "all"},
+    "mixed, all wordings": MIXED | {"wordings": "all"},
+    "mixed, one question": MIXED | {"questions": 1},
+    "mixed, validated at 4,800": MIXED | {"validate_on": "seal_lines:4800"},
     "2,048, 6 questions": {"length": 2048, "samples": 24, "questions": 6, "validation": 2},
-    "mixed, validated at 4,800": SEVERAL | {"validate_on": "seal_lines:4800"},
 }
 METHODS: dict[str, dict[str, Any]] = {"seal": {}, "seal-h": {"granularity": "head"}, "lora": {"method": "lora"}, "dora": {"method": "dora"}}
 OWN: dict[str, Any] = {"questions_per_record": 10}
@@ -80,15 +79,15 @@ def table(rows: list[dict[str, Any]]) -> str:
     """Return the runs as Markdown, one table for each model."""
     lines = []
     for model in dict.fromkeys(row["model"] for row in rows):
-        lines += ["", f"{model}:", "", f"| recipe | method | seed | {' | '.join(ASKED)} | prose | short questions | steps | s |"]
-        lines.append("|---" * (7 + len(ASKED)) + "|")
+        lines += ["", f"{model}:", "", f"| recipe | method | seed | {' | '.join(ASKED)} | prose | short questions | steps | tokens | s |"]
+        lines.append("|---" * (8 + len(ASKED)) + "|")
         own = [row for row in rows if row["model"] == model]
         plain = next(row for row in own if row["recipe"] == "plain")["test"]
         for row in own:
             test, tuned = row["test"], row["recipe"] != "plain"
             cells = [row["recipe"], row["method"] if tuned else "–", str(row["seed"]) if tuned else "–", *(test[key] for key in ASKED)]
             cells += [f"{100 * (test['perplexity'] / plain['perplexity'] - 1):+.2f} %" if tuned else "–", test["short"]]
-            cells += [str(row["steps"]), f"{row['seconds']:.0f}"] if tuned else ["–", "–"]
+            cells += [str(row["steps"]), f"{row['tokens']:,}", f"{row['seconds']:.0f}"] if tuned else ["–"] * 3
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines[1:])
 
