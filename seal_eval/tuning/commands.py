@@ -97,6 +97,6 @@ def merge_command(
     say(str(out))
 
 
-TUNING = {
+TUNING: dict[str, Callable[..., None]] = {
     "tune": with_options(tune_command, TuneSpec, model=ModelOption, out=OutAdapter), "heads": heads_command, "merge": merge_command,
 }  # fmt: skip

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from seal_eval.core.errors import SealError
-from seal_eval.core.settings import Count, Index, NonNegative, Positive, check_settings
+from seal_eval.core.settings import Count, Index, NonNegative, Positive, check_settings, check_value
 
 Granularity = Literal["head", "channel"]
 Kind = Literal["seal", "lora", "dora"]
-Wordings = Literal["own", "all", ""]
+Wordings = Literal["own", "all"]
 Recipe = Literal["fixed", "mixed"]
 Mixture = tuple[tuple[str, int], ...]
 Dtype = Literal["auto", "float32", "bfloat16"]
@@ -38,7 +38,7 @@ class TuneSpec:
     """Settings of a tuning run. Each is an option of `seal-eval tune`, whose help describes it.
 
     task: one or more tasks, comma-separated, used in turn; 'name:size' sets the size for one task. Others have the recipe's sizes.
-    samples, questions, wordings, validation: 0 or '' stands for the recipe's, and is replaced by it.
+    samples, questions, wordings, validation: None stands for the recipe's, and is replaced by it.
     on: method applied to the model during tuning, written as in --model_args: 'self_extend,group=4'.
     Raises SealError for a value that is not allowed. Task and method names are checked later, by `tune`.
     """
@@ -54,11 +54,11 @@ class TuneSpec:
         "questions each. It sets what the options below leave out.",
     )
     granularity: Granularity = setting("channel", "One scale per head (SEAL-H) or per channel (SEAL-C).")
-    samples: Index = setting(0, "Training records to generate; one optimizer step for each, one epoch.", BY_RECIPE)
+    samples: Count = setting(None, "Training records to generate; one optimizer step for each, one epoch.", BY_RECIPE)
     seed: Index = setting(0, "Seed of the samples. They share no keys, numbers or text with evaluation samples.")
     lr: Positive | None = setting(None, "Learning rate of AdamW; it falls linearly to 0.", "by rule")
-    questions: Index = setting(0, "Questions about each record, which is read once for all.", BY_RECIPE)
-    wordings: Wordings = setting("", "Wordings: own (the task's default), or all of the task in turn.", BY_RECIPE)
+    questions: Count = setting(None, "Questions about each record, which is read once for all.", BY_RECIPE)
+    wordings: Wordings = setting(None, "Wordings: own (the task's default), or all of the task in turn.", BY_RECIPE)
     validate_on: str = setting("", "Tasks and sizes of the validation samples, written as --task.", "those of --task")
     kl: NonNegative = setting(10.0, "Weight of KL(plain ‖ tuned) on prose, in nats per token. It limits forgetting.")
     method: Kind = setting("seal", "seal; or lora or dora for comparison.")
@@ -67,7 +67,7 @@ class TuneSpec:
     cost_limit: NonNegative = setting(
         0.01, "Allowed rise of the perplexity of prose, as a fraction. Of the candidates within it, the one with the lowest loss is kept."
     )
-    validation: Index = setting(0, "Validation records to generate for each task and size.", BY_RECIPE)
+    validation: Index = setting(None, "Validation records to generate for each task and size; 0 counts as 1.", BY_RECIPE)
     dtype: Dtype = setting("auto", "Type of the frozen weights during tuning: auto (as saved), float32, bfloat16.")
     checkpointing: bool | None = setting(None, "Recompute activations in the backward pass to save memory.", "from 4,096 tokens")
     on: str = setting("", "Method applied to the model during tuning, such as self_extend,group=4.")
@@ -75,9 +75,11 @@ class TuneSpec:
     system: str = setting("", "System prompt of the samples.", flag="--system_instruction")
 
     def __post_init__(self) -> None:
-        check_settings("tuning", self)
+        check_value("tuning", "recipe", self.recipe, Recipe)
         for name in ("samples", "questions", "wordings", "validation"):
-            object.__setattr__(self, name, getattr(self, name) or RECIPES[self.recipe][name])
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, RECIPES[self.recipe][name])
+        check_settings("tuning", self)
         if self.method != "seal" and self.shrink:
             raise SealError(f"shrink is {self.shrink}: it pulls scales to 1, and {self.method} has none; leave it out")
         self.validation_mixture(), self.mixture()  # raise for a malformed task

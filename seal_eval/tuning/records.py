@@ -18,7 +18,7 @@ PHRASING = "phrasing"  # the setting of tasks that have several wordings; -1 tak
 def records_of(prompt_format: PromptFormat, spec: TuneSpec) -> tuple[list[Record], list[Record]]:
     """Return (training records, with the tasks and sizes in turn; validation records, at least one per task), all from the tuning split."""
     mixture, validated = spec.mixture(), spec.validation_mixture()
-    n_train, n_valid = -(-spec.samples // len(mixture)), spec.validation  # per task
+    n_train, n_valid = -(-spec.samples // len(mixture)), max(spec.validation, 1)  # per task
     per_task = [_built(prompt_format, spec, task, size, n_train + (n_valid if (task, size) in validated else 0)) for task, size in mixture]
     train = [records[i] for i in range(n_train) for records in per_task][: spec.samples]
     validation = [record for records in per_task for record in records[n_train:]]
