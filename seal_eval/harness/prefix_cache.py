@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
+from seal_eval.models.caches import in_common
+
 # Reuse the cache only if a prompt shares at least MIN_SHARED_TOKENS tokens and 1/MIN_SHARED_FRACTION of its length with it. Otherwise
 # prefill from scratch: continuing a cache needs an attention mask, which makes attention slower.
 MIN_SHARED_TOKENS = 32
@@ -152,14 +154,6 @@ def growing_cache(config: Any) -> Any:
     cache = DynamicCache(config=config)
     cache.layers = [GrowingLayer() for _ in cache.layers]
     return cache
-
-
-def in_common(a: list[int], b: list[int]) -> int:
-    """Return the length of the common prefix of two lists of tokens."""
-    n = min(len(a), len(b))
-    if a[:n] == b[:n]:
-        return n
-    return next(i for i in range(n) if a[i] != b[i])
 
 
 def batches(

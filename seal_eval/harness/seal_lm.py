@@ -16,15 +16,16 @@ from seal_eval.core.names import safe
 from seal_eval.core.progress import progress
 from seal_eval.core.settings import Count, check_value
 from seal_eval.harness.budget import FROM_USER
-from seal_eval.harness.cache_support import can_pad, why_not
 from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.machine import hardware, out_of_memory
+from seal_eval.harness.padding import can_pad
 from seal_eval.harness.planned import SUITE
 from seal_eval.harness.prefix_cache import SharedPrefix, batches, parts
 from seal_eval.harness.reply_log import ACTIVE
 from seal_eval.harness.reply_log import keys as journal_keys
 from seal_eval.harness.stopping import AnswerEnded, ended_at_answer, is_ours
 from seal_eval.harness.throughput import Throughput
+from seal_eval.models.caches import why_not
 from seal_eval.models.hub import content, resolve, source
 from seal_eval.models.loading import check_finite, release_memory, window_of
 from seal_eval.models.selftest import check_method

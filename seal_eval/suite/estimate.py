@@ -93,7 +93,7 @@ def cell_cost(suite: Suite, cell: Cell) -> CellCost:
         size = _tokens(cell.work["argv"][cell.work["argv"].index("--tasks") + 1], cell.size)
     else:
         per_record, passes = 1, 4  # forward, backward, prose
-        n, size = _asked(cell.work["spec"])
+        n, size = _asked(cell)
     batch = min(per_record, suite.batch_size)
     n_read, n_written = -(-n // per_record) * size * passes, n * REPLY_TOKENS
     operations, copied = machine(dtype)
@@ -106,9 +106,10 @@ def cell_cost(suite: Suite, cell: Cell) -> CellCost:
     return CellCost(n_read, n_written, reading + n_written / batch * weights / copied, weights + cache + activations)
 
 
-def _asked(spec: dict[str, Any]) -> tuple[int, int]:
+def _asked(cell: Cell) -> tuple[int, int]:
     """(number of records, tokens of the longest) of a tuning run or a map of heads."""
-    if "recipe" not in spec:
+    spec = cell.work["spec"]
+    if cell.kind == "heads":
         return int(spec["samples"]), _tokens(spec["task"], int(spec["length"]))
     tuning = TuneSpec(**spec)
     mixture = {*tuning.mixture(), *tuning.validation_mixture()}

@@ -82,7 +82,8 @@ class TuneSpec:
         check_settings("tuning", self)
         if self.method != "seal" and self.shrink:
             raise SealError(f"shrink is {self.shrink}: it pulls scales to 1, and {self.method} has none; leave it out")
-        self.validation_mixture(), self.mixture()  # raise for a malformed task
+        self.mixture()  # raises for a malformed task
+        self.validation_mixture()
 
     def mixture(self) -> Mixture:
         """Return ((task, size), …) in the order in which they are used. Raises SealError for malformed text and for a repetition."""

@@ -41,9 +41,9 @@ def _built(prompt_format: PromptFormat, spec: TuneSpec, name: str, size: int, n:
     """Return `n` records of a task with the settings that `spec` asks for."""
     task: Any = get_task(name)
     known = task_settings(task)
-    questions = spec.questions if QUESTIONS in known else 1
-    wanted = {QUESTIONS: questions, PHRASING: -1 if spec.wordings == "all" else None}
-    task = replace(task, **{key: value for key, value in wanted.items() if key in known and value is not None})
+    wanted = {QUESTIONS: spec.questions} | ({PHRASING: -1} if spec.wordings == "all" else {})
+    settings = {key: value for key, value in wanted.items() if key in known}
+    task, questions = replace(task, **settings), settings.get(QUESTIONS, 1)
     return in_groups(task.build(prompt_format, size, n * questions, spec.seed, split="tune"), questions)
 
 

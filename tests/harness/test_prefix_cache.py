@@ -8,8 +8,8 @@ import torch
 from transformers.cache_utils import DynamicLayer
 
 from seal_eval.baselines import get_method, method_names, take_method
-from seal_eval.harness.cache_support import why_not
-from seal_eval.harness.prefix_cache import MIN_SHARED_TOKENS, GrowingLayer, SharedPrefix, batches, in_common
+from seal_eval.harness.prefix_cache import MIN_SHARED_TOKENS, GrowingLayer, SharedPrefix, batches
+from seal_eval.models.caches import in_common, why_not
 
 from conftest import tiny_model
 from method_cases import CASES, MADE, made

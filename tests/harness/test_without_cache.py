@@ -29,20 +29,9 @@ def test_replies_are_those_of_stock_lm_eval(kind, tokenizer, tmp_path):
     for name, engine in (("stock", ("hf", "1")), ("one", ("seal", "1")), ("four", ("seal", "4"))):
         out = tmp_path / name
         metadata, budget = '{"lengths": [450], "num_samples": 2}', "max_gen_toks=80,until=<never>"
-        model = (
-            "--model",
-            engine[0],
-            "--batch_size",
-            engine[1],
-            "--model_args",
-            f"pretrained={folder}",
-            "--device",
-            "cpu",
-            "--log_samples",
-        )
-        seal_eval(
-            "run", *model, "--log_samples", "--tasks", "seal_lines", "--metadata", metadata, "--gen_kwargs", budget, "--output_path", out
-        )
+        asked = ("--tasks", "seal_lines", "--metadata", metadata, "--gen_kwargs", budget, "--log_samples", "--output_path", out)
+        model = ("--model", engine[0], "--batch_size", engine[1], "--model_args", f"pretrained={folder}", "--device", "cpu")
+        seal_eval("run", *model, *asked)
         (run,) = load_runs(out)
         replies[name] = {record.sample_id: record.reply for record in run.records}
         if engine[0] == "seal":
