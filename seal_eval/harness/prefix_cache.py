@@ -1,13 +1,12 @@
-"""A prefix cache: the KV cache of one prompt is reused for the next, so a shared beginning is prefilled once. Also plans the batches."""
+"""A prefix cache: the KV cache of one prompt is reused for the next, so a shared beginning is prefilled once."""
 
-from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import torch
-from transformers.cache_utils import DynamicCache, DynamicLayer
+from transformers.cache_utils import DummyLayer, DynamicCache, DynamicLayer
 
-from seal_eval.models.caches import in_common
+from seal_eval.models.caches import Sharing, branch_layer, in_common, in_rows, read_on
 
 # Reuse the cache only if a prompt shares at least MIN_SHARED_TOKENS tokens and 1/MIN_SHARED_FRACTION of its length with it. Otherwise
 # prefill from scratch: continuing a cache needs an attention mask, which makes attention slower.
@@ -16,8 +15,7 @@ MIN_SHARED_FRACTION = 8
 # Most tokens per prefill chunk once the cache holds tokens. Small, because with a mask the masked half of a chunk's scores is computed too.
 CHUNK_BEHIND_CACHE = 2048
 REST = 256  # prompts of a batch that shares its prefix may each have this many tokens after it
-SHORT = 512  # prompts that share nothing are padded into a batch up to this many tokens; longer ones are prefilled one by one
-TOGETHER = 32768  # tokens (padded) of prompts that are prefilled one by one and decoded as a batch; bounds the memory of their caches
+SNAPSHOTS = 8  # most that are kept at a time of layers that let go of tokens; bounds their memory
 
 
 class GrowingLayer(DynamicLayer):
@@ -72,13 +70,19 @@ class SharedPrefix:
     """The KV cache of the previous prompt, and the tokens in it.
 
     `chunk`: most tokens in one forward pass, which bounds the memory of activations; CHUNK_BEHIND_CACHE if that is less and the cache
-    holds tokens.
+    holds tokens. `how`: whether a cache goes on in pieces. `prompts`: the prompts to come, in their order.
+
+    Layers that keep all tokens are cut back to where the next prompt parts from this one. Layers that let go of tokens (sliding window,
+    recurrent states) cannot be cut back, so a snapshot of them is taken where a later prompt will part: `snapshots`, with growing length.
     """
 
-    def __init__(self, model: Any, chunk: int) -> None:
-        self.model, self.chunk = model, chunk
+    def __init__(self, model: Any, chunk: int, how: Sharing | None = None, prompts: Iterable[list[int]] = ()) -> None:
+        self.model, self.chunk, self.how = model, chunk, how or Sharing()
         self.tokens: list[int] = []
         self.cache: Any = None
+        self.snapshots: list[tuple[int, list[Any]]] = []  # (n_tokens, layers), None for a layer that is cut back
+        self.ahead = list(prompts)
+        self.parts_later = not keeps_all(growing_cache(model.config))  # whether snapshots are needed
 
     def begin(self, context: torch.Tensor, mask: torch.Tensor | None = None) -> Any:
         """Return the cache with which to generate from `context` [batch, n_tokens]. At least one token of each prompt is not in it yet.
@@ -87,49 +91,90 @@ class SharedPrefix:
         differ in their last REST tokens only, each row of the cache holds their common prefix. For other prompts, it holds all but the
         last token of each prompt, prefilled one after the other.
         """
-        prompts = [[int(t) for t in row] for row in context]
+        kept = torch.ones_like(context, dtype=torch.bool) if mask is None else mask.bool()
+        prompts = [row[keep].tolist() for row, keep in zip(context, kept, strict=True)]
+        for prompt in prompts:
+            if prompt in self.ahead:
+                self.ahead.remove(prompt)
         common = prompts[0][: min(in_common(prompts[0], prompt[:-1]) for prompt in prompts)]
-        padded = mask is not None and not bool(mask.all())
-        if len(prompts) > 1 and (padded or len(prompts[0]) - len(common) > REST):
-            return self._prefill_one_by_one(context, torch.ones_like(context) if mask is None else mask)
-        self._prefill(common, completely=len(prompts) > 1)
+        if len(prompts) > 1 and (not bool(kept.all()) or len(prompts[0]) - len(common) > REST):
+            return self._prefill_one_by_one(prompts)
+        self._prefill(common, self.ahead, completely=len(prompts) > 1)
         if len(prompts) == 1:
             return self.cache
         batch_cache = DynamicCache(config=self.model.config)
-        batch_cache.layers = [layer.for_batch(len(prompts)) for layer in self.cache.layers]
+        n = len(prompts)
+        batch_cache.layers = [layer.for_batch(n) if isinstance(layer, GrowingLayer) else in_rows(layer, n) for layer in self.cache.layers]
         return batch_cache
 
-    def _prefill_one_by_one(self, context: torch.Tensor, mask: torch.Tensor) -> Any:
+    def _prefill_one_by_one(self, prompts: list[list[int]]) -> Any:
         """Return a cache with one row per prompt, padded on the left. Prompts are prefilled in sorted order, in which they share most."""
-        prompts = {row: [int(t) for t in context[row][mask[row].bool()]] for row in range(len(context))}
-        batch_cache = growing_cache(self.model.config)
-        for row in sorted(prompts, key=prompts.__getitem__):
-            self._prefill(prompts[row][:-1], completely=True)
+        batch_cache, longest = growing_cache(self.model.config), max(map(len, prompts))
+        for row in sorted(range(len(prompts)), key=prompts.__getitem__):
+            self._prefill(prompts[row][:-1], [], completely=True)
             for layer, source in zip(batch_cache.layers, self.cache.layers, strict=True):
-                layer.take_row(row, len(context), context.shape[1] - 1, source)
+                layer.take_row(row, len(prompts), longest - 1, source)
         return batch_cache
 
-    def _prefill(self, prefix: list[int], completely: bool) -> None:
-        """Make the cache hold tokens of `prefix` only: crop it or start from scratch, then prefill in chunks.
+    def _prefill(self, prefix: list[int], ahead: list[list[int]], completely: bool) -> None:
+        """Make the cache hold tokens of `prefix` only: cut it back or start from scratch, then prefill in chunks.
 
-        Unless `completely`, up to one chunk at the end is left for `generate` to prefill.
+        Unless `completely`, up to one chunk at the end is left for `generate` to prefill. ahead: prompts for which snapshots are taken.
         """
+        self._cut_back(prefix)
+        behind = min(self.chunk, CHUNK_BEHIND_CACHE) if self.how.in_pieces else 1
+        for n in self._partings(prefix, ahead):
+            self._read(prefix[:n], n, behind)
+            self.snapshots.append((n, [None if cuts_back(layer) else branch_layer(layer) for layer in self.cache.layers]))
+        whole = not self.tokens and len(prefix) <= self.chunk and not self.parts_later
+        left = 0 if completely or behind == 1 else self.chunk if whole else behind
+        self._read(prefix, len(prefix) - left, behind)
+
+    def _cut_back(self, prefix: list[int]) -> None:
+        """Cut the cache back to what it has in common with `prefix`, or start anew when that is little."""
         same = in_common(self.tokens, prefix)
+        self.snapshots = [(n, layers) for n, layers in self.snapshots if n <= same]
+        if self.parts_later and same < len(self.tokens):
+            same = self.snapshots[-1][0] if self.snapshots else 0
         if self.cache is None or same < max(MIN_SHARED_TOKENS, len(prefix) // MIN_SHARED_FRACTION):
-            self.cache, self.tokens = growing_cache(self.model.config), []
+            self.forget()
+            self.cache = growing_cache(self.model.config)
         elif same < len(self.tokens):
-            self.cache.crop(same - len(self.tokens))  # a negative number removes that many tokens from the end
+            snapshot = self.snapshots[-1][1] if self.parts_later else [None] * len(self.cache.layers)
+            for i, (layer, kept) in enumerate(zip(self.cache.layers, snapshot, strict=True)):
+                if kept is None:
+                    layer.crop(same - len(self.tokens))  # a negative number removes that many tokens from the end
+                else:
+                    self.cache.layers[i] = branch_layer(kept)
             self.tokens = self.tokens[:same]
-        behind = min(self.chunk, CHUNK_BEHIND_CACHE)
-        left = 0 if completely else self.chunk if not self.tokens and len(prefix) <= self.chunk else behind
-        while len(self.tokens) < len(prefix) - left:
-            chunk = prefix[len(self.tokens) : len(self.tokens) + (behind if self.tokens else self.chunk)]
-            self._forward(torch.tensor([chunk], device=self.model.device))
+
+    def _partings(self, prefix: list[int], ahead: list[list[int]]) -> list[int]:
+        """Return where later prompts part from `prefix`, in tokens, where a snapshot is worth its memory and there is none; ascending."""
+        found: list[int] = []
+        shortest = len(prefix)
+        for prompt in ahead if self.parts_later else ():
+            shortest = min(shortest, in_common(prefix, prompt))
+            if shortest < max(MIN_SHARED_TOKENS, len(prompt) // MIN_SHARED_FRACTION):
+                break
+            if shortest not in found:
+                found.append(shortest)
+        there = len(self.snapshots)
+        return sorted(n for n in found[: SNAPSHOTS - there] if n > len(self.tokens))
+
+    def _read(self, prefix: list[int], until: int, behind: int) -> None:
+        """Add tokens of `prefix` to the cache, in chunks, until it holds at least `until`. behind: most tokens behind others."""
+        # layers with a window compute the whole square of scores, so small chunks are faster there
+        first = len(prefix) if not self.how.in_pieces else behind if self.parts_later else self.chunk
+        while len(self.tokens) < until:
+            n = len(self.tokens)
+            chunk = prefix[n : n + (behind if n else first)]
+            with torch.no_grad():
+                read_on(self.model, torch.tensor([chunk], device=self.model.device), self.cache, n, last=True)
             self.tokens = self.tokens + chunk
 
     def forget(self) -> None:
-        """Drop the cache and its tokens."""
-        self.cache, self.tokens = None, []
+        """Drop the cache, its tokens and the snapshots."""
+        self.cache, self.tokens, self.snapshots = None, [], []
 
     def end(self, out: torch.Tensor) -> None:
         """Note which tokens are in the cache after generation. `out` [batch, n_tokens]: prompts with their replies.
@@ -137,78 +182,21 @@ class SharedPrefix:
         The cache of one prompt has grown by its reply, without the last token. The batch caches of several prompts are not kept.
         """
         if len(out) == 1:
-            self.tokens = [int(t) for t in out[0]][: self.cache.get_seq_length()]
-
-    def _forward(self, ids: torch.Tensor) -> None:
-        """Append the tokens `ids` [1, n_tokens] to the cache. Computes logits for the last position only, if the model supports that."""
-        n = len(self.tokens)
-        mask = torch.ones(1, n + ids.shape[1], dtype=torch.long, device=ids.device)
-        positions = torch.arange(n, n + ids.shape[1], device=ids.device)[None]
-        last = {"logits_to_keep": 1} if self.model._supports_logits_to_keep() else {}
-        with torch.no_grad():
-            self.model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=self.cache, use_cache=True, **last)
+            self.tokens = out[0].tolist()[: self.cache.get_seq_length()]
 
 
 def growing_cache(config: Any) -> Any:
-    """Return an empty cache whose layers are GrowingLayers."""
+    """Return an empty cache whose layers are GrowingLayers, except those that let go of tokens."""
     cache = DynamicCache(config=config)
-    cache.layers = [GrowingLayer() for _ in cache.layers]
+    cache.layers = [GrowingLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
     return cache
 
 
-def batches(
-    prompts: Sequence[list[int]], kinds: Sequence[Hashable], size: int, shares: bool, pads: bool = True
-) -> list[tuple[list[int], bool]]:
-    """Return the batches, in an order in which successive prompts share much: (indices of prompts, whether to use the prefix cache).
-
-    prompts: token ids of each. kinds: generation options of each, hashable; only prompts of one kind share a batch. size: batch size.
-    shares: whether prompts may use the prefix cache. With it, prompts of one length that differ in their last REST tokens only form a batch
-    without padding. With or without it, prompts of up to SHORT tokens that share nothing are padded into batches that do not use it. All
-    others are prefilled one by one; with the cache, up to TOGETHER tokens of them are decoded as a batch. pads: whether padding is
-    possible.
-    """
-    families: list[list[int]] = []
-    for i in sorted(range(len(prompts)), key=prompts.__getitem__):
-        same = in_common(prompts[families[-1][0]], prompts[i]) if families and shares else 0
-        if same >= MIN_SHARED_TOKENS and max(len(prompts[i]), len(prompts[families[-1][0]])) - same <= REST:
-            families[-1].append(i)
-        else:
-            families.append([i])
-    plan: list[tuple[list[int], bool]] = []
-    short: dict[Hashable, list[int]] = defaultdict(list)
-    for family in families:
-        alike: dict[Hashable, list[int]] = defaultdict(list)
-        for i in family:
-            if len(family) == 1 and size > 1 and len(prompts[i]) <= SHORT and pads:
-                short[kinds[i]].append(i)
-            else:
-                alike[len(prompts[i]), kinds[i]].append(i)
-        plan += [(batch, shares) for same_length in alike.values() for batch in parts(same_length, size)]
-    if shares and pads:
-        plan = _decoded_together(plan, prompts, kinds, size)
-    for group in short.values():
-        plan += [(batch, False) for batch in parts(sorted(group, key=lambda i: len(prompts[i])), size)]
-    return plan
+def cuts_back(layer: Any) -> bool:
+    """True for a layer of a cache that keeps all tokens, so that it can be cut back to fewer."""
+    return isinstance(layer, GrowingLayer | DummyLayer)
 
 
-def _decoded_together(
-    plan: list[tuple[list[int], bool]], prompts: Sequence[list[int]], kinds: Sequence[Hashable], size: int
-) -> list[tuple[list[int], bool]]:
-    """Join successive batches of one prompt, of one kind, into batches of up to `size` prompts and TOGETHER tokens with padding."""
-    joined: list[tuple[list[int], bool]] = []
-    extendable = False  # whether the last batch of `joined` consists of single prompts
-    for batch, through_cache in plan:
-        single = len(batch) == 1
-        if single and extendable and kinds[joined[-1][0][0]] == kinds[batch[0]] and len(joined[-1][0]) < size:
-            longest = max(len(prompts[i]) for i in (*joined[-1][0], *batch))
-            if longest * (len(joined[-1][0]) + 1) <= TOGETHER:
-                joined[-1][0].append(batch[0])
-                continue
-        joined.append((list(batch), through_cache))
-        extendable = single
-    return joined
-
-
-def parts(items: list[int], size: int) -> list[list[int]]:
-    """Return consecutive parts of `items`, of at most `size` items each."""
-    return [items[i : i + size] for i in range(0, len(items), size)]
+def keeps_all(cache: Any) -> bool:
+    """True when every layer keeps all tokens."""
+    return all(cuts_back(layer) for layer in cache.layers)

@@ -15,17 +15,18 @@ from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.names import safe
 from seal_eval.core.progress import progress
 from seal_eval.core.settings import Count, check_value
+from seal_eval.harness.batch_plan import batches, parts
 from seal_eval.harness.budget import FROM_USER
 from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.machine import hardware, out_of_memory
 from seal_eval.harness.padding import can_pad
 from seal_eval.harness.planned import SUITE
-from seal_eval.harness.prefix_cache import SharedPrefix, batches, parts
+from seal_eval.harness.prefix_cache import SharedPrefix, growing_cache, keeps_all
 from seal_eval.harness.reply_log import ACTIVE
 from seal_eval.harness.reply_log import keys as journal_keys
 from seal_eval.harness.stopping import AnswerEnded, ended_at_answer, is_ours
 from seal_eval.harness.throughput import Throughput
-from seal_eval.models.caches import why_not
+from seal_eval.models.caches import Sharing, sharing
 from seal_eval.models.hub import content, resolve, source
 from seal_eval.models.loading import check_finite, release_memory, window_of
 from seal_eval.models.selftest import check_method
@@ -77,7 +78,8 @@ class SealLM(HFLM):
             check_method(self.method_name, self.method, self._model)
         self._method_context = ExitStack()  # keeps the method applied as long as the engine exists
         self._method_context.enter_context(self.method.apply(self._model))
-        self.unshared = why_not(self._model, self.method) if share_prefixes else "share_prefixes=False"
+        self._sharing = sharing(self._model, self.method) if share_prefixes else Sharing("share_prefixes=False")
+        self.unshared = self._sharing.why_not
         self._prefix_cache: SharedPrefix | None = None  # the cache for the prompts that are being answered
         self._docs: dict[tuple[int, ...], Any] = {}  # prompt → its document, of the prompts that are being answered
         self._journal = ACTIVE.get()
@@ -133,10 +135,13 @@ class SealLM(HFLM):
         replies = [logged.get(key) for key in keys]
         left = [i for i, reply in enumerate(replies) if reply is None]
         kinds = [json.dumps(requests[i].args[1], sort_keys=True, default=str) for i in left]
-        plan = batches([prompts[i] for i in left], kinds, int(self.batch_size), not self.unshared, self._pads)
+        rows = self._sharing.in_rows
+        joins = rows and not self.unshared and keeps_all(growing_cache(self._model.config))
+        plan = batches([prompts[i] for i in left], kinds, int(self.batch_size), not self.unshared, self._pads, rows=rows, joins=joins)
         quiet, tokens = disable_tqdm or self.rank != 0, sum(len(prompts[i]) for i in left)
         with self._throughput.over(tokens), progress("replies", len(requests), done=len(requests) - len(left), quiet=quiet) as bar:
-            cache = None if self.unshared else SharedPrefix(self._model, self.prefill_chunk)
+            ahead = [prompts[left[i]] for batch, through_cache in plan if through_cache for i in batch]
+            cache = None if self.unshared else SharedPrefix(self._model, self.prefill_chunk, self._sharing, ahead)
             for planned, through_cache in plan:
                 for batch in parts([left[i] for i in planned], self._batch_limit):
                     for answered in self._answer(batch, requests, prompts, cache if through_cache else None):

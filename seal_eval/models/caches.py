@@ -1,7 +1,8 @@
-"""A cache of keys and values for texts that begin alike: whether a model and a method allow it, and copies from which texts go on."""
+"""A cache for texts that begin alike: whether a model and a method allow it, and copies from which texts go on."""
 
 import copy
 import inspect
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -9,63 +10,137 @@ from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingW
 
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.plugins import Method
+from seal_eval.models.modules import text_config
 from seal_eval.models.rope import following_length
 
-BRANCHING = (DynamicLayer, DynamicSlidingWindowLayer)  # layers that never change a tensor in place, so that copies can share it
+BRANCHING = (DynamicLayer, DynamicSlidingWindowLayer)  # layers that never change a tensor in place, so that gradients pass through copies
+GROWING = ("keys", "values", "indexer_keys")  # tensors of a layer that are replaced when tokens are added, and never changed in place
+FIRST, REST, AT_CUT = 24, 8, 4  # tokens that the probe reads into a cache, reads behind it, and compares after the cut
+TOLERANCE = {torch.float32: 2e-3, torch.float16: 2e-2, torch.bfloat16: 6e-2}  # of the logits' root mean square
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """Whether prompts can share a cache, and how.
+
+    why_not: '' when they can. in_pieces: whether several tokens at once may follow those of a cache; if not, one by one. in_rows: whether
+    the cache of one prompt may become that of a batch.
+    """
+
+    why_not: str = ""
+    in_pieces: bool = True
+    in_rows: bool = True
+
+
+def sharing(model: Any, method: Method) -> Sharing:
+    """Return whether and how prompts share a cache.
+
+    They can when the method declares it (`shares_prefix`), rotary frequencies do not follow the text's length, and a forward pass behind a
+    copy of a cache predicts what a pass over the whole text predicts.
+    """
+    if not method.shares_prefix:
+        return Sharing("the method does not say that prompts can share a cache (shares_prefix)")
+    if kinds := following_length(model):
+        return Sharing(f"the model's rotary frequencies follow each prompt's length ({', '.join(kinds)})")
+    return probe(model)
+
+
+def allows_gradients(model: Any) -> bool:
+    """True when gradients pass through copies of the model's cache: its layers change no tensor in place."""
+    return all(type(layer) in BRANCHING for layer in DynamicCache(config=model.config).layers)
+
+
+def probe(model: Any) -> Sharing:
+    """Return what a few tokens show: read whole, behind a cache, behind its copy, one by one, and as two rows of a batch.
+
+    A configuration does not tell: transformers makes a cache for any. Encoder-decoders cache the tokens of the reply only.
+    """
+    if getattr(model.config, "is_encoder_decoder", False):
+        return Sharing("the model is an encoder-decoder, whose cache does not hold the prompt")
+    if "past_key_values" not in inspect.signature(model.forward).parameters:
+        return Sharing("the model's forward pass takes no cache (past_key_values)")
+    draw = torch.Generator().manual_seed(0)
+    vocabulary = int(text_config(model).vocab_size)
+    drawn = torch.randint(min(10, vocabulary // 2), vocabulary, (FIRST + 2 * REST,), generator=draw).to(model.device)
+    first, rests = drawn[None, :FIRST], drawn[FIRST:].view(2, REST)
+    tolerance = TOLERANCE[next((p.dtype for p in model.parameters() if p.dtype in TOLERANCE), torch.float32)]
+
+    def agrees(found: torch.Tensor, expected: torch.Tensor) -> bool:
+        apart = (found - expected)[:, :AT_CUT].square().mean(-1).sqrt() / expected[:, :AT_CUT].square().mean(-1).sqrt().clamp(min=1e-12)
+        return float(apart.mean()) <= tolerance
+
+    try:
+        with torch.no_grad():
+            whole = model(input_ids=torch.cat([first.expand(2, -1), rests], 1), use_cache=False).logits[:, FIRST:].float()
+            cache: Any = DynamicCache(config=model.config)
+            read_on(model, first, cache, 0)
+            ahead, stepwise, rows = branch(cache), branch(cache), branch(cache)
+            rows.layers = [in_rows(layer, 2) for layer in rows.layers]
+            if {layer.get_seq_length() for layer in cache.layers if hasattr(layer, "get_seq_length")} - {0, FIRST}:
+                return Sharing("the model does not fill its cache")
+            pieces = agrees(read_on(model, rests[:1], ahead, FIRST), whole[:1])
+            pieces = pieces and agrees(read_on(model, rests[1:], cache, FIRST), whole[1:])
+            if pieces:
+                return Sharing(in_rows=agrees(read_on(model, rests, rows, FIRST), whole))
+            steps = [read_on(model, rests[:1, i : i + 1], stepwise, FIRST + i) for i in range(REST)]
+            if agrees(torch.cat(steps, 1), whole[:1]):
+                first_of_rows = read_on(model, rests[:, :1], rows, FIRST)
+                return Sharing(in_pieces=False, in_rows=agrees(first_of_rows, whole[:, :1]))
+    except Exception as error:
+        return Sharing(f"the model's cache is of another kind ({type(error).__name__}: {first_line(error)})")
+    return Sharing("the model predicts something else behind a cache than in one pass")
+
+
+def read_on(model: Any, ids: torch.Tensor, cache: Any, n: int, last: bool = False) -> torch.Tensor:
+    """Add the tokens `ids` [batch, n_tokens] to a cache of `n` tokens; return the logits [batch, n_tokens, vocabulary], fp32.
+
+    last: return only those of the last token, if the model supports that.
+    """
+    batch, end = ids.shape[0], n + ids.shape[1]
+    more: dict[str, Any] = {"logits_to_keep": 1} if last and model._supports_logits_to_keep() else {}
+    if "position_ids" in inspect.signature(model.forward).parameters:
+        more["position_ids"] = torch.arange(n, end, device=ids.device)[None].expand(batch, -1)
+    mask = torch.ones(batch, end, dtype=torch.long, device=ids.device)
+    logits = model(input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=True, **more).logits
+    return logits if last else logits.float()
 
 
 def branch(cache: Any) -> Any:
     """Return a cache with the same tokens. Adding tokens to one of the two does not change the other.
 
-    Layers share their tensors: adding tokens makes new tensors, or writes beyond the end of what `cache` holds. Layers that change tensors
-    in place (recurrent states) cannot be copied so. Raises SealError for a cache without layers.
+    Keys and values are shared: adding tokens makes new tensors, or writes beyond the end of what `cache` holds. Recurrent and convolution
+    states, which are changed in place, are copied. Raises SealError for a cache without layers.
     """
     if not hasattr(cache, "layers"):
         raise SealError(f"a cache with layers is needed, not a {type(cache).__name__}")
     other = copy.copy(cache)
-    other.layers = [copy.copy(layer) for layer in cache.layers]
+    other.layers = [branch_layer(layer) for layer in cache.layers]
     return other
 
 
-def why_not(model: Any, method: Method, layers_can_be: tuple[type, ...] = (DynamicLayer,)) -> str:
-    """Return why prompts cannot share a cache, '' when they can.
-
-    They can when the method declares it (`shares_prefix`), rotary frequencies do not follow the text's length, and every layer keeps all
-    its keys: a cache that has discarded keys (sliding window, recurrent layer) cannot be cut back to a shorter prefix. layers_can_be: the
-    classes of layers that will do; BRANCHING where the cache is not cut back.
-    """
-    if not method.shares_prefix:
-        return "the method does not say that prompts can share a cache (shares_prefix)"
-    if kinds := following_length(model):
-        return f"the model's rotary frequencies follow each prompt's length ({', '.join(kinds)})"
-    try:
-        layers = DynamicCache(config=model.config).layers
-    except (AttributeError, TypeError, ValueError) as error:
-        return f"the model's cache is of another kind ({error})"
-    if unsuitable := {type(layer).__name__ for layer in layers if type(layer) not in layers_can_be}:
-        return f"the model has layers that let go of keys ({', '.join(sorted(unsuitable))})"
-    return takes_no_cache(model)
+def branch_layer(layer: Any) -> Any:
+    """Return a layer of a cache with the same tokens, as `branch` does."""
+    other = copy.copy(layer)
+    if type(layer) not in BRANCHING:
+        for name, value in vars(layer).items():
+            if name not in GROWING:
+                setattr(other, name, _copied(value))
+    return other
 
 
-def takes_no_cache(model: Any) -> str:
-    """Return why the model's forward pass does not take transformers' cache, '' when it does. Asked of the pass itself, with four tokens.
+def _copied(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.clone()
+    if isinstance(value, dict):
+        return {key: _copied(inner) for key, inner in value.items()}
+    return [_copied(inner) for inner in value] if isinstance(value, list) else value
 
-    A configuration does not tell: transformers makes a cache for any. Encoder-decoders cache the tokens of the reply only.
-    """
-    if getattr(model.config, "is_encoder_decoder", False):
-        return "the model is an encoder-decoder, whose cache does not hold the prompt"
-    if "past_key_values" not in inspect.signature(model.forward).parameters:
-        return "the model's forward pass takes no cache (past_key_values)"
-    try:
-        cache: Any = DynamicCache(config=model.config)
-        ids = torch.ones(1, 2, dtype=torch.long, device=model.device)
-        with torch.no_grad():
-            for _ in range(2):
-                model(input_ids=ids, past_key_values=cache, use_cache=True)
-        lengths = {layer.get_seq_length() for layer in cache.layers}
-    except Exception as error:
-        return f"the model's cache is of another kind ({type(error).__name__}: {first_line(error)})"
-    return "" if lengths <= {4} else f"the model does not fill its cache: layers hold {sorted(lengths)} of 4 tokens"
+
+def in_rows(layer: Any, n: int) -> Any:
+    """Return a layer of `n` rows, each with the tokens of this layer's one row. This layer does not change."""
+    other = branch_layer(layer)
+    other.reorder_cache(torch.zeros(n, dtype=torch.long, device=getattr(layer, "device", None)))
+    return other
 
 
 def in_common(a: list[int], b: list[int]) -> int:

@@ -14,7 +14,7 @@ from seal_eval.baselines import method_of
 from seal_eval.core.errors import SealError
 from seal_eval.core.progress import progress as bar_of
 from seal_eval.core.types import Sample
-from seal_eval.models.caches import BRANCHING, why_not
+from seal_eval.models.caches import allows_gradients, sharing
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tuning.config import CHECKPOINT_FROM, TuneSpec
 from seal_eval.tuning.losses import PROSE_TOKENS, prose_kl, prose_pieces, read_prose, record_loss
@@ -68,7 +68,7 @@ def learn(
     began = time.perf_counter() - done.seconds
     train, validation = records_of(prompt_format, spec)
     _check_window(window, [sample for record in (*train, *validation) for sample in record])
-    share = not why_not(model, method_of(spec.on), BRANCHING)
+    share = allows_gradients(model) and not sharing(model, method_of(spec.on)).why_not
     pieces = prose_pieces(prompt_format.tokenizer, spec.samples, PROSE_TOKENS, spec.seed)
     validator = Validator(model, prompt_format, validation, spec.seed, share)
     start = trained.state()

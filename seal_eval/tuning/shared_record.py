@@ -19,7 +19,7 @@ def logits_of_answers(
     """Return for each sample (logits [n_answer, vocab] of the answer after the prompt, token ids [n_answer]).
 
     The samples' common beginning is read once, into a cache from whose copies each sample goes on; its gradients are those of reading it
-    with each. share=False reads every sample whole, for a model or a method that allows nothing else (`why_not` with BRANCHING).
+    with each. share=False reads every sample whole, for a model or a method that allows nothing else (`sharing`, `allows_gradients`).
     """
     rows = [prompt_format.continued(sample.input, sample.prefix, sample.answer) for sample in samples]
     texts = [ids for ids, _ in rows]

@@ -8,9 +8,11 @@ import torch
 from transformers.cache_utils import DynamicLayer
 
 from seal_eval.baselines import get_method, method_names, take_method
-from seal_eval.harness.prefix_cache import MIN_SHARED_TOKENS, GrowingLayer, SharedPrefix, batches
-from seal_eval.models.caches import in_common, why_not
+from seal_eval.harness.batch_plan import batches
+from seal_eval.harness.prefix_cache import MIN_SHARED_TOKENS, SNAPSHOTS, GrowingLayer, SharedPrefix, growing_cache, keeps_all
+from seal_eval.models.caches import Sharing, in_common, probe, sharing
 
+from architecture_kinds import built
 from conftest import tiny_model
 from method_cases import CASES, MADE, made
 
@@ -27,17 +29,20 @@ def prompts(seed=0):
 
 def replies(model, asked, size=1, chunk=0):
     """Return greedy replies of at most eight tokens and the number of tokens computed. With a `chunk`, the shared cache is used."""
+    how = probe(model)
     read, out = 0, {}
 
     def count(_module, args, kwargs):
         nonlocal read
         ids = kwargs.get("input_ids") if kwargs.get("input_ids") is not None else args[0]
-        assert not chunk or ids.shape[1] <= chunk
+        assert not chunk or ids.shape[1] <= chunk or not how.in_pieces
         read += ids.numel()
 
     handle = model.register_forward_pre_hook(count, with_kwargs=True)
-    cache = SharedPrefix(model, chunk) if chunk else None
-    plan = batches(asked, [None] * len(asked), size, True) if chunk else [([i], False) for i in range(len(asked))]
+    plan = [([i], False) for i in range(len(asked))]
+    if chunk:
+        plan = batches(asked, [None] * len(asked), size, True, rows=how.in_rows, joins=keeps_all(growing_cache(model.config)))
+    cache = SharedPrefix(model, chunk, how, [asked[i] for batch, shared in plan if shared for i in batch]) if chunk else None
     for part, through_cache in plan:
         longest = max(len(asked[i]) for i in part)
         context = torch.tensor([[1] * (longest - len(asked[i])) + asked[i] for i in part])
@@ -67,7 +72,7 @@ def test_same_replies(kind, name, tmp_path):
     model = tiny_model(kind)
     own = {} if name == "plain" else CASES[name][1] if name in CASES else made(name, kind, 1, tmp_path / "made")
     method = take_method({"method": name, **own})[1]
-    if why_not(model, method):
+    if sharing(model, method).why_not:
         assert name in WHOLE
         return
     asked = prompts()
@@ -78,6 +83,29 @@ def test_same_replies(kind, name, tmp_path):
         together, read_together = replies(model, asked, size=8, chunk=1000)
     assert shared == pieces == together == alone
     assert read_shared < 0.5 * read_alone and read_together < 0.6 * read_alone
+
+
+# layers that let go of tokens: sliding window (with sinks), chunks, convolutions, state space, linear attention, several kinds in one
+LETS_GO = ("gemma3_text", "gpt_oss", "llama4_text", "lfm2", "jamba", "nemotron_h", "falcon_h1", "qwen3_next", "deepseek_v4")
+MORE = ("gemma2", "gemma3n_text", "cohere2", "granitemoehybrid", "olmo_hybrid", "ministral", "qwen3_5_text", "deepseek_v32")
+
+
+@pytest.mark.parametrize("kind", [*LETS_GO, *(pytest.param(kind, marks=pytest.mark.nightly) for kind in MORE)])
+def test_same_replies_where_layers_let_go_of_tokens(kind):
+    """Prompts part at two depths: where questions begin, and in the middle of a record."""
+    model = built(kind)
+    model.generation_config.eos_token_id = 1
+    asked = prompts()
+    draw = random.Random(1)
+    asked += [prompt[:45] + draw.choices(range(2, 900), k=30) for prompt in asked[:4]]
+    with torch.no_grad():
+        alone, read_alone = replies(model, asked)
+        shared, read_shared = replies(model, asked, chunk=1000)
+        pieces, _ = replies(model, asked, chunk=23)
+        together, read_together = replies(model, asked, size=8, chunk=1000)
+    assert probe(model).why_not == "" and not keeps_all(growing_cache(model.config))
+    assert shared == pieces == together == alone
+    assert read_shared < 0.6 * read_alone and read_together < 0.6 * read_alone
 
 
 @pytest.mark.parametrize("kind", ["dynamic", "longrope"])
@@ -178,17 +206,36 @@ def test_growing_layer_holds_what_the_library_layer_holds():
 def test_who_shares_and_who_says_why_not():
     assert [name for name in method_names() if not get_method(name).shares_prefix] == sorted(WHOLE)
     plain = take_method({})[1]
-    assert why_not(tiny_model(), plain) == ""
-    assert "let go of keys" in why_not(tiny_model("gemma2"), plain)
+    assert sharing(tiny_model(), plain) == Sharing()
     for kind, own in (
         ("dynamic", {}),
         ("longrope", {"short_factor": [1.0] * 8, "long_factor": [4.0] * 8, "original_max_position_embeddings": 128}),
     ):
         follows = tiny_model(rope_parameters={"rope_type": kind, "rope_theta": 1e4, "factor": 4.0, **own})
-        assert why_not(follows, plain) == f"the model's rotary frequencies follow each prompt's length ({kind})"
-    assert why_not(tiny_model(rope_parameters={"rope_type": "linear", "rope_theta": 1e4, "factor": 4.0}), plain) == ""
-    assert "shares_prefix" in why_not(tiny_model(), take_method({"method": "dynamic_ntk"})[1])
+        assert sharing(follows, plain).why_not == f"the model's rotary frequencies follow each prompt's length ({kind})"
+    assert sharing(tiny_model(rope_parameters={"rope_type": "linear", "rope_theta": 1e4, "factor": 4.0}), plain).why_not == ""
+    assert "shares_prefix" in sharing(tiny_model(), take_method({"method": "dynamic_ntk"})[1]).why_not
     both = take_method({"method": "ntk+self_extend", "neighbours": 64} | {"factor": 2.0})
     assert both[1].shares_prefix
     with_state = take_method({"method": "dynamic_ntk+seal", "adapter": "a"})[1]
     assert not with_state.shares_prefix
+
+
+def test_snapshots_are_few_and_released():
+    """Prompts that part at twelve depths of one text: no more snapshots than SNAPSHOTS at a time, none beyond what is shared."""
+    draw = random.Random(0)
+    text = draw.choices(range(2, 900), k=240)
+    asked = [text[: 239 - 15 * i] + [900 + i] * 8 for i in range(12)]
+    shared, held = SharedPrefix(built("gemma3_text"), 1000, Sharing(), asked), []
+    for prompt in asked:
+        cache = shared.begin(torch.tensor([prompt]))
+        told = cache.get_seq_length()
+        with torch.no_grad():
+            shared.model(input_ids=torch.tensor([prompt[told:]]), past_key_values=cache, use_cache=True)
+        shared.end(torch.tensor([prompt]))
+        held.append([n for n, _ in shared.snapshots])
+        assert held[-1] == sorted(held[-1]) and all(n < len(prompt) for n in held[-1])
+    assert held[0] == [239 - 15 * i for i in range(8, 0, -1)] and max(map(len, held)) == SNAPSHOTS
+    assert all(a[-1] >= b[-1] for a, b in pairwise(held) if b)  # those that the prompts have left are released
+    shared.forget()
+    assert not shared.snapshots and shared.cache is None
