@@ -1,6 +1,5 @@
 """The command line: each command parses its options, calls a function, prints. An error is one line on stderr, unless --debug is given."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -132,8 +131,8 @@ def main() -> None:
 
     streams.prepare()
     debug = "--debug" in sys.argv[1:]
-    if not sys.stderr.isatty():
-        os.environ.setdefault("TQDM_DISABLE", "1")  # for other libraries' bars too; tqdm reads it when it is imported
+    if not sys.stderr.isatty() and not {"vllm", "suite"} & set(sys.argv[1:]):  # a suite does so for its workers
+        streams.no_bars()
     try:
         with streams.all_written():
             app()

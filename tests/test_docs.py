@@ -25,6 +25,7 @@ NOT_RUN = {  # (page, beginning of the block): no other block may be left out
     ("docs/tutorial.md", "seal-eval models pull gemma-3-270m"),
     ("docs/architectures.md", "python benchmarks/architectures.py"),  # test_architectures.py
     ("docs/ship.md", "vllm serve"),
+    ("docs/served.md", "vllm serve"),  # test_served.py starts a server
     ("docs/recipes.md", "seal-eval suite benchmarks/suites/longchat-7b-32k.yaml"),  # test_recipes.py
     ("docs/cluster.md", "ray start"),  # test_suite.py starts a cluster
     ("docs/thinking.md", "seal-eval run --model_args pretrained=Qwen/Qwen3-1.7B"),  # test_thinking.py runs it on small models

@@ -105,3 +105,11 @@ def _unwritable(error: OSError) -> SealError:
         f"standard output cannot be written ({error.strerror or error}), what is there is incomplete; make room, or read all of it, and "
         "repeat the command"
     )
+
+
+def no_bars() -> None:
+    """Switch off other libraries' progress bars, in this process and its children. tqdm reads this when it is imported.
+
+    Not for vLLM: with its bar switched off, 0.32 divides by the time that the bar has not measured, after the first batch.
+    """
+    os.environ.setdefault("TQDM_DISABLE", "1")

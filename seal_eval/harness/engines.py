@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from seal_eval.baselines import take_method
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.names import ENGINE, method_label, safe
+from seal_eval.harness.served_args import served_args
 from seal_eval.harness.vllm import vllm_args
 from seal_eval.models.hub import resolve
 
@@ -45,7 +47,15 @@ class Engine:
             )
         if self.name == "vllm":
             return vllm_args(args)
+        if self.name == "served":
+            if missing := [name for name in ("aiohttp", "requests", "tenacity") if find_spec(name) is None]:
+                raise SealError(f"--model served needs {', '.join(missing)}: pip install 'seal-eval[api]'")
+            return served_args(args)
         return {**args, "pretrained": resolve(args["pretrained"])} if self.loads_checkpoint else args
+
+    def names_model(self, name: str, dtype: str) -> dict[str, Any]:
+        """Return the arguments that name a model: its checkpoint and the type of its weights, or how a server calls it."""
+        return {"pretrained": name, "dtype": dtype} if self.loads_checkpoint else {"model": name}
 
     def subject(self, model_args: Mapping[str, Any]) -> str:
         """Return the name of the evaluated model as the user wrote it: the checkpoint or the served model, else the engine's name."""
@@ -60,16 +70,18 @@ OWN = (  # engines that this package knows more about than their name
     Engine(ENGINE, applies_methods=True, loads_checkpoint=True, logs_replies=True),
     Engine("hf", loads_checkpoint=True),
     Engine("vllm", loads_checkpoint=True),
+    Engine("served", logs_replies=True),
 )
 
 
 def register() -> None:
-    """Register `--model seal` with lm-eval in this process. The engine is imported only when it is used."""
+    """Register `--model seal` and `--model served` with lm-eval in this process. An engine is imported only when it is used."""
     import lm_eval.models  # noqa: F401  must come first, or lm-eval's own models are not registered
     from lm_eval.api.registry import model_registry
 
-    if ENGINE not in model_registry:
-        model_registry.register(ENGINE, target="seal_eval.harness.seal_lm:SealLM")
+    for name, target in ((ENGINE, "seal_eval.harness.seal_lm:SealLM"), ("served", "seal_eval.harness.served:Served")):
+        if name not in model_registry:
+            model_registry.register(name, target=target)
 
 
 def get_engine(name: str) -> Engine:

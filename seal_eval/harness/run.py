@@ -29,7 +29,8 @@ DECIDES = (
 )  # fmt: skip
 # lm-eval's warnings about what this command does on purpose
 ON_PURPOSE = ("Custom kwargs can be passed to `--metadata`", "SHOULD ONLY BE USED FOR TESTING")
-FASTER = ("batch_size", "max_batch_size", "prefill_chunk", "share_prefixes", "selftest")  # model_args that may differ when a run continues
+# model_args that may differ when a run continues
+FASTER = ("batch_size", "max_batch_size", "prefill_chunk", "share_prefixes", "selftest", "num_concurrent", "max_retries", "timeout")
 USAGE = "seal-eval run --model_args pretrained=M,method=NAME[,SETTING=VALUE…] --tasks TASK[,TASK…] [more of lm-eval's flags]"
 DESCRIPTION = (
     "lm-eval's own command with our engine: --model defaults to 'seal', which applies method= and never truncates a prompt; "

@@ -9,7 +9,7 @@ from seal_eval.baselines import extended, take_method
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.plugins import Method, Task
 from seal_eval.core.settings import Count, Index, check_value
-from seal_eval.models.hub import resolve
+from seal_eval.models.hub import TOKENIZER, resolve
 from seal_eval.models.loading import window_of
 from seal_eval.prompts.settings import PromptSettings
 from seal_eval.tasks import get_task, leaf_name, task_settings, tasks
@@ -101,7 +101,7 @@ def read_spec(name: str, metadata: Mapping[str, Any]) -> Spec:
 def _resolved(name: str, tokenizer: str, served: bool) -> str:
     """`resolve`; where the only name is that of a served model, the error says how to name its tokenizer."""
     try:
-        return resolve(tokenizer)
+        return resolve(tokenizer, any_of=TOKENIZER)
     except SealError as error:
         if not served:
             raise

@@ -23,18 +23,21 @@ def embedded() -> dict[str, dict[str, Any]]:
     return json.loads((Path(__file__).parent / "models.json").read_text(encoding="utf-8"))
 
 
-def resolve(model: str) -> str:
+TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "config.json")  # a folder for prompts alone has one of them
+
+
+def resolve(model: str, any_of: tuple[str, ...] = ("config.json",)) -> str:
     """Return a folder or hub id that transformers can load.
 
-    model: a folder with a config.json, the short name of an embedded model (downloaded unless it is in the cache), or a hub id
+    model: a folder with one of the files `any_of`, the short name of an embedded model (downloaded unless it is in the cache), or a hub id
     `owner/name`, which is not looked up. Raises SealError for anything else, and where `pull` does.
     """
     if model.startswith("~/"):  # recorded commands write the home folder so
         model = str(Path(model).expanduser())
     folder = Path(model)
     if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise SealError(f"model folder {model} has no config.json; is it a Hugging Face model folder?")
+        if not any((folder / name).is_file() for name in any_of):
+            raise SealError(f"model folder {model} has no {any_of[0]}; is it a Hugging Face model folder?")
         return model
     if model.lower() in embedded():
         return str(pull(model))
@@ -91,7 +94,7 @@ def content(model: str, revision: str = "") -> str:
     revision: of the hub id; '' for the newest. Returns '' for a hub id that is neither on the hub nor in its client's cache. Raises
     SealError where `resolve` does, and for a folder that cannot be read.
     """
-    place = resolve(model)
+    place = model if Path(model).is_dir() else resolve(model)  # a folder may hold a tokenizer alone
     if not Path(place).is_dir():
         from huggingface_hub import hf_hub_download
 

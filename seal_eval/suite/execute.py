@@ -17,6 +17,7 @@ from typing import Any
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import only_writer, write_json
 from seal_eval.core.progress import event, progress
+from seal_eval.core.streams import no_bars
 from seal_eval.suite.cell_work import perform
 from seal_eval.suite.cells import Cell
 from seal_eval.suite.schema import Suite
@@ -33,7 +34,8 @@ def run_suite(suite: Suite, cells: list[Cell], out: Path, executor: str = "local
     The state and the log of each cell are in `out`/cells. Raises SealError when another process works on `out`, when a folder holds results
     of other settings, and when Ray is not installed or not reachable.
     """
-    os.environ.setdefault("TQDM_DISABLE", "1")  # for the workers, whose output goes to files
+    if not any("vllm" in cell.work.get("argv", ()) for cell in cells):
+        no_bars()  # of the workers, whose output goes to files
     with only_writer(out):
         states = [(cell, state_of(out, cell)["state"]) for cell in cells]
         todo = [cell for cell, state in states if state != "done"]

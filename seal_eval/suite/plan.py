@@ -35,19 +35,22 @@ def plan(file: Path, out: Path) -> tuple[Suite, list[Cell]]:
             return False
 
     engine_known = attempt(("engine",), lambda: get_engine(suite.engine))
-    models = [_absolute(file, ModelEntry(pretrained=m) if isinstance(m, str) else m) for m in suite.models]
+    models = [_completed(file, suite, ModelEntry(pretrained=m) if isinstance(m, str) else m) for m in suite.models]
     methods = [MethodEntry(method=m) if isinstance(m, str) else m for m in suite.methods]
     for m, model in enumerate(models):
-        if not attempt(("models", m), lambda o=model: _check_model(o)):
+        if not engine_known or not attempt(("models", m), lambda o=model: _check_model(o, methods)):
             continue
         if model.chat_template:
             attempt(("models", m), lambda o=model: _made(0, o, "template", Path(o.chat_template).stem, {"template": o.chat_template}, out))
-        for name, entry in suite.adapters.items():
+        tunes = get_engine(model.engine).applies_methods
+        for name, entry in suite.adapters.items() if tunes else ():
             settings = {"chat": model.apply_chat_template, "system": model.system_instruction, "dtype": model.dtype, **entry}
             attempt(("adapters", name), lambda n=name, s=settings, o=model: _made(1, o, "tune", n, {"spec": asdict(tune_spec(s))}, out))
-        for name, entry in suite.heads.items():
+        for name, entry in suite.heads.items() if tunes else ():
             attempt(("heads", name), lambda n=name, s=entry, o=model: _made(1, o, "heads", n, {"spec": asdict(heads_spec(s))}, out))
         for k, method in enumerate(methods if engine_known else ()):
+            if model.methods is not None and method.method not in model.methods:
+                continue
             if not attempt(("methods", k), lambda o=model, w=method: _check_method(suite, o, w, out)):
                 continue
             for t, task in enumerate(suite.tasks):
@@ -76,15 +79,24 @@ def _recorded(suite: Suite, cells: list[Cell]) -> list[Cell]:
     return found
 
 
-def _absolute(file: Path, model: ModelEntry) -> ModelEntry:
-    """The model with the absolute path of its chat template, which the suite's file gives relative to itself."""
-    return model.model_copy(update={"chat_template": str((file.parent / model.chat_template).absolute())}) if model.chat_template else model
+def _completed(file: Path, suite: Suite, model: ModelEntry) -> ModelEntry:
+    """The model with its engine, and with the absolute path of its chat template, which the suite's file gives relative to itself."""
+    template = str((file.parent / model.chat_template).absolute()) if model.chat_template else ""
+    return model.model_copy(update={"engine": model.engine or suite.engine, "chat_template": template})
 
 
-def _check_model(model: ModelEntry) -> None:
+def _check_model(model: ModelEntry, methods: Sequence[MethodEntry]) -> None:
     from seal_eval.models.hub import resolve
 
-    resolve(model.pretrained)
+    engine, known = get_engine(model.engine), {method.method for method in methods}
+    if unknown := [name for name in model.methods or () if name not in known]:
+        raise SealError(f"methods: '{unknown[0]}' is not one of the suite's methods{nearest(unknown[0], known)}")
+    if engine.loads_checkpoint:
+        resolve(model.pretrained)
+    elif model.chat_template or model.dtype != "auto":
+        key = "chat_template" if model.chat_template else "dtype"
+        raise SealError(f"{key} has no effect with engine {engine.name}, whose server decides it; leave it out")
+    engine.prepare({**engine.names_model(model.pretrained, model.dtype), **model.args})
     if model.chat_template and not Path(model.chat_template).is_file():
         raise SealError(f"chat template {model.chat_template} does not exist")
     if model.chat_template and not model.apply_chat_template:
@@ -95,9 +107,13 @@ def _check_method(suite: Suite, model: ModelEntry, method: MethodEntry, out: Pat
     """Check a method's settings. An adapter or map that the suite makes first counts as made."""
     from seal_eval.baselines import take_method
 
-    if not get_engine(suite.engine).applies_methods:
+    engine = get_engine(model.engine)
+    if not engine.applies_methods:
         if method.method != "plain":
-            raise SealError(f"engine {suite.engine} runs plain models only; merge '{method.method}' into a checkpoint first")
+            raise SealError(
+                f"engine {engine.name} runs plain models only; merge '{method.method}' into a checkpoint first, or give the "
+                "model `methods: [plain]`"
+            )
         return
     unknown = take_method({"method": method.method, **_settings(suite, model, method, out)})[2]
     if unknown:
@@ -142,8 +158,8 @@ def _run(suite: Suite, model: ModelEntry, method: MethodEntry, task: Any, size: 
     from seal_eval.harness.task_config import read_spec
     from seal_eval.tasks import get_task
 
-    args = {"pretrained": model.pretrained, "dtype": model.dtype, **model.args}
-    engine = get_engine(suite.engine)
+    engine = get_engine(model.engine)
+    args = {**engine.names_model(model.pretrained, model.dtype), **model.args}
     if engine.applies_methods:
         args |= {"method": method.method, **_settings(suite, model, method, out)}
     metadata = {
@@ -151,8 +167,9 @@ def _run(suite: Suite, model: ModelEntry, method: MethodEntry, task: Any, size: 
         "chat_template": model.apply_chat_template, "system_instruction": model.system_instruction,
     }  # fmt: skip
     read_spec(task.task, {**args, **metadata})
-    args["pretrained"] = _loaded(model, out)
-    argv = ["--model", suite.engine, "--model_args", json.dumps(args), "--tasks", task.task]
+    if engine.loads_checkpoint:
+        args["pretrained"] = _loaded(model, out)
+    argv = ["--model", engine.name, "--model_args", json.dumps(args), "--tasks", task.task]
     argv += ["--apply_chat_template"] if model.apply_chat_template else []
     argv += ["--system_instruction", model.system_instruction] if model.system_instruction else []
     name = method.method + "".join(
@@ -161,10 +178,11 @@ def _run(suite: Suite, model: ModelEntry, method: MethodEntry, task: Any, size: 
     place = f"runs/{safe(task.task)}-{size}/{safe(name)}"
     folder = str(engine.folder(Path(place), args))  # where `run` puts its files
     label = f"{safe(model.pretrained)} · {name} · {task.task} · {size}"
-    faster = ["--batch_size", str(suite.batch_size), *(["--device", suite.device] if suite.device else [])]
+    faster = ["--batch_size", str(suite.batch_size)] if engine.loads_checkpoint else []
+    faster += ["--device", suite.device] if engine.loads_checkpoint and suite.device else []
     work = {"argv": argv, "metadata": metadata, "out": str(out / place)}
     cell = _cell(2, label, folder, "run", model, work, task.num_samples, size, out, faster)
-    return replace(cell, loads=safe(str(args["pretrained"])), planned=(name, task.task, size))
+    return replace(cell, loads=safe(engine.subject(args)), planned=(name, task.task, size))
 
 
 def _cell(
@@ -173,7 +191,8 @@ def _cell(
 ) -> Cell:  # fmt: skip
     """A cell with its ident. faster: flags that do not change results."""
     revision = str(model.args.get("revision") or "")
-    held = content_of(model.pretrained, revision)
+    files = model.pretrained if get_engine(model.engine).loads_checkpoint else str(model.args["tokenizer"])
+    held = content_of(files, revision)
     ident = ident_of(kind, work, held, model.chat_template, out)
     work = {**work, "faster": list(faster), "revision": revision}
-    return Cell(ident, wave, label, folder, kind, model.pretrained, model.dtype, work, n, size, held)
+    return Cell(ident, wave, label, folder, kind, files, model.dtype, work, n, size, held)

@@ -26,11 +26,14 @@ class Strict(BaseModel):
 class ModelEntry(Strict):
     """A model and the format of its prompts.
 
-    chat_template: a Jinja file, relative to the suite file, for a tokenizer without a template. args: further model_args of lm-eval, such
-    as max_length.
+    pretrained: short name, folder or hub id; for `engine: served` the name in the server's list. engine: runs this model in place of the
+    suite's. methods: run only these of the suite's methods. chat_template: a Jinja file, relative to the suite file, for a tokenizer
+    without a template. args: further model_args of lm-eval, such as max_length.
     """
 
     pretrained: str
+    engine: str = ""
+    methods: Annotated[list[str], Field(min_length=1)] | None = None
     dtype: str = "auto"
     apply_chat_template: bool = False
     chat_template: str = ""

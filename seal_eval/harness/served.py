@@ -1,0 +1,167 @@
+"""The lm-eval model class `served`: a model behind an OpenAI-compatible server, asked with the prompts of the other engines."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from typing import Any
+
+from lm_eval.models.api_models import JsonChatStr
+from lm_eval.models.openai_completions import LocalChatCompletion, LocalCompletionsAPI
+
+from seal_eval.core.errors import SealError
+from seal_eval.core.progress import progress
+from seal_eval.harness.reply_log import ACTIVE
+from seal_eval.harness.reply_log import keys as journal_keys
+from seal_eval.harness.served_args import REMEDY
+from seal_eval.harness.server import Server, served_model
+from seal_eval.models.hub import TOKENIZER, resolve
+from seal_eval.models.loading import load_tokenizer, window_of
+
+# Two texts whose counts show which tokenizer a server has: digits, names, spaces, other scripts
+SHORT_TEXT = "1"
+LONG_TEXT = "1 The number in line 4096 of unhurried-walrus is 83,017.\n\n  Straße, 東京, naïve café: f(x) = x**2 + 0.5\tEND\n"
+
+
+class Served(LocalCompletionsAPI):
+    """`--model served --model_args base_url=http://host:8000/v1,model=NAME,tokenizer=FOLDER_OR_HUB_ID`.
+
+    chat: ask for chat completions; with base_url=…/chat/completions that is the default. num_concurrent: prompts under way at a time.
+    max_retries: how often a request is repeated when the server is busy. timeout: seconds. max_length: tokens, at most the server's.
+    tokenized_requests: send completions as token ids, so that the server adds nothing; False sends text.
+
+    Raises SealError, before the first sample is asked, for a server that is not there, does not serve the model, has a shorter window or
+    counts tokens otherwise than `tokenizer`.
+    """
+
+    def __init__(
+        self, base_url: str, model: str, tokenizer: str, chat: bool | None = None, num_concurrent: int = 1, max_retries: int = 6,
+        timeout: int = 600, max_length: int | None = None, tokenized_requests: bool = True, batch_size: int | str | None = 1, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        if str(batch_size or 1) not in ("1", "auto"):
+            raise SealError(f"--batch_size {batch_size}: with --model served, {REMEDY['batch_size']}")
+        self.chat = str(base_url).rstrip("/").endswith("/chat/completions") if chat is None else chat
+        place = resolve(tokenizer, any_of=TOKENIZER)
+        self.server = Server(base_url, self.chat, os.environ.get("OPENAI_API_KEY", ""), int(max_retries), float(timeout))
+        self.told = served_model(self.server, model)
+        window = self.server.window(self.told) or window_of(place)
+        if max_length and window and int(max_length) > window:
+            raise SealError(f"--model served: max_length {max_length} is above the server's window of {window} tokens")
+        self.window = int(max_length) if max_length else window
+        super().__init__(
+            base_url=self.server.address, tokenizer_backend="huggingface", model=model, tokenizer=place, max_length=(self.window or 0) + 1,
+            tokenized_requests=bool(tokenized_requests) and not self.chat, batch_size=1, **kwargs,
+        )  # fmt: skip
+        self.tokenizer = load_tokenizer(place)
+        self.concurrent = int(num_concurrent)
+        self._journal = ACTIVE.get()
+        self.counts = self._check_tokenizer()
+
+    def _check_tokenizer(self) -> bool:
+        """Return whether the server says how many tokens a prompt has. Raises SealError when it counts otherwise than the tokenizer."""
+        told = [self._count(text) for text in (SHORT_TEXT, LONG_TEXT)]
+        if told[0] is None or told[1] is None:
+            print(f"{self.server.root} does not say how many tokens a prompt has, so its tokenizer could not be checked", file=sys.stderr)
+            return False
+        ours = [len(self.tokenizer(text, add_special_tokens=False).input_ids) for text in (SHORT_TEXT, LONG_TEXT)]
+        if told[1] - told[0] != ours[1] - ours[0]:
+            raise SealError(
+                f"{self.server.root} counts {told[1] - told[0]} tokens where tokenizer={self.tokenizer.name_or_path} counts "
+                f"{ours[1] - ours[0]}: name the tokenizer of '{self.model}', or start the server with this one"
+            )
+        return True
+
+    def _count(self, text: str) -> int | None:
+        message: dict[str, Any] = {"messages": [{"role": "user", "content": text}]} if self.chat else {"prompt": text}
+        return prompt_tokens(self.server.ask({"model": self.model, "max_tokens": 1, "temperature": 0, **message}))
+
+    def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
+        """Return the replies to `requests`, in their order; overrides lm-eval's method.
+
+        Each reply is in the journal before the next prompt takes its place; replies found there are not asked for again. Prompts are sent
+        in sorted order, in which they share most. Raises SealError, before the first is sent, for a prompt that does not fit the window.
+        """
+        payloads, expected = zip(*(self._payload(request) for request in requests), strict=True) if requests else ((), ())
+        keys = journal_keys(request.args for request in requests)
+        replies: list[str | None] = [self._journal.replies.get(key) if self._journal else None for key in keys]
+        left = sorted((i for i, reply in enumerate(replies) if reply is None), key=lambda i: str(requests[i].args[0]))
+        pool = ThreadPoolExecutor(self.concurrent)
+        with progress("replies", len(requests), done=len(requests) - len(left), quiet=disable_tqdm) as bar:
+            under_way: dict[Future[str], int] = {pool.submit(self._reply, payloads[i], expected[i]): i for i in left}
+            try:
+                for future in as_completed(under_way):
+                    i, reply = under_way[future], future.result()
+                    replies[i] = reply
+                    if self._journal:
+                        self._journal.add([(keys[i], reply)])
+                    bar.update(1)
+            finally:
+                pool.shutdown(cancel_futures=True)
+        return [reply or "" for reply in replies]
+
+    def _payload(self, request: Any) -> tuple[dict[str, Any], int | None]:
+        """Return (what is sent, the prompt's tokens, None for a chat). Raises SealError for a prompt that does not fit the window."""
+        prompt, options = request.args
+        n: int | None = None
+        messages: Any
+        if self.chat:
+            if not isinstance(prompt, JsonChatStr):
+                raise SealError("--model served with chat completions needs --apply_chat_template; or name the server's /completions")
+            messages = json.loads(prompt.prompt)
+            least = sum(len(self.tokenizer(turn["content"], add_special_tokens=False).input_ids) for turn in messages)
+        else:
+            ids = self.tok_encode(prompt)
+            messages, least = ids if self.tokenized_requests else prompt, len(ids)
+            n = least if self.tokenized_requests else None
+        budget = int(options.get("max_gen_toks") or self._max_gen_toks)
+        if self.window and least + budget > self.window:
+            raise SealError(
+                f"{request.task_name} document {request.doc_id}: prompt of {least} tokens + {budget} for the answer do not fit the "
+                f"server's window of {self.window}; choose shorter lengths in --metadata"
+            )
+        payload = self._create_payload(messages, generate=True, gen_kwargs=dict(options), seed=self._seed, eos=None)
+        if self.chat and messages[-1]["role"] == "assistant" and self.told.get("owned_by") in ("vllm", "sglang"):
+            payload |= {"continue_final_message": True, "add_generation_prompt": False}
+        return {key: value for key, value in payload.items() if value is not None and value != []}, n
+
+    def _create_payload(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        kind: Any = LocalChatCompletion if self.chat else LocalCompletionsAPI
+        return dict(kind._create_payload(self, *args, **kwargs))
+
+    def _reply(self, payload: dict[str, Any], expected: int | None) -> str:
+        """Return the server's reply. Raises SealError when it has read more or fewer tokens than were sent (expected; None: unknown)."""
+        answer = self.server.ask(payload)
+        read = prompt_tokens(answer)
+        if expected is not None and read is not None and read != expected:
+            raise SealError(f"{self.server.address} has read {read} tokens of a prompt of {expected}; its window may be too short")
+        choice = answer["choices"][0]
+        return chat_text(choice.get("message") or {}) if self.chat else str(choice.get("text") or "")
+
+    def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> Any:
+        """Return the messages for a chat server; else the text that the tokenizer's template makes of them."""
+        if self.chat:
+            return JsonChatStr(json.dumps(chat_history, ensure_ascii=False))
+        return self.tokenizer.apply_chat_template(
+            chat_history, tokenize=False, add_generation_prompt=add_generation_prompt, continue_final_message=not add_generation_prompt
+        )
+
+    def tok_encode(self, string: str, *_: Any, **__: Any) -> list[int]:
+        """Return the token ids of a prompt, with the tokenizer's special tokens unless the prompt (a chat template's) has them."""
+        bos = self.tokenizer.bos_token
+        return list(self.tokenizer(string, add_special_tokens=not (bos and string.startswith(bos))).input_ids)
+
+
+def prompt_tokens(answer: Mapping[str, Any]) -> int | None:
+    """Return how many tokens the server has read, None when it does not say."""
+    usage = answer.get("usage")
+    n = usage.get("prompt_tokens") if isinstance(usage, dict) else None
+    return n if isinstance(n, int) and not isinstance(n, bool) else None
+
+
+def chat_text(message: Mapping[str, Any]) -> str:
+    """Return a message's text; what the server has taken out as the model's thinking stands before it again, in <think> tags."""
+    text, thought = message.get("content"), message.get("reasoning_content") or message.get("reasoning")
+    if not thought:
+        return str(text or "")
+    return f"<think>{thought}" + (f"</think>{text}" if text is not None else "")

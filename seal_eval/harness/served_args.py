@@ -1,0 +1,49 @@
+"""The arguments of `--model served`, checked without asking the server."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from seal_eval.core.errors import SealError, nearest
+from seal_eval.core.settings import Count, check_value
+
+NEEDED = {"base_url": "http://localhost:8000/v1", "model": "NAME", "tokenizer": "FOLDER_OR_HUB_ID"}  # and an example of each
+ARGS = (
+    "base_url", "model", "tokenizer", "chat", "num_concurrent", "max_retries", "timeout", "max_length", "tokenized_requests",
+    "max_gen_toks", "seed",
+)  # fmt: skip
+REMEDY = {  # arguments of lm-eval's classes that are refused, and what to do
+    **dict.fromkeys(("auth_token", "header"), "put the key into OPENAI_API_KEY; model_args are written into the results"),
+    "batch_size": "pass num_concurrent=N, the number of prompts under way at a time",
+    "truncate": "leave it out; prompts are never cut",
+    "pretrained": "name the served model in model=, and its tokenizer in tokenizer=",
+}
+
+
+def served_args(model_args: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `--model served`. Raises SealError for missing, unknown and unsafe ones. Asks no server."""
+    args = dict(model_args)
+    for key in args:
+        if key not in ARGS:
+            raise SealError(f"--model served: {key}: {REMEDY.get(key, 'unknown argument' + nearest(key, ARGS))}")
+    for key, example in NEEDED.items():
+        if not args.get(key):
+            raise SealError(f"--model served: no {key}: pass --model_args {key}={example}")
+    root_of(args["base_url"])
+    for key in ("num_concurrent", "timeout", "max_length"):
+        if args.get(key) is not None:
+            check_value("--model served", key, args[key], Count)
+    return args
+
+
+def root_of(base_url: str) -> str:
+    """Return a server's root without the path of its completions. Raises SealError for what is no http address, and for keys in it."""
+    parts = urlsplit(str(base_url))
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SealError(f"base_url is '{base_url}', must be an address such as http://localhost:8000/v1")
+    if parts.username or parts.password or parts.query:
+        raise SealError("base_url must hold no key, since it is written into the results; put the key into OPENAI_API_KEY")
+    root = str(base_url).rstrip("/")
+    for end in ("/chat/completions", "/completions"):
+        root = root.removesuffix(end)
+    return root
