@@ -30,6 +30,7 @@ SIZES: dict[str, Any] = {
 }  # fmt: skip
 SLIDING = ["sliding_attention", "full_attention"] * 2
 LINEAR = ["linear_attention", "full_attention"] * 2
+LATENT = ("axk1", "axk2", "deepseek_v2", "deepseek_v3", "deepseek_v32", "glm4_moe_lite", "glm_moe_dsa", "minicpm3", "youtu")  # attention
 # what a kind needs besides: which of its four layers attend, and sizes that depend on each other
 OWN: dict[str, dict[str, Any]] = {
     "mistral": {"sliding_window": None},
@@ -55,11 +56,8 @@ OWN: dict[str, dict[str, Any]] = {
     "cohere_compass_text": {"layer_types": SLIDING}, "zaya": {"num_experts_per_tok": 1}, "dots1": {"num_key_value_heads": 2},
     "rwkv": {"attention_hidden_size": 64, "context_length": 2048},
     "openai-gpt": {"afn": "gelu"},
-    **dict.fromkeys(
-        ("axk1", "axk2", "deepseek_v2", "deepseek_v3", "deepseek_v32", "glm4_moe_lite", "glm_moe_dsa", "minicpm3", "youtu"),
-        {"head_dim": 8, "num_key_value_heads": 4},
-    ),  # head_dim: the rotated channels of a key
-    **dict.fromkeys(("gptj", "codegen"), {"rotary_dim": 8}),
+    **{kind: {"head_dim": 8, "num_key_value_heads": 4} for kind in LATENT},  # head_dim: the rotated channels of a key
+    **{kind: {"rotary_dim": 8} for kind in ("gptj", "codegen")},
 }  # fmt: skip
 
 
