@@ -6,7 +6,8 @@ and question; the other phrasings and every header are this project's. Values ar
 
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, NamedTuple
@@ -33,7 +34,8 @@ class Phrasing(NamedTuple):
 
     def answer(self, value: str) -> str:
         """What follows the prefix in the right answer."""
-        return f"{'' if self.prefix.endswith('<') else ' '}{value}{self.end}"
+        gap = "" if self.prefix.endswith(("<", '"')) else " "  # a number or an identifier in brackets or quotes
+        return f"{gap}{value}{self.end}"
 
 
 PHRASINGS = (
@@ -65,25 +67,21 @@ ALIKE = 8  # candidate keys per question; the ones chosen have questions of near
 
 
 @dataclass(frozen=True)
-class Lines(Task):
-    """Settings.
+class Records(Task):
+    """A record of pairs of keys and values, and questions about some of the keys.
 
-    questions_per_record: 1 as in LongEval; with more, that many samples ask about one record, which is their cluster.
-    phrasing: 0 as in LongEval, 1 sentences, 2 a table, or -1 for all in turn, one for each record.
+    questions_per_record: with more than 1, that many samples ask about one record, which is their cluster.
     """
 
     name: str
     summary: str
     questions_per_record: Annotated[int, Ge(1), Le(1000)] = 1
-    phrasing: Annotated[int, Ge(-1), Le(len(PHRASINGS) - 1)] = 0
 
-    citation: ClassVar[str] = "Li et al. 2023, LongEval (LMSYS)"
     unit: ClassVar[str] = "tokens"
     sizes: ClassVar[tuple[int, ...]] = ()
     num_samples: ClassVar[int] = 100
-    until: ClassVar[tuple[str, ...]] = (">",)
     metrics: ClassVar[tuple[str, ...]] = ()
-    answer_tokens: ClassVar[int] = 80
+    first: ClassVar[str] = "l"  # what pairs begin with
 
     def build(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split = "eval") -> list[Sample]:
         """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above.
@@ -92,41 +90,54 @@ class Lines(Task):
         """
 
         def start(tokens: int) -> Callable[[int], list[Sample]]:
-            packer = Packer(prompt_format, "", prompt_format.budget(self.answer_tokens), tokens)
+            packer = Packer(prompt_format, "", prompt_format.budget(self.answer_tokens), tokens, self.first)
             pools: dict[Phrasing, Pool] = {}
 
             def record(r: int) -> list[Sample]:
-                phrasing = self._phrasing(r)
+                phrasing = self.phrasing_of(r)
                 if phrasing not in pools:
-                    pools[phrasing] = pool(packer, phrasing, f"{seed}:{self.name}:{split}:{tokens}", split)
+                    pools[phrasing] = self.pool(packer, phrasing, f"{seed}:{self.name}:{split}:{tokens}", split)
                 return self._record(packer, pools[phrasing], r, seed, split)
 
             return record
 
         return build_samples(start, self.name, length, -(-n // self.questions_per_record))[:n]
 
-    def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
-        """Score 1 when the number that the reply answers is the line's."""
-        return replace(score_line(reply, doc), metrics={})
-
-    def _phrasing(self, r: int) -> Phrasing:
+    def phrasing_of(self, r: int) -> Phrasing:
         """The phrasing of record r."""
-        return PHRASINGS[r % len(PHRASINGS) if self.phrasing < 0 else self.phrasing]
+        raise NotImplementedError
+
+    def pool(self, packer: Packer, phrasing: Phrasing, seed: str, split: Split) -> Pool:
+        """Pairs with unique keys and values, drawn with the random seed `seed`."""
+        raise NotImplementedError
+
+    def pads(self, length: int) -> Sequence[str]:
+        """What may stand in place of {pad} in the question, so that the length is filled; the first that does is taken."""
+        return ("",)
+
+    def depth(self, i: int, rng: random.Random) -> float:
+        """Where the pair of question i is to stand in its record, 0..1."""
+        return (FIFTHS[i % 5] + rng.random()) / 5
 
     def _record(self, packer: Packer, lines: Pool, r: int, seed: int, split: Split) -> list[Sample]:
-        prompt_format, length, q, phrasing = packer.prompt_format, packer.length, self.questions_per_record, self._phrasing(r)
+        prompt_format, length, q, phrasing = packer.prompt_format, packer.length, self.questions_per_record, self.phrasing_of(r)
         rng = random.Random(f"{seed}:{self.name}:{split}:{length}:{r}")
         candidates = [(r * ALIKE * q + j) % len(lines.keys) for j in range(ALIKE * q)]
         chosen, costs = alike(prompt_format, phrasing, [lines.keys[c] for c in candidates], q)
         chosen = [candidates[c] for c in chosen]
         keys, values = lines.keys, lines.values
         others, other_costs = lines.draw(rng, length, but=chosen)
-        depths = [(FIFTHS[(r * q + j) % 5] + rng.random()) / 5 for j in range(q)]
+        depths = [self.depth(r * q + j, rng) for j in range(q)]
         longest = max(range(q), key=lambda j: costs[j])
-        question, prefix = (text.format(key=keys[chosen[longest]]) for text in (phrasing.question, phrasing.prefix))
-        prefix = prompt_format.answer_prefix(prefix)
+        prefix = prompt_format.answer_prefix(phrasing.prefix.format(key=keys[chosen[longest]]))
         facts = [(lines.texts[c], depth) for c, depth in zip(chosen, depths, strict=True)]
-        filled = packer.fill(phrasing.header, question, prefix, others, other_costs, facts)
+        for pad in self.pads(length):
+            question = phrasing.question.format(key=keys[chosen[longest]], pad=pad)
+            with suppress(TooShort):
+                filled = packer.fill(phrasing.header, question, prefix, others, other_costs, facts)
+                break
+        else:
+            raise TooShort(f"{self.name}: length {length} cannot be filled")
         record = filled.text.removesuffix(question)
         samples = []
         for j, c in enumerate(chosen):
@@ -135,13 +146,47 @@ class Lines(Task):
             if not packer.fits(n_tokens):
                 raise TooShort(f"{self.name}: the questions of one record differ by {costs[longest] - costs[j]} tokens")
             samples.append(Sample(
-                sample_id=f"{self.name}-{split}-{length}-{seed}-{i}", task=self.name, input=record + phrasing.question.format(key=keys[c]),
+                sample_id=f"{self.name}-{split}-{length}-{seed}-{i}", task=self.name,
+                input=record + phrasing.question.format(key=keys[c], pad=pad),
                 prefix=prompt_format.answer_prefix(phrasing.prefix.format(key=keys[c])), answer=phrasing.answer(values[c]),
                 targets=(values[c],), keys=(keys[c],),
                 length=length, n_tokens=n_tokens, depth=filled.depths[j] * filled.n_tokens / n_tokens,
                 cluster=f"{self.name}-{split}-{length}-{seed}-record{r}", seed=seed, answer_tokens=packer.answer_tokens,
             ))  # fmt: skip
         return samples
+
+
+@dataclass(frozen=True)
+class Lines(Records):
+    """Settings.
+
+    questions_per_record: 1 as in LongEval; with more, that many samples ask about one record, which is their cluster.
+    phrasing: 0 as in LongEval, 1 sentences, 2 a table, or -1 for all in turn, one for each record.
+    """
+
+    phrasing: Annotated[int, Ge(-1), Le(len(PHRASINGS) - 1)] = 0
+
+    citation: ClassVar[str] = "Li et al. 2023, LongEval (LMSYS)"
+    until: ClassVar[tuple[str, ...]] = (">",)
+    answer_tokens: ClassVar[int] = 80
+
+    def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
+        """Score 1 when the number that the reply answers is the line's."""
+        return replace(score_line(reply, doc), metrics={})
+
+    def phrasing_of(self, r: int) -> Phrasing:
+        """The phrasing of record r."""
+        return PHRASINGS[r % len(PHRASINGS) if self.phrasing < 0 else self.phrasing]
+
+    def pool(self, packer: Packer, phrasing: Phrasing, seed: str, split: Split) -> Pool:
+        """Lines of a phrasing with unique keys and values, drawn with the random seed `seed`."""
+        rng = random.Random(seed)
+        candidates = numbers(1, 50000, split)
+        cost = packer.costs([phrasing.line.format(key="old-tower", value=candidates[-1])])[0]
+        n = min(Pool.size(packer.length, cost), len(candidates))
+        keys, values = draw_keys(rng, n, split), [str(v) for v in rng.sample(candidates, n)]
+        texts = [phrasing.line.format(key=k, value=v) for k, v in zip(keys, values, strict=True)]
+        return Pool(keys, values, texts, packer.costs(texts))
 
 
 def score_line(reply: str, doc: Mapping[str, Any]) -> Score:
@@ -163,17 +208,6 @@ def facts_of(text: str, asked: tuple[str, ...]) -> Facts:
     return Facts(owners, asked, frozenset(owners.values()))
 
 
-def pool(packer: Packer, phrasing: Phrasing, seed: str, split: Split) -> Pool:
-    """Lines of a phrasing with unique keys and values, drawn with the random seed `seed`."""
-    rng = random.Random(seed)
-    candidates = numbers(1, 50000, split)
-    cost = packer.costs([phrasing.line.format(key="old-tower", value=candidates[-1])])[0]
-    n = min(Pool.size(packer.length, cost), len(candidates))
-    keys, values = draw_keys(rng, n, split), [str(v) for v in rng.sample(candidates, n)]
-    texts = [phrasing.line.format(key=k, value=v) for k, v in zip(keys, values, strict=True)]
-    return Pool(keys, values, texts, packer.costs(texts))
-
-
 def alike(prompt_format: PromptFormat, phrasing: Phrasing, keys: list[str], q: int) -> tuple[list[int], list[int]]:
     """(indices of the `q` keys whose prompts differ least in tokens, tokens of each without the record).
 
@@ -182,7 +216,7 @@ def alike(prompt_format: PromptFormat, phrasing: Phrasing, keys: list[str], q: i
     if q == 1:
         return [0], [0]
     header, question, prefix = phrasing.header, phrasing.question, phrasing.prefix
-    cost = [prompt_format.count(header + question.format(key=k), prompt_format.answer_prefix(prefix.format(key=k))) for k in keys]
+    cost = [prompt_format.count(header + question.format(key=k, pad=""), prompt_format.answer_prefix(prefix.format(key=k))) for k in keys]
     order = sorted(range(len(keys)), key=lambda k: cost[k])
     first = min(range(len(order) - q + 1), key=lambda i: cost[order[i + q - 1]] - cost[order[i]])
     return order[first : first + q], [cost[k] for k in order[first : first + q]]

@@ -14,10 +14,15 @@ from replier import STYLES
 DOCS = []  # (document, its reply), for all tasks
 
 
+OTHERS = {"seal_frequent_words": "qwxyzp", "seal_key_value": "3fdb7368-279f-45b1-ab13-a96bfa904449"}
+
+
 def wrong(doc):
     """The targets with another value in place of the first."""
     first = doc["targets"][0]
-    other = {"seal_common_words": "zebra", "seal_variable_tracking": "QWXYZ", "seal_longeval_topics": "the taste of tea"}.get(doc["task"])
+    other = {"seal_common_words": "zebra", "seal_variable_tracking": "QWXYZ", "seal_longeval_topics": "the taste of tea", **OTHERS}.get(
+        doc["task"]
+    )
     if other is None:
         other = first[:-1] + ("3" if first[-1] != "3" else "4") if first[0].isdigit() else "quick-lamp"
     return [other, *doc["targets"][1:]]

@@ -69,9 +69,10 @@ def _longer_word(text: str, start: int, end: int) -> bool:
     return (len(before) == 2 and before[1] in "-_" and before[0].isalpha()) or (len(after) == 2 and after[0] in "-_" and after[1].isalpha())
 
 
-def find_uuids(text: str) -> list[Mention]:
-    """Mentions of UUIDs, in any case, with or without hyphens."""
-    return [Mention("-".join(match.groups()).lower(), match.start(), match.end()) for match in UUID.finditer(text)]
+def find_uuids(text: str, keys: Collection[str] = ()) -> tuple[list[Mention], list[tuple[int, int, str]]]:
+    """(mentions of UUIDs, places of those that are keys), in any case, with or without hyphens."""
+    found = [Mention("-".join(match.groups()).lower(), match.start(), match.end()) for match in UUID.finditer(text)]
+    return [m for m in found if m.value not in keys], [(m.start, m.end, m.value) for m in found if m.value in keys]
 
 
 def find_variables(text: str, names: Collection[str]) -> list[Mention]:

@@ -35,13 +35,14 @@ class PackedText:
 class Packer:
     """Joins head, pieces with facts among them, and tail, so that prompt and answer budget fill a length to within 1 %.
 
-    `gap` is put before every piece and fact. Where the vocabulary proves that no token crosses a gap, the tokens of a prompt are the sum of
-    its pieces' tokens, and only the first prompt is tokenised in full, as a check. Otherwise, or if the check fails, every prompt is.
+    `gap` is put before every piece and fact; without one, pieces are lines that begin with the character `first`. Where the vocabulary
+    proves that no token crosses a gap, the tokens of a prompt are the sum of its pieces' tokens, and only the first prompt is tokenised in
+    full, as a check. Otherwise, or if the check fails, every prompt is.
     """
 
-    def __init__(self, prompt_format: PromptFormat, gap: str, answer_tokens: int, length: int) -> None:
+    def __init__(self, prompt_format: PromptFormat, gap: str, answer_tokens: int, length: int, first: str = "l") -> None:
         self.prompt_format, self.gap, self.answer_tokens, self.length = prompt_format, gap, answer_tokens, length
-        self.adds_up: bool | None = None if prompt_format.apart(gap) else False  # None: proven by the vocabulary, not yet checked
+        self.adds_up: bool | None = None if prompt_format.apart(gap, first) else False  # None: proven by the vocabulary, not yet checked
 
     def costs(self, pieces: Sequence[str]) -> list[int]:
         """Tokens of each piece together with its gap."""

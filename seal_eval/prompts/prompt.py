@@ -149,21 +149,19 @@ class PromptFormat:
         counts = [len(encoding) for encoding in fast.encode_batch_fast([left + right, *texts], add_special_tokens=False)]
         return [count - counts[0] for count in counts[1:]]
 
-    def apart(self, gap: str) -> bool:
+    def apart(self, gap: str, first: str = "l") -> bool:
         """True when no token of the vocabulary spans the boundary between two pieces.
+
+        Pieces without a gap are lines: each ends with a line break and begins with the character `first`.
 
         Byte-pair merges and unigram pieces then cannot cross the boundary either: a piece has the same tokens anywhere in the prompt, and
         token counts add up.
         """
-        return self._words_apart if gap else self._lines_apart
+        return self._words_apart if gap else not any(f"\n{first}" in token for token in self._vocabulary)
 
     @cached_property
     def _words_apart(self) -> bool:
         return not any(re.search(r"\S ", token) for token in self._vocabulary)
-
-    @cached_property
-    def _lines_apart(self) -> bool:
-        return not any("\nl" in token for token in self._vocabulary)  # lines begin with "line"
 
     @cached_property
     def _vocabulary(self) -> list[str]:

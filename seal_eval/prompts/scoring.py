@@ -35,7 +35,8 @@ def read_values(reply: str, doc: Mapping[str, Any], kind: str, facts: Facts, dig
     if kind == "word":
         mentions = words
     elif kind == "uuid":
-        mentions = find_uuids(text)
+        mentions, uuid_keys = find_uuids(text, facts.keys)
+        keys = sorted([*keys, *uuid_keys])
     elif kind == "variable":
         mentions = find_variables(text, facts.owners)
     return decide(text, mentions, len(doc["targets"]), keys, facts.asked, [facts.owners.get(m.value, "") for m in mentions])

@@ -12,7 +12,7 @@ from seal_eval.prompts.verdict import CORRECTION, HEDGED, NEXT_TURN, OR, STRONG,
 # words and marks that may stand between two items of a list
 FILLER = re.compile(
     r"(?:[\s,;:|/&+\"'()\[\]{}<>=\-#.!0-9]|\b(?:and|also|as well as|plus|x|times?|time each|each|appears?|appeared|occurs?|occurred"
-    r"|occurrences?|counts?|with|finally|lastly|words?|frequency)\b)*",
+    r"|occurrences?|counts?|with|finally|lastly|words?|numbers?|frequency)\b)*",
     re.IGNORECASE,
 )
 DECLARED = "\ue000"  # stands for the words that declare an answer, which may be words of the document

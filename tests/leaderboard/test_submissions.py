@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -13,11 +14,14 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.files import sha256
 from seal_eval.leaderboard.submissions import scrub, scrubbed, submit, write_manifest
 from seal_eval.leaderboard.verify import check, check_all
+from seal_eval.leaderboard.verify_fields import _check_method
 from seal_eval.results.compare import compare
 from seal_eval.results.paired import paired_scores_of
 from seal_eval.results.records import load_runs
 
 from conftest import program, seal_eval
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -256,3 +260,24 @@ def test_not_over_something(results, packed):
     before = sorted(packed.rglob("*"))
     assert "already exists" in seal_eval("submit", results, "--out", packed, code=1).stderr
     assert sorted(packed.rglob("*")) == before
+
+
+def test_the_published_results_still_pass():
+    """Methods, tasks and checks change; what was published before must go on to be accepted."""
+    seal_eval("check", ROOT / "leaderboard" / "results")
+
+
+def test_a_setting_that_a_method_got_since_the_run_may_be_missing(results, tmp_path):
+    """Only while nobody gave it: then the run had its default."""
+    copied = shutil.copytree(results, tmp_path / "results")
+    (file,) = [f for f in copied.rglob("results_*.json") if json.loads(f.read_text())["config"]["seal_eval"]["method"] == "seal"]
+    data = json.loads(file.read_text())
+    settings = data["config"]["seal_eval"]["settings"]
+    left = {key: value for key, value in settings.items() if key != "adapter"}
+    assert _check_method(file, data) is None
+    data["config"]["seal_eval"]["settings"] = {"adapter": settings["adapter"]}
+    assert _check_method(file, data) is None
+    for wrong in (left, settings | {"adapter": "another"}, settings | {"strength": 2}):
+        data["config"]["seal_eval"]["settings"] = wrong
+        with pytest.raises(SealError, match=r"config\.seal_eval\.settings"):
+            _check_method(file, data)

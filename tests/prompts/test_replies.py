@@ -22,6 +22,7 @@ KINDS = {
     "pass key": ("seal_passkey", {}, 700, "1234567"), "variables": ("seal_variable_tracking", {"chains": 2}, 900, "QWXYZ"),
     "common": ("seal_common_words", {}, 1500, "zebra"), "common, long": ("seal_common_words", {}, 16000, "zebra"),
     "one word": ("seal_common_words", {"common": 1}, 800, "zebra"), "topics": ("seal_longeval_topics", {}, 3, "the taste of tea"),
+    "key value": ("seal_key_value", {}, 1200, "3fdb7368-279f-45b1-ab13-a96bfa904449"), "frequent": ("seal_frequent_words", {}, 900, "qwxyzp"),
 }  # fmt: skip
 NUMBERS = [kind for kind in KINDS if KINDS[kind][3].isdecimal()]
 SAMPLES = 3
@@ -43,7 +44,7 @@ def others(kind, doc):
     found = {
         "uuid": r"[0-9a-f]{8}-[0-9a-f-]{27}", "uuids": r"[0-9a-f]{8}-[0-9a-f-]{27}", "words": r"special word [a-z ]*?(?:is|of the \S+ is) ([a-z]+-[a-z]+)\.",
         "word": r"(?:is|word) ([a-z]+-[a-z]+)\.", "variables": r"VAR ([A-Z]{5})\b", "topics": "", "common": r"\d+\. (\w+)", "common, long": r"\d+\. (\w+)",
-        "one word": r"\d+\. (\w+)", "lines": r"<(\d{4,5})>", "longeval lines": r"<(\d{4,5})>",
+        "one word": r"\d+\. (\w+)", "lines": r"<(\d{4,5})>", "longeval lines": r"<(\d{4,5})>", "key value": r'": "([0-9a-f-]{36})"', "frequent": r"\b(?!appear|number|object)[a-z]{6}(?= )",
     }.get(kind, r"\b\d{7}\b")  # fmt: skip
     values = topics_of(text) if kind == "topics" else re.findall(found, text)
     left = [value for value in values if value not in targets]

@@ -1,5 +1,6 @@
 """Samples keep their promises for any seed, length and tokenizer, with and without chat template and answer prefix."""
 
+import math
 import re
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.settings import PromptSettings
 from seal_eval.prompts.stops import answer_end
 from seal_eval.tasks import base_task, get_task, leaf_name, task_names, tasks
+from seal_eval.tasks.key_value import object_of
 from seal_eval.tasks.lines import facts_of
 from seal_eval.tasks.longeval import conversations
 from seal_eval.tasks.needle import kind_of, spaced, spread
@@ -30,6 +32,8 @@ VARIANTS = [
     replace(get_task("seal_lines"), questions_per_record=5, phrasing=-1),
     replace(get_task("seal_variable_tracking"), chains=3, hops=2, haystack="prose"),
     replace(get_task("seal_common_words"), common=3, often=5, rarely=2),
+    replace(get_task("seal_key_value"), questions_per_record=4, depths=3),
+    replace(get_task("seal_frequent_words"), frequent=2, alpha=1.5),
 ]
 
 
@@ -44,7 +48,8 @@ def prompt_format(tokenizer):
 
 def test_names():
     assert task_names() == [
-        "seal_common_words", "seal_lines", "seal_longeval_lines", "seal_longeval_topics", "seal_needle", "seal_needle_multikey",
+        "seal_common_words", "seal_frequent_words", "seal_key_value", "seal_lines", "seal_longeval_lines", "seal_longeval_topics",
+        "seal_needle", "seal_needle_multikey",
         "seal_needle_multiquery", "seal_needle_multivalue", "seal_passkey", "seal_variable_tracking",
     ]  # fmt: skip
     with pytest.raises(SealError, match="did you mean 'seal_lines'"):
@@ -230,6 +235,31 @@ def test_common_words_are_the_most_common(prompt_format):
             counts = Counter(word for _, word in entries).most_common()
             assert {w for w, _ in counts[:10]} == set(sample.targets)
             assert all(n == often for _, n in counts[:10]) and counts[10][1] <= often // 6
+
+
+def test_frequencies_are_zipfs(prompt_format):
+    """The k-th most frequent word appears N / (zeta(2) k²) times, rounded down, and the asked words are those after the dots."""
+    from collections import Counter
+
+    for length in (1500, 6000):
+        for sample in get_task("seal_frequent_words").build(prompt_format, length, 5, 0):
+            counts = Counter(sample.input.split("The text:")[1].split("\n(End")[0].split()).most_common()
+            assert counts[0][0] == "...." and {word for word, _ in counts[1:4]} == set(sample.targets) and counts[3][1] > counts[4][1]
+            n = counts[0][1] * math.pi**2 / 6  # at least, since that count is rounded down
+            for k, (_, count) in enumerate(counts[:8], 1):
+                low, high = (int((n + more) / (math.pi**2 / 6 * k**2)) for more in (0, math.pi**2 / 6))
+                assert low <= count <= max(high, 1), (length, k, count)
+
+
+def test_pairs_are_those_of_the_object(prompt_format):
+    """The prompt holds a JSON object; its value at the key is the target; depths run from its first pair to the last but one."""
+    task = replace(get_task("seal_key_value"), depths=5, questions_per_record=5)
+    for sample in task.build(prompt_format, 4000, 10, 0):
+        found, (key,) = object_of(sample.input), sample.keys
+        assert (found[key],) == sample.targets and len(set(found.values())) == len(found) > 20
+        place = list(found).index(key) / (len(found) - 2)  # an empty pair ends the object
+        assert min(abs(place - depth) for depth in (0, 0.25, 0.5, 0.75, 1)) < 0.05
+    assert {round(4 * s.depth) for s in task.build(prompt_format, 4000, 10, 0)} == {0, 1, 2, 3, 4}
 
 
 @pytest.mark.parametrize("name", IN_TOKENS)
