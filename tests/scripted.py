@@ -11,6 +11,8 @@ from types import SimpleNamespace
 
 from replier import STYLES
 
+from seal_eval.tasks.qa import is_town
+
 DOCS = []  # (document, its reply), for all tasks
 
 
@@ -23,6 +25,8 @@ def wrong(doc):
     other = {"seal_common_words": "zebra", "seal_variable_tracking": "QWXYZ", "seal_longeval_topics": "the taste of tea", **OTHERS}.get(
         doc["task"]
     )
+    if other is None and doc["task"].startswith("seal_qa"):
+        other = "Zoriwick" if is_town(first) else "Zoriquist"
     if other is None:
         other = first[:-1] + ("3" if first[-1] != "3" else "4") if first[0].isdigit() else "quick-lamp"
     return [other, *doc["targets"][1:]]

@@ -11,6 +11,7 @@ from replier import NOTATIONS, STYLES
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import get_task
 from seal_eval.tasks.longeval import topics_of
+from seal_eval.tasks.qa import NAME, is_town
 
 # name → (task, settings, size); other: a value of the text that is no target; stranger: one that the text does not hold
 KINDS = {
@@ -23,6 +24,7 @@ KINDS = {
     "common": ("seal_common_words", {}, 1500, "zebra"), "common, long": ("seal_common_words", {}, 16000, "zebra"),
     "one word": ("seal_common_words", {"common": 1}, 800, "zebra"), "topics": ("seal_longeval_topics", {}, 3, "the taste of tea"),
     "key value": ("seal_key_value", {}, 1200, "3fdb7368-279f-45b1-ab13-a96bfa904449"), "frequent": ("seal_frequent_words", {}, 900, "qwxyzp"),
+    "qa": ("seal_qa", {}, 700, "Zoriquist"), "two hops": ("seal_qa_two_hops", {}, 900, "Zoriquist"),
 }  # fmt: skip
 NUMBERS = [kind for kind in KINDS if KINDS[kind][3].isdecimal()]
 SAMPLES = 3
@@ -41,6 +43,9 @@ def asked(tokenizer):
 def others(kind, doc):
     """(a value of the text that is no target or None, one that the text does not hold)."""
     targets, text = set(doc["targets"]), doc["input"]
+    if kind in ("qa", "two hops"):  # towns for a town, surnames for a surname
+        town = is_town(doc["targets"][0])
+        return next(n for n in NAME.findall(text) if is_town(n) == town and n not in targets), "Zoriwick" if town else "Zoriquist"
     found = {
         "uuid": r"[0-9a-f]{8}-[0-9a-f-]{27}", "uuids": r"[0-9a-f]{8}-[0-9a-f-]{27}", "words": r"special word [a-z ]*?(?:is|of the \S+ is) ([a-z]+-[a-z]+)\.",
         "word": r"(?:is|word) ([a-z]+-[a-z]+)\.", "variables": r"VAR ([A-Z]{5})\b", "topics": "", "common": r"\d+\. (\w+)", "common, long": r"\d+\. (\w+)",

@@ -50,7 +50,7 @@ def test_names():
     assert task_names() == [
         "seal_common_words", "seal_frequent_words", "seal_key_value", "seal_lines", "seal_longeval_lines", "seal_longeval_topics",
         "seal_needle", "seal_needle_multikey",
-        "seal_needle_multiquery", "seal_needle_multivalue", "seal_passkey", "seal_variable_tracking",
+        "seal_needle_multiquery", "seal_needle_multivalue", "seal_passkey", "seal_qa", "seal_qa_two_hops", "seal_variable_tracking",
     ]  # fmt: skip
     with pytest.raises(SealError, match="did you mean 'seal_lines'"):
         get_task("seal_line")
@@ -249,6 +249,22 @@ def test_frequencies_are_zipfs(prompt_format):
             for k, (_, count) in enumerate(counts[:8], 1):
                 low, high = (int((n + more) / (math.pi**2 / 6 * k**2)) for more in (0, math.pi**2 / 6))
                 assert low <= count <= max(high, 1), (length, k, count)
+
+
+def test_passages_answer_the_question(prompt_format):
+    """One hop: a passage says it, and no other is about the entity. Two hops: one names the author, another where he or she was born."""
+    for sample in get_task("seal_qa").build(prompt_format, 3000, 30, 0):
+        (key,), (word,), text = sample.keys, sample.targets, sample.input.split("These were")[0]
+        (passage,) = [line for line in text.splitlines() if line.startswith(f"Document: {key}.")]
+        assert re.search(rf"{key} was born in {word} in|{key}\" is a novel by \w+ {word},|{key} was founded by \w+ {word} in", passage)
+        assert [line for line in text.splitlines() if word in line] == [passage]
+    for sample in get_task("seal_qa_two_hops").build(prompt_format, 3000, 20, 0):
+        (key,), (town,), text = sample.keys, sample.targets, sample.input.split("These were")[0]
+        (author,) = re.findall(rf'"{key}" is a novel by (\w+ \w+),', text)
+        assert re.findall(rf"{author} was born in (\w+) in", text) == [town] and text.count(town) == 1
+        assert town not in next(line for line in text.splitlines() if line.startswith(f"Document: {key}."))
+    places = sorted(round(10 * s.depth) for s in get_task("seal_qa").build(prompt_format, 6000, 10, 0))
+    assert places[0] == 0 and places[-1] >= 9 and len(set(places)) >= 9
 
 
 def test_pairs_are_those_of_the_object(prompt_format):

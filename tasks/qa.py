@@ -1,0 +1,135 @@
+"""Question answering over passages: the passage that holds the answer stands among others of the same kinds.
+
+Hsieh et al. 2024, "RULER", section 3 (question answering: one hop as in qa_1, two as in qa_2), and Liu et al. 2024, "Lost in the Middle"
+(TACL), section 2: the place of the passage is dialled over a grid. RULER takes SQuAD and HotpotQA, whose facts models may know; here the
+world is invented (prompts/invented.py), so that only the text can tell.
+"""
+
+import random
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Any, ClassVar
+
+from annotated_types import Ge, Le
+
+from seal_eval.core.plugins import Task
+from seal_eval.core.types import Sample, Score
+from seal_eval.prompts.corpus import Split
+from seal_eval.prompts.invented import PERSON_END, TOWN_END, Passage, world
+from seal_eval.prompts.mentions import Facts, Mention
+from seal_eval.prompts.packing import Packer, Pool, build_samples
+from seal_eval.prompts.plain_text import plain_text
+from seal_eval.prompts.prompt import PromptFormat
+from seal_eval.prompts.scoring import score_values
+from seal_eval.prompts.thinking import answer_of
+from seal_eval.prompts.verdict import decide
+from seal_eval.tasks.needle import spaced, spread
+
+HEADER = "Below are documents about people, towns and books. I will ask you a question that they answer.\n\n"
+LINE = "Document: {title}. {text}\n"
+TAIL = "\nThese were the documents. {question} Answer with the name only.\n"
+PREFIX = "The answer is:"
+NAME = re.compile(rf"\b[A-Z][a-z]+?(?:{'|'.join((*PERSON_END, *TOWN_END))})\b")
+TOWN = re.compile(rf"[A-Z][a-z]+(?:{'|'.join(TOWN_END)})")
+PAIRS = 150  # pairs of passages for questions of two hops, from which a length's samples take theirs in turn
+
+
+@dataclass(frozen=True)
+class Passages(Task):
+    """Settings: `hops`: 1 or 2 passages are needed; `depths`: number of places of the (first) passage, from the first to the last."""
+
+    name: str
+    summary: str
+    hops: Annotated[int, Ge(1), Le(2)] = 1
+    depths: Annotated[int, Ge(1), Le(1000)] = 10
+
+    citation: ClassVar[str] = "Hsieh et al. 2024, RULER; Liu et al. 2024, Lost in the Middle"
+    unit: ClassVar[str] = "tokens"
+    sizes: ClassVar[tuple[int, ...]] = ()
+    num_samples: ClassVar[int] = 100
+    until: ClassVar[tuple[str, ...]] = (".", "\n\n")
+    metrics: ClassVar[tuple[str, ...]] = ()
+    answer_tokens: ClassVar[int] = 96  # a sentence with the names in question
+
+    def build(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split = "eval") -> list[Sample]:
+        """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above.
+
+        Raises SealError when `length` cannot be filled, naming roughly the smallest length that can.
+        """
+        depths = spread(spaced(self.depths, "linear"))
+
+        def start(tokens: int) -> Callable[[int], list[Sample]]:
+            packer = Packer(prompt_format, "", prompt_format.budget(self.answer_tokens), tokens, "D")
+            rng = random.Random(f"{seed}:{self.name}:{split}:{tokens}")
+            passages, pairs = world(rng, tokens // 55 + 200, PAIRS if self.hops > 1 else 0, split)
+            texts = [LINE.format(title=p.title, text=p.text) for p in passages]
+            pool = Pool([p.title for p in passages], [p.word for p in passages], texts, packer.costs(texts))
+            return lambda i: [self._sample(packer, pool, passages, pairs, i, depths[i % len(depths)], seed, split)]
+
+        return build_samples(start, self.name, length, n)
+
+    def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
+        """Score 1 when the name that the reply answers is the right one. A surname alone will do."""
+        facts, answer = facts_of(doc["input"], tuple(doc["keys"])), answer_of(reply, doc)
+        reading = None
+        if answer is not None:
+            text = plain_text(answer)
+            mentions = names_in(text, facts, is_town(doc["targets"][0]))
+            reading = decide(text, mentions, 1)
+        found = score_values(reply, doc, reading, lambda name: name in facts.owners, "wrong name")
+        return Score(found.value, found.answer, found.reason)
+
+    def _sample(
+        self, packer: Packer, pool: Pool, passages: list[Passage], pairs: list[tuple[Passage, Passage, Passage]], i: int, depth: float,
+        seed: int, split: Split,
+    ) -> Sample:  # fmt: skip
+        prompt_format, length = packer.prompt_format, packer.length
+        rng = random.Random(f"{seed}:{self.name}:{split}:{length}:{i}")
+        own = i % len(passages)
+        if self.hops == 1:
+            asked, needed = passages[own], [pool.texts[own]]
+        else:
+            first, second, asked = pairs[i % len(pairs)]
+            needed = [LINE.format(title=p.title, text=p.text) for p in (first, second)]
+        others, costs = pool.draw(rng, length, but=[own])
+        prefix = prompt_format.answer_prefix(PREFIX)
+        facts = [(text, rng.random() if j else depth) for j, text in enumerate(needed)]
+        filled = packer.fill(HEADER, TAIL.format(question=asked.question), prefix, others, costs, facts)
+        sample_id = f"{self.name}-{split}-{length}-{seed}-{i}"
+        return Sample(
+            sample_id=sample_id, task=self.name, input=filled.text, prefix=prefix, answer=f" {asked.full}.", targets=(asked.word,),
+            keys=(asked.title,), length=length, n_tokens=filled.n_tokens, depth=filled.depths[0], cluster=sample_id, seed=seed,
+            answer_tokens=packer.answer_tokens,
+        )  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def facts_of(text: str, asked: tuple[str, ...]) -> Facts:
+    """The invented names of a prompt's documents."""
+    return Facts(dict.fromkeys(NAME.findall(text), ""), asked)
+
+
+def is_town(name: str) -> bool:
+    """True for a town's name, False for a surname."""
+    return TOWN.fullmatch(name) is not None
+
+
+def names_in(text: str, facts: Facts, towns: bool) -> list[Mention]:
+    """The towns or the surnames in a reply, in any case, without those of the question. Unknown ones do not count by themselves."""
+    known = {name.lower(): name for name in facts.owners}
+    asked = " ".join(facts.asked).lower()
+    found = []
+    for match in re.finditer(r"[^\W\d_]+", text):
+        word = match[0].lower()
+        name = known.get(word) or (match[0] if NAME.fullmatch(match[0]) else None)
+        if name and word not in asked and is_town(name) == towns:
+            found.append(Mention(name, match.start(), match.end(), word in known))
+    return found
+
+
+TASKS = (
+    Passages("seal_qa", "a question about one of many passages on invented people, towns and books"),
+    Passages("seal_qa_two_hops", "a question that two of many passages answer together", hops=2),
+)
