@@ -10,7 +10,7 @@ from seal_eval.core.files import CARD, new_folder, read_object, write_json
 from seal_eval.core.plugins import Method
 from seal_eval.core.streams import warn
 from seal_eval.models.adapters import adapter_tensors, fold, load_scales, scaled
-from seal_eval.models.base_weights import base_difference
+from seal_eval.models.base_weights import base_difference, peft_name
 from seal_eval.models.hub import resolve
 from seal_eval.models.loading import load_model
 from seal_eval.models.modules import text_config
@@ -18,6 +18,7 @@ from seal_eval.models.quantised import quantisation
 from seal_eval.models.rope import rotary_modules
 from seal_eval.models.selftest import check_method
 from seal_eval.models.whole import whole_model
+from seal_eval.tuning.model_card import README, checkpoint_readme
 from seal_eval.tuning.read_back import check_checkpoint, logits, probe_ids, tolerance, vocabulary, weight_hashes
 from seal_eval.tuning.side_files import copy_side_files
 
@@ -60,7 +61,9 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_re
         meant = [(by_weights, tolerance(dtype)), (by_adapter, tolerance(dtype, rounded=True))]
         check_checkpoint(scratch, cls, hashes, ids, meant, trust_remote_code)
         folded_card = read_object(card) if adapter and card.is_file() else {"adapter": adapter or None}
-        write_json(scratch / CARD, {"folded": folded_card, "on": on, **differs})
+        made = {"folded": folded_card, "on": on, **differs}
+        write_json(scratch / CARD, made)
+        (scratch / README).write_text(checkpoint_readme(made, peft_name(model_name)), encoding="utf-8")
     if kind := quantisation(source):
         warn(f"{out}: the weights of {model_name} are quantised ({kind}); here they are bf16, without quantization_config")
 

@@ -21,6 +21,7 @@ from seal_eval.tuning.checkpoint import load_state, save_state, unfinished_run
 from seal_eval.tuning.config import TuneSpec
 from seal_eval.tuning.forgetting import perplexity, short_questions_right
 from seal_eval.tuning.loop import Learned, course, learn
+from seal_eval.tuning.model_card import README, adapter_readme
 from seal_eval.tuning.parameters import trainable
 from seal_eval.tuning.read_back import check_adapter, logits, probe_ids, vocabulary
 from seal_eval.tuning.records import check_tasks
@@ -67,6 +68,7 @@ def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True, trus
             }
             card = trained.save(folder, card)
             name_base_model(folder, model_name)
+            (folder / README).write_text(adapter_readme(card, peft_name(model_name)), encoding="utf-8")
             with trained.on():
                 meant = logits(model, ids)
             tuned.close()

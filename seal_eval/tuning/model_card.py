@@ -1,0 +1,94 @@
+"""The README.md of an adapter and of a folded checkpoint, in the form that the Hugging Face hub reads: fields, then text."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+README = "README.md"
+PAPER = "[SEAL, Lee et al., ACL 2025](https://aclanthology.org/2025.acl-long.1405/)"
+TITLES = {("seal", "channel"): "SEAL-C: one scale per channel", ("seal", "head"): "SEAL-H: one scale per attention head"}
+
+ADAPTER = """# {title}, for {base}
+
+{what}, tuned on {samples} generated samples of `{task}` so that the model finds what a long context holds
+({paper}). The base model's weights are unchanged.
+
+## What tuning measured
+
+| | before | after |
+|---|---|---|
+| right answers to validation samples ({n}) | {right_before} | {right_after} |
+| perplexity of unseen prose | {prose_before:.2f} | {prose_after:.2f} ({rise:+.1f} %) |
+| right answers to short questions ({short}) | {short_before:.0f} | {short_after:.0f} |
+
+These few samples chose the step that was kept, so they are no evaluation. To measure the gain with an interval, on samples
+that share nothing with the tuning samples:
+
+```bash
+seal-eval run --model_args pretrained={base},method=plain --tasks seal_lines
+seal-eval run --model_args pretrained={base},method={method},adapter=FOLDER --tasks seal_lines
+seal-eval compare results
+```
+
+## How to load it
+
+```python
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+
+model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{base}"), "FOLDER")
+```
+
+`seal-eval merge --model {base} --adapter FOLDER --out FOLDED` folds it into the weights, for engines without adapters.
+Then it costs nothing.
+
+## How it was made
+
+{steps} steps in {seconds:.0f} s on {device}, {parameters:,} trained numbers, learning rate {lr:g}, weight of the prose's KL
+divergence {kl:g}, seed {seed}.
+`seal_eval.json` holds every setting, the candidates and the log. Made with seal-eval {version}.
+"""
+
+CHECKPOINT = """# {base}, {how}
+
+This checkpoint was made from {base} with `seal-eval merge`. It loads like the base model, with no further package: transformers, vLLM and
+others read it as it is. `seal_eval.json` says what was changed.
+"""
+
+
+def adapter_readme(card: Mapping[str, Any], base: str) -> str:
+    """Return an adapter's README.md. card: its card; base: the base model, a hub id or a path."""
+    plain, kept, n = card["plain"], card["kept"], card["validation"]
+    before, after = card["prose_perplexity_before"], card["prose_perplexity_after"]
+    title = TITLES.get((card["method"], card.get("granularity", "")), f"{card['method'].upper()} of rank {card.get('rank')}")
+    text = ADAPTER.format(
+        title=title, base=base, what="Scales on the outputs of attention heads" if card["method"] == "seal" else "Low-rank weights",
+        samples=card["samples"], task=card["task"], paper=PAPER, n=f"{n} records" if card["questions"] > 1 else n,
+        right_before=f"{plain['accuracy']:.0%}", right_after=f"{kept['accuracy']:.0%}", prose_before=before, prose_after=after,
+        rise=100 * (after / before - 1), short=card["short_questions"], 
+        short_before=card["short_accuracy_before"] * card["short_questions"],
+        short_after=card["short_accuracy_after"] * card["short_questions"], method=card["method"], steps=card["steps"],
+        seconds=card["tuning_seconds"], device=card["device"], parameters=card["trained_parameters"], lr=card["lr"], kl=card["kl"],
+        seed=card["seed"], version=card["seal_eval"],
+    )  # fmt: skip
+    return _fields("peft", base, [card["method"]]) + text
+
+
+def checkpoint_readme(card: Mapping[str, Any], base: str) -> str:
+    """Return a folded checkpoint's README.md. card: what `merge` has written of it."""
+    parts = [f"with {card['folded'].get('method') or 'an adapter'} folded into its weights"] if card.get("folded") else []
+    parts += [f"with {card['on']} in its configuration"] if card["on"] else []
+    method = [str((card.get("folded") or {}).get("method") or "merged")]
+    return _fields("transformers", base, method) + CHECKPOINT.format(base=base, how=" and ".join(parts))
+
+
+def _fields(library: str, base: str, tags: list[str]) -> str:
+    """The fields in front of the text. A base model that is no hub id cannot be named there."""
+    from huggingface_hub import ModelCardData
+
+    known = base if re.fullmatch(r"[\w.-]+/[\w.-]+", base) and not Path(base).exists() else None
+    data = ModelCardData(
+        base_model=known, library_name=library, pipeline_tag="text-generation", tags=["long-context", "retrieval", "seal-eval", *tags]
+    )
+    return f"---\n{data.to_yaml()}\n---\n\n"
