@@ -16,7 +16,7 @@ from seal_eval.tasks.qa import is_town
 DOCS = []  # (document, its reply), for all tasks
 
 
-OTHERS = {"seal_frequent_words": "qwxyzp", "seal_key_value": "3fdb7368-279f-45b1-ab13-a96bfa904449"}
+OTHERS = {"seal_frequent_words": "qwxyzp", "seal_graph": "qwxyzp", "seal_key_value": "3fdb7368-279f-45b1-ab13-a96bfa904449"}
 
 
 def wrong(doc):

@@ -35,9 +35,9 @@ class PackedText:
 class Packer:
     """Joins head, pieces with facts among them, and tail, so that prompt and answer budget fill a length to within 1 %.
 
-    `gap` is put before every piece and fact; without one, pieces are lines that begin with the character `first`. Where the vocabulary
-    proves that no token crosses a gap, the tokens of a prompt are the sum of its pieces' tokens, and only the first prompt is tokenised in
-    full, as a check. Otherwise, or if the check fails, every prompt is.
+    `gap` is put before every piece and fact; without one, pieces are lines that begin with one of the characters `first`. Where the
+    vocabulary proves that no token crosses a gap, the tokens of a prompt are the sum of its pieces' tokens, and only the first prompt is
+    tokenised in full, as a check. Otherwise, or if the check fails, every prompt is.
     """
 
     def __init__(self, prompt_format: PromptFormat, gap: str, answer_tokens: int, length: int, first: str = "l") -> None:

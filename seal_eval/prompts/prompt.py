@@ -152,12 +152,15 @@ class PromptFormat:
     def apart(self, gap: str, first: str = "l") -> bool:
         """True when no token of the vocabulary spans the boundary between two pieces.
 
-        Pieces without a gap are lines: each ends with a line break and begins with the character `first`.
+        Pieces without a gap are lines: each ends with a line break and begins with one of the characters `first`.
 
         Byte-pair merges and unigram pieces then cannot cross the boundary either: a piece has the same tokens anywhere in the prompt, and
         token counts add up.
         """
-        return self._words_apart if gap else not any(f"\n{first}" in token for token in self._vocabulary)
+        if gap:
+            return self._words_apart
+        begun = re.compile(f"\n[{re.escape(first)}]")
+        return not any(begun.search(token) for token in self._vocabulary)
 
     @cached_property
     def _words_apart(self) -> bool:

@@ -25,6 +25,7 @@ KINDS = {
     "one word": ("seal_common_words", {"common": 1}, 800, "zebra"), "topics": ("seal_longeval_topics", {}, 3, "the taste of tea"),
     "key value": ("seal_key_value", {}, 1200, "3fdb7368-279f-45b1-ab13-a96bfa904449"), "frequent": ("seal_frequent_words", {}, 900, "qwxyzp"),
     "qa": ("seal_qa", {}, 700, "Zoriquist"), "two hops": ("seal_qa_two_hops", {}, 900, "Zoriquist"),
+    "parents": ("seal_graph", {"operation": "parents"}, 700, "qwxyzp"), "reach": ("seal_graph", {"operation": "reach"}, 700, "qwxyzp"),
 }  # fmt: skip
 NUMBERS = [kind for kind in KINDS if KINDS[kind][3].isdecimal()]
 SAMPLES = 3
@@ -49,7 +50,7 @@ def others(kind, doc):
     found = {
         "uuid": r"[0-9a-f]{8}-[0-9a-f-]{27}", "uuids": r"[0-9a-f]{8}-[0-9a-f-]{27}", "words": r"special word [a-z ]*?(?:is|of the \S+ is) ([a-z]+-[a-z]+)\.",
         "word": r"(?:is|word) ([a-z]+-[a-z]+)\.", "variables": r"VAR ([A-Z]{5})\b", "topics": "", "common": r"\d+\. (\w+)", "common, long": r"\d+\. (\w+)",
-        "one word": r"\d+\. (\w+)", "lines": r"<(\d{4,5})>", "longeval lines": r"<(\d{4,5})>", "key value": r'": "([0-9a-f-]{36})"', "frequent": r"\b(?!appear|number|object)[a-z]{6}(?= )",
+        "one word": r"\d+\. (\w+)", "lines": r"<(\d{4,5})>", "longeval lines": r"<(\d{4,5})>", "key value": r'": "([0-9a-f-]{36})"', "parents": r"-> ([a-z]{6})\n", "reach": r"-> ([a-z]{6})\n", "frequent": r"\b(?!appear|number|object)[a-z]{6}(?= )",
     }.get(kind, r"\b\d{7}\b")  # fmt: skip
     values = topics_of(text) if kind == "topics" else re.findall(found, text)
     left = [value for value in values if value not in targets]

@@ -14,6 +14,7 @@ from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.settings import PromptSettings
 from seal_eval.prompts.stops import answer_end
 from seal_eval.tasks import base_task, get_task, leaf_name, task_names, tasks
+from seal_eval.tasks.graph import nodes_of
 from seal_eval.tasks.key_value import object_of
 from seal_eval.tasks.lines import facts_of
 from seal_eval.tasks.longeval import conversations
@@ -34,6 +35,7 @@ VARIANTS = [
     replace(get_task("seal_common_words"), common=3, often=5, rarely=2),
     replace(get_task("seal_key_value"), questions_per_record=4, depths=3),
     replace(get_task("seal_frequent_words"), frequent=2, alpha=1.5),
+    replace(get_task("seal_graph"), operation="reach", steps=3, branches=1),
 ]
 
 
@@ -48,7 +50,8 @@ def prompt_format(tokenizer):
 
 def test_names():
     assert task_names() == [
-        "seal_common_words", "seal_frequent_words", "seal_key_value", "seal_lines", "seal_longeval_lines", "seal_longeval_topics",
+        "seal_common_words", "seal_frequent_words", "seal_graph", "seal_key_value", "seal_lines", "seal_longeval_lines",
+        "seal_longeval_topics",
         "seal_needle", "seal_needle_multikey",
         "seal_needle_multiquery", "seal_needle_multivalue", "seal_passkey", "seal_qa", "seal_qa_two_hops", "seal_variable_tracking",
     ]  # fmt: skip
@@ -249,6 +252,38 @@ def test_frequencies_are_zipfs(prompt_format):
             for k, (_, count) in enumerate(counts[:8], 1):
                 low, high = (int((n + more) / (math.pi**2 / 6 * k**2)) for more in (0, math.pi**2 / 6))
                 assert low <= count <= max(high, 1), (length, k, count)
+
+
+def test_walks_are_true(prompt_format):
+    """A breadth-first search over the prompt's edges finds the targets; they have other edges too."""
+    task, degrees = replace(get_task("seal_graph"), steps=2, branches=3), []
+    for i, sample in enumerate(task.build(prompt_format, 2500, 20, 0)):
+        edges = re.findall(r"^(\w{6}) -> (\w{6})$", sample.input, re.MULTILINE)
+        (node,) = sample.keys
+        if i % 2 == 0:
+            found = {a for a, b in edges if b == node}
+        else:
+            seen, found = {node}, {node}
+            for _ in range(2):
+                found = {b for a, b in edges if a in found} - seen
+                seen |= found
+        assert found == set(sample.targets) and len(sample.targets) == (3 if i % 2 == 0 else 9), i
+        degrees.append(sum(a in found or b in found for a, b in edges) / len(found))
+    assert sum(degrees) / len(degrees) > 1.5
+
+
+def test_f1_of_nodes(prompt_format):
+    task = get_task("seal_graph")
+    (sample,) = task.build(prompt_format, 700, 1, 0)
+    a, b, c = sample.targets
+    other = next(node for node in nodes_of(sample.input) if node not in sample.targets and node not in sample.keys)
+    for reply, reason, f1 in (
+        (f"{c}, {a}, {b}", "exact", 1),
+        (f"{a}, {b}", "incomplete", 0.8),
+        (f"{a}, {b}, {other}", "incomplete", 2 / 3),
+    ):
+        score = task.score(reply, vars(sample))
+        assert (score.reason, score.metrics["f1"]) == (reason, pytest.approx(f1)), reply
 
 
 def test_passages_answer_the_question(prompt_format):

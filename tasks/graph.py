@@ -1,0 +1,131 @@
+"""Walks in a graph: which nodes lead to a node, or are reached from it in so many steps, in a long shuffled list of edges.
+
+In the form of GraphWalks (OpenAI 2025, "Introducing GPT-4.1 in the API"; Hugging Face openai/graphwalks): parents of a node, and nodes at a
+given depth of a breadth-first search, scored by the exact set and by F1. Nodes are made-up words here, the wording is this project's.
+"""
+
+import random
+import re
+import string
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, Le
+
+from seal_eval.core.plugins import Task
+from seal_eval.core.types import Sample, Score
+from seal_eval.prompts.corpus import Split
+from seal_eval.prompts.packing import Packer, Pool, build_samples
+from seal_eval.prompts.plain_text import plain_text
+from seal_eval.prompts.prompt import PromptFormat
+from seal_eval.prompts.scoring import score_values
+from seal_eval.prompts.thinking import answer_of
+from seal_eval.prompts.word_list import read_words
+from seal_eval.tasks.frequent_words import coded_words
+
+HEADER = "Below is a directed graph as a list of edges, one on each line: 'a -> b' is an edge from node a to node b.\n\n"
+EDGE = "{a} -> {b}\n"
+QUESTIONS = {
+    "parents": "Which nodes have an edge to {node}?",
+    "reach": "Which nodes are exactly {steps} edges away from {node}, along the direction of the edges?",
+}
+TAIL = "\nThat was the graph. {question} Answer with the names of the nodes only.\n"
+PREFIX = "The nodes are:"
+EDGES = re.compile(r"^([a-z]{6}) -> ([a-z]{6})$", re.MULTILINE)
+TOKENS_OF_EDGE = 8  # at least
+
+
+@dataclass(frozen=True)
+class Graph(Task):
+    """Settings: `operation`: parents, reach, or both in turn; `parents`: edges that lead to the node in question; `steps` and `branches`:
+    how far, and over how many edges from each node, for reach.
+    """
+
+    name: str
+    summary: str
+    operation: Literal["both", "parents", "reach"] = "both"
+    parents: Annotated[int, Ge(1), Le(50)] = 3
+    steps: Annotated[int, Ge(1), Le(5)] = 2
+    branches: Annotated[int, Ge(1), Le(5)] = 2
+
+    citation: ClassVar[str] = "OpenAI 2025, GraphWalks"
+    unit: ClassVar[str] = "tokens"
+    sizes: ClassVar[tuple[int, ...]] = ()
+    num_samples: ClassVar[int] = 100
+    until: ClassVar[tuple[str, ...]] = (".", "\n\n")
+    metrics: ClassVar[tuple[str, ...]] = ("f1",)
+
+    @property
+    def answer_tokens(self) -> int:
+        """Room for the nodes as a list, and for an opening such as 'Sure! The answer is:'."""
+        return 48 + 12 * max(self.parents, self.branches**self.steps)
+
+    def build(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split = "eval") -> list[Sample]:
+        """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above.
+
+        Raises SealError when `length` cannot be filled, naming roughly the smallest length that can.
+        """
+
+        def start(tokens: int) -> Callable[[int], list[Sample]]:
+            packer = Packer(prompt_format, "", prompt_format.budget(self.answer_tokens), tokens, string.ascii_lowercase)
+            edges = random_edges(packer, f"{seed}:{self.name}:{split}:{tokens}", split)
+            return lambda i: [self._sample(packer, edges, i, seed, split)]
+
+        return build_samples(start, self.name, length, n)
+
+    def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
+        """Score 1 when the nodes of the reply's list are the targets, in any order. metrics: f1 of the two sets."""
+        nodes, answer, targets = nodes_of(doc["input"]), answer_of(reply, doc), set(doc["targets"])
+        reading = None if answer is None else read_words(plain_text(answer), nodes, len(targets), doc["keys"])
+        found = score_values(reply, doc, reading, lambda node: node in nodes, "wrong node")
+        named = set(reading.values) if reading else set()
+        f1 = 2 * len(targets & named) / (len(targets) + len(named))
+        return Score(found.value, found.answer, found.reason, {"f1": f1})
+
+    def _sample(self, packer: Packer, edges: Pool, i: int, seed: int, split: Split) -> Sample:
+        prompt_format, length = packer.prompt_format, packer.length
+        rng = random.Random(f"{seed}:{self.name}:{split}:{length}:{i}")
+        parents = self.operation == "parents" or (self.operation == "both" and i % 2 == 0)
+        nodes = sorted({*edges.keys})
+        own = rng.sample(nodes, 1 + (self.parents if parents else sum(self.branches**k for k in range(1, self.steps + 1))))
+        node = own[0]
+        if parents:
+            needed, targets = [(a, node) for a in own[1:]], own[1:]
+            wrong = [k for k, (a, b) in enumerate(zip(edges.keys, edges.values, strict=True)) if b == node]
+        else:
+            needed = [(own[(k - 1) // self.branches], own[k]) for k in range(1, len(own))]  # a tree, level by level
+            targets = own[-(self.branches**self.steps) :]
+            within = {*own} - {*targets}  # edges that begin nearer than the targets would lead to more of them
+            wrong = [k for k, (a, b) in enumerate(zip(edges.keys, edges.values, strict=True)) if a in within]
+        pieces, costs = edges.draw(rng, length, but=wrong)
+        facts = [(EDGE.format(a=a, b=b), rng.random()) for a, b in needed]
+        question = QUESTIONS["parents" if parents else "reach"].format(node=node, steps=self.steps)
+        prefix = prompt_format.answer_prefix(PREFIX)
+        filled = packer.fill(HEADER, TAIL.format(question=question), prefix, pieces, costs, facts)
+        sample_id = f"{self.name}-{split}-{length}-{seed}-{i}"
+        return Sample(
+            sample_id=sample_id, task=self.name, input=filled.text, prefix=prefix, answer=" " + ", ".join(targets) + ".",
+            targets=tuple(targets), keys=(node,), length=length, n_tokens=filled.n_tokens, depth=min(filled.depths), cluster=sample_id,
+            seed=seed, answer_tokens=packer.answer_tokens,
+        )  # fmt: skip
+
+
+def random_edges(packer: Packer, seed: str, split: Split) -> Pool:
+    """Different edges between random nodes, about two from each in a prompt. keys and values: where they begin and end."""
+    rng = random.Random(seed)
+    n = Pool.size(packer.length, TOKENS_OF_EDGE)
+    nodes = coded_words(rng, 300 + packer.length // 20, split)
+    drawn = dict.fromkeys((a, b) for a, b in zip(rng.choices(nodes, k=n), rng.choices(nodes, k=n), strict=True) if a != b)
+    texts = [EDGE.format(a=a, b=b) for a, b in drawn]
+    return Pool([a for a, _ in drawn], [b for _, b in drawn], texts, packer.costs(texts))
+
+
+@lru_cache(maxsize=64)
+def nodes_of(text: str) -> frozenset[str]:
+    """The nodes of a prompt's graph."""
+    return frozenset(node for edge in EDGES.findall(text) for node in edge)
+
+
+TASKS = (Graph("seal_graph", "parents of a node, or nodes so many edges away, in a long list of edges"),)
