@@ -1,6 +1,7 @@
 """Kill real runs (SIGKILL) at random moments and at every step of publication, and repeat them until they are complete.
 
-    python tests/kills.py 200        (six minutes; prints a summary, fails at the first record lost, doubled or changed)
+    python tests/kills.py 200              (six minutes; prints a summary, fails at the first record lost, doubled or changed)
+    python tests/kills.py 200 1 hf         (lm-eval's own engine; each kill or each so-many-th step of publication)
 
 Each attempt is a forked process that runs `seal-eval run`. The finished sample files are compared, byte for byte, with those of an
 undisturbed run.
@@ -74,14 +75,17 @@ def samples(folder: Path) -> list[bytes]:
     return [file.read_bytes() for file in files]
 
 
-def main(wanted: int, model: str, work: Path, every: int = 1) -> None:
-    """Kill runs at random until there are `wanted` kills, then at every fsync and rename (or each `every`-th) of a run."""
+def main(wanted: int, model: str, work: Path, every: int = 1, engine: str = "seal") -> None:
+    """Kill runs at random until there are `wanted` kills, then at every fsync and rename (or each `every`-th) of a run.
+
+    engine: seal; or an engine of lm-eval's own, such as hf.
+    """
     import torch
 
     from seal_eval.harness.run import run
 
     torch.set_num_threads(1)
-    argv = ["--model_args", f"pretrained={model}", *TASKS, "--output_path"]
+    argv = ["--model", engine, "--model_args", f"pretrained={model}", *TASKS, "--output_path"]
     run([*argv, str(work / "first")])  # in this process, so that the forks need not import anything again
     start = time.monotonic()
     assert os.waitpid(child([*argv, str(work / "whole")]), 0)[1] == 0
@@ -125,7 +129,12 @@ def small_model(folder: Path) -> str:
     return str(folder)
 
 
+def options(every: str = "1", engine: str = "seal") -> tuple[int, str]:
+    """The command line's further arguments."""
+    return int(every), engine
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
-        main(int(sys.argv[1]), small_model(place / "tiny-llama"), place, *map(int, sys.argv[2:]))
+        main(int(sys.argv[1]), small_model(place / "tiny-llama"), place, *options(*sys.argv[2:]))

@@ -20,7 +20,7 @@ class Engine:
 
     applies_methods: the engine applies `method=` to the model. Other engines run a checkpoint unchanged.
     loads_checkpoint: the model is `pretrained=`, a short name, folder or hub id. Other engines (served models) name it in `model=`.
-    logs_replies: the engine writes replies to the log of `reply_log`. For other engines `run` switches on lm-eval's own cache.
+    logs_replies: the engine writes replies to the log of `reply_log` itself. For other engines `logged` does so.
     """
 
     name: str

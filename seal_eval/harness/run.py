@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from seal_eval.harness.budget import FROM_USER, check_generation, user_budget
 from seal_eval.harness.command_line import command, from_home, lm_eval_command, read_config, refuse_for_ours, take_selftest
 from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.engines import get_engine, register
+from seal_eval.harness.logged import replies_logged
 from seal_eval.harness.resume import complete, spec_id
 from seal_eval.harness.task_config import check_keys
 from seal_eval.harness.task_index import fresh_folder, own_tasks_only
@@ -85,9 +86,11 @@ def run(argv: list[str]) -> Path:
 
     def evaluate(out: Path) -> None:
         args.output_path = str(out / "results.json")  # lm-eval adds the time to the name, and writes the samples next to it
-        if not engine.logs_replies and not args.use_cache:
-            args.use_cache = str(out.parent / "replies")  # lm-eval's own reply cache
-        with own_tasks_only() if only_ours else nullcontext():
+        with ExitStack() as stack:
+            if only_ours:
+                stack.enter_context(own_tasks_only())
+            if not engine.logs_replies:
+                stack.enter_context(replies_logged(engine.name, getattr(args, "batch_size", None)))
             harness.execute(args)
 
     _, note = complete(folder, spec, command(argv), evaluate)

@@ -36,6 +36,8 @@ def replies(model, asked, size=1, chunk=0):
         nonlocal read
         ids = kwargs.get("input_ids") if kwargs.get("input_ids") is not None else args[0]
         assert not chunk or ids.shape[1] <= chunk or not how.in_pieces
+        behind = kwargs.get("past_key_values") is not None and kwargs["past_key_values"].get_seq_length()
+        assert how.in_pieces or not chunk or not behind or ids.shape[1] == 1
         read += ids.numel()
 
     handle = model.register_forward_pre_hook(count, with_kwargs=True)
@@ -103,9 +105,10 @@ def test_same_replies_where_layers_let_go_of_tokens(kind):
         shared, read_shared = replies(model, asked, chunk=1000)
         pieces, _ = replies(model, asked, chunk=23)
         together, read_together = replies(model, asked, size=8, chunk=1000)
+    assert probe(model).in_pieces == (kind != "jamba")  # several tokens behind a cache: its convolutions forget what was before
     assert probe(model).why_not == "" and not keeps_all(growing_cache(model.config))
     assert shared == pieces == together == alone
-    assert read_shared < 0.6 * read_alone and read_together < 0.6 * read_alone
+    assert read_shared < 0.6 * read_alone and (read_together < 0.6 * read_alone or kind == "jamba")
 
 
 @pytest.mark.parametrize("kind", ["dynamic", "longrope"])

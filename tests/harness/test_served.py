@@ -3,6 +3,8 @@
 import json
 import shutil
 import socket
+import subprocess
+import time
 
 import pytest
 import torch
@@ -10,7 +12,7 @@ from openai_server import ModelServer
 
 from seal_eval.results.records import load_runs
 
-from conftest import seal_eval, terse, tiny_model
+from conftest import program, seal_eval, terse, tiny_model
 
 METADATA = '{"lengths": [420, 500], "num_samples": 3}'
 
@@ -81,6 +83,31 @@ def test_a_server_that_fails_for_good_ends_the_run_and_the_next_goes_on(folder, 
     assert "2 replies of an earlier attempt were found and reused" in again.stderr and len(server.seen) - asked == 2 + 4
     ask(tmp_path / "smooth", *of(server, folder))
     assert replies(tmp_path / "out") == replies(tmp_path / "smooth")
+
+
+def test_a_killed_run_goes_on(folder, server, tmp_path):
+    """SIGKILL while the server hangs: what was answered is not asked again."""
+    server.faults[:] = ["", "", "", "", "", "hang"]
+    argv = ["run", "--model", "served", "--model_args", ",".join(of(server, folder)), "--tasks", "seal_lines", "--metadata", METADATA]
+    process = subprocess.Popen(
+        [program("seal-eval"), *argv, "--output_path", tmp_path / "out"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    log = tmp_path / "out" / "tiny__plain"
+    wait_until(lambda: sum(file.read_bytes().count(b"\n") for file in log.glob(".run-*/replies-0.jsonl")) == 3)
+    process.kill()
+    assert process.wait() == -9
+    asked = len(server.seen)
+    ask(tmp_path / "out", *of(server, folder))
+    assert len(server.seen) - asked <= 2 + 3 + 1 and len(replies(tmp_path / "out")) == 6  # two counts, three replies, the one that hung
+    ask(tmp_path / "smooth", *of(server, folder))
+    assert replies(tmp_path / "out") == replies(tmp_path / "smooth")
+
+
+def wait_until(true, seconds=60):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "took too long"
+        time.sleep(0.02)
 
 
 def test_what_does_not_fit_together_is_refused_before_the_first_sample(folder, server, tmp_path, tokenizer):
