@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 from replier import STYLES
 
+from seal_eval.prompts.invented import FIRST
 from seal_eval.tasks.qa import is_town
 
 DOCS = []  # (document, its reply), for all tasks
@@ -27,6 +28,8 @@ def wrong(doc):
     )
     if other is None and doc["task"].startswith("seal_qa"):
         other = "Zoriwick" if is_town(first) else "Zoriquist"
+    if other is None and doc["task"] == "seal_latent":
+        other = next(name for name in FIRST if name not in doc["input"])
     if other is None:
         other = first[:-1] + ("3" if first[-1] != "3" else "4") if first[0].isdigit() else "quick-lamp"
     return [other, *doc["targets"][1:]]

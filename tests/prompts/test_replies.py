@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 import pytest
 from replier import NOTATIONS, STYLES
 
+from seal_eval.prompts.invented import FIRST
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import get_task
 from seal_eval.tasks.longeval import topics_of
@@ -26,6 +27,7 @@ KINDS = {
     "key value": ("seal_key_value", {}, 1200, "3fdb7368-279f-45b1-ab13-a96bfa904449"), "frequent": ("seal_frequent_words", {}, 900, "qwxyzp"),
     "qa": ("seal_qa", {}, 700, "Zoriquist"), "two hops": ("seal_qa_two_hops", {}, 900, "Zoriquist"),
     "parents": ("seal_graph", {"operation": "parents"}, 700, "qwxyzp"), "reach": ("seal_graph", {"operation": "reach"}, 700, "qwxyzp"),
+    "latent": ("seal_latent", {}, 700, ""),
 }  # fmt: skip
 NUMBERS = [kind for kind in KINDS if KINDS[kind][3].isdecimal()]
 SAMPLES = 3
@@ -47,6 +49,9 @@ def others(kind, doc):
     if kind in ("qa", "two hops"):  # towns for a town, surnames for a surname
         town = is_town(doc["targets"][0])
         return next(n for n in NAME.findall(text) if is_town(n) == town and n not in targets), "Zoriwick" if town else "Zoriquist"
+    if kind == "latent":
+        people = [name for name in FIRST if re.search(rf"\b{name}\b", text)]
+        return next(name for name in people if name not in targets), next(name for name in FIRST if name not in people)
     found = {
         "uuid": r"[0-9a-f]{8}-[0-9a-f-]{27}", "uuids": r"[0-9a-f]{8}-[0-9a-f-]{27}", "words": r"special word [a-z ]*?(?:is|of the \S+ is) ([a-z]+-[a-z]+)\.",
         "word": r"(?:is|word) ([a-z]+-[a-z]+)\.", "variables": r"VAR ([A-Z]{5})\b", "topics": "", "common": r"\d+\. (\w+)", "common, long": r"\d+\. (\w+)",

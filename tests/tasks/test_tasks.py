@@ -16,6 +16,7 @@ from seal_eval.prompts.stops import answer_end
 from seal_eval.tasks import base_task, get_task, leaf_name, task_names, tasks
 from seal_eval.tasks.graph import nodes_of
 from seal_eval.tasks.key_value import object_of
+from seal_eval.tasks.latent import FORMS, associations
 from seal_eval.tasks.lines import facts_of
 from seal_eval.tasks.longeval import conversations
 from seal_eval.tasks.needle import kind_of, spaced, spread
@@ -50,7 +51,7 @@ def prompt_format(tokenizer):
 
 def test_names():
     assert task_names() == [
-        "seal_common_words", "seal_frequent_words", "seal_graph", "seal_key_value", "seal_lines", "seal_longeval_lines",
+        "seal_common_words", "seal_frequent_words", "seal_graph", "seal_key_value", "seal_latent", "seal_lines", "seal_longeval_lines",
         "seal_longeval_topics",
         "seal_needle", "seal_needle_multikey",
         "seal_needle_multiquery", "seal_needle_multivalue", "seal_passkey", "seal_qa", "seal_qa_two_hops", "seal_variable_tracking",
@@ -252,6 +253,40 @@ def test_frequencies_are_zipfs(prompt_format):
             for k, (_, count) in enumerate(counts[:8], 1):
                 low, high = (int((n + more) / (math.pi**2 / 6 * k**2)) for more in (0, math.pi**2 / 6))
                 assert low <= count <= max(high, 1), (length, k, count)
+
+
+def test_needle_and_question_share_no_word():
+    """All associations, stemmed: neither the needle's own words nor what it names occur in the question."""
+    from snowballstemmer import stemmer
+
+    stem, common = stemmer("english").stemWord, {"the", "a", "an", "of", "and", "in", "at", "to", "is", "for", "by", "on", "with"}
+    words_in = lambda text: {stem(w) for w in re.findall(r"\w+", text.lower())} - common  # noqa: E731
+    found = [*associations("tune"), *associations("eval")]
+    assert len(found) == len({a.thing for a in found}) >= 300 and len(associations("tune")) > 60
+    assert {kind: sum(a.kind == kind for a in found) > 30 for kind in FORMS} == dict.fromkeys(FORMS, True)
+    for a in found:
+        needle, question = FORMS[a.kind]
+        for hops in (1, 2) if a.two else (1,):
+            shared = words_in(needle.format(name="", thing=a.thing)) & words_in(question.format(known=a.known(hops)))
+            assert not shared, (a, shared)
+
+
+@pytest.mark.parametrize("hops", [1, 2])
+def test_one_person_fits_the_question(prompt_format, hops):
+    """The right person's needle is there once; the others are of the same kind and known for something else."""
+    by_thing = {a.thing: a for split in ("tune", "eval") for a in associations(split)}
+    for sample in replace(get_task("seal_latent"), hops=hops).build(prompt_format, 1500, 30, 0):
+        (thing,), (name,) = sample.keys, sample.targets
+        asked = by_thing[thing]
+        needle, question = FORMS[asked.kind]
+        assert sample.input.count(needle.format(name=name, thing=thing)) == 1 and question.format(known=asked.known(hops)) in sample.input
+        others = [
+            a
+            for a in by_thing.values()
+            if a.thing != thing and re.search(rf"[A-Z]\w+ {re.escape(needle.format(name='', thing=a.thing)[1:])}", sample.input)
+        ]
+        assert len(others) == 3 and not [a for a in others if {a.one, a.two} & {asked.one, asked.two} - {""}]
+        assert asked.known(hops) not in sample.input.split(" (End of the text.)")[0].replace(thing, "")
 
 
 def test_walks_are_true(prompt_format):

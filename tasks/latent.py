@@ -1,0 +1,159 @@
+"""Latent association: the needle shares no word with the question, so it is found only by what the model knows.
+
+Modarressi et al. 2025, "NoLiMa: Long-Context Evaluation Beyond Literal Matching" (ICML 2025). The idea is theirs, the associations, the
+wording and the other needles in the text are this project's: associations/associations.jsonl has places in cities and countries, tools of
+professions, gear of pastimes, authors of literatures, and dishes. NoLiMa reports the length up to which 85 % of the accuracy at the
+shortest length is kept; `seal-eval compare` shows the accuracy at each length.
+"""
+
+import json
+import random
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, NamedTuple
+
+from annotated_types import Ge, Le
+
+from seal_eval.core.errors import SealError
+from seal_eval.core.plugins import Task
+from seal_eval.core.types import Sample, Score
+from seal_eval.prompts.corpus import Split, split_of
+from seal_eval.prompts.haystack import HAYSTACK_FILES, sentences_from
+from seal_eval.prompts.invented import FIRST
+from seal_eval.prompts.mentions import Facts, Mention
+from seal_eval.prompts.packing import Packer, build_samples
+from seal_eval.prompts.plain_text import plain_text
+from seal_eval.prompts.prompt import PromptFormat
+from seal_eval.prompts.scoring import score_values
+from seal_eval.prompts.thinking import answer_of
+from seal_eval.prompts.verdict import decide
+from seal_eval.tasks.needle import spaced, spread
+
+# kind of association → (needle, question); {thing} is what the needle names, {known} what it is known for
+FORMS = {
+    "landmark": ("{name} lives right next to {thing}.", "Which person has been to {known}?"),
+    "tool": ("{name} keeps a {thing} in the car.", "Which person is a {known} by profession?"),
+    "gear": ("{name} asked for {thing} as a birthday present.", "Which person is into {known}?"),
+    "author": ("{name} reads {thing} every evening.", "Which person knows the {known} literature well?"),
+    "food": ("{name} ordered {thing} at noon.", "Which person is fond of {known}?"),
+}
+HEADER = "The following text mentions some people in passing. Remember them: I will ask you about one of them afterwards.\n\nThe text:"
+TAIL = " (End of the text.)\n\n{question} Answer with the name only.\n"
+PREFIX = "The person is"
+
+
+class Association(NamedTuple):
+    """What a needle names, and what that is known for: in one step, and for places in two (city, country)."""
+
+    kind: str
+    thing: str
+    one: str
+    two: str
+
+    def known(self, hops: int) -> str:
+        """What the question asks for."""
+        return self.one if hops == 1 else self.two
+
+
+@dataclass(frozen=True)
+class Latent(Task):
+    """Settings: `hops`: 1, or 2 (places and their countries only); `people`: needles of the same kind in the text; `depths`: number of
+    places of the needle in question; `haystack` as in seal_needle, but not needles.
+    """
+
+    name: str
+    summary: str
+    hops: Annotated[int, Ge(1), Le(2)] = 1
+    people: Annotated[int, Ge(1), Le(8)] = 4
+    depths: Annotated[int, Ge(1), Le(1000)] = 11
+    haystack: str = "prose"
+
+    citation: ClassVar[str] = "Modarressi et al. 2025, NoLiMa"
+    unit: ClassVar[str] = "tokens"
+    sizes: ClassVar[tuple[int, ...]] = ()
+    num_samples: ClassVar[int] = 100
+    until: ClassVar[tuple[str, ...]] = (".", "\n\n")
+    metrics: ClassVar[tuple[str, ...]] = ()
+    file_settings: ClassVar[Mapping[str, tuple[str, ...]]] = HAYSTACK_FILES
+    answer_tokens: ClassVar[int] = 80  # a sentence that says why
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.haystack == "needles":
+            raise SealError(
+                f"{self.name}: haystack 'needles' is for seal_needle; choose noise, prose, a folder of .txt files or datasets:ID"
+            )
+
+    def build(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split = "eval") -> list[Sample]:
+        """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above.
+
+        Raises SealError when `length` cannot be filled, naming roughly the smallest length that can, and for a haystack that is too small.
+        """
+        depths = spread(spaced(self.depths, "linear"))
+
+        def start(tokens: int) -> Callable[[int], list[Sample]]:
+            packer = Packer(prompt_format, " ", prompt_format.budget(self.answer_tokens), tokens)
+            return lambda i: [self._sample(packer, i, depths[i % len(depths)], seed, split)]
+
+        return build_samples(start, self.name, length, n)
+
+    def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
+        """Score 1 when the person that the reply answers is the right one."""
+        facts, answer = facts_of(doc["input"]), answer_of(reply, doc)
+        reading = None if answer is None else decide(plain_text(answer), people_in(plain_text(answer), facts), 1)
+        found = score_values(reply, doc, reading, lambda name: name in facts.owners, "wrong person")
+        return Score(found.value, found.answer, found.reason)
+
+    def _sample(self, packer: Packer, i: int, depth: float, seed: int, split: Split) -> Sample:
+        rng = random.Random(f"{seed}:{self.name}:{split}:{packer.length}:{i}")
+        usable = [a for a in associations(split) if self.hops == 1 or a.two]
+        asked = usable[(i * 7 + seed) % len(usable)]
+        others: list[Association] = []
+        for other in rng.sample(usable, len(usable)):
+            if len(others) < self.people - 1 and other.kind == asked.kind and not {other.one, other.two} & {asked.one, asked.two} - {""}:
+                others.append(other)
+        cluster, pieces, costs = sentences_from(self.haystack, split, packer.prompt_format, i, rng, packer.length)
+        names = rng.sample([name for name in FIRST if split_of(name) == split], 1 + len(others))
+        needle, question = FORMS[asked.kind]
+        texts = [needle.format(name=name, thing=a.thing) for name, a in zip(names, (asked, *others), strict=True)]
+        facts = [(text, rng.random() if j else depth) for j, text in enumerate(texts)]
+        mentioned = re.compile(rf"\b(?:{'|'.join((*names, re.escape(asked.known(self.hops))))})\b")
+        kept = [k for k, piece in enumerate(pieces) if not mentioned.search(piece)]
+        prefix = packer.prompt_format.answer_prefix(PREFIX)
+        tail = TAIL.format(question=question.format(known=asked.known(self.hops)))
+        filled = packer.fill(HEADER, tail, prefix, [pieces[k] for k in kept], [costs[k] for k in kept], facts)
+        sample_id = f"{self.name}-{split}-{packer.length}-{seed}-{i}"
+        return Sample(
+            sample_id=sample_id, task=self.name, input=filled.text, prefix=prefix, answer=f" {names[0]}.", targets=(names[0],),
+            keys=(asked.thing,), length=packer.length, n_tokens=filled.n_tokens, depth=filled.depths[0], cluster=cluster or sample_id,
+            seed=seed, answer_tokens=packer.answer_tokens,
+        )  # fmt: skip
+
+
+@cache
+def associations(split: Split) -> tuple[Association, ...]:
+    """The associations that belong to `split`, in an order that mixes their kinds."""
+    file = Path(__file__).parent / "associations" / "associations.jsonl"
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    found = [Association(row["kind"], row["needle"], row["one"], row.get("two", "")) for row in rows]
+    return tuple(random.Random(0).sample([a for a in found if split_of(a.thing) == split], sum(split_of(a.thing) == split for a in found)))
+
+
+@lru_cache(maxsize=64)
+def facts_of(text: str) -> Facts:
+    """The people of a prompt's needles."""
+    verbs = "|".join(needle.split()[1] for needle, _ in FORMS.values())
+    return Facts({name: "" for name in re.findall(rf"\b([A-Z][a-z]+) (?:{verbs})\b", text) if name in FIRST})
+
+
+def people_in(text: str, facts: Facts) -> list[Mention]:
+    """The people that a reply mentions, in any case; other first names count only when no person of the text is named."""
+    known = {name.lower(): name for name in FIRST}
+    found = [(match, known[match[0].lower()]) for match in re.finditer(r"[^\W\d_]+", text) if match[0].lower() in known]
+    return [Mention(name, match.start(), match.end(), name in facts.owners) for match, name in found]
+
+
+TASKS = (Latent("seal_latent", "a person whom only an association links with the question, among others"),)
