@@ -228,9 +228,9 @@ class Published(Exact):
 
 
 class Call(Exact):
-    """What the engine was asked: prompt and settings."""
+    """What the engine was asked: prompt and settings. The prompt of a chat server is its turns, as one text of JSON in a list."""
 
-    arg_0: str
+    arg_0: str | Annotated[list[str], Field(min_length=1, max_length=1)]
     arg_1: dict[str, Any]
 
 

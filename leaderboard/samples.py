@@ -83,7 +83,8 @@ def _prompts(board: ModelBoard, runs: list[Run]) -> dict[str, str]:
             for number, line in numbered_lines(run.folder / name):
                 try:
                     row = strict_json.loads(line)
-                    prompts[row["doc"]["sample_id"]] = _ends(str(row["arguments"]["gen_args_0"]["arg_0"]))
+                    prompt = row["arguments"]["gen_args_0"]["arg_0"]
+                    prompts[row["doc"]["sample_id"]] = _ends(str(prompt[0] if isinstance(prompt, list) else prompt))
                 except PARSING as error:
                     raise SealError(f"{run.folder / name}, line {number}: no prompt under arguments; the file is damaged") from error
     return prompts

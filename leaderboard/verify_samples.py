@@ -100,12 +100,16 @@ def _expected(
 ) -> dict[str, Any]:
     """The row that lm-eval writes for a document and its reply."""
     prompt = prompt_format.render(doc["input"], doc["prefix"])
+    said: Any = prompt
+    if prompt_format.settings.chat_template and isinstance(row["arguments"]["gen_args_0"]["arg_0"], list):  # a chat server's own template
+        prompt = json.dumps(prompt_format.turns(doc["input"], doc["prefix"]), ensure_ascii=False)
+        said = [prompt]
     options = row["arguments"]["gen_args_0"]["arg_1"]
     budgets = [{**generation, "max_gen_toks": budget} for budget in (generation["max_gen_toks"], doc["answer_tokens"])]
     scores = process_results(doc, [reply])
     return {
         "doc": doc, "doc_id": at, "target": doc["answer"], "filter": "none", "metrics": list(scores), "resps": [[reply]],
-        "filtered_resps": [reply], "arguments": {"gen_args_0": {"arg_0": prompt, "arg_1": options if options in budgets else budgets[-1]}},
+        "filtered_resps": [reply], "arguments": {"gen_args_0": {"arg_0": said, "arg_1": options if options in budgets else budgets[-1]}},
         "prompt_hash": _hash(prompt), "doc_hash": _hash(json.dumps(doc, indent=2, ensure_ascii=False)), "target_hash": _hash(doc["answer"]),
         **scores,
     }  # fmt: skip

@@ -60,14 +60,18 @@ class PromptFormat:
             gap = " " if prefix and text and not (text[-1].isspace() or prefix[0].isspace()) else ""
             return self.settings.system_instruction + text + gap + prefix
         system = self.settings.system_instruction
-        turns = [{"role": "system", "content": system}] * bool(system) + [{"role": "user", "content": text}]
-        turns += [{"role": "assistant", "content": prefix}] * bool(prefix)
-        prompt = self._template(turns, bool(prefix))
+        prompt = self._template(self.turns(text, prefix), bool(prefix))
         for name, part in (("system prompt", system), ("question", text), ("begun answer", prefix)):
             if part.strip() not in prompt:
                 remedy = "leave it out, or put it into the user's turn" if part is system else "use another template"
                 raise SealError(f"the chat template drops the {name}: it is not in the rendered prompt; {remedy}")
         return prompt
+
+    def turns(self, text: str, prefix: str = "") -> list[dict[str, str]]:
+        """The turns of a chat: the system prompt if there is one, the user's question, the begun answer if there is one."""
+        system = self.settings.system_instruction
+        turns = [{"role": "system", "content": system}] * bool(system) + [{"role": "user", "content": text}]
+        return turns + [{"role": "assistant", "content": prefix}] * bool(prefix)
 
     def _template(self, turns: list[dict[str, str]], has_prefix: bool) -> str:
         from jinja2 import TemplateError

@@ -1,5 +1,6 @@
 """`--model served`: replies of a real server are those of lm-eval's own engine; what goes wrong on the way is repeated or refused."""
 
+import gzip
 import json
 import shutil
 import socket
@@ -64,6 +65,25 @@ def test_replies_are_those_of_lm_eval_on_the_same_weights(way, folder, server, t
     assert run.model == "tiny" and run.method == "plain" and (tmp_path / "served" / "tiny__plain").is_dir()
     kinds = {type(payload.get("prompt", [])[0] if way != "chat" else payload["messages"]).__name__ for payload in server.seen[2:]}
     assert kinds == {"ids": {"int"}, "text": {"str"}, "template": {"int"}, "chat": {"list"}}[way]
+
+
+def test_a_chat_run_is_published(folder, server, tmp_path):
+    """The check builds the turns again; changed ones are named, and the site shows them."""
+    ask(tmp_path / "out", *of(server, folder, "chat=True"), flags=("--apply_chat_template", "--system_instruction", "Be brief."))
+    seal_eval("submit", tmp_path / "out", "--out", tmp_path / "mine")
+    assert "6 samples built again" in seal_eval("check", tmp_path / "mine", "--tokenizer", folder).stdout
+    seal_eval("site", tmp_path / "mine", "--out", tmp_path / "site")
+    shown = [file for file in (tmp_path / "site").rglob("*") if file.is_file() and b"Be brief." in file.read_bytes()]
+    assert shown
+    (file,) = (tmp_path / "mine").rglob("samples_*.jsonl.gz")
+    text = gzip.decompress(file.read_bytes()).decode().replace("Be brief.", "Be right.")
+    (tmp_path / "again").mkdir()
+    for path in (tmp_path / "out").rglob("*"):
+        if path.is_file():
+            (tmp_path / "again" / path.name).write_bytes(text.encode() if path.name.startswith("samples_") else path.read_bytes())
+    refused = seal_eval("submit", tmp_path / "again", "--out", tmp_path / "theirs", code=None)
+    refused = refused if refused.returncode else seal_eval("check", tmp_path / "theirs", "--tokenizer", folder, code=1)
+    assert "is not rendered from its input" in refused.stderr or "prompt_hash" in refused.stderr
 
 
 def test_faults_are_repeated_and_nothing_is_lost(folder, server, tmp_path):
