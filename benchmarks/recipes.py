@@ -28,7 +28,7 @@ from seal_eval.tuning.losses import record_answered
 from seal_eval.tuning.parameters import trainable
 from seal_eval.tuning.records import in_groups
 
-MIXED: dict[str, Any] = {"recipe": "mixed", "length": 600}
+MIXED: dict[str, Any] = {"recipe": "mixed", "length": 2400}
 RECIPES: dict[str, dict[str, Any]] = {
     "fixed": {"length": 600},
     "mixed": MIXED,

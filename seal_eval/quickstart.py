@@ -35,7 +35,7 @@ class Plan:
         ("seal_lines", (600, 2400), 60, {"questions_per_record": 5}), ("seal_needle", (600,), 8, {}),
     )  # fmt: skip
     tuning: TuneSpec = field(  # half the steps of the recipe: a little less accurate at 4,096 tokens, in half the time
-        default_factory=lambda: TuneSpec(length=600, recipe="mixed", samples=12, lr=0.04, dtype=faster_dtype())
+        default_factory=lambda: TuneSpec(length=2400, recipe="mixed", samples=12, lr=0.04, dtype=faster_dtype())
     )
     dtype: str = field(default_factory=faster_dtype)  # of the weights while evaluating
     seed: int = 0

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from seal_eval.core.errors import SealError, nearest
-from seal_eval.core.settings import Count, check_value
+from seal_eval.core.settings import Count, Index, check_value
 
 NEEDED = {"base_url": "http://localhost:8000/v1", "model": "NAME", "tokenizer": "FOLDER_OR_HUB_ID"}  # and an example of each
 ARGS = (
@@ -30,9 +30,10 @@ def served_args(model_args: Mapping[str, Any]) -> dict[str, Any]:
         if not args.get(key):
             raise SealError(f"--model served: no {key}: pass --model_args {key}={example}")
     root_of(args["base_url"])
-    for key in ("num_concurrent", "timeout", "max_length"):
+    kinds: dict[str, Any] = {"num_concurrent": Count, "timeout": Count, "max_length": Count, "max_retries": Index, "seed": Index}
+    for key, kind in (kinds | {"max_gen_toks": Count, "chat": bool, "tokenized_requests": bool}).items():
         if args.get(key) is not None:
-            check_value("--model served", key, args[key], Count)
+            check_value("--model served", key, args[key], kind)
     return args
 
 

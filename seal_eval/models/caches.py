@@ -12,11 +12,11 @@ from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.plugins import Method
 from seal_eval.models.modules import text_config
 from seal_eval.models.rope import following_length
+from seal_eval.models.selftest import TOLERANCE
 
 BRANCHING = (DynamicLayer, DynamicSlidingWindowLayer)  # layers that never change a tensor in place, so that gradients pass through copies
 GROWING = ("keys", "values", "indexer_keys")  # tensors of a layer that are replaced when tokens are added, and never changed in place
 FIRST, REST, AT_CUT = 24, 8, 4  # tokens that the probe reads into a cache, reads behind it, and compares after the cut
-TOLERANCE = {torch.float32: 2e-3, torch.float16: 2e-2, torch.bfloat16: 6e-2}  # of the logits' root mean square
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ Dtype = Literal["auto", "float32", "bfloat16"]
 RATES = {"head": 0.05, "channel": 0.02, "lora": 2e-3, "dora": 2e-3}
 REACH_STEPS = 50
 # What a recipe sets where the user does not. sizes: multiples of `length`, used in turn. Measurements: docs/tuning-recipes.md.
-RECIPES: dict[str, dict[str, Any]] = {
-    "fixed": {"sizes": (1,), "samples": 50, "questions": 1, "wordings": "own", "validation": 8},  # Lee et al. 2025: one length
-    "mixed": {"sizes": (1, 2, 4), "samples": 24, "questions": 6, "wordings": "own", "validation": 1},
+RECIPES: dict[str, dict[str, Any]] = {  # parts: the sizes are the length divided by these
+    "fixed": {"parts": (1,), "samples": 50, "questions": 1, "wordings": "own", "validation": 8},  # Lee et al. 2025: one length
+    "mixed": {"parts": (4, 2, 1), "samples": 24, "questions": 6, "wordings": "own", "validation": 1},
 }
 BY_RECIPE = "by recipe"  # shown as an option's default
 CHECKPOINT_FROM = 4096  # samples of at least this many tokens recompute activations, unless `checkpointing` is set
@@ -47,10 +47,10 @@ class TuneSpec:
         "seal_lines",
         "Task that generates the training samples. Several, separated by commas, are used in turn; NAME:SIZE sets the size for one.",
     )
-    length: Count = setting(1024, "Size of a sample, in the task's unit.")
+    length: Count = setting(1024, "Size of the longest sample, in the task's unit.")
     recipe: Recipe = setting(
         "fixed",
-        "fixed: 50 samples of one size. mixed: 24 records of the size, twice and four times the size in turn, with six "
+        "fixed: 50 samples of one size. mixed: 24 records of a quarter of the size, half and all of it in turn, with six "
         "questions each. It sets what the options below leave out.",
     )
     granularity: Granularity = setting("channel", "One scale per head (SEAL-H) or per channel (SEAL-C).")
@@ -98,9 +98,9 @@ class TuneSpec:
         for task, colon, size in parts:
             if not task or (colon and not (size.isdecimal() and int(size))):
                 raise SealError(f"{name} '{task}{colon}{size}' is not NAME or NAME:SIZE with a size above 0")
-        first, *more = RECIPES[self.recipe]["sizes"]
-        mixture = [(task, int(size) if colon else self.length * first) for task, colon, size in parts]
-        mixture += [(task, self.length * times) for times in more for task, colon, _ in parts if not colon]
+        first, *more = (max(1, self.length // part) for part in RECIPES[self.recipe]["parts"])
+        mixture = [(task, int(size) if colon else first) for task, colon, size in parts]
+        mixture += [(task, longer) for longer in more for task, colon, _ in parts if not colon]
         if len(set(mixture)) < len(mixture):
             raise SealError(f"{name} '{text}' names one task twice at one size")
         return tuple(mixture)

@@ -149,6 +149,8 @@ def test_what_does_not_fit_together_is_refused_before_the_first_sample(folder, s
         assert "num_concurrents" in refused(*own, f"tokenizer={folder}", "num_concurrents=2") and "num_concurrent'" in refused(
             *own, f"tokenizer={folder}", "num_concurrents=2"
         )
+        for wrong in ("max_retries=many", "chat=maybe", "timeout=0", "num_concurrent=2.5"):
+            assert f"{wrong.partition('=')[0]} is" in refused(*own, f"tokenizer={folder}", wrong)
         assert "OPENAI_API_KEY" in refused(*own, f"tokenizer={folder}", "auth_token=secret")
         assert "must hold no key" in refused(base.replace("http://", "http://me:secret@"), "model=tiny-chat", f"tokenizer={folder}")
         assert "num_concurrent" in refused(*own, f"tokenizer={folder}", flags=("--batch_size", "4"))

@@ -101,12 +101,12 @@ def test_records_of_a_recipe(tokenizer):
 
 def test_recipes():
     """A recipe sets what is left out, and a size given with a task stands; the card's settings are those that were used."""
-    mixed = TuneSpec(recipe="mixed", length=600)
+    mixed = TuneSpec(recipe="mixed", length=2400)
     assert mixed.mixture() == (("seal_lines", 600), ("seal_lines", 1200), ("seal_lines", 2400)) == mixed.validation_mixture()
     assert (mixed.samples, mixed.questions, mixed.wordings, mixed.validation) == (24, 6, "own", 1)
     assert TuneSpec(recipe="mixed", questions=2, validation=3).questions == 2
     assert TuneSpec(**vars(mixed)) == mixed
-    both = TuneSpec(task="seal_lines:450,seal_needle_multikey", recipe="mixed", length=500)
+    both = TuneSpec(task="seal_lines:450,seal_needle_multikey", recipe="mixed", length=2000)
     assert both.mixture() == (("seal_lines", 450), *(("seal_needle_multikey", n) for n in (500, 1000, 2000)))
     check_tasks(TuneSpec(task="seal_needle", recipe="mixed"))  # one question each: the task has no more
     assert (fixed := TuneSpec(recipe="fixed")).mixture() == (("seal_lines", 1024),) and (fixed.samples, fixed.questions) == (50, 1)
