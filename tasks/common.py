@@ -44,9 +44,6 @@ class CommonWords(Task):
     rarely: Annotated[int, Ge(0), Le(1000)] = 0
 
     citation: ClassVar[str] = "Hsieh et al. 2024, RULER"
-    unit: ClassVar[str] = "tokens"
-    sizes: ClassVar[tuple[int, ...]] = ()
-    num_samples: ClassVar[int] = 100
     until: ClassVar[tuple[str, ...]] = (".", "\n\n")
     metrics: ClassVar[tuple[str, ...]] = ("recall", "recall_ruler")
 

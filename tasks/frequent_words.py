@@ -43,9 +43,6 @@ class FrequentWords(Task):
     alpha: Annotated[float, Gt(1), Le(10)] = 2.0
 
     citation: ClassVar[str] = "Hsieh et al. 2024, RULER"
-    unit: ClassVar[str] = "tokens"
-    sizes: ClassVar[tuple[int, ...]] = ()
-    num_samples: ClassVar[int] = 100
     until: ClassVar[tuple[str, ...]] = (".", "\n\n")
     metrics: ClassVar[tuple[str, ...]] = ("recall", "recall_ruler")
 
@@ -100,7 +97,8 @@ class FrequentWords(Task):
 
     def _counts(self, costs: Sequence[int], room: int) -> list[int]:
         """How often each word appears, in descending order: as in Zipf's law, as many as fill nearly `room` tokens."""
-        share = [1 / (zeta(self.alpha) * k**self.alpha) for k in range(1, len(costs) + 1)]
+        total = zeta(self.alpha)
+        share = [1 / (total * k**self.alpha) for k in range(1, len(costs) + 1)]
 
         def counts(n: int) -> list[int]:
             return [int(n * s) for s in share if n * s >= 1]

@@ -8,7 +8,7 @@ import random
 import re
 import string
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -51,9 +51,6 @@ class Graph(Task):
     branches: Annotated[int, Ge(1), Le(5)] = 2
 
     citation: ClassVar[str] = "OpenAI 2025, GraphWalks"
-    unit: ClassVar[str] = "tokens"
-    sizes: ClassVar[tuple[int, ...]] = ()
-    num_samples: ClassVar[int] = 100
     until: ClassVar[tuple[str, ...]] = (".", "\n\n")
     metrics: ClassVar[tuple[str, ...]] = ("f1",)
 
@@ -82,7 +79,7 @@ class Graph(Task):
         found = score_values(reply, doc, reading, lambda node: node in nodes, "wrong node")
         named = set(reading.values) if reading else set()
         f1 = 2 * len(targets & named) / (len(targets) + len(named))
-        return Score(found.value, found.answer, found.reason, {"f1": f1})
+        return replace(found, metrics={"f1": f1})
 
     def _sample(self, packer: Packer, edges: Pool, i: int, seed: int, split: Split) -> Sample:
         prompt_format, length = packer.prompt_format, packer.length
@@ -91,14 +88,14 @@ class Graph(Task):
         nodes = sorted({*edges.keys})
         own = rng.sample(nodes, 1 + (self.parents if parents else sum(self.branches**k for k in range(1, self.steps + 1))))
         node = own[0]
+        begins, ends = set(), set()  # no other edge may begin or end there, or there would be more targets
         if parents:
-            needed, targets = [(a, node) for a in own[1:]], own[1:]
-            wrong = [k for k, (a, b) in enumerate(zip(edges.keys, edges.values, strict=True)) if b == node]
+            needed, targets, ends = [(a, node) for a in own[1:]], own[1:], {node}
         else:
             needed = [(own[(k - 1) // self.branches], own[k]) for k in range(1, len(own))]  # a tree, level by level
             targets = own[-(self.branches**self.steps) :]
-            within = {*own} - {*targets}  # edges that begin nearer than the targets would lead to more of them
-            wrong = [k for k, (a, b) in enumerate(zip(edges.keys, edges.values, strict=True)) if a in within]
+            begins = {*own} - {*targets}
+        wrong = [k for k, (a, b) in enumerate(zip(edges.keys, edges.values, strict=True)) if a in begins or b in ends]
         pieces, costs = edges.draw(rng, length, but=wrong)
         facts = [(EDGE.format(a=a, b=b), rng.random()) for a, b in needed]
         question = QUESTIONS["parents" if parents else "reach"].format(node=node, steps=self.steps)

@@ -10,18 +10,17 @@ import json
 import random
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 from annotated_types import Ge, Le
 
-from seal_eval.core.errors import SealError
 from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, split_of
-from seal_eval.prompts.haystack import HAYSTACK_FILES, sentences_from
+from seal_eval.prompts.haystack import HAYSTACK_FILES, refuse_needles, sentences_from
 from seal_eval.prompts.invented import FIRST
 from seal_eval.prompts.mentions import Facts, Mention
 from seal_eval.prompts.packing import Packer, build_samples
@@ -72,20 +71,13 @@ class Latent(Task):
     haystack: str = "prose"
 
     citation: ClassVar[str] = "Modarressi et al. 2025, NoLiMa"
-    unit: ClassVar[str] = "tokens"
-    sizes: ClassVar[tuple[int, ...]] = ()
-    num_samples: ClassVar[int] = 100
     until: ClassVar[tuple[str, ...]] = (".", "\n\n")
-    metrics: ClassVar[tuple[str, ...]] = ()
     file_settings: ClassVar[Mapping[str, tuple[str, ...]]] = HAYSTACK_FILES
     answer_tokens: ClassVar[int] = 80  # a sentence that says why
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.haystack == "needles":
-            raise SealError(
-                f"{self.name}: haystack 'needles' is for seal_needle; choose noise, prose, a folder of .txt files or datasets:ID"
-            )
+        refuse_needles(self.name, self.haystack)
 
     def build(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split = "eval") -> list[Sample]:
         """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above.
@@ -105,7 +97,7 @@ class Latent(Task):
         facts, answer = facts_of(doc["input"]), answer_of(reply, doc)
         reading = None if answer is None else decide(plain_text(answer), people_in(plain_text(answer), facts), 1)
         found = score_values(reply, doc, reading, lambda name: name in facts.owners, "wrong person")
-        return Score(found.value, found.answer, found.reason)
+        return replace(found, metrics={})
 
     def _sample(self, packer: Packer, i: int, depth: float, seed: int, split: Split) -> Sample:
         rng = random.Random(f"{seed}:{self.name}:{split}:{packer.length}:{i}")

@@ -77,10 +77,6 @@ class Records(Task):
     summary: str
     questions_per_record: Annotated[int, Ge(1), Le(1000)] = 1
 
-    unit: ClassVar[str] = "tokens"
-    sizes: ClassVar[tuple[int, ...]] = ()
-    num_samples: ClassVar[int] = 100
-    metrics: ClassVar[tuple[str, ...]] = ()
     first: ClassVar[str] = "l"  # what pairs begin with
 
     def build(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split = "eval") -> list[Sample]:

@@ -80,9 +80,6 @@ class Needle(Task):
     phrasing: Annotated[int, Ge(-1), Le(len(PHRASINGS) - 1)] = -1
     pass_key: bool = field(default=False, metadata={"setting": False})
 
-    unit: ClassVar[str] = "tokens"
-    sizes: ClassVar[tuple[int, ...]] = ()
-    num_samples: ClassVar[int] = 100
     until: ClassVar[tuple[str, ...]] = (".", "\n\n")
     metrics: ClassVar[tuple[str, ...]] = ("recall", "recall_ruler")
     file_settings: ClassVar[Mapping[str, tuple[str, ...]]] = HAYSTACK_FILES

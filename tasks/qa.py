@@ -8,7 +8,7 @@ world is invented (prompts/invented.py), so that only the text can tell.
 import random
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar
 
@@ -46,11 +46,7 @@ class Passages(Task):
     depths: Annotated[int, Ge(1), Le(1000)] = 10
 
     citation: ClassVar[str] = "Hsieh et al. 2024, RULER; Liu et al. 2024, Lost in the Middle"
-    unit: ClassVar[str] = "tokens"
-    sizes: ClassVar[tuple[int, ...]] = ()
-    num_samples: ClassVar[int] = 100
     until: ClassVar[tuple[str, ...]] = (".", "\n\n")
-    metrics: ClassVar[tuple[str, ...]] = ()
     answer_tokens: ClassVar[int] = 96  # a sentence with the names in question
 
     def build(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split = "eval") -> list[Sample]:
@@ -79,7 +75,7 @@ class Passages(Task):
             mentions = names_in(text, facts, is_town(doc["targets"][0]))
             reading = decide(text, mentions, 1)
         found = score_values(reply, doc, reading, lambda name: name in facts.owners, "wrong name")
-        return Score(found.value, found.answer, found.reason)
+        return replace(found, metrics={})
 
     def _sample(
         self, packer: Packer, pool: Pool, passages: list[Passage], pairs: list[tuple[Passage, Passage, Passage]], i: int, depth: float,

@@ -15,11 +15,10 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le
 
-from seal_eval.core.errors import SealError
 from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, numbers, split_of
-from seal_eval.prompts.haystack import HAYSTACK_FILES, sentences_from
+from seal_eval.prompts.haystack import HAYSTACK_FILES, refuse_needles, sentences_from
 from seal_eval.prompts.mentions import Facts
 from seal_eval.prompts.packing import Packer, build_samples
 from seal_eval.prompts.prompt import PromptFormat
@@ -48,19 +47,13 @@ class VariableTracking(Task):
     haystack: str = "noise"
 
     citation: ClassVar[str] = "Hsieh et al. 2024, RULER"
-    unit: ClassVar[str] = "tokens"
-    sizes: ClassVar[tuple[int, ...]] = ()
-    num_samples: ClassVar[int] = 100
     until: ClassVar[tuple[str, ...]] = (".", "\n\n")
     metrics: ClassVar[tuple[str, ...]] = ("recall", "recall_ruler")
     file_settings: ClassVar[Mapping[str, tuple[str, ...]]] = HAYSTACK_FILES
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.haystack == "needles":
-            raise SealError(
-                f"{self.name}: haystack 'needles' is for seal_needle; choose noise, prose, a folder of .txt files or datasets:ID"
-            )
+        refuse_needles(self.name, self.haystack)
 
     @property
     def answer_tokens(self) -> int:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from seal_eval.core.progress import progress
-from seal_eval.harness.reply_log import ACTIVE, keys
+from seal_eval.harness.reply_log import ACTIVE, lookup
 
 GROUP = 64  # prompts handed over at a time to an engine that plans its batches itself (--batch_size auto)
 
@@ -25,9 +25,7 @@ def replies_logged(name: str, batch_size: Any) -> Iterator[None]:
             if journal is None or self.world_size > 1:  # processes that must stay in step
                 return list(super().generate_until(requests, disable_tqdm=disable_tqdm))
             quiet = {"disable_tqdm": True} if "disable_tqdm" in inspect.signature(plain.generate_until).parameters else {}
-            names = keys(request.args for request in requests)
-            replies = [journal.replies.get(key) for key in names]
-            left = [i for i, reply in enumerate(replies) if reply is None]
+            names, replies, left = lookup(journal, requests)
             left.sort(key=lambda i: (-len(str(requests[i].args[0])), str(requests[i].args[0])))  # longest first, as lm-eval does
             with progress("replies", len(requests), done=len(requests) - len(left), quiet=disable_tqdm) as bar:
                 for start in range(0, len(left), size):

@@ -1,6 +1,7 @@
 """A prefix cache: the KV cache of one prompt is reused for the next, so a shared beginning is prefilled once."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -81,8 +82,8 @@ class SharedPrefix:
         self.tokens: list[int] = []
         self.cache: Any = None
         self.snapshots: list[tuple[int, list[Any]]] = []  # (n_tokens, layers), None for a layer that is cut back
-        self.ahead = list(prompts)
         self.parts_later = not keeps_all(growing_cache(model.config))  # whether snapshots are needed
+        self.ahead = list(prompts) if self.parts_later else []
 
     def begin(self, context: torch.Tensor, mask: torch.Tensor | None = None) -> Any:
         """Return the cache with which to generate from `context` [batch, n_tokens]. At least one token of each prompt is not in it yet.
@@ -94,12 +95,12 @@ class SharedPrefix:
         kept = torch.ones_like(context, dtype=torch.bool) if mask is None else mask.bool()
         prompts = [row[keep].tolist() for row, keep in zip(context, kept, strict=True)]
         for prompt in prompts:
-            if prompt in self.ahead:
+            with suppress(ValueError):
                 self.ahead.remove(prompt)
         common = prompts[0][: min(in_common(prompts[0], prompt[:-1]) for prompt in prompts)]
         if len(prompts) > 1 and (not bool(kept.all()) or len(prompts[0]) - len(common) > REST):
             return self._prefill_one_by_one(prompts)
-        self._prefill(common, self.ahead, completely=len(prompts) > 1)
+        self._prefill(common, completely=len(prompts) > 1)
         if len(prompts) == 1:
             return self.cache
         batch_cache = DynamicCache(config=self.model.config)
@@ -111,19 +112,19 @@ class SharedPrefix:
         """Return a cache with one row per prompt, padded on the left. Prompts are prefilled in sorted order, in which they share most."""
         batch_cache, longest = growing_cache(self.model.config), max(map(len, prompts))
         for row in sorted(range(len(prompts)), key=prompts.__getitem__):
-            self._prefill(prompts[row][:-1], [], completely=True)
+            self._prefill(prompts[row][:-1], completely=True)
             for layer, source in zip(batch_cache.layers, self.cache.layers, strict=True):
                 layer.take_row(row, len(prompts), longest - 1, source)
         return batch_cache
 
-    def _prefill(self, prefix: list[int], ahead: list[list[int]], completely: bool) -> None:
+    def _prefill(self, prefix: list[int], completely: bool) -> None:
         """Make the cache hold tokens of `prefix` only: cut it back or start from scratch, then prefill in chunks.
 
-        Unless `completely`, up to one chunk at the end is left for `generate` to prefill. ahead: prompts for which snapshots are taken.
+        Unless `completely`, up to one chunk at the end is left for `generate` to prefill.
         """
         self._cut_back(prefix)
         behind = min(self.chunk, CHUNK_BEHIND_CACHE) if self.how.in_pieces else 1
-        for n in self._partings(prefix, ahead):
+        for n in self._partings(prefix):
             self._read(prefix[:n], n, behind)
             self.snapshots.append((n, [None if cuts_back(layer) else branch_layer(layer) for layer in self.cache.layers]))
         whole = not self.tokens and len(prefix) <= self.chunk and not self.parts_later
@@ -131,7 +132,7 @@ class SharedPrefix:
         self._read(prefix, len(prefix) - left, behind)
 
     def _cut_back(self, prefix: list[int]) -> None:
-        """Cut the cache back to what it has in common with `prefix`, or start anew when that is little."""
+        """Cut the cache back to what it has in common with `prefix`. When that is little, start from scratch."""
         same = in_common(self.tokens, prefix)
         self.snapshots = [(n, layers) for n, layers in self.snapshots if n <= same]
         if self.parts_later and same < len(self.tokens):
@@ -148,18 +149,17 @@ class SharedPrefix:
                     self.cache.layers[i] = branch_layer(kept)
             self.tokens = self.tokens[:same]
 
-    def _partings(self, prefix: list[int], ahead: list[list[int]]) -> list[int]:
+    def _partings(self, prefix: list[int]) -> list[int]:
         """Return where later prompts part from `prefix`, in tokens, where a snapshot is worth its memory and there is none; ascending."""
         found: list[int] = []
         shortest = len(prefix)
-        for prompt in ahead if self.parts_later else ():
+        for prompt in self.ahead:
             shortest = min(shortest, in_common(prefix, prompt))
             if shortest < max(MIN_SHARED_TOKENS, len(prompt) // MIN_SHARED_FRACTION):
                 break
             if shortest not in found:
                 found.append(shortest)
-        there = len(self.snapshots)
-        return sorted(n for n in found[: SNAPSHOTS - there] if n > len(self.tokens))
+        return sorted(n for n in found[: SNAPSHOTS - len(self.snapshots)] if n > len(self.tokens))
 
     def _read(self, prefix: list[int], until: int, behind: int) -> None:
         """Add tokens of `prefix` to the cache, in chunks, until it holds at least `until`. behind: most tokens behind others."""

@@ -78,6 +78,13 @@ def keys(requests: Iterable[tuple[str, Any]]) -> list[str]:
     return unique
 
 
+def lookup(journal: Journal | None, requests: Iterable[Any]) -> tuple[list[str], list[str | None], list[int]]:
+    """Return (the key of each of lm-eval's requests, its logged reply or None, the indices of the requests without one)."""
+    names = keys(request.args for request in requests)
+    replies = [journal.replies.get(name) if journal else None for name in names]
+    return names, replies, [i for i, reply in enumerate(replies) if reply is None]
+
+
 @contextmanager
 def recording(folder: Path, rank: int = 0) -> Iterator[Journal]:
     """Context manager: opens the journal in `folder`. An engine that is constructed inside it reads and writes this journal."""

@@ -22,8 +22,7 @@ from seal_eval.harness.machine import hardware, out_of_memory
 from seal_eval.harness.padding import can_pad
 from seal_eval.harness.planned import SUITE
 from seal_eval.harness.prefix_cache import SharedPrefix, growing_cache, keeps_all
-from seal_eval.harness.reply_log import ACTIVE
-from seal_eval.harness.reply_log import keys as journal_keys
+from seal_eval.harness.reply_log import ACTIVE, lookup
 from seal_eval.harness.stopping import AnswerEnded, ended_at_answer, is_ours
 from seal_eval.harness.throughput import Throughput
 from seal_eval.models.caches import Sharing, sharing
@@ -130,10 +129,7 @@ class SealLM(HFLM):
             if not FROM_USER.get() and (budget := (request.doc or {}).get("answer_tokens")):
                 request.arguments = (request.args[0], {**request.args[1], "max_gen_toks": budget})
         prompts = self._check_lengths(requests)
-        keys = journal_keys(request.args for request in requests)
-        logged = self._journal.replies if self._journal else {}
-        replies = [logged.get(key) for key in keys]
-        left = [i for i, reply in enumerate(replies) if reply is None]
+        keys, replies, left = lookup(self._journal, requests)
         kinds = [json.dumps(requests[i].args[1], sort_keys=True, default=str) for i in left]
         rows = self._sharing.in_rows
         joins = rows and not self.unshared and keeps_all(growing_cache(self._model.config))

@@ -12,8 +12,7 @@ from lm_eval.models.openai_completions import LocalChatCompletion, LocalCompleti
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.progress import progress
-from seal_eval.harness.reply_log import ACTIVE
-from seal_eval.harness.reply_log import keys as journal_keys
+from seal_eval.harness.reply_log import ACTIVE, lookup
 from seal_eval.harness.served_args import REMEDY
 from seal_eval.harness.server import Server, served_model
 from seal_eval.models.hub import TOKENIZER, resolve
@@ -56,21 +55,20 @@ class Served(LocalCompletionsAPI):
         self.tokenizer = load_tokenizer(place)
         self.concurrent = int(num_concurrent)
         self._journal = ACTIVE.get()
-        self.counts = self._check_tokenizer()
+        self._check_tokenizer()
 
-    def _check_tokenizer(self) -> bool:
-        """Return whether the server says how many tokens a prompt has. Raises SealError when it counts otherwise than the tokenizer."""
+    def _check_tokenizer(self) -> None:
+        """Raise SealError when the server counts tokens otherwise than the tokenizer. Says so when the server does not tell."""
         told = [self._count(text) for text in (SHORT_TEXT, LONG_TEXT)]
         if told[0] is None or told[1] is None:
             print(f"{self.server.root} does not say how many tokens a prompt has, so its tokenizer could not be checked", file=sys.stderr)
-            return False
+            return
         ours = [len(self.tokenizer(text, add_special_tokens=False).input_ids) for text in (SHORT_TEXT, LONG_TEXT)]
         if told[1] - told[0] != ours[1] - ours[0]:
             raise SealError(
                 f"{self.server.root} counts {told[1] - told[0]} tokens where tokenizer={self.tokenizer.name_or_path} counts "
                 f"{ours[1] - ours[0]}: name the tokenizer of '{self.model}', or start the server with this one"
             )
-        return True
 
     def _count(self, text: str) -> int | None:
         message: dict[str, Any] = {"messages": [{"role": "user", "content": text}]} if self.chat else {"prompt": text}
@@ -83,9 +81,8 @@ class Served(LocalCompletionsAPI):
         in sorted order, in which they share most. Raises SealError, before the first is sent, for a prompt that does not fit the window.
         """
         payloads, expected = zip(*(self._payload(request) for request in requests), strict=True) if requests else ((), ())
-        keys = journal_keys(request.args for request in requests)
-        replies: list[str | None] = [self._journal.replies.get(key) if self._journal else None for key in keys]
-        left = sorted((i for i, reply in enumerate(replies) if reply is None), key=lambda i: str(requests[i].args[0]))
+        keys, replies, left = lookup(self._journal, requests)
+        left.sort(key=lambda i: str(requests[i].args[0]))
         pool = ThreadPoolExecutor(self.concurrent)
         with progress("replies", len(requests), done=len(requests) - len(left), quiet=disable_tqdm) as bar:
             under_way: dict[Future[str], int] = {pool.submit(self._reply, payloads[i], expected[i]): i for i in left}

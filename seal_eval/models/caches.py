@@ -10,9 +10,8 @@ from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingW
 
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.plugins import Method
-from seal_eval.models.modules import text_config
 from seal_eval.models.rope import following_length
-from seal_eval.models.selftest import TOLERANCE
+from seal_eval.models.selftest import TOLERANCE, trial_dtype, trial_tokens
 
 BRANCHING = (DynamicLayer, DynamicSlidingWindowLayer)  # layers that never change a tensor in place, so that gradients pass through copies
 GROWING = ("keys", "values", "indexer_keys")  # tensors of a layer that are replaced when tokens are added, and never changed in place
@@ -59,11 +58,8 @@ def probe(model: Any) -> Sharing:
         return Sharing("the model is an encoder-decoder, whose cache does not hold the prompt")
     if "past_key_values" not in inspect.signature(model.forward).parameters:
         return Sharing("the model's forward pass takes no cache (past_key_values)")
-    draw = torch.Generator().manual_seed(0)
-    vocabulary = int(text_config(model).vocab_size)
-    drawn = torch.randint(min(10, vocabulary // 2), vocabulary, (FIRST + 2 * REST,), generator=draw).to(model.device)
-    first, rests = drawn[None, :FIRST], drawn[FIRST:].view(2, REST)
-    tolerance = TOLERANCE[next((p.dtype for p in model.parameters() if p.dtype in TOLERANCE), torch.float32)]
+    first, rests = trial_tokens(model, FIRST + 2 * REST).split([FIRST, 2 * REST], dim=1)
+    rests, tolerance = rests.view(2, REST), TOLERANCE[trial_dtype(model)]
 
     def agrees(found: torch.Tensor, expected: torch.Tensor) -> bool:
         apart = (found - expected)[:, :AT_CUT].square().mean(-1).sqrt() / expected[:, :AT_CUT].square().mean(-1).sqrt().clamp(min=1e-12)

@@ -47,16 +47,24 @@ def check_method(name: str, method: Method, model: Any) -> None:
         trial.own(name, method)
 
 
+def trial_tokens(model: Any, n: int) -> torch.Tensor:
+    """Return random token ids [1, n], always the same for a vocabulary."""
+    vocabulary = int(text_config(model).vocab_size)
+    low = min(10, vocabulary // 2)  # the first tokens are often special
+    return torch.randint(low, vocabulary, (1, n), generator=torch.Generator().manual_seed(0)).to(model.device)
+
+
+def trial_dtype(model: Any) -> torch.dtype:
+    """Return the type whose TOLERANCE holds for a model: that of its first weights of such a type."""
+    return next((p.dtype for p in model.parameters() if p.dtype in TOLERANCE), torch.float32)
+
+
 class _Trial:
     """Forward passes over the same few tokens, and comparisons with the plain model's."""
 
     def __init__(self, model: Any) -> None:
         self.model, self.kind = model, f"{type(model).__name__} ({model.config.model_type})"
-        generator = torch.Generator().manual_seed(0)
-        vocabulary = int(text_config(model).vocab_size)
-        low = min(10, vocabulary // 2)  # the first tokens are often special
-        self.ids = torch.randint(low, vocabulary, (1, TOKENS), generator=generator).to(model.device)
-        self.dtype = next((p.dtype for p in model.parameters() if p.dtype in TOLERANCE), torch.float32)
+        self.ids, self.dtype = trial_tokens(model, TOKENS), trial_dtype(model)
         self.attentions = full_attentions(model)
 
     @contextmanager

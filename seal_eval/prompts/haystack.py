@@ -23,6 +23,12 @@ NOISE = ("The grass is green.", "The sky is blue.", "The sun is yellow.", "Here 
 SENTENCES_PER_PIECE = 200  # a user's text is divided between tuning and evaluation in pieces of this size
 
 
+def refuse_needles(name: str, haystack: str) -> None:
+    """Raise SealError when a task that has no needles of one form is to fill its text with them."""
+    if haystack == "needles":
+        raise SealError(f"{name}: haystack 'needles' is for seal_needle; choose noise, prose, a folder of .txt files or datasets:ID")
+
+
 @dataclass(frozen=True)
 class Haystack:
     """Texts joined end to end, with the cost of each sentence in tokens. Each sample starts at its own random place."""

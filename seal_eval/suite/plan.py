@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval.core.errors import SealError, nearest
-from seal_eval.core.names import safe
+from seal_eval.core.names import ENGINE, safe
 from seal_eval.harness.engines import get_engine
 from seal_eval.suite.cells import Cell
 from seal_eval.suite.identity import content_of, forget, ident_of, linked
@@ -35,10 +35,11 @@ def plan(file: Path, out: Path) -> tuple[Suite, list[Cell]]:
             return False
 
     engine_known = attempt(("engine",), lambda: get_engine(suite.engine))
-    models = [_completed(file, suite, ModelEntry(pretrained=m) if isinstance(m, str) else m) for m in suite.models]
+    engine_name = suite.engine if engine_known else ENGINE  # the other mistakes are named too
+    models = [_completed(file, engine_name, ModelEntry(pretrained=m) if isinstance(m, str) else m) for m in suite.models]
     methods = [MethodEntry(method=m) if isinstance(m, str) else m for m in suite.methods]
     for m, model in enumerate(models):
-        if not engine_known or not attempt(("models", m), lambda o=model: _check_model(o, methods)):
+        if not attempt(("models", m), lambda o=model: _check_model(o, methods)):
             continue
         if model.chat_template:
             attempt(("models", m), lambda o=model: _made(0, o, "template", Path(o.chat_template).stem, {"template": o.chat_template}, out))
@@ -79,10 +80,10 @@ def _recorded(suite: Suite, cells: list[Cell]) -> list[Cell]:
     return found
 
 
-def _completed(file: Path, suite: Suite, model: ModelEntry) -> ModelEntry:
+def _completed(file: Path, engine: str, model: ModelEntry) -> ModelEntry:
     """The model with its engine, and with the absolute path of its chat template, which the suite's file gives relative to itself."""
     template = str((file.parent / model.chat_template).absolute()) if model.chat_template else ""
-    return model.model_copy(update={"engine": model.engine or suite.engine, "chat_template": template})
+    return model.model_copy(update={"engine": model.engine or engine, "chat_template": template})
 
 
 def _check_model(model: ModelEntry, methods: Sequence[MethodEntry]) -> None:

@@ -68,7 +68,7 @@ def learn(
     began = time.perf_counter() - done.seconds
     train, validation = records_of(prompt_format, spec)
     _check_window(window, [sample for record in (*train, *validation) for sample in record])
-    share = allows_gradients(model) and not sharing(model, method_of(spec.on)).why_not
+    share = not sharing(model, method_of(spec.on)).why_not and allows_gradients(model)
     pieces = prose_pieces(prompt_format.tokenizer, spec.samples, PROSE_TOKENS, spec.seed)
     validator = Validator(model, prompt_format, validation, spec.seed, share)
     start = trained.state()

@@ -76,3 +76,16 @@ def test_a_bare_error_of_a_setting_has_its_line(tmp_path, tiny_folder):
     file = write(tmp_path, tiny_folder, models=[{"pretrained": str(tiny_folder), "args": {"max_length": "abc"}}])
     with pytest.raises(SealError, match=r"suite.yaml, line \d+: tasks/0: .*abc"):
         plan(file, tmp_path / "out")
+
+
+def test_an_unknown_engine_hides_no_other_mistake(tmp_path):
+    file = tmp_path / "suite.yaml"
+    file.write_text(
+        "name: bad\nengine: vllmm\nmodels: [no-such-model]\nmethods: [plain]\n"
+        "tasks:\n  - {task: seal_lines, sizes: [600], num_samples: 2}\n"
+    )
+    with pytest.raises(SealError) as error:
+        plan(file, tmp_path / "out")
+    engine, model = str(error.value).splitlines()
+    assert "line 2: engine: engine 'vllmm' is not a model class" in engine
+    assert "line 3: models/0: model 'no-such-model' is no folder" in model

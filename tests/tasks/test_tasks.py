@@ -1,5 +1,6 @@
 """Samples keep their promises for any seed, length and tokenizer, with and without chat template and answer prefix."""
 
+import json
 import math
 import re
 from dataclasses import replace
@@ -15,7 +16,6 @@ from seal_eval.prompts.settings import PromptSettings
 from seal_eval.prompts.stops import answer_end
 from seal_eval.tasks import base_task, get_task, leaf_name, task_names, tasks
 from seal_eval.tasks.graph import nodes_of
-from seal_eval.tasks.key_value import object_of
 from seal_eval.tasks.latent import FORMS, associations
 from seal_eval.tasks.lines import facts_of
 from seal_eval.tasks.longeval import conversations
@@ -341,7 +341,7 @@ def test_pairs_are_those_of_the_object(prompt_format):
     """The prompt holds a JSON object; its value at the key is the target; depths run from its first pair to the last but one."""
     task = replace(get_task("seal_key_value"), depths=5, questions_per_record=5)
     for sample in task.build(prompt_format, 4000, 10, 0):
-        found, (key,) = object_of(sample.input), sample.keys
+        found, (key,) = json.loads(sample.input[sample.input.index("\n\n{") : sample.input.index("\n}\n") + 2]), sample.keys
         assert (found[key],) == sample.targets and len(set(found.values())) == len(found) > 20
         place = list(found).index(key) / (len(found) - 2)  # an empty pair ends the object
         assert min(abs(place - depth) for depth in (0, 0.25, 0.5, 0.75, 1)) < 0.05
