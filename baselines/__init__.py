@@ -77,6 +77,11 @@ class Composed(Method):
         """True when every part does."""
         return all(part.shares_prefix for _, part in self.parts)
 
+    @property
+    def record_first(self) -> bool:  # type: ignore[override]
+        """True when any part reads the record without the question."""
+        return any(part.record_first for _, part in self.parts)
+
     def about(self) -> dict[str, Any]:
         """The dictionaries of all parts in one; a later part wins where keys are equal."""
         found: dict[str, Any] = {}

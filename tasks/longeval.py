@@ -54,6 +54,10 @@ class _LongEval(Task):
         if self.longeval_data and not Path(self.longeval_data).is_dir():
             raise SealError(f"{self.name}: longeval_data {self.longeval_data} is no folder; name the one with the official case files")
 
+    def question_at(self, doc: Mapping[str, Any]) -> int:
+        """Where the record is said to end, as in the official files."""
+        return max(0, str(doc["input"]).rfind("Now the record"))
+
     def available_sizes(self) -> tuple[int, ...] | None:
         """Sizes of the official case files, when their folder is named."""
         return tuple(official_sizes(Path(self.longeval_data), self.unit)) if self.longeval_data else None

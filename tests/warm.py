@@ -8,6 +8,7 @@ of signals, and of several processes, uses the real programs.
 
 import atexit
 import json
+import multiprocessing.context
 import os
 import runpy
 import select
@@ -86,6 +87,8 @@ def serve(address: str) -> None:
     import seal_eval.results.compare
     import seal_eval.tuning.tune  # noqa: F401
 
+    contexts = multiprocessing.context._concrete_contexts
+    contexts["forkserver"] = contexts["fork"]  # a suite's server of forks would import everything again
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen(64)

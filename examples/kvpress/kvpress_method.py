@@ -15,8 +15,8 @@ from seal_eval.core.plugins import Method
 @dataclass(frozen=True)
 class Press(Method):
     """press: a class of kvpress that has a compression_ratio, such as SnapKVPress. ratio: the share of keys and values that it drops.
-
-    The press sees the question, as in kvpress's `query_aware` setting. A batch holds one prompt, because presses know no padding.
+    query_aware: whether the press reads the question with the text. Without it, as on kvpress's leaderboard, it compresses the record
+    once, and each question is read behind what is left of it. A batch holds one prompt, because presses know no padding.
     """
 
     summary = "drops keys and values of the prompt (a press of kvpress)"
@@ -25,6 +25,11 @@ class Press(Method):
 
     press: str
     ratio: Annotated[float, Ge(0), Lt(1)] = 0.5
+    query_aware: bool = True
+
+    @property
+    def record_first(self):
+        return not self.query_aware
 
     @contextmanager
     def apply(self, model):
@@ -52,7 +57,12 @@ def with_cache_position(module, args, kwargs):
     """Give an attention layer the `cache_position` that kvpress reads and transformers since 5.3 does not pass. [n_tokens]"""
     if (hidden := kwargs.get("hidden_states", args[0] if args else None)).shape[0] > 1:
         raise SealError("method 'press': kvpress knows no padding; use --batch_size 1")
-    if (cache := kwargs.get("past_key_values")) is None:  # nothing is read later: the press may have a cache of its own to drop from
-        cache = kwargs["past_key_values"] = DynamicCache()
-    seen = cache.get_seq_length(module.layer_idx)
-    return args, {**kwargs, "hidden_states": hidden, "cache_position": torch.arange(seen, seen + hidden.shape[1], device=hidden.device)}
+    n_tokens = hidden.shape[1]
+    if (cache := kwargs.get("past_key_values")) is None:  # nothing is read later, so nothing is to be dropped: as while decoding
+        cache, seen = DynamicCache(), n_tokens + 1
+    elif (places := kwargs.get("position_ids")) is not None:  # the tokens' own, also where keys before them were dropped
+        seen = int(places[0, 0])
+    else:
+        seen = cache.get_seq_length(module.layer_idx)
+    positions = torch.arange(seen, seen + n_tokens, device=hidden.device)
+    return args, {**kwargs, "hidden_states": hidden, "past_key_values": cache, "cache_position": positions}

@@ -25,6 +25,7 @@ class Method:
     citation: ClassVar[str] = ""
     changes: ClassVar[str] = ""  # one of CHANGES; a composition may change rope, attention and weights once each
     shares_prefix: ClassVar[bool] = False  # whether keys and values of a prefix do not depend on what follows it
+    record_first: bool = False  # a class attribute or property: the record is read without the question, which comes behind its cache
     # settings for the self-test (models/selftest.py), which replace the method's own; None: not tried
     neutral: ClassVar[Mapping[str, Any] | None] = None  # settings that change nothing; {} if none of the settings ever does
     active: ClassVar[Mapping[str, Any] | None] = None  # settings with which a method of changes rope or attention acts on 48 tokens
@@ -90,6 +91,11 @@ class Task:
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
         """The score of a reply to the sample whose fields are in `doc`."""
         raise NotImplementedError
+
+    def question_at(self, doc: Mapping[str, Any]) -> int:
+        """Where the question begins in doc["input"], in characters, 0 if that is not known. It is the last paragraph by default."""
+        before, _, _ = str(doc["input"]).rstrip().rpartition("\n\n")
+        return len(before)
 
     def available_sizes(self) -> tuple[int, ...] | None:
         """Sizes that the user's own files offer; None when samples are generated."""

@@ -22,6 +22,7 @@ from seal_eval.harness.machine import hardware, out_of_memory
 from seal_eval.harness.padding import can_pad
 from seal_eval.harness.planned import SUITE
 from seal_eval.harness.prefix_cache import SharedPrefix, growing_cache, keeps_all
+from seal_eval.harness.record_first import RecordFirst, record_tokens
 from seal_eval.harness.reply_log import ACTIVE, lookup
 from seal_eval.harness.stopping import AnswerEnded, ended_at_answer, is_ours
 from seal_eval.harness.throughput import Throughput
@@ -81,6 +82,7 @@ class SealLM(HFLM):
         self.unshared = self._sharing.why_not
         self._prefix_cache: SharedPrefix | None = None  # the cache for the prompts that are being answered
         self._docs: dict[tuple[int, ...], Any] = {}  # prompt → its document, of the prompts that are being answered
+        self._record_first = RecordFirst(self._model) if self.method.record_first else None
         self._journal = ACTIVE.get()
         self._throughput = Throughput()
         self._batch_limit = int(self.batch_size)  # current batch size; halved after an out-of-memory error
@@ -133,7 +135,13 @@ class SealLM(HFLM):
         kinds = [json.dumps(requests[i].args[1], sort_keys=True, default=str) for i in left]
         rows = self._sharing.in_rows
         joins = rows and not self.unshared and keeps_all(growing_cache(self._model.config))
-        plan = batches([prompts[i] for i in left], kinds, int(self.batch_size), not self.unshared, self._pads, rows=rows, joins=joins)
+        shares, size = not self.unshared, int(self.batch_size)
+        if self._record_first:  # in an order in which questions about one record follow each other
+            self._record_first.sizes = {
+                tuple(prompts[i]): record_tokens(requests[i].args[0], prompts[i], requests[i].doc, self.tok_encode) for i in left
+            }
+            shares, size = True, 1
+        plan = batches([prompts[i] for i in left], kinds, size, shares, self._pads, rows=rows, joins=joins)
         quiet, tokens = disable_tqdm or self.rank != 0, sum(len(prompts[i]) for i in left)
         with self._throughput.over(tokens), progress("replies", len(requests), done=len(requests) - len(left), quiet=quiet) as bar:
             ahead = [prompts[left[i]] for batch, through_cache in plan if through_cache for i in batch]
@@ -192,7 +200,7 @@ class SealLM(HFLM):
         """
         import torch
 
-        if options.get("num_beams", 1) != 1:
+        if options.get("num_beams", 1) != 1 and not self._record_first:
             return super()._model_generate(context, max_length, stop, **options)
         if not options.get("temperature"):  # greedy unless sampling is asked for, as in lm-eval
             options = {"do_sample": False, **{key: value for key, value in options.items() if key != "temperature"}}
@@ -204,6 +212,10 @@ class SealLM(HFLM):
             criteria.append(AnswerEnded(self.tok_decode, docs, context.shape[1]))
         if self._prefix_cache is not None:
             options["past_key_values"] = self._prefix_cache.begin(context, mask)
+        if self._record_first:
+            if options.get("do_sample") or options.get("num_beams", 1) != 1:
+                raise SealError(f"method '{self.method_name}' reads records first and decodes greedily; leave out do_sample and num_beams")
+            return self._record_first.generate(context, max_length, criteria)
         with torch.autocast(self.device.type, self.mixed_precision_dtype, enabled=self.mixed_precision_dtype is not None):
             out = self.model.generate(
                 input_ids=context, max_length=max_length, stopping_criteria=criteria, pad_token_id=self.tokenizer.pad_token_id,

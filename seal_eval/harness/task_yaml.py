@@ -72,10 +72,10 @@ def _text(config: dict[str, Any]) -> str:
     """Return the configuration as YAML."""
     import yaml
 
-    class Dumper(yaml.SafeDumper):
+    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # libyaml's is ten times as fast
         pass
 
-    Dumper.add_representer(Function, lambda dumper, name: dumper.represent_scalar("!function", str(name)))
+    Dumper.add_representer(Function, lambda dumper, name: dumper.represent_scalar("!function", str(name), style="'"))
     return yaml.dump(config, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=130)
 
 

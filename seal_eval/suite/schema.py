@@ -135,13 +135,11 @@ def _explain(error: Any) -> str:
 
 def tune_spec(settings: dict[str, Any]) -> TuneSpec:
     """The TuneSpec of an entry of `adapters`. Raises SealError for an unknown setting, task or method in `on`, and wrong values."""
-    from seal_eval.baselines import method_of
-    from seal_eval.tuning.records import check_tasks
+    from seal_eval.tuning.records import check_spec
 
     _check_keys("tuning", settings, TuneSpec)
     spec = TuneSpec(**settings)
-    check_tasks(spec)
-    method_of(spec.on)
+    check_spec(spec)
     return spec
 
 

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from seal_eval.baselines import method_of
 from seal_eval.core.errors import SealError
+from seal_eval.core.plugins import Method
 from seal_eval.core.types import Sample
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import get_task, task_settings
@@ -28,13 +30,21 @@ def records_of(prompt_format: PromptFormat, spec: TuneSpec) -> tuple[list[Record
     return train, validation
 
 
-def check_tasks(spec: TuneSpec) -> None:
-    """Raise SealError for an unknown task, and for a setting that no task of the run has, unless it is the recipe's."""
+def check_spec(spec: TuneSpec) -> Method:
+    """Return the method that is applied during tuning.
+
+    Raises SealError for an unknown task or method, for a setting that no task of the run has, unless it is the recipe's, and for a method
+    that reads the record without its question: training reads both in one pass.
+    """
+    on = method_of(spec.on)
+    if on.record_first:
+        raise SealError(f"on is '{spec.on}', which reads a record without its question; tuning reads both at once, so leave it out")
     known = {key for name, _ in (*spec.mixture(), *spec.validation_mixture()) for key in task_settings(get_task(name))}
     if spec.questions not in (1, RECIPES[spec.recipe]["questions"]) and QUESTIONS not in known:
         raise SealError(f"questions is {spec.questions}: no task of '{spec.task}' asks several questions about a record; leave it out")
     if spec.wordings not in ("own", RECIPES[spec.recipe]["wordings"]) and PHRASING not in known:
         raise SealError(f"wordings is {spec.wordings}: no task of '{spec.task}' has several wordings; leave it out")
+    return on
 
 
 def _built(prompt_format: PromptFormat, spec: TuneSpec, name: str, size: int, n: int) -> list[Record]:

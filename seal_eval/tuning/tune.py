@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from seal_eval import __version__
-from seal_eval.baselines import extended, method_of
+from seal_eval.baselines import extended
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import new_folder, read_object, write_json
 from seal_eval.models.base_weights import FINGERPRINT, peft_name, weights_fingerprint
@@ -24,7 +24,7 @@ from seal_eval.tuning.loop import Learned, course, learn
 from seal_eval.tuning.model_card import README, adapter_readme
 from seal_eval.tuning.parameters import trainable
 from seal_eval.tuning.read_back import check_adapter, logits, probe_ids, vocabulary
-from seal_eval.tuning.records import check_tasks
+from seal_eval.tuning.records import check_spec
 
 
 def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True, trust_remote_code: bool = False) -> dict[str, Any]:
@@ -36,8 +36,7 @@ def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True, trus
     saved differs from what was tuned. A run that diverges raises SealError after `out` is written with the candidate that was kept, or
     without it if there was none.
     """
-    check_tasks(spec)
-    on = method_of(spec.on)
+    on = check_spec(spec)
     run_settings = {"model": model_name, "content": content(model_name), "settings": asdict(spec), "seal_eval": __version__}
     with unfinished_run(out) as file, new_folder(out) as folder:
         done = load_state(file, run_settings)

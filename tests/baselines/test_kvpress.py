@@ -10,6 +10,9 @@ import torch
 
 from seal_eval.baselines import take_method
 from seal_eval.core.errors import SealError
+from seal_eval.harness.seal_lm import SealLM
+from seal_eval.tuning.config import TuneSpec
+from seal_eval.tuning.records import check_spec
 
 from conftest import tiny_model
 from method_cases import IDS, logits
@@ -62,6 +65,82 @@ def test_which_keys_are_kept():
         kept = model(IDS, use_cache=True).past_key_values.layers[0].keys[0]
     for mine, every in zip(kept, keys, strict=True):
         assert sorted(mine.norm(dim=-1).tolist()) == pytest.approx(sorted(every.norm(dim=-1).tolist())[: len(mine)], rel=1e-5)
+
+
+@pytest.fixture(scope="module")
+def asked(tiny_folder):
+    """(documents, lm-eval's requests for them): four questions on two records of lines."""
+    from lm_eval.api.instance import Instance
+
+    from seal_eval.harness.dataset import documents
+
+    metadata = {"tokenizer": str(tiny_folder), "lengths": [450], "num_samples": 4, "questions_per_record": 2}
+    docs = [dict(doc) for doc in documents("seal_lines", **metadata)["test"]]
+    options = {"until": [], "do_sample": False, "max_gen_toks": 12}
+    return docs, lambda **own: [
+        Instance("generate_until", doc, (doc["input"] + doc["prefix"], options | own), i, metadata=("seal_lines", i, 1))
+        for i, doc in enumerate(docs)
+    ]
+
+
+def size(lm, doc):
+    """Tokens of a document's record, as the engine found them."""
+    return lm._record_first.sizes[tuple(lm.tok_encode(doc["input"] + doc["prefix"]))]
+
+
+def engine(tiny_folder, **own):
+    return SealLM(str(tiny_folder), method=f"{EXAMPLE}/kvpress_method.py:Press", device="cpu", **own)
+
+
+@pytest.mark.parametrize("name", ["KnormPress", "SnapKVPress", "ExpectedAttentionPress"])
+def test_a_record_is_compressed_before_its_questions(tiny_folder, asked, name, monkeypatch):
+    """Replies are those of kvpress's own pipeline on the same tokens, and each record is read once for its questions."""
+    import kvpress
+
+    docs, requests = asked
+    lm = engine(tiny_folder, press=name, ratio=0.5, query_aware=False, batch_size=4)
+    read, whole = [], lm.model.forward
+    monkeypatch.setattr(lm.model, "forward", lambda *a, **k: read.append(k["input_ids"].shape[1]) or whole(*a, **k))
+    ours = lm.generate_until(requests(), disable_tqdm=True)
+    assert sorted(n for n in read if n > 100) == sorted({doc["document"]: size(lm, doc) for doc in docs}.values())
+    lm._method_context.close()
+    hook = type(lm.method).apply.__wrapped__.__globals__["with_cache_position"]
+    handles = [layer.self_attn.register_forward_pre_hook(hook, with_kwargs=True) for layer in lm.model.model.layers]
+    for doc, reply in zip(docs, ours, strict=True):
+        ids, n = lm.tok_encode(doc["input"] + doc["prefix"]), size(lm, doc)
+        assert lm.tok_decode(ids[n:]).strip().startswith("Now the record is over.")
+        pipeline = kvpress.KVPressTextGenerationPipeline.__new__(kvpress.KVPressTextGenerationPipeline)
+        pipeline.model, pipeline.tokenizer = lm.model, lm.tokenizer
+        given = {"context_ids": torch.tensor([ids[:n]]), "questions_ids": [torch.tensor([ids[n:]])]}
+        with torch.no_grad():
+            (theirs,) = pipeline._forward(given, max_new_tokens=doc["answer_tokens"], press=getattr(kvpress, name)(compression_ratio=0.5))
+        assert theirs.startswith(reply) and reply
+    for handle in handles:
+        handle.remove()
+
+
+def test_a_record_first_that_keeps_everything(tiny_folder, asked):
+    """With a ratio of 0, replies are those of the plain model."""
+    _, requests = asked
+    plain = SealLM(str(tiny_folder), device="cpu").generate_until(requests(), disable_tqdm=True)
+    assert engine(tiny_folder, press="KnormPress", ratio=0.0, query_aware=False).generate_until(requests(), disable_tqdm=True) == plain
+
+
+def test_record_first_refuses(tiny_folder, asked):
+    docs, requests = asked
+    lm = engine(tiny_folder, press="KnormPress", query_aware=False)
+    with pytest.raises(SealError, match="decodes greedily; leave out do_sample"):
+        lm.generate_until(requests(do_sample=True, temperature=1.0), disable_tqdm=True)
+    foreign = requests()
+    foreign[0].doc = {"question": "?"}
+    with pytest.raises(SealError, match="only tasks of this project say where a question begins"):
+        lm.generate_until(foreign, disable_tqdm=True)
+    changed = requests()
+    changed[0].doc = docs[0] | {"input": docs[0]["input"].replace("Now the record", "There the record")}
+    with pytest.raises(SealError, match="where its question begins is not known"):
+        lm.generate_until(changed, disable_tqdm=True)
+    with pytest.raises(SealError, match="tuning reads both at once"):
+        check_spec(TuneSpec(on=f"{EXAMPLE}/kvpress_method.py:Press,press=KnormPress,query_aware=false"))
 
 
 def test_what_is_refused():

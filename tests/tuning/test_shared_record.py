@@ -11,7 +11,7 @@ from seal_eval.tuning.config import TuneSpec
 from seal_eval.tuning.loop import learn
 from seal_eval.tuning.losses import answer_loss, answered, record_answered, record_loss
 from seal_eval.tuning.parameters import trainable
-from seal_eval.tuning.records import check_tasks, records_of
+from seal_eval.tuning.records import check_spec, records_of
 
 from conftest import tiny_model
 
@@ -108,15 +108,15 @@ def test_recipes():
     assert TuneSpec(**vars(mixed)) == mixed
     both = TuneSpec(task="seal_lines:450,seal_needle_multikey", recipe="mixed", length=2000)
     assert both.mixture() == (("seal_lines", 450), *(("seal_needle_multikey", n) for n in (500, 1000, 2000)))
-    check_tasks(TuneSpec(task="seal_needle", recipe="mixed"))  # one question each: the task has no more
+    check_spec(TuneSpec(task="seal_needle", recipe="mixed"))  # one question each: the task has no more
     assert (fixed := TuneSpec(recipe="fixed")).mixture() == (("seal_lines", 1024),) and (fixed.samples, fixed.questions) == (50, 1)
 
 
 def test_questions_need_a_task_that_has_several():
     with pytest.raises(SealError, match=r"questions is 3: no task of 'seal_needle' asks several questions about a record"):
-        check_tasks(TuneSpec(task="seal_needle", questions=3))
+        check_spec(TuneSpec(task="seal_needle", questions=3))
     with pytest.raises(SealError, match=r"wordings is all: no task of 'seal_longeval_lines' has several wordings"):
-        check_tasks(TuneSpec(task="seal_longeval_lines", wordings="all"))
+        check_spec(TuneSpec(task="seal_longeval_lines", wordings="all"))
     with pytest.raises(SealError, match="validate_on 'seal_lines:0' is not NAME or NAME:SIZE"):
         TuneSpec(validate_on="seal_lines:0")
 

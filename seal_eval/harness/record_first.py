@@ -1,0 +1,66 @@
+"""Answers for methods that read a record before they know the question, such as presses that drop keys of what has been read."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from transformers import DynamicCache
+
+from seal_eval.core.errors import SealError
+from seal_eval.models.caches import branch, in_common
+from seal_eval.tasks import get_task
+
+
+def record_tokens(prompt: str, ids: list[int], doc: Any, encode: Callable[[str], list[int]]) -> int:
+    """Return how many of a prompt's tokens come before its question: those of the text before it, as `encode` writes them.
+
+    doc: the document of one of our tasks. A token that holds the record's end and the question's beginning counts as the question's.
+    Raises SealError for other documents, and where the question is not found, as with a chat template that changes its text.
+    """
+    if not (isinstance(doc, dict) and "task" in doc and "input" in doc):
+        raise SealError("the method reads a record without its question, and only tasks of this project say where a question begins")
+    begins = get_task(doc["task"]).question_at(doc)
+    at = prompt.rfind(doc["input"][begins:].strip()) if begins else -1
+    if at < 0:
+        raise SealError(f"sample {doc['sample_id']}: where its question begins is not known; use a method that reads prompts whole")
+    return min(in_common(encode(prompt[:at].rstrip()), ids), len(ids) - 1)
+
+
+class RecordFirst:
+    """Reads a record in one forward pass, then each of its questions behind a copy of the cache that the method left of it.
+
+    Tokens keep the positions that they have in the whole prompt, also where the method has dropped keys before them. Greedy decoding of one
+    prompt at a time. `sizes`: prompt → tokens of its record, of the prompts that are being answered.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model, self.sizes = model, dict[tuple[int, ...], int]()
+        self.record: list[int] = []
+        self.cache: Any = None
+        ends = model.generation_config.eos_token_id
+        self.ends = set(ends if isinstance(ends, Sequence) else [ends])
+
+    @torch.no_grad()
+    def generate(self, context: torch.Tensor, max_length: int, stopping: Callable[[torch.Tensor, Any], Any]) -> torch.Tensor:
+        """Return `context` [1, n_tokens] with its reply [1, at most max_length]. stopping: transformers' stopping criteria."""
+        prompt = context[0].tolist()
+        size = self.sizes[tuple(prompt)]
+        if self.cache is None or self.record != prompt[:size]:
+            self.record, self.cache = prompt[:size], DynamicCache(config=self.model.config)
+            self._read(self.cache, self.record, 0)
+        cache, out, read = branch(self.cache), prompt, size
+        while len(out) < max_length:
+            logits = self._read(cache, out[read:], read)
+            read, out = len(out), [*out, int(logits.argmax())]
+            if out[-1] in self.ends or bool(stopping(torch.tensor([out], device=context.device), None)):
+                break
+        return torch.tensor([out], device=context.device)
+
+    def _read(self, cache: Any, ids: list[int], position: int) -> torch.Tensor:
+        """Add tokens to the cache, the first of them at `position`; return the logits of the last one [vocabulary]."""
+        device = self.model.device
+        places = torch.arange(position, position + len(ids), device=device)[None]
+        more: dict[str, Any] = {"logits_to_keep": 1} if self.model._supports_logits_to_keep() else {}
+        read = torch.tensor([ids], device=device)
+        logits: torch.Tensor = self.model(input_ids=read, position_ids=places, past_key_values=cache, use_cache=True, **more).logits
+        return logits[0, -1]
