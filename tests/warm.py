@@ -79,6 +79,7 @@ def serve(address: str) -> None:
     import peft  # noqa: F401
     import statsmodels.api  # noqa: F401
     import transformers  # noqa: F401
+    from torch.utils import collect_env
 
     import seal_eval.cli
     import seal_eval.harness.run
@@ -87,6 +88,8 @@ def serve(address: str) -> None:
     import seal_eval.results.compare
     import seal_eval.tuning.tune  # noqa: F401
 
+    packages = collect_env.get_pip_packages(collect_env.run)  # lm-eval asks for them at the end of each run, by starting pip
+    collect_env.get_pip_packages = lambda *_: packages
     contexts = multiprocessing.context._concrete_contexts
     contexts["forkserver"] = contexts["fork"]  # a suite's server of forks would import everything again
     listener = socket.socket(socket.AF_UNIX)

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from seal_eval.core.streams import warn
-from seal_eval.models.modules import text_config
+from seal_eval.models.modules import device_of, text_config
 from seal_eval.models.selftest import TOLERANCE
 
 
@@ -23,7 +23,7 @@ def reads_padding(model: Any) -> bool:
     Tried on 8 tokens. A model that fails at the trial is taken for one that does.
     """
     generator = torch.Generator().manual_seed(0)
-    ids = torch.randint(2, int(text_config(model).vocab_size), (1, 8), generator=generator).to(model.device)
+    ids = torch.randint(2, int(text_config(model).vocab_size), (1, 8), generator=generator).to(device_of(model))
     options: Any = {"max_new_tokens": 1, "do_sample": False, "output_logits": True, "return_dict_in_generate": True, "pad_token_id": 0}
     try:
         with torch.no_grad():

@@ -8,6 +8,7 @@ import torch
 from transformers.cache_utils import DummyLayer, DynamicCache, DynamicLayer
 
 from seal_eval.models.caches import Sharing, branch_layer, in_common, in_rows, read_on
+from seal_eval.models.modules import device_of
 
 # Reuse the cache only if a prompt shares at least MIN_SHARED_TOKENS tokens and 1/MIN_SHARED_FRACTION of its length with it. Otherwise
 # prefill from scratch: continuing a cache needs an attention mask, which makes attention slower.
@@ -169,7 +170,7 @@ class SharedPrefix:
             n = len(self.tokens)
             chunk = prefix[n : n + (behind if n else first)]
             with torch.no_grad():
-                read_on(self.model, torch.tensor([chunk], device=self.model.device), self.cache, n, last=True)
+                read_on(self.model, torch.tensor([chunk], device=device_of(self.model)), self.cache, n, last=True)
             self.tokens = self.tokens + chunk
 
     def forget(self) -> None:

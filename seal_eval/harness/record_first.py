@@ -8,6 +8,7 @@ from transformers import DynamicCache
 
 from seal_eval.core.errors import SealError
 from seal_eval.models.caches import branch, in_common
+from seal_eval.models.modules import device_of
 from seal_eval.tasks import get_task
 
 
@@ -58,7 +59,7 @@ class RecordFirst:
 
     def _read(self, cache: Any, ids: list[int], position: int) -> torch.Tensor:
         """Add tokens to the cache, the first of them at `position`; return the logits of the last one [vocabulary]."""
-        device = self.model.device
+        device = device_of(self.model)
         places = torch.arange(position, position + len(ids), device=device)[None]
         more: dict[str, Any] = {"logits_to_keep": 1} if self.model._supports_logits_to_keep() else {}
         read = torch.tensor([ids], device=device)

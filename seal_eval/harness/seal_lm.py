@@ -57,6 +57,8 @@ class SealLM(HFLM):
         if trained and not kwargs.get("max_length") and (window := extended(self.method, trained)) != trained:
             kwargs["max_length"] = window
         kwargs.setdefault("use_safetensors", True)  # never load a pickle
+        if kwargs.get("device_map"):
+            kwargs["parallelize"] = True  # without it, lm-eval drops the device map
         if kwargs.get("enable_thinking"):
             kwargs.setdefault("think_end_token", "</think>")  # lm-eval wants one; the tasks themselves tell the answer from the thinking
         try:

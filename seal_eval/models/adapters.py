@@ -125,11 +125,12 @@ def scaled(model: Any, scales: Scales) -> Iterator[Any]:
 @contextmanager
 def input_times(projection: Any, gain: torch.Tensor) -> Iterator[None]:
     """Context manager: inside it the projection's input [batch, seq, channels] is multiplied by `gain`, which broadcasts."""
-    gain = gain.to(weight(projection).device)
+    place = weight(projection).device
+    gain = gain if place.type == "meta" else gain.to(place)  # weights that are loaded for each pass are nowhere in between
 
     def hook(_module: Any, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         # multiply in fp32, then round, as PEFT's IA3 does: both give the same bits
-        return ((args[0] * gain).to(args[0].dtype), *args[1:])
+        return ((args[0] * gain.to(args[0].device)).to(args[0].dtype), *args[1:])
 
     handle = projection.register_forward_pre_hook(hook)
     try:

@@ -16,6 +16,7 @@ import torch
 
 from seal_eval.core.errors import SealError
 from seal_eval.models.flash import OnlineSoftmax, mask_ranges, usable
+from seal_eval.models.modules import device_of
 from seal_eval.models.rotation import Frequencies, rotate
 
 BLOCK = 256  # queries per block
@@ -109,8 +110,8 @@ def unrotated_layers(model: Any, frequencies: Frequencies) -> set[Any]:
             keys[module] = key.detach().float()
         return plain_attention(module, query, key, value, attention_mask, **kwargs), None
 
-    tokens = torch.arange(1, TOKENS + 1, device=model.device).repeat_interleave(2)[:, None]
-    places = torch.tensor([0, FURTHER], device=model.device).repeat(TOKENS)[:, None]
+    tokens = torch.arange(1, TOKENS + 1, device=device_of(model)).repeat_interleave(2)[:, None]
+    places = torch.tensor([0, FURTHER], device=device_of(model)).repeat(TOKENS)[:, None]
     with torch.no_grad(), attention_function(model, record_keys):
         model(input_ids=tokens, position_ids=places, use_cache=False)
     unrotated = set()

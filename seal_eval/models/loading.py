@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.models.hub import resolve
+from seal_eval.models.placement import LOW_BITS, check_covers, keep_as_loaded, low_bits, spread
 from seal_eval.models.quantised import forget_quantisation, set_dequantised
 
 
@@ -65,28 +66,35 @@ def faster_dtype() -> Literal["bfloat16", "float32"]:
     return "bfloat16" if seconds[torch.bfloat16] < seconds[torch.float32] else "float32"
 
 
-def load_model(name: str, dtype: str = "auto", trust_remote_code: bool = False, dequantised: bool = False) -> tuple[Any, Any]:
+def load_model(
+    name: str, dtype: str = "auto", trust_remote_code: bool = False, dequantised: bool = False, device_map: str = ""
+) -> tuple[Any, Any]:
     """Return (model, fast tokenizer), the model on the GPU when there is one.
 
-    name: short name, folder or hub id. trust_remote_code: run the checkpoint's own code. dequantised: return quantised weights as bf16, so
-    that they can be changed and saved. Raises SealError when model or tokenizer cannot be loaded, a weight is not finite, the checkpoint
-    needs its own code, or its quantisation cannot be undone.
+    name: short name, folder or hub id. dtype: auto, a torch type, 8bit or 4bit. trust_remote_code: run the checkpoint's own code.
+    dequantised: return quantised weights as bf16, so that they can be changed and saved. device_map: see `placement.spread`. Raises
+    SealError when model or tokenizer cannot be loaded, a weight is not finite, the checkpoint needs its own code, its quantisation cannot
+    be undone, or the device map leaves a layer out.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    place = resolve(name)
+    place, placed = resolve(name), spread(device_map) | low_bits(dtype)
     tokenizer = load_tokenizer(place, trust_remote_code)
     with loading(name):
         config = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code)
         if dequantised:
             set_dequantised(config, name)
         model = AutoModelForCausalLM.from_pretrained(
-            place, config=config, dtype=dtype, use_safetensors=True, trust_remote_code=trust_remote_code
+            place, config=config, use_safetensors=True, trust_remote_code=trust_remote_code, **placed
         )
     if dequantised:
         forget_quantisation(model, name)
     check_finite(model, name)
+    check_covers(device_map, model)
+    keep_as_loaded(model)
+    if device_map or dtype in LOW_BITS:  # already where they belong
+        return model.eval(), tokenizer
     device: Any = "cuda" if torch.cuda.is_available() else "cpu"
     return model.to(device).eval(), tokenizer
 

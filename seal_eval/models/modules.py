@@ -28,6 +28,14 @@ def text_decoder(model: nn.Module) -> tuple[str, nn.Module]:
     return "", model
 
 
+def device_of(model: nn.Module) -> torch.device:
+    """Return the device to put a model's input on: that of its first weight that is in memory.
+
+    A model that is spread over devices brings its input to the first layer, and its output back, by itself.
+    """
+    return next((p.device for p in model.parameters() if p.device.type != "meta"), torch.device("cpu"))
+
+
 def head_projections(model: nn.Module) -> list[tuple[str, nn.Module]]:
     """Return (name, module) of the head-output projection of every layer with softmax attention, bottom layer first.
 

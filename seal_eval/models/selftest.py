@@ -16,7 +16,7 @@ from torch import nn
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.plugins import Method
 from seal_eval.models.attention import slides
-from seal_eval.models.modules import ATTENTIONS, WITHOUT_HEADS, layer_index, layer_kinds, text_config, text_decoder
+from seal_eval.models.modules import ATTENTIONS, WITHOUT_HEADS, device_of, layer_index, layer_kinds, text_config, text_decoder
 
 TOKENS = 48  # read by each of about ten forward passes
 FIRST = 32  # of them are read before the others when a cache is tried
@@ -51,7 +51,7 @@ def trial_tokens(model: Any, n: int) -> torch.Tensor:
     """Return random token ids [1, n], always the same for a vocabulary."""
     vocabulary = int(text_config(model).vocab_size)
     low = min(10, vocabulary // 2)  # the first tokens are often special
-    return torch.randint(low, vocabulary, (1, n), generator=torch.Generator().manual_seed(0)).to(model.device)
+    return torch.randint(low, vocabulary, (1, n), generator=torch.Generator().manual_seed(0)).to(device_of(model))
 
 
 def trial_dtype(model: Any) -> torch.dtype:

@@ -14,23 +14,32 @@ from seal_eval.tuning.config import TuneSpec
 
 TrustOption = Annotated[bool, typer.Option("--trust-remote-code", help="Run the Python code that the checkpoint brings with it.")]
 
+MapOption = Annotated[
+    str,
+    typer.Option(help="Spread the model over devices: auto, balanced, balanced_low_0, sequential, or a JSON object of module → device."),
+]
+MACHINE: dict[str, Any] = {"trust_remote_code": (TrustOption, False), "device_map": (MapOption, "")}
 
-def tune_command(model: str, out: Path, trust_remote_code: bool = False, **settings: Any) -> None:
+
+def tune_command(model: str, out: Path, trust_remote_code: bool = False, device_map: str = "", **settings: Any) -> None:
     """Learn SEAL's scales, LoRA or DoRA on generated samples.
 
     They are saved as a PEFT adapter, which stock lm_eval loads with peft=FOLDER. Repeat the command to continue a killed run.
     """
     from seal_eval.tuning.tune import forgetting_line, tune
 
-    say(f"{out}: {forgetting_line(tune(model, TuneSpec(**settings), out, trust_remote_code=trust_remote_code))}")
+    card = tune(model, TuneSpec(**settings), out, trust_remote_code=trust_remote_code, device_map=device_map)
+    if card:  # of several processes, the first one
+        say(f"{out}: {forgetting_line(card)}")
 
 
 def with_options(command: Callable[..., None], spec: type, **first: Any) -> Callable[..., None]:
     """Return the command with an option for each parameter in `first` (name → annotation) and each field of the settings class `spec`."""
     hints = get_type_hints(spec)
     parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation) for name, annotation in first.items()]
-    if "trust_remote_code" in inspect.signature(command).parameters:
-        parameters.append(inspect.Parameter("trust_remote_code", inspect.Parameter.KEYWORD_ONLY, annotation=TrustOption, default=False))
+    for name, (annotation, default) in MACHINE.items():
+        if name in inspect.signature(command).parameters:
+            parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default))
     for f in fields(spec):
         flags = [f.metadata["flag"]] if f.metadata["flag"] else []
         option = typer.Option(*flags, help=f.metadata["help"], show_default=f.metadata["shown"])
@@ -57,6 +66,7 @@ def heads_command(
     ] = True,
     by: Annotated[str, typer.Option(help="What is measured: effect (on the loss), copy (scores of retrieval heads), or both.")] = "effect",
     trust_remote_code: TrustOption = False,
+    device_map: MapOption = "",
 ) -> None:
     """Measure how much each attention head matters for a task.
 
@@ -66,7 +76,7 @@ def heads_command(
     """
     from seal_eval.tuning.head_importance import HeadsSpec, head_map
 
-    heads = head_map(model, HeadsSpec(task, length, samples, seed, sweep, by), out, trust_remote_code)  # type: ignore[arg-type]  # checked by the class
+    heads = head_map(model, HeadsSpec(task, length, samples, seed, sweep, by), out, trust_remote_code, device_map)  # type: ignore[arg-type]  # checked by the class
     rows = heads["gradient"] or heads["copy"]
     say(f"{out}: {len(rows)} layers of {len(rows[0])} heads, {samples} samples of {task} at {length}")
     if heads["copy"]:
@@ -86,6 +96,7 @@ def merge_command(
     adapter: Annotated[str, typer.Option(help="Adapter folder, for example one written by tune.")] = "",
     on: Annotated[str, typer.Option(help="Rotary scaling to write into the configuration, such as yarn,factor=4.")] = "",
     trust_remote_code: TrustOption = False,
+    device_map: MapOption = "",
 ) -> None:
     """Fold an adapter or a method into an ordinary checkpoint.
 
@@ -93,7 +104,7 @@ def merge_command(
     """
     from seal_eval.tuning.merge import export
 
-    export(model, out, adapter, on, trust_remote_code)
+    export(model, out, adapter, on, trust_remote_code, device_map)
     say(str(out))
 
 

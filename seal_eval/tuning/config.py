@@ -11,7 +11,7 @@ Kind = Literal["seal", "lora", "dora"]
 Wordings = Literal["own", "all"]
 Recipe = Literal["fixed", "mixed"]
 Mixture = tuple[tuple[str, int], ...]
-Dtype = Literal["auto", "float32", "bfloat16"]
+Dtype = Literal["auto", "float32", "bfloat16", "8bit", "4bit"]
 # Default learning rates of AdamW for a run of REACH_STEPS steps. A scale is a factor on a head's output, so a rate means the same on every
 # model. For other numbers of steps see TuneSpec.rate. Measurements: docs/tuning.md.
 RATES = {"head": 0.05, "channel": 0.02, "lora": 2e-3, "dora": 2e-3}
@@ -54,7 +54,8 @@ class TuneSpec:
         "questions each. It sets what the options below leave out.",
     )
     granularity: Granularity = setting("channel", "One scale per head (SEAL-H) or per channel (SEAL-C).")
-    samples: Count = setting(None, "Training records to generate; one optimizer step for each, one epoch.", BY_RECIPE)
+    samples: Count = setting(None, "Training records to generate, for one epoch.", BY_RECIPE)
+    batch: Count = setting(1, "Records of an optimizer step. Processes that torchrun starts share them.")
     seed: Index = setting(0, "Seed of the samples. They share no keys, numbers or text with evaluation samples.")
     lr: Positive | None = setting(None, "Learning rate of AdamW; it falls linearly to 0.", "by rule")
     questions: Count = setting(None, "Questions about each record, which is read once for all.", BY_RECIPE)
@@ -68,7 +69,9 @@ class TuneSpec:
         0.01, "Allowed rise of the perplexity of prose, as a fraction. Of the candidates within it, the one with the lowest loss is kept."
     )
     validation: Index = setting(None, "Validation records to generate for each task and size; 0 counts as 1.", BY_RECIPE)
-    dtype: Dtype = setting("auto", "Type of the frozen weights during tuning: auto (as saved), float32, bfloat16.")
+    dtype: Dtype = setting(
+        "auto", "Type of the frozen weights during tuning: auto (as saved), float32, bfloat16; 8bit or 4bit (bitsandbytes)."
+    )
     checkpointing: bool | None = setting(None, "Recompute activations in the backward pass to save memory.", "from 4,096 tokens")
     on: str = setting("", "Method applied to the model during tuning, such as self_extend,group=4.")
     chat: bool = setting(False, "Render the samples with the model's chat template.", flag="--apply_chat_template")
@@ -106,11 +109,15 @@ class TuneSpec:
         return tuple(mixture)
 
     def rate(self) -> float:
-        """Return the initial learning rate of AdamW: `lr`, or the default from RATES times REACH_STEPS / samples.
+        """Return the initial learning rate of AdamW: `lr`, or the default from RATES times REACH_STEPS / steps.
 
-        The default keeps rate * samples constant, so a parameter can move equally far in any run. Below 10 samples it stays at that of 10.
+        The default keeps rate * steps constant, so a parameter can move equally far in any run. Below 10 steps it stays at that of 10.
         """
-        return self.lr or RATES[self.granularity if self.method == "seal" else self.method] * REACH_STEPS / max(self.samples, 10)
+        return self.lr or RATES[self.granularity if self.method == "seal" else self.method] * REACH_STEPS / max(self.steps(), 10)
+
+    def steps(self) -> int:
+        """Return the number of optimizer steps."""
+        return -(-self.samples // self.batch)
 
     def label(self) -> str:
         """Return a description of the trained parameters, such as 'one scale per channel'."""

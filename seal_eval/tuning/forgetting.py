@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from seal_eval.core.progress import steps
+from seal_eval.models.modules import device_of
 from seal_eval.prompts.corpus import prose
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tuning.short_questions import questions
@@ -24,7 +25,7 @@ def perplexity(model: Any, tokenizer: Any, n_documents: int = 16, n_tokens: int 
     total, count = 0.0, 0
     for i in steps(progress, range(n_documents), n_documents, quiet=not progress):
         text = " ".join(documents[i * len(documents) // n_documents].sentences[: n_tokens // 4])
-        ids = torch.tensor([tokenizer(text)["input_ids"][:n_tokens]], device=model.device)
+        ids = torch.tensor([tokenizer(text)["input_ids"][:n_tokens]], device=device_of(model))
         logits = model(ids, use_cache=False).logits[0, :-1].float()
         total += F.cross_entropy(logits, ids[0, 1:], reduction="sum").item()
         count += ids.shape[1] - 1
@@ -45,7 +46,7 @@ def short_questions_right(model: Any, tokenizer: Any) -> list[bool]:
         group = encoded[first : first + BATCH]
         width = max(len(ids) for _, ids, _ in group)
         # padded on the right without a mask: with causal attention, no token of the answer attends to the padding
-        batch = torch.tensor([ids + [ids[-1]] * (width - len(ids)) for _, ids, _ in group], device=model.device)
+        batch = torch.tensor([ids + [ids[-1]] * (width - len(ids)) for _, ids, _ in group], device=device_of(model))
         likeliest = model(batch, use_cache=False).logits.argmax(-1)  # [batch, width]
         for row, (i, ids, n_prompt) in enumerate(group):
             right[i] = likeliest[row, n_prompt - 1 : len(ids) - 1].tolist() == ids[n_prompt:]

@@ -45,7 +45,7 @@ class HeadsSpec:
         check_settings("a map of heads", self)
 
 
-def head_map(model_name: str, spec: HeadsSpec, out: Path, trust_remote_code: bool = False) -> dict[str, Any]:
+def head_map(model_name: str, spec: HeadsSpec, out: Path, trust_remote_code: bool = False, device_map: str = "") -> dict[str, Any]:
     """Write heads.json and a picture per theme into the new folder `out`. Return the content of heads.json.
 
     `gradient` (predicted) and `pruned` (exact, None without `sweep`) are [n_layers][n_heads]: the rise of the answer's loss (nats per
@@ -57,7 +57,7 @@ def head_map(model_name: str, spec: HeadsSpec, out: Path, trust_remote_code: boo
     from seal_eval.tuning.copy_scores import by_copying
 
     with new_folder(out) as folder:
-        model, tokenizer = load_model(model_name, trust_remote_code=trust_remote_code)
+        model, tokenizer = load_model(model_name, trust_remote_code=trust_remote_code, device_map=device_map)
         prompt_format = PromptFormat(tokenizer)
         samples = get_task(spec.task).build(prompt_format, spec.length, spec.samples, spec.seed, split="tune")
         result: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The training loop (Lee et al. 2025, section 4): one record and one piece of prose per step, and regular validation steps."""
+"""The training loop (Lee et al. 2025, section 4): records with one piece of prose each, and regular validation steps."""
 
 import contextlib
 import math
@@ -19,6 +19,7 @@ from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tuning.config import CHECKPOINT_FROM, TuneSpec
 from seal_eval.tuning.losses import PROSE_TOKENS, prose_kl, prose_pieces, read_prose, record_loss
 from seal_eval.tuning.parameters import State, Trainable
+from seal_eval.tuning.processes import Processes
 from seal_eval.tuning.records import records_of
 from seal_eval.tuning.selection import Candidate, Validator, choose
 
@@ -54,34 +55,38 @@ class Learned:
 def learn(
     model: Any, prompt_format: PromptFormat, spec: TuneSpec, trained: Trainable, done: TuningState | None = None,
     save: Callable[[TuningState], None] = lambda _: None, window: int | None = None, progress: bool = False,
+    group: Processes | None = None,
 ) -> Learned:  # fmt: skip
     """Train `trained`, then load the parameters of the candidate that `choose` keeps.
 
     done: state of an interrupted run to continue; changed in place. save: called with the state every VALIDATE_EVERY // 2 steps.
-    window: the model's window in tokens, None when unknown; longer samples raise SealError.
+    window: the model's window in tokens, None when unknown; longer samples raise SealError. group: the processes that share each batch.
 
-    Loss of a step: cross-entropy of the answer's tokens (mean, nats) + kl * KL(plain ‖ tuned) on a piece of prose (mean, nats)
-    + shrink * mean (s − 1)². Training stops early as `stopped_improving` says. It also stops when the run diverges (see `_bad`): then the
-    choice is among the candidates before that. Raises SealError when there is none.
+    Loss of a record: cross-entropy of the answer's tokens (mean, nats) + kl * KL(plain ‖ tuned) on a piece of prose (mean, nats)
+    + shrink * mean (s − 1)². A step takes the mean over the records of its batch. Training stops early as `stopped_improving` says. It
+    also stops when the run diverges (see `_bad`): then the choice is among the candidates before that. Raises SealError when there is none.
     """
-    done = done or TuningState()
+    done, group = done or TuningState(), group or Processes()
     began = time.perf_counter() - done.seconds
     train, validation = records_of(prompt_format, spec)
     _check_window(window, [sample for record in (*train, *validation) for sample in record])
     share = not sharing(model, method_of(spec.on)).why_not and allows_gradients(model)
     pieces = prose_pieces(prompt_format.tokenizer, spec.samples, PROSE_TOKENS, spec.seed)
-    validator = Validator(model, prompt_format, validation, spec.seed, share)
+    batches = [list(zip(train[i : i + spec.batch], pieces[i : i + spec.batch], strict=True)) for i in range(0, len(train), spec.batch)]
+    if group.n > spec.batch:
+        raise SealError(f"batch is {spec.batch}, and {group.n} processes share it: pass --batch {group.n}, or a multiple of it")
+    validator = Validator(model, prompt_format, validation, spec.seed, share, group)
     start = trained.state()
     optimizer = torch.optim.AdamW(trained.parameters(), lr=spec.rate(), weight_decay=0.0)  # decay would pull s to 0, not to 1
     if done.step:
         trained.load(done.parameters)
         _load_optimizer(optimizer, done.optimizer)
     diverged, good = "", (done.step, trained.state())  # good: last parameters whose loss was below that of a uniform guess
-    with bar_of("tuning", spec.samples, done=done.step, quiet=not progress) as bar:
-        while done.step < len(train) and not stopped_improving(done.candidates, validator.plain):
-            for group in optimizer.param_groups:
-                group["lr"] = spec.rate() * (1 - done.step / spec.samples)
-            entry = _step(model, prompt_format, spec, trained, train[done.step], pieces[done.step], share)
+    with bar_of("tuning", len(batches), done=done.step, quiet=not progress) as bar:
+        while done.step < len(batches) and not stopped_improving(done.candidates, validator.plain):
+            for settings in optimizer.param_groups:
+                settings["lr"] = spec.rate() * (1 - done.step / len(batches))
+            entry = _step(model, prompt_format, spec, trained, batches[done.step], share, group)
             if diverged := _bad(entry, done.log, model):
                 break
             if done.step and entry["loss"] < _uniform(model):
@@ -90,7 +95,7 @@ def learn(
             optimizer.zero_grad()
             done.step += 1
             done.log.append(entry)
-            if done.step % VALIDATE_EVERY == 0 or done.step == len(train):
+            if done.step % VALIDATE_EVERY == 0 or done.step == len(batches):
                 done.candidates.append((validator(trained, done.step), trained.state()))
             if done.step % (VALIDATE_EVERY // 2) == 0:
                 done.parameters, done.optimizer = trained.state(), _optimizer_state(optimizer)
@@ -102,13 +107,13 @@ def learn(
         if good[0]:
             trained.load(good[1])
             done.candidates.append((validator(trained, good[0]), good[1]))
-        diverged = f"tuning diverged at step {done.step + 1} of {spec.samples} ({diverged}); lower --lr from {spec.rate():g}"
+        diverged = f"tuning diverged at step {done.step + 1} of {len(batches)} ({diverged}); lower --lr from {spec.rate():g}"
     finite = [candidate for candidate in done.candidates if math.isfinite(candidate[0].loss)]
     if not finite:
         raise SealError(diverged or "no validation loss is finite; the model's weights may be damaged")
     kept, _, measured = choose(validator, trained, start, finite, spec.cost_limit)
     return Learned(
-        kept, validator.plain, measured, done.log, time.perf_counter() - began, diverged, not diverged and done.step < len(train)
+        kept, validator.plain, measured, done.log, time.perf_counter() - began, diverged, not diverged and done.step < len(batches)
     )
 
 
@@ -119,28 +124,34 @@ def stopped_improving(candidates: list[tuple[Candidate, State]], plain: Candidat
 
 
 def _step(
-    model: Any, prompt_format: PromptFormat, spec: TuneSpec, trained: Trainable, record: list[Sample], piece: torch.Tensor, share: bool
-) -> dict[str, float]:
+    model: Any, prompt_format: PromptFormat, spec: TuneSpec, trained: Trainable, batch: list[tuple[list[Sample], torch.Tensor]],
+    share: bool, group: Processes,
+) -> dict[str, float]:  # fmt: skip
     """Compute the gradients of one step, clipped to norm 1. Return its log entry: losses in nats, the norm before clipping, seconds.
 
-    record: samples that ask about one record. share: whether it can be read once for all; not where activations are recomputed.
+    batch: records, each a list of samples that ask about one text, with a piece of prose; every process computes its part of them. share:
+    whether a record can be read once for all its questions; not where activations are recomputed.
     """
     began = time.perf_counter()
-    prose = read_prose(model, piece) if spec.kl else None
-    n_tokens = max(sample.n_tokens for sample in record)
-    recompute = n_tokens >= CHECKPOINT_FROM if spec.checkpointing is None else spec.checkpointing
-    with trained.on(), activations_recomputed(model) if recompute else contextlib.nullcontext():
-        answer = record_loss(model, prompt_format, record, share and not recompute)
-        (answer + spec.shrink * trained.shrink() if spec.shrink else answer).backward()
-    drift = torch.zeros(())
-    if prose is not None:
-        with trained.on():
-            drift = prose_kl(model, prose)
-            (spec.kl * drift).backward()
+    answers = drifts = n_tokens = 0.0
+    for record, piece in group.part(batch):
+        prose = read_prose(model, piece) if spec.kl else None
+        longest = max(sample.n_tokens for sample in record)
+        recompute = longest >= CHECKPOINT_FROM if spec.checkpointing is None else spec.checkpointing
+        with trained.on(), activations_recomputed(model) if recompute else contextlib.nullcontext():
+            answer = record_loss(model, prompt_format, record, share and not recompute)
+            ((answer + spec.shrink * trained.shrink() if spec.shrink else answer) / len(batch)).backward()
+        if prose is not None:
+            with trained.on():
+                drift = prose_kl(model, prose)
+                (spec.kl * drift / len(batch)).backward()
+            drifts += drift.item() / len(batch)
+        answers, n_tokens = answers + answer.item() / len(batch), n_tokens + longest
+    group.add_gradients(trained.parameters())
+    answers, drifts, n_tokens = group.add(answers, drifts, n_tokens)
     norm = nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
     return {
-        "loss": answer.item(), "kl": drift.item(), "grad_norm": float(norm), "n_tokens": n_tokens,
-        "seconds": time.perf_counter() - began,
+        "loss": answers, "kl": drifts, "grad_norm": float(norm), "n_tokens": int(n_tokens), "seconds": time.perf_counter() - began,
     }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from seal_eval.core.types import Sample
+from seal_eval.models.modules import device_of
 from seal_eval.prompts.corpus import prose
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tuning.shared_record import logits_of_answers
@@ -23,7 +24,7 @@ def answer_logits(model: Any, prompt_format: PromptFormat, sample: Sample, copie
     Logits are computed for the answer only. The batch holds the sample `copies` times.
     """
     ids, n_prompt = prompt_format.continued(sample.input, sample.prefix, sample.answer)
-    batch = torch.tensor([ids] * copies, device=model.device)
+    batch = torch.tensor([ids] * copies, device=device_of(model))
     keep = len(ids) - n_prompt + 1
     logits = model(batch, logits_to_keep=keep, use_cache=False).logits[:, -keep:-1]  # some models compute all of them
     return logits, batch[0, n_prompt:]
@@ -69,9 +70,14 @@ class Prose:
 @torch.no_grad()
 def read_prose(model: Any, ids: torch.Tensor) -> Prose:
     """Return the piece of prose `ids` [n_tokens] with predictions at every PROSE_STRIDE-th position. Call it while the model is plain."""
-    ids = ids.to(model.device)
-    where = torch.arange(PROSE_STRIDE - 1, len(ids) - 1, PROSE_STRIDE, device=ids.device)
+    ids = ids.to(device_of(model))
+    where = prose_positions(ids)
     return Prose(ids, where, log_probabilities(model, ids, where))
+
+
+def prose_positions(ids: torch.Tensor) -> torch.Tensor:
+    """Return the positions [n_positions] of a piece `ids` [n_tokens] at which predictions are compared."""
+    return torch.arange(PROSE_STRIDE - 1, len(ids) - 1, PROSE_STRIDE, device=ids.device)
 
 
 def prose_kl(model: Any, piece: Prose) -> torch.Tensor:

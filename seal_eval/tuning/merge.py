@@ -14,6 +14,7 @@ from seal_eval.models.base_weights import base_difference, peft_name
 from seal_eval.models.hub import resolve
 from seal_eval.models.loading import load_model
 from seal_eval.models.modules import text_config
+from seal_eval.models.placement import check_in_memory
 from seal_eval.models.quantised import quantisation
 from seal_eval.models.rope import rotary_modules
 from seal_eval.models.selftest import check_method
@@ -23,15 +24,15 @@ from seal_eval.tuning.read_back import check_checkpoint, logits, probe_ids, tole
 from seal_eval.tuning.side_files import copy_side_files
 
 
-def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_remote_code: bool = False) -> None:
+def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_remote_code: bool = False, device_map: str = "") -> None:
     """Write a checkpoint that transformers, vLLM and llama.cpp's converter can load into the new folder `out`.
 
     adapter: folder with SEAL scales, LoRA or DoRA. Scales are multiplied into the weights in fp32 and rounded once; peft merges the others.
     on: method whose rotary frequencies do not depend on the prompt, such as 'yarn,factor=4'; written to the configuration as
     `rope_parameters`. A quantised checkpoint is written in bf16. A multimodal one keeps its class and all its weights. Files besides
     weights and configuration are copied. Before `out` appears, the checkpoint is loaded again, and its weights and a forward pass are
-    compared. Raises SealError when neither is given, when the method fails its self-test, when a configuration
-    cannot express it, when what was written differs from what was meant, and when `out` exists.
+    compared. Raises SealError when neither is given, when the method fails its self-test, when a configuration cannot express it, when a
+    device map leaves weights out of memory, when what was written differs from what was meant, and when `out` exists.
     """
     from transformers import AutoConfig
 
@@ -40,7 +41,8 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_re
     method, place = method_of(on), resolve(model_name)
     card = Path(adapter) / CARD
     with new_folder(out) as scratch:
-        model, tokenizer = load_model(model_name, trust_remote_code=trust_remote_code, dequantised=True)
+        model, tokenizer = load_model(model_name, trust_remote_code=trust_remote_code, dequantised=True, device_map=device_map)
+        check_in_memory(model, model_name)
         source = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code)
         ids = probe_ids(source, vocabulary(model))
         differs = base_difference(adapter, model) if adapter else {}

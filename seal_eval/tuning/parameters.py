@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from seal_eval.core.errors import SealError
 from seal_eval.core.files import CARD, read_json, write_json
 from seal_eval.models.adapters import Scales, save_adapter, scaled
 from seal_eval.models.lora import take_out
-from seal_eval.models.modules import attention_linears, head_projections, in_features, n_heads, weight
+from seal_eval.models.modules import attention_linears, device_of, head_projections, in_features, n_heads, weight
 from seal_eval.tuning.config import Kind, TuneSpec
 
 State = dict[str, torch.Tensor]  # parameters by name, on the CPU
@@ -81,9 +82,10 @@ class Gains:
         self.projections = head_projections(model)
         heads = n_heads(model)
         self.repeats = [in_features(m) // heads if per_head else 1 for _, m in self.projections]
+        places = [weight(m).device if weight(m).device.type != "meta" else device_of(model) for _, m in self.projections]
         self.delta = [
-            nn.Parameter(torch.zeros(in_features(m) // r, device=weight(m).device))
-            for (_, m), r in zip(self.projections, self.repeats, strict=True)
+            nn.Parameter(torch.zeros(in_features(m) // r, device=place))
+            for (_, m), r, place in zip(self.projections, self.repeats, places, strict=True)
         ]
 
     def parameters(self) -> list[nn.Parameter]:
@@ -101,7 +103,7 @@ class Gains:
             delta.copy_(state[name])
 
     def shrink(self) -> torch.Tensor:
-        return torch.cat([d.square() for d in self.delta]).mean()
+        return torch.cat([d.square().to(self.delta[0].device) for d in self.delta]).mean()
 
     def scales(self) -> Scales:
         """Return the current scales: name of the head-output projection → [n_heads * head_dim], detached."""
@@ -109,7 +111,7 @@ class Gains:
 
     def save(self, folder: Path, card: dict[str, Any]) -> dict[str, Any]:
         scales = self.scales()
-        values = torch.cat(list(scales.values()))
+        values = torch.cat([scale.cpu() for scale in scales.values()])
         # [n_layers][n_heads]
         mean_scales = [[round(float(head.mean()), 4) for head in scale.reshape(n_heads(self.model), -1)] for scale in scales.values()]
         card = card | {"scale_min": values.min().item(), "scale_max": values.max().item(), "mean_scales": mean_scales}
@@ -130,12 +132,14 @@ def low_rank(model: Any, kind: Kind, rank: int, seed: int) -> Iterator["LowRank"
     """
     from peft import LoraConfig, get_peft_model
 
+    if away := next((name for name, p in model.named_parameters() if p.device.type == "meta"), None):
+        raise SealError(f"{kind} cannot be added to {away}, which is not in memory with this device map; use one without cpu and disk")
     targets = attention_linears(model)
     config = LoraConfig(
         task_type="CAUSAL_LM", r=rank, lora_alpha=2 * rank, lora_dropout=0.0, use_dora=kind == "dora", target_modules=targets,
         fan_in_fan_out=hasattr(head_projections(model)[0][1], "nx"),
     )  # fmt: skip
-    with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []), warnings.catch_warnings():
+    with torch.random.fork_rng(devices=[device_of(model)] if device_of(model).type == "cuda" else []), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # peft warns when it cannot look up the base model's name
         torch.manual_seed(seed)
         wrapped: Any = get_peft_model(model, config)

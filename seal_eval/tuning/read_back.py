@@ -1,5 +1,6 @@
 """Read back what was written: load it as a user would, and compare a forward pass and every weight with what was meant."""
 
+import copy
 import hashlib
 import warnings
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Any
 import torch
 
 from seal_eval.core.errors import SealError, first_line
+from seal_eval.models.adapters import load_scales, scaled
 from seal_eval.models.loading import release_memory
 from seal_eval.models.lora import restored
+from seal_eval.models.modules import device_of
 
 PROBE = 48  # tokens of the forward pass
 # largest difference from the same weights, in parts of the largest logit; HALF for other dtypes
@@ -34,7 +37,7 @@ def vocabulary(model: Any) -> int:
 @torch.no_grad()
 def logits(model: Any, ids: torch.Tensor) -> torch.Tensor:
     """Return the model's logits [PROBE, vocabulary], fp32 on the CPU, for token ids [1, PROBE]."""
-    found = model(input_ids=ids.to(model.device), use_cache=False).logits[0]
+    found = model(input_ids=ids.to(device_of(model)), use_cache=False).logits[0]
     return found.float().cpu()
 
 
@@ -109,17 +112,30 @@ def check_checkpoint(
         refuse_other("the written checkpoint", expected, got, limit, remedy)
 
 
+def empty_copy(model: Any) -> Any:
+    """Return a model of the same class and configuration whose weights have shapes only."""
+    with torch.device("meta"):
+        return type(model)(copy.deepcopy(model.config))
+
+
 def check_adapter(folder: Path, model: Any, ids: torch.Tensor, meant: torch.Tensor) -> None:
     """Load an adapter folder with stock peft onto its model, and compare. The model is as before afterwards.
 
-    meant: logits for `ids`. Raises SealError when peft cannot load it or the logits differ.
+    meant: logits for `ids`. Where weights are not in memory, peft loads it onto an empty copy of the model, which shows that names and
+    shapes fit, and our own scales make the forward pass. Raises SealError when peft cannot load it or the logits differ.
     """
     from peft import PeftModel
 
+    away = any(weight.device.type == "meta" for weight in model.parameters())
     try:
         with restored(model, {}), warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # peft only warns of missing keys
-            got = logits(PeftModel.from_pretrained(model, str(folder)).eval(), ids)
+            if away:
+                PeftModel.from_pretrained(empty_copy(model), str(folder), low_cpu_mem_usage=True)
+                with scaled(model, load_scales(str(folder), model)):
+                    got = logits(model, ids)
+            else:
+                got = logits(PeftModel.from_pretrained(model, str(folder)).eval(), ids)
     except Exception as error:  # whatever a user's program would have raised
         why = f"{type(error).__name__}: {first_line(error)}"
         raise SealError(f"peft cannot load the written adapter ({why}); nothing is kept, tune with another --method") from error

@@ -8,9 +8,11 @@ import torch
 import torch.nn.functional as F
 
 from seal_eval.core.types import Sample
+from seal_eval.models.modules import device_of
 from seal_eval.prompts.prompt import PromptFormat
-from seal_eval.tuning.losses import PROSE_TOKENS, kl_divergence, log_probabilities, prose_pieces, read_prose, record_answered
+from seal_eval.tuning.losses import PROSE_TOKENS, Prose, kl_divergence, log_probabilities, prose_pieces, prose_positions, record_answered
 from seal_eval.tuning.parameters import State, Trainable
+from seal_eval.tuning.processes import Processes
 
 PROSE_PIECES = 16  # pieces of validation prose
 INTERPOLATIONS = (0.85, 0.7, 0.55, 0.4, 0.25)  # fractions of the way from plain, tried when the best candidate exceeds the limit
@@ -40,15 +42,23 @@ class Candidate:
 class Validator:
     """Evaluates the current parameters on validation samples and prose. Construct it while the model is plain: it measures that first.
 
-    records: lists of samples that ask about one record; share: whether that is read once for all of them.
-    plain: the candidate of the model without tuning.
+    records: lists of samples that ask about one record; share: whether that is read once for all of them. group: processes, each of
+    which measures a part; all have the same results. plain: the candidate of the model without tuning.
     """
 
-    def __init__(self, model: Any, prompt_format: PromptFormat, records: list[list[Sample]], seed: int, share: bool = True) -> None:
-        self.model, self.prompt_format, self.records, self.share = model, prompt_format, records, share
+    def __init__(
+        self, model: Any, prompt_format: PromptFormat, records: list[list[Sample]], seed: int, share: bool = True,
+        group: Processes | None = None,
+    ) -> None:  # fmt: skip
+        self.group = group or Processes()
+        self.model, self.prompt_format, self.records, self.share = model, prompt_format, self.group.part(records), share
         pieces = prose_pieces(prompt_format.tokenizer, PROSE_PIECES, PROSE_TOKENS, seed, validation=True)
-        self.prose = [read_prose(model, ids) for ids in pieces]
-        self.plain_nll = [self._nll(piece.ids)[0] for piece in self.prose]
+        self.prose, self.plain_nll = list[Prose](), list[float]()
+        for ids in self.group.part(pieces):
+            nll, log_probs = self._nll(ids.to(device_of(model)))
+            where = prose_positions(ids)
+            self.prose.append(Prose(ids.to(device_of(model)), where, log_probs[where]))
+            self.plain_nll.append(nll)
         loss, accuracy = self._answers()
         self.plain = Candidate(0, 0.0, loss, accuracy, 0.0, 1.0)
 
@@ -60,8 +70,8 @@ class Validator:
             predictions = [self._nll(piece.ids) for piece in self.prose]
         kl = [float(kl_divergence(piece.plain, now[piece.where])) for piece, (_, now) in zip(self.prose, predictions, strict=True)]
         rise = sum(nll for nll, _ in predictions) - sum(self.plain_nll)
-        rise /= sum(len(piece.ids) - 1 for piece in self.prose)
-        return Candidate(step, interpolation, loss, accuracy, sum(kl) / len(kl), math.exp(min(rise, 50.0)))  # capped: no overflow
+        kls, rise, n_tokens = self.group.add(sum(kl), rise, sum(len(piece.ids) - 1 for piece in self.prose))
+        return Candidate(step, interpolation, loss, accuracy, kls / PROSE_PIECES, math.exp(min(rise / n_tokens, 50.0)))  # no overflow
 
     @torch.no_grad()
     def _nll(self, ids: torch.Tensor) -> tuple[float, torch.Tensor]:
@@ -72,7 +82,8 @@ class Validator:
     def _answers(self) -> tuple[float, float]:
         """Return (mean loss in nats per token, accuracy) on the validation samples."""
         results = [answer for record in self.records for answer in record_answered(self.model, self.prompt_format, record, self.share)]
-        return sum(loss for loss, _ in results) / len(results), sum(right for _, right in results) / len(results)
+        losses, right, n = self.group.add(sum(loss for loss, _ in results), sum(right for _, right in results), len(results))
+        return losses / n, right / n
 
 
 def between(start: State, end: State, interpolation: float) -> State:

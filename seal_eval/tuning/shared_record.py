@@ -8,6 +8,7 @@ from transformers.cache_utils import DynamicCache
 
 from seal_eval.core.types import Sample
 from seal_eval.models.caches import branch, in_common
+from seal_eval.models.modules import device_of
 from seal_eval.prompts.prompt import PromptFormat
 
 WORTH = 64  # tokens; a shorter common beginning is read with each question
@@ -27,13 +28,13 @@ def logits_of_answers(
     common = min(alike, *(n_prompt - 1 for _, n_prompt in rows))
     cache = None
     if share and len(rows) > 1 and common >= WORTH:
-        read = torch.tensor([texts[0][:common]], device=model.device)
+        read = torch.tensor([texts[0][:common]], device=device_of(model))
         cache = model(read, past_key_values=DynamicCache(config=model.config), use_cache=True, logits_to_keep=1).past_key_values
     answers = []
     for ids, n_prompt in rows:
         keep = len(ids) - n_prompt + 1
-        batch = torch.tensor([ids[common:] if cache is not None else ids], device=model.device)
+        batch = torch.tensor([ids[common:] if cache is not None else ids], device=device_of(model))
         past = {} if cache is None else {"past_key_values": branch(cache)}
         logits = model(batch, **past, use_cache=cache is not None, logits_to_keep=keep).logits[0, -keep:-1]
-        answers.append((logits, torch.tensor(ids[n_prompt:], device=model.device)))
+        answers.append((logits, torch.tensor(ids[n_prompt:], device=device_of(model))))
     return answers

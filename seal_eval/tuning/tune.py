@@ -14,6 +14,8 @@ from seal_eval.core.files import new_folder, read_object, write_json
 from seal_eval.models.base_weights import FINGERPRINT, peft_name, weights_fingerprint
 from seal_eval.models.hub import content, resolve, source
 from seal_eval.models.loading import forget_peak, load_model, peak_memory, window_of
+from seal_eval.models.modules import device_of
+from seal_eval.models.placement import LOW_BITS
 from seal_eval.models.selftest import check_method
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.settings import PromptSettings
@@ -23,24 +25,34 @@ from seal_eval.tuning.forgetting import perplexity, short_questions_right
 from seal_eval.tuning.loop import Learned, course, learn
 from seal_eval.tuning.model_card import README, adapter_readme
 from seal_eval.tuning.parameters import trainable
+from seal_eval.tuning.processes import processes
 from seal_eval.tuning.read_back import check_adapter, logits, probe_ids, vocabulary
 from seal_eval.tuning.records import check_spec
 
 
-def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True, trust_remote_code: bool = False) -> dict[str, Any]:
+def tune(
+    model_name: str, spec: TuneSpec, out: Path, progress: bool = True, trust_remote_code: bool = False, device_map: str = ""
+) -> dict[str, Any]:
     """Train on a frozen model, measure forgetting, save a PEFT adapter with its card in the new folder `out`. Return the card.
 
     Before `out` appears, stock peft loads the adapter, and a forward pass is compared. trust_remote_code: run the checkpoint's own code.
-    The same call continues a run that was killed. Raises SealError before training for an unknown task or method, for an `out` that
-    exists, for other settings or weights than those of the unfinished run, and for a method that fails its self-test; and when what was
-    saved differs from what was tuned. A run that diverges raises SealError after `out` is written with the candidate that was kept, or
-    without it if there was none.
+    device_map: how one process spreads the model over devices (`placement.spread`). The same call continues a run that was killed.
+    Processes that torchrun or accelerate started share each batch; the first one writes, and the others return {}.
+
+    Raises SealError before training for an unknown task or method, for an `out` that exists, for other settings or weights than those of
+    the unfinished run, and for a method that fails its self-test; and when what was saved differs from what was tuned. A run that diverges
+    raises SealError after `out` is written with the candidate that was kept, or without it if there was none.
     """
     on = check_spec(spec)
     run_settings = {"model": model_name, "content": content(model_name), "settings": asdict(spec), "seal_eval": __version__}
-    with unfinished_run(out) as file, new_folder(out) as folder:
-        done = load_state(file, run_settings)
-        model, tokenizer = load_model(model_name, spec.dtype, trust_remote_code)
+    with ExitStack() as stack:
+        group = stack.enter_context(processes())
+        if device_map and group.n > 1:
+            raise SealError(f"a device map spreads one process over devices, and {group.n} were started; choose one of the two")
+        if group.first:
+            file, folder = stack.enter_context(unfinished_run(out)), stack.enter_context(new_folder(out))
+        done = group.from_first(load_state(file, run_settings) if group.first else None)
+        model, tokenizer = load_model(model_name, spec.dtype, trust_remote_code, device_map=device_map)
         trained_window = window_of(model_name, trust_remote_code)
         window = extended(on, trained_window) if trained_window else None
         prompt_format = PromptFormat(tokenizer, PromptSettings(chat_template=spec.chat, system_instruction=spec.system))
@@ -50,11 +62,12 @@ def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True, trus
             applied.enter_context(on.apply(model))
             tuned = applied.enter_context(ExitStack())
             trained = tuned.enter_context(trainable(model, spec))
-            before = measure_forgetting(model, tokenizer, "before", progress)
+            before = measure_forgetting(model, tokenizer, "before", progress) if group.first else {}
             forget_peak()
-            learned = learn(
-                model, prompt_format, spec, trained, done, lambda run_state: save_state(file, run_state, run_settings), window, progress
-            )
+            save = (lambda run_state: save_state(file, run_state, run_settings)) if group.first else lambda _: None
+            learned = learn(model, prompt_format, spec, trained, done, save, window, progress and group.first, group)
+            if not group.first:
+                return {}
             peak = peak_memory()
             with trained.on():
                 after = measure_forgetting(model, tokenizer, "after", progress)
@@ -62,8 +75,9 @@ def tune(model_name: str, spec: TuneSpec, out: Path, progress: bool = True, trus
                 "trained_parameters": sum(p.numel() for p in trained.parameters()),
                 "tuning_seconds": round(learned.seconds, 1),
                 "peak_memory_bytes": peak,
-                "weights_dtype": str(model.dtype).removeprefix("torch."),
-                "device": str(model.device),
+                "weights_dtype": spec.dtype if spec.dtype in LOW_BITS else str(model.dtype).removeprefix("torch."),
+                "device": str(device_of(model)),
+                "processes": group.n,
             }
             card = trained.save(folder, card)
             name_base_model(folder, model_name)
@@ -105,7 +119,7 @@ def make_card(model_name: str, spec: TuneSpec, learned: Learned, before: dict[st
         "transformers": transformers.__version__, "peft": peft.__version__,
         "model": model_name, "model_source": source(resolve(model_name)), FINGERPRINT: weights_fingerprint(resolve(model_name)),
         **asdict(spec), "lr": spec.rate(), "lr_by_rule": spec.lr is None,
-        "optimizer": "AdamW, no weight decay, linear decay to 0, gradient clip 1.0, batch 1",
+        "optimizer": f"AdamW, no weight decay, linear decay to 0, gradient clip 1.0, batch {spec.batch}",
         "steps": len(learned.log), "stopped_early": learned.stopped_early, "diverged": learned.diverged,
         "prose_perplexity_before": before["prose_perplexity"], "prose_perplexity_after": after["prose_perplexity"],
         "prose_perplexity_ratio": after["prose_perplexity"] / before["prose_perplexity"],

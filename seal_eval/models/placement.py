@@ -1,0 +1,78 @@
+"""Where a model's weights are put, and in how many bits: spread over devices by accelerate, or quantised by bitsandbytes."""
+
+import atexit
+import json
+import shutil
+import tempfile
+from typing import Any
+
+from seal_eval.core.errors import SealError, nearest
+
+MAPS = ("auto", "balanced", "balanced_low_0", "sequential")  # accelerate's ways to spread layers over devices
+LOW_BITS = ("8bit", "4bit")
+
+
+def spread(device_map: str) -> dict[str, Any]:
+    """Return the arguments with which transformers spreads a model over devices; none for ''.
+
+    device_map: one of MAPS, or a JSON object of module → device, as in accelerate: '{"model.layers.0": 0, …: "disk"}'. Layers on disk are
+    read from a folder that is deleted when the process ends. Raises SealError for anything else.
+    """
+    if not device_map:
+        return {}
+    found: Any = device_map
+    if device_map.lstrip().startswith("{"):
+        try:
+            found = json.loads(device_map)
+        except ValueError as error:
+            raise SealError(f"device map {device_map!r} is no JSON object of module → device: {error}") from error
+    elif device_map not in MAPS:
+        raise SealError(f"device map '{device_map}' is not one of {', '.join(MAPS)}{nearest(device_map, MAPS)}, nor a JSON object")
+    folder = tempfile.mkdtemp(prefix="seal-eval-offload-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return {"device_map": found, "offload_folder": folder}
+
+
+def low_bits(dtype: str) -> dict[str, Any]:
+    """Return the arguments with which transformers loads weights in `dtype`: '8bit' or '4bit' (NF4; Dettmers et al. 2023), or a torch type.
+
+    Raises SealError when bitsandbytes is missing.
+    """
+    if dtype not in LOW_BITS:
+        return {"dtype": dtype}
+    import importlib.util
+
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise SealError(f"dtype {dtype} needs bitsandbytes: pip install 'seal-eval[quantised]'")
+    settings: dict[str, Any] = {"load_in_8bit": True}
+    if dtype == "4bit":
+        settings = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": torch.bfloat16}
+    return {"quantization_config": BitsAndBytesConfig(**settings)}  # type: ignore[no-untyped-call]
+
+
+def keep_as_loaded(model: Any) -> None:
+    """Stop bitsandbytes from packing 4-bit weights for the processor. 0.50 does so in place, and unpacks other values: 15 % of a logit."""
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+
+
+def check_covers(device_map: str, model: Any) -> None:
+    """Raise SealError for a weight of the model that a JSON device map names no device for; transformers would choose one."""
+    if device_map.lstrip().startswith("{"):
+        parts = json.loads(device_map)
+        for key, _ in model.named_parameters():
+            if not any(part == "" or f"{key}.".startswith(f"{part}.") for part in parts):
+                raise SealError(f"the device map leaves out {key}; name a device for it, or for a module around it")
+
+
+def check_in_memory(model: Any, name: str) -> None:
+    """Raise SealError when a weight is not in memory, where it could be changed and saved."""
+    if away := next((key for key, weight in model.named_parameters() if weight.device.type == "meta"), None):
+        raise SealError(
+            f"model '{name}': {away} is not in memory with this device map, so nothing can be folded into it; leave --device-map out and "
+            "hide the GPUs (CUDA_VISIBLE_DEVICES=), then main memory holds the model"
+        )
