@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from replier import STYLES
 
 from seal_eval.prompts.invented import FIRST
+from seal_eval.prompts.own_questions import OR
 from seal_eval.tasks.qa import is_town
 
 DOCS = []  # (document, its reply), for all tasks
@@ -41,7 +42,7 @@ def remember(documents):
         names = list(STYLES)
         for i, doc in enumerate(built["test"]):
             style = STYLES[names[i // 2 % len(names)]]
-            reply = style(wrong(doc) if i % 2 else list(doc["targets"]), doc)
+            reply = style([target.split(OR)[0] for target in (wrong(doc) if i % 2 else doc["targets"])], doc)
             DOCS.append((dict(doc), os.environ.get("SAID_FIRST", "").replace("TARGET", doc["targets"][0]) + reply))
         return built
 

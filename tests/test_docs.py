@@ -25,6 +25,7 @@ NOT_RUN = {  # (page, beginning of the block): no other block may be left out
     ("docs/tutorial.md", "seal-eval models pull gemma-3-270m"),
     ("docs/architectures.md", "python benchmarks/architectures.py"),  # test_architectures.py
     ("docs/ship.md", "vllm serve"),
+    ("docs/tuning.md", "seal-eval tune --model MODEL"),  # tests/tuning/test_processes.py, tests/models/test_placement.py
     ("docs/served.md", "vllm serve"),  # test_served.py starts a server
     ("docs/recipes.md", "seal-eval suite benchmarks/suites/longchat-7b-32k.yaml"),  # test_recipes.py
     ("docs/cluster.md", "ray start"),  # test_suite.py starts a cluster
@@ -103,6 +104,7 @@ def follow(page, checkout, cache, asked, adapter, here):
     script = []
     for block in page:
         if block["title"]:
+            (here / block["title"]).parent.mkdir(exist_ok=True)
             (here / block["title"]).write_text(block["text"])
         elif block["kind"] == "bash" and not left_out(block):
             script.append(block["text"])

@@ -106,9 +106,9 @@ class Task:
         values = ((key, str(getattr(self, key))) for key in self.file_settings)
         return [(key, value) for key, value in values if value not in self.file_settings[key]]
 
-    def own_folders(self) -> list[Path]:
-        """The folders among `own_files`."""
-        return [Path(value) for _, value in self.own_files() if Path(value).is_dir()]
+    def own_paths(self) -> list[Path]:
+        """The files and folders among `own_files`."""
+        return [Path(value) for _, value in self.own_files() if Path(value).exists()]
 
 
 @lru_cache(maxsize=256)

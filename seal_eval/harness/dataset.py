@@ -151,5 +151,5 @@ def _code() -> str:
 
 
 def _own_files(spec: Spec) -> list[tuple[str, str]]:
-    """Return (path, fingerprint) of the user's own folders that the task reads."""
-    return [(str(folder), fingerprint(folder)) for folder in spec.task.own_folders()]
+    """Return (path, fingerprint) of the user's own files and folders that the task reads."""
+    return [(str(path), fingerprint(path)) for path in spec.task.own_paths()]

@@ -16,7 +16,7 @@ from seal_eval.harness.budget import FROM_USER, check_generation, user_budget
 from seal_eval.harness.command_line import command, from_home, lm_eval_command, read_config, refuse_for_ours, take_selftest
 from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.engines import get_engine, register
-from seal_eval.harness.environment import packages_without_pip
+from seal_eval.harness.environment import described_quietly
 from seal_eval.harness.logged import replies_logged
 from seal_eval.harness.resume import complete, spec_id
 from seal_eval.harness.task_config import check_keys
@@ -88,7 +88,7 @@ def run(argv: list[str]) -> Path:
     def evaluate(out: Path) -> None:
         args.output_path = str(out / "results.json")  # lm-eval adds the time to the name, and writes the samples next to it
         with ExitStack() as stack:
-            stack.enter_context(packages_without_pip())
+            stack.enter_context(described_quietly())
             if only_ours:
                 stack.enter_context(own_tasks_only())
             if not engine.logs_replies:

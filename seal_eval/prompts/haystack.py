@@ -114,7 +114,7 @@ def _costs(lines: tuple[str, ...], prompt_format: PromptFormat) -> Any:
 def _texts(source: str, split: Split, control_tokens: frozenset[str]) -> tuple[Document, ...]:
     if source == "prose":
         return prose(split)
-    texts = _dataset(source.removeprefix("datasets:")) if source.startswith("datasets:") else _folder(Path(source))
+    texts = _dataset(source.removeprefix("datasets:")) if source.startswith("datasets:") else read_folder(Path(source))
     pieces = []
     for name, text in texts:
         if token := next((token for token in sorted(control_tokens) if token in text), None):  # it would be read as a turn, or as an end
@@ -132,7 +132,8 @@ def _texts(source: str, split: Split, control_tokens: frozenset[str]) -> tuple[D
     return tuple(pieces)
 
 
-def _folder(folder: Path) -> list[tuple[str, str]]:
+def read_folder(folder: Path) -> list[tuple[str, str]]:
+    """Return (name, text) of the .txt files below a folder. Raises SealError for no folder, no text, and text that is not UTF-8."""
     if not folder.is_dir():
         raise SealError(f"haystack '{folder}' is no folder; choose prose, noise, needles, a folder of .txt files, or datasets:ID")
     texts = []

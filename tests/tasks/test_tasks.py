@@ -52,9 +52,8 @@ def prompt_format(tokenizer):
 def test_names():
     assert task_names() == [
         "seal_common_words", "seal_frequent_words", "seal_graph", "seal_key_value", "seal_latent", "seal_lines", "seal_longeval_lines",
-        "seal_longeval_topics",
-        "seal_needle", "seal_needle_multikey",
-        "seal_needle_multiquery", "seal_needle_multivalue", "seal_passkey", "seal_qa", "seal_qa_two_hops", "seal_variable_tracking",
+        "seal_longeval_topics", "seal_needle", "seal_needle_multikey", "seal_needle_multiquery", "seal_needle_multivalue", "seal_own",
+        "seal_passkey", "seal_qa", "seal_qa_two_hops", "seal_variable_tracking",
     ]  # fmt: skip
     with pytest.raises(SealError, match="did you mean 'seal_lines'"):
         get_task("seal_line")

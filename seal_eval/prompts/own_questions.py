@@ -1,0 +1,104 @@
+"""Questions that users bring: a JSON Lines file, and a folder of texts that the answers may stand in."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from seal_eval.core import strict_json
+from seal_eval.core.checked import explained
+from seal_eval.core.errors import SealError
+from seal_eval.core.files import numbered_lines
+from seal_eval.prompts.corpus import sentences
+from seal_eval.prompts.haystack import read_folder
+
+OR = " | "  # separates accepted answers in a sample's one target
+Text = Annotated[str, Field(min_length=1)]
+
+
+class Row(BaseModel):
+    """A line of the file: a question, its accepted answers, and the passage that answers it, or the name of the file that does."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    question: Text
+    answer: Text | Annotated[list[Text], Field(min_length=1)]
+    passage: str = ""
+    file: str = ""
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with its accepted answers, the first of which is the one that tuning learns. file: the passage's, '' if it has none."""
+
+    ident: str
+    question: str
+    answers: tuple[str, ...]
+    passage: str
+    file: str
+
+    def gives_away(self) -> re.Pattern[str]:
+        """A pattern that finds an accepted answer in a text, in any case, as whole words."""
+        return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, self.answers))})(?!\w)", re.IGNORECASE)
+
+
+def read_questions(file: Path, texts: dict[str, str], folder: str, control_tokens: Collection[str] = ()) -> tuple[Question, ...]:
+    """Return the questions of a JSON Lines file, in order. texts: file name → text of the folder `folder`, '' when there is none.
+
+    Raises SealError with file and line for what is no row, has no passage or two, names a file that is not there, or holds a token that
+    the tokenizer reads as a control token.
+    """
+    if not file.is_file():
+        raise SealError(f"questions '{file}' is no file; name a JSON Lines file, one object with question, answer and passage a line")
+    found: dict[str, Question] = {}
+    for number, line in numbered_lines(file):
+        if not line.strip():
+            continue
+        where = f"{file}, line {number}"
+        try:
+            row = Row.model_validate(strict_json.loads(line))
+        except ValidationError as error:
+            raise SealError(f"{where}: {explained(error)}; a line has question, answer, and passage or file") from error
+        except ValueError as error:
+            raise SealError(f"{where}: not a JSON object ({error}); write one on each line") from error
+        question = _checked(where, row, number, texts, folder)
+        if token := next((token for token in sorted(control_tokens) if token in question.question + question.passage), None):
+            raise SealError(f"{where}: it holds {token!r}, which the tokenizer reads as a control token; remove it there")
+        if question.ident in found:
+            raise SealError(f"{where}: a second question has the id '{question.ident}'; give each its own")
+        found[question.ident] = question
+    if not found:
+        raise SealError(f"questions '{file}' holds no question; write one object with question, answer and passage a line")
+    return tuple(found.values())
+
+
+def _checked(where: str, row: Row, number: int, texts: dict[str, str], folder: str) -> Question:
+    if bool(row.passage.strip()) == bool(row.file):
+        raise SealError(f"{where}: it needs a passage or a file that holds the answer, and not both")
+    if row.file and row.file not in texts:
+        raise SealError(f"{where}: file '{row.file}' is not in {f'texts={folder}' if folder else 'a folder: name it with texts=FOLDER'}")
+    answers = [row.answer] if isinstance(row.answer, str) else row.answer
+    answers = list(dict.fromkeys(" ".join(answer.split()) for answer in answers))
+    if wrong := next((a for a in answers if not re.search(r"\w", a) or OR.strip() in a), None):
+        raise SealError(f"{where}: answer {wrong!r} has no letter or digit, or holds '{OR.strip()}'; write it in words")
+    passage = " ".join((row.passage or texts[row.file]).split())
+    if not passage:
+        raise SealError(f"{where}: file '{row.file}' holds no text")
+    question, ident = " ".join(row.question.split()), row.id or f"line-{number}"
+    if not ident.isprintable() or len(ident) > 100:
+        raise SealError(f"{where}: id {ident[:40]!r} is longer than 100 characters or not printable; choose a short name")
+    return Question(ident, question, tuple(answers), passage, row.file)
+
+
+def own_texts(folder: str) -> dict[str, str]:
+    """Return file name → text of the .txt files in a folder, {} for ''. Raises SealError as `read_folder`."""
+    return dict(read_folder(Path(folder))) if folder else {}
+
+
+def own_sentences(texts: dict[str, str]) -> list[tuple[str, str]]:
+    """Return (file name, sentence) for all sentences of the texts, in order."""
+    return [(name, sentence) for name, text in texts.items() for sentence in sentences(text)]
