@@ -4,9 +4,11 @@ import dataclasses
 import difflib
 import importlib.util
 import json
-from collections.abc import Collection, Iterator, Mapping
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, ClassVar
@@ -189,8 +191,13 @@ def _built_in() -> list[str]:
 
 
 def _plugins() -> dict[str, list[metadata.EntryPoint]]:
+    return _plugins_on(tuple(sys.path), metadata.entry_points)
+
+
+@lru_cache(maxsize=4)  # reading what is installed takes 50 ms, and every method's name asks for it
+def _plugins_on(_path: tuple[str, ...], read: Callable[..., Any]) -> dict[str, list[metadata.EntryPoint]]:
     found: dict[str, list[metadata.EntryPoint]] = {}
-    for point in metadata.entry_points(group=GROUP):
+    for point in read(group=GROUP):
         found.setdefault(point.name, []).append(point)
     return found
 

@@ -131,7 +131,7 @@ def seal(model: Any) -> None:
 
 def lora(model: Any) -> None:
     plain = logits(model)
-    with trainable(model, TuneSpec(method="lora", rank=2)) as trained:
+    with trainable(model, TuneSpec(recipe="fixed", method="lora", rank=2)) as trained:
         with trained.on():
             out = model(input_ids=IDS, use_cache=False).logits
             F.cross_entropy(out[0, :-1].float(), IDS[0, 1:]).backward()

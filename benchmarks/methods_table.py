@@ -55,7 +55,7 @@ def tuned(plan: Plan, out: Path, task: str, name: str, **settings: Any) -> dict[
     """Return the adapter's card, with its folder; tune the adapter first unless the folder exists. `settings` are fields of TuneSpec."""
     folder = out / "adapters" / f"{name}-{task}".replace(",", "+")
     if not folder.is_dir():
-        tune(plan.model, TuneSpec(task=task, length=plan.tuned_at, dtype=plan.dtype, **settings), folder)
+        tune(plan.model, TuneSpec(recipe="fixed", task=task, length=plan.tuned_at, dtype=plan.dtype, **settings), folder)
     return {"folder": folder, **json.loads((folder / "seal_eval.json").read_text())}
 
 

@@ -53,7 +53,9 @@ def main() -> None:
     with device:
         model = AutoModelForCausalLM.from_config(config).eval()
     torch.set_default_dtype(torch.float32)
-    spec = TuneSpec(length=args.tokens, samples=args.steps, validation=1, method=args.method, checkpointing=True, cost_limit=1e9)
+    spec = TuneSpec(
+        recipe="fixed", length=args.tokens, samples=args.steps, validation=1, method=args.method, checkpointing=True, cost_limit=1e9
+    )
     with trainable(model, spec) as trained:
         forget_peak()
         began = time.perf_counter()

@@ -115,7 +115,7 @@ def main(out: Path, names: list[str]) -> None:
     for name in names or RUNS:
         if name in done:
             continue
-        spec = TuneSpec(**(BASE | RUNS[name]))
+        spec = TuneSpec(recipe="fixed", **(BASE | RUNS[name]))
         with trainable(model, spec) as trained:
             learned = learn(model, prompt_format, spec, trained, progress=True)
             with trained.on():

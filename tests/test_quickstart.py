@@ -19,7 +19,7 @@ from conftest import program, seal_eval
 def small(model, **other):
     return Plan(
         model=str(model), headline_length=450, evaluations=(("seal_lines", (450, 500), 4, {}), ("seal_needle", (450,), 2, {})),
-        tuning=TuneSpec(length=450, samples=3), **other,
+        tuning=TuneSpec(recipe="fixed", length=450, samples=3), **other,
     )  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def test_foreign_folder_is_left_alone(tmp_path):
 @pytest.fixture(scope="module")
 def real(tmp_path_factory):
     """A small quick start on the real model: tuned on 10 records of 500 tokens with 6 questions each, evaluated on 9 with 4 each."""
-    tuning = TuneSpec(length=500, samples=10, questions=6, validation=1, cost_limit=0.04, dtype=faster_dtype())
+    tuning = TuneSpec(recipe="fixed", length=500, samples=10, questions=6, validation=1, cost_limit=0.04, dtype=faster_dtype())
     evaluations = (("seal_lines", (500,), 36, {"questions_per_record": 4}),)
     plan = Plan(headline_length=500, evaluations=evaluations, tuning=tuning, dtype="auto")  # the type that stock lm_eval will use
     out = tmp_path_factory.mktemp("real") / "q"

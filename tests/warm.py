@@ -87,7 +87,13 @@ def serve(address: str) -> None:
     import seal_eval.leaderboard.build
     import seal_eval.results.compare
     import seal_eval.tuning.tune  # noqa: F401
+    from seal_eval.baselines import method_names
+    from seal_eval.harness.task_yaml import yaml_files
+    from seal_eval.prompts.corpus import prose, words
 
+    method_names(), yaml_files()  # what every command would read again
+    for split in ("eval", "tune"):
+        prose(split), words(split)
     packages = collect_env.get_pip_packages(collect_env.run)  # lm-eval asks for them at the end of each run, by starting pip
     collect_env.get_pip_packages = lambda *_: packages
     contexts = multiprocessing.context._concrete_contexts

@@ -9,6 +9,7 @@ from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.names import visible
 from seal_eval.core.types import Record, Run
 from seal_eval.results.absent import with_absent
+from seal_eval.results.csv_scores import read_scores
 from seal_eval.results.labels import label_runs
 from seal_eval.results.run_files import read_run
 from seal_eval.tasks import base_task
@@ -17,9 +18,16 @@ from seal_eval.tasks import base_task
 def load_runs(folder: Path, foreign: bool = False, metric: str = "", cluster: str = "") -> list[Run]:
     """Read every run in `folder` and its subfolders (hidden ones are skipped), the oldest first.
 
-    foreign: also read tasks from outside this project; metric, cluster: their score and their document, see `read_foreign`. Raises
-    SealError for a missing or empty folder, a link to a place outside of it, and damaged files, naming file and, where possible, line.
+    foreign: also read tasks from outside this project, and a CSV file in the folder's place (`read_scores`); metric, cluster: their score
+    and their document, see `read_foreign`. Raises SealError for a missing or empty folder, a link to a place outside of it, and damaged
+    files, naming file and, where possible, line.
     """
+    if folder.suffix.lower() == ".csv" and folder.is_file():
+        if not foreign:
+            raise SealError(f"{folder} holds scores alone; name a folder with lm-eval's result files, or use seal-eval compare")
+        if metric or cluster:
+            raise SealError(f"--{'metric' if metric else 'cluster'} is for result files; {folder} has columns score and cluster")
+        return read_scores(folder)
     if not folder.is_dir():
         raise SealError(f"results folder {folder} does not exist")
     files = sorted(f for f in folder.rglob("results_*.json") if not any(p.startswith(".") for p in f.relative_to(folder).parts))

@@ -9,7 +9,7 @@ from seal_eval.core.settings import Count, Index, NonNegative, Positive, check_s
 Granularity = Literal["head", "channel"]
 Kind = Literal["seal", "lora", "dora"]
 Wordings = Literal["own", "all"]
-Recipe = Literal["fixed", "mixed"]
+Recipe = Literal["mixed", "fixed"]
 Mixture = tuple[tuple[str, int], ...]
 Dtype = Literal["auto", "float32", "bfloat16", "8bit", "4bit"]
 # Default learning rates of AdamW for a run of REACH_STEPS steps. A scale is a factor on a head's output, so a rate means the same on every
@@ -18,8 +18,8 @@ RATES = {"head": 0.05, "channel": 0.02, "lora": 2e-3, "dora": 2e-3}
 REACH_STEPS = 50
 # What a recipe sets where the user does not. sizes: multiples of `length`, used in turn. Measurements: docs/tuning-recipes.md.
 RECIPES: dict[str, dict[str, Any]] = {  # parts: the sizes are the length divided by these
-    "fixed": {"parts": (1,), "samples": 50, "questions": 1, "wordings": "own", "validation": 8},  # Lee et al. 2025: one length
     "mixed": {"parts": (4, 2, 1), "samples": 24, "questions": 6, "wordings": "own", "validation": 1},
+    "fixed": {"parts": (1,), "samples": 50, "questions": 1, "wordings": "own", "validation": 8},  # Lee et al. 2025: one length
 }
 BY_RECIPE = "by recipe"  # shown as an option's default
 CHECKPOINT_FROM = 4096  # samples of at least this many tokens recompute activations, unless `checkpointing` is set
@@ -49,9 +49,9 @@ class TuneSpec:
     )
     length: Count = setting(1024, "Size of the longest sample, in the task's unit.")
     recipe: Recipe = setting(
-        "fixed",
-        "fixed: 50 samples of one size. mixed: 24 records of a quarter of the size, half and all of it in turn, with six "
-        "questions each. It sets what the options below leave out.",
+        "mixed",
+        "mixed: 24 records of a quarter of the size, half and all of it in turn, with six questions each. fixed: 50 samples of one "
+        "size, as in the paper. It sets what the options below leave out.",
     )
     granularity: Granularity = setting("channel", "One scale per head (SEAL-H) or per channel (SEAL-C).")
     samples: Count = setting(None, "Training records to generate, for one epoch.", BY_RECIPE)

@@ -7,10 +7,12 @@ from typing import Any
 from seal_eval.baselines import method_of
 from seal_eval.core.errors import SealError
 from seal_eval.core.plugins import Method
+from seal_eval.core.streams import warn
 from seal_eval.core.types import Sample
+from seal_eval.prompts.packing import TooShort
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import get_task, task_settings
-from seal_eval.tuning.config import RECIPES, TuneSpec
+from seal_eval.tuning.config import RECIPES, Mixture, TuneSpec
 
 Record = list[Sample]
 QUESTIONS = "questions_per_record"  # the setting of tasks that can ask several questions about one record
@@ -18,16 +20,35 @@ PHRASING = "phrasing"  # the setting of tasks that have several wordings; -1 tak
 
 
 def records_of(prompt_format: PromptFormat, spec: TuneSpec) -> tuple[list[Record], list[Record]]:
-    """Return (training records, with the tasks and sizes in turn; validation records, at least one per task), all from the tuning split."""
-    mixture, validated = spec.mixture(), spec.validation_mixture()
+    """Return (training records, with the tasks and sizes in turn; validation records, at least one per task), all from the tuning split.
+
+    A part of the recipe's length that is too short for a task is left out, and stderr says so.
+    """
+    mixture, validated = _that_fit(prompt_format, spec), spec.validation_mixture()
     n_train, n_valid = -(-spec.samples // len(mixture)), max(spec.validation, 1)  # per task
     per_task = [_built(prompt_format, spec, task, size, n_train + (n_valid if (task, size) in validated else 0)) for task, size in mixture]
     train = [records[i] for i in range(n_train) for records in per_task][: spec.samples]
     validation = [record for records in per_task for record in records[n_train:]]
     for task, size in validated:
-        if (task, size) not in mixture:
+        if (task, size) not in spec.mixture():
             validation += _built(prompt_format, spec, task, size, n_valid)
     return train, validation
+
+
+def _that_fit(prompt_format: PromptFormat, spec: TuneSpec) -> Mixture:
+    """Return the tasks and sizes of a run, without the parts of the length that cannot be filled."""
+    kept = []
+    for task, size in spec.mixture():
+        try:
+            if size < spec.length:
+                _built(prompt_format, spec, task, size, 1)
+        except TooShort:
+            if (task, spec.length) not in spec.mixture():  # the user named this size
+                raise
+            warn(f"{task}: {size}, a part of the length {spec.length}, is too short for {spec.questions} questions and is left out")
+            continue
+        kept.append((task, size))
+    return tuple(kept)
 
 
 def check_spec(spec: TuneSpec) -> Method:
@@ -54,7 +75,12 @@ def _built(prompt_format: PromptFormat, spec: TuneSpec, name: str, size: int, n:
     wanted = {QUESTIONS: spec.questions} | ({PHRASING: -1} if spec.wordings == "all" else {})
     settings = {key: value for key, value in wanted.items() if key in known}
     task, questions = replace(task, **settings), settings.get(QUESTIONS, 1)
-    return in_groups(task.build(prompt_format, size, n * questions, spec.seed, split="tune"), questions)
+    try:
+        return in_groups(task.build(prompt_format, size, n * questions, spec.seed, split="tune"), questions)
+    except TooShort as error:
+        if questions > 1:
+            raise TooShort(f"{error}, with {questions} questions about one record; take a longer --length or fewer --questions") from error
+        raise
 
 
 def in_groups(samples: Sequence[Sample], n: int) -> list[Record]:

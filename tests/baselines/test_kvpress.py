@@ -140,7 +140,7 @@ def test_record_first_refuses(tiny_folder, asked):
     with pytest.raises(SealError, match="where its question begins is not known"):
         lm.generate_until(changed, disable_tqdm=True)
     with pytest.raises(SealError, match="tuning reads both at once"):
-        check_spec(TuneSpec(on=f"{EXAMPLE}/kvpress_method.py:Press,press=KnormPress,query_aware=false"))
+        check_spec(TuneSpec(recipe="fixed", on=f"{EXAMPLE}/kvpress_method.py:Press,press=KnormPress,query_aware=false"))
 
 
 def test_what_is_refused():

@@ -27,7 +27,7 @@ def logits(model):
 
 def made(folder, method, kind="llama"):
     folder.mkdir()
-    with trainable(tiny_model(kind), TuneSpec(method=method)) as trained:
+    with trainable(tiny_model(kind), TuneSpec(recipe="fixed", method=method)) as trained:
         generator = torch.Generator().manual_seed(1)
         trained.load({n: t + 0.1 * torch.randn(t.shape, generator=generator) for n, t in trained.state().items()})
         trained.save(folder, {"model": kind})

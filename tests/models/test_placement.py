@@ -20,7 +20,7 @@ from conftest import seal_eval, tiny_model
 PARTS = ("model.embed_tokens", *(f"model.layers.{i}" for i in range(3)), "model.norm", "model.rotary_emb", "lm_head")
 LAYER = json.dumps(dict.fromkeys(PARTS, "cpu") | {"model.layers.1": "disk", "lm_head": "disk"})
 MOST = json.dumps(dict.fromkeys(PARTS, "disk") | {"model.layers.2": "cpu", "model.rotary_emb": "cpu"})  # the embeddings too
-SPEC = {"length": 450, "samples": 4, "lr": 0.1, "validation": 1, "cost_limit": 9.0}
+SPEC = {"recipe": "fixed", "length": 450, "samples": 4, "lr": 0.1, "validation": 1, "cost_limit": 9.0}
 
 
 def test_tuning(tiny_folder, tmp_path):

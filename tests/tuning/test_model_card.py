@@ -16,7 +16,7 @@ from seal_eval.tuning.tune import tune
 
 def test_readme_of_an_adapter_and_of_its_checkpoint(tiny_folder, tmp_path):
     out = tmp_path / "adapter"
-    card = tune(str(tiny_folder), TuneSpec(length=420, samples=2, validation=1, granularity="head"), out, progress=False)
+    card = tune(str(tiny_folder), TuneSpec(recipe="fixed", length=420, samples=2, validation=1, granularity="head"), out, progress=False)
     readme = ModelCard.load(out / README)
     assert readme.data.library_name == "peft" and {"seal", "long-context"} <= set(readme.data.tags) and readme.data.base_model is None
     assert "# SEAL-H: one scale per attention head" in readme.text and f"{card['trained_parameters']:,} trained numbers" in readme.text
@@ -35,7 +35,7 @@ def test_readme_of_an_adapter_and_of_its_checkpoint(tiny_folder, tmp_path):
 
 def test_fields_on_the_hub(tiny_folder, tmp_path):
     out = tmp_path / "adapter"
-    tune(str(tiny_folder), TuneSpec(length=420, samples=2, validation=1, method="dora"), out, progress=False)
+    tune(str(tiny_folder), TuneSpec(recipe="fixed", length=420, samples=2, validation=1, method="dora"), out, progress=False)
     card = json.loads((out / CARD).read_text())
     readme = ModelCard(adapter_readme(card, "HuggingFaceTB/SmolLM2-135M-Instruct"))
     readme.data.license = "apache-2.0"

@@ -24,7 +24,7 @@ SPEC = {"length": 450, "samples": 8, "batch": 2, "lr": 0.1, "validation": 2, "qu
 
 def test_two_processes_learn_what_one_does(tiny_folder, tmp_path):
     """To 1e-5, with the measurements and the log of one process."""
-    card = tune(str(tiny_folder), TuneSpec(**SPEC), tmp_path / "one", progress=False)
+    card = tune(str(tiny_folder), TuneSpec(recipe="fixed", **SPEC), tmp_path / "one", progress=False)
     flags = [text for key, value in SPEC.items() for text in (f"--{key.replace('_', '-')}", str(value))]
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0", "--rdzv-backend", "c10d"]
     command += ["--rdzv-endpoint", "localhost:0", "-m", "seal_eval", "tune", "--model", str(tiny_folder), "--out", str(tmp_path / "two")]
@@ -50,7 +50,7 @@ def test_a_batch_is_the_mean_over_its_records(tokenizer, monkeypatch):
         torch.nn.utils, "clip_grad_norm_", lambda parameters, _: seen.append(torch.cat([p.grad for p in parameters])) or 0.0
     )
     for batch in (2, 1):
-        spec = TuneSpec(**(SPEC | {"samples": 2, "batch": batch, "lr": 1e-9}))
+        spec = TuneSpec(recipe="fixed", **(SPEC | {"samples": 2, "batch": batch, "lr": 1e-9}))
         with trainable(model, spec) as trained:
             learn(model, prompt_format, spec, trained)
     both, first, second = seen
@@ -59,6 +59,6 @@ def test_a_batch_is_the_mean_over_its_records(tokenizer, monkeypatch):
 
 
 def test_more_processes_than_records(tokenizer):
-    model, spec = tiny_model(), TuneSpec(length=450, samples=2)
+    model, spec = tiny_model(), TuneSpec(recipe="fixed", length=450, samples=2)
     with trainable(model, spec) as trained, pytest.raises(SealError, match="batch is 1, and 2 processes share it: pass --batch 2"):
         learn(model, PromptFormat(tokenizer), spec, trained, group=Processes(0, 2))

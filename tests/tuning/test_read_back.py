@@ -192,7 +192,7 @@ def test_what_was_written_wrongly_does_not_count(tiny_folder, adapter, tmp_path,
 
 
 def test_a_tuned_adapter_is_read_back_by_peft(tiny_folder, tmp_path, monkeypatch):
-    spec = TuneSpec(length=450, samples=2, validation=1)
+    spec = TuneSpec(recipe="fixed", length=450, samples=2, validation=1)
     card = tune(str(tiny_folder), spec, tmp_path / "a", progress=False)
     config = json.loads((tmp_path / "a" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == str(tiny_folder.resolve())

@@ -34,7 +34,7 @@ def lengths_read(model):
 def test_same_gradients_as_one_by_one(tokenizer, kind, method, chat):
     name, sizes = MODELS[kind]
     model, prompt_format = tiny_model(name, **sizes), PromptFormat(tokenizer, PromptSettings(chat_template=chat))
-    spec = TuneSpec(length=600, samples=1, questions=4, validation=1, method=method)
+    spec = TuneSpec(recipe="fixed", length=600, samples=1, questions=4, validation=1, method=method)
     (record,), _ = records_of(prompt_format, spec)
     assert len(record) == 4 and len({sample.cluster for sample in record}) == 1
     gradients = []
@@ -63,7 +63,7 @@ def test_what_shares_no_prefix_is_read_whole(tokenizer, on):
     from seal_eval.baselines import method_of
 
     model, prompt_format = tiny_model("llama"), PromptFormat(tokenizer)
-    spec = TuneSpec(length=450, samples=2, questions=2, validation=1, kl=0.0, on=on)
+    spec = TuneSpec(recipe="fixed", length=450, samples=2, questions=2, validation=1, kl=0.0, on=on)
     with method_of(on).apply(model), trainable(model, spec) as trained:
         read, hook = lengths_read(model)
         learned = learn(model, prompt_format, spec, trained)
@@ -74,7 +74,7 @@ def test_what_shares_no_prefix_is_read_whole(tokenizer, on):
 def test_a_cache_that_changes_in_place_is_not_tried(tokenizer):
     """Recurrent layers: each question reads the record, and nothing else does."""
     model, prompt_format = tiny_model("lfm2"), PromptFormat(tokenizer)
-    spec = TuneSpec(length=450, samples=2, questions=2, validation=1, kl=0.0, cost_limit=9.0)
+    spec = TuneSpec(recipe="fixed", length=450, samples=2, questions=2, validation=1, kl=0.0, cost_limit=9.0)
     with trainable(model, spec) as trained:
         read, hook = lengths_read(model)
         learn(model, prompt_format, spec, trained)
@@ -86,7 +86,7 @@ def test_records_of_a_recipe(tokenizer):
     """Lengths in turn, several questions, all wordings, validation at another length; nothing shared with training."""
     prompt_format = PromptFormat(tokenizer)
     several = {"questions": 3, "wordings": "all", "validate_on": "seal_lines:900", "validation": 2}
-    spec = TuneSpec(task="seal_lines:450,seal_lines:600,seal_needle:500", samples=7, **several)
+    spec = TuneSpec(recipe="fixed", task="seal_lines:450,seal_lines:600,seal_needle:500", samples=7, **several)
     train, validation = records_of(prompt_format, spec)
     assert [(record[0].task, record[0].length, len(record)) for record in train[:4]] == [
         ("seal_lines", 450, 3), ("seal_lines", 600, 3), ("seal_needle", 500, 1), ("seal_lines", 450, 3)
@@ -94,8 +94,8 @@ def test_records_of_a_recipe(tokenizer):
     assert [(record[0].length, len(record)) for record in validation] == [(900, 3)] * 2 and len(train) == 7
     assert len({record[0].prefix.split()[0] for record in train if record[0].task == "seal_lines"}) > 1
     assert not {s.keys for record in train for s in record} & {s.keys for record in validation for s in record}
-    one = records_of(prompt_format, TuneSpec(length=450, samples=3, validation=2))
-    again = records_of(prompt_format, TuneSpec(length=450, samples=3, validation=2, validate_on="seal_lines:450"))
+    one = records_of(prompt_format, TuneSpec(recipe="fixed", length=450, samples=3, validation=2))
+    again = records_of(prompt_format, TuneSpec(recipe="fixed", length=450, samples=3, validation=2, validate_on="seal_lines:450"))
     assert one == again
 
 
@@ -114,13 +114,25 @@ def test_recipes():
 
 def test_questions_need_a_task_that_has_several():
     with pytest.raises(SealError, match=r"questions is 3: no task of 'seal_needle' asks several questions about a record"):
-        check_spec(TuneSpec(task="seal_needle", questions=3))
+        check_spec(TuneSpec(recipe="fixed", task="seal_needle", questions=3))
     with pytest.raises(SealError, match=r"wordings is all: no task of 'seal_longeval_lines' has several wordings"):
-        check_spec(TuneSpec(task="seal_longeval_lines", wordings="all"))
+        check_spec(TuneSpec(recipe="fixed", task="seal_longeval_lines", wordings="all"))
     with pytest.raises(SealError, match="validate_on 'seal_lines:0' is not NAME or NAME:SIZE"):
-        TuneSpec(validate_on="seal_lines:0")
+        TuneSpec(recipe="fixed", validate_on="seal_lines:0")
 
 
 def test_common_beginning():
     rows = ([[1, 2, 3], [1, 2, 4]], [[1], [2]], [[1, 2, 3, 4, 5]] * 2, [[1, 2], [1, 2, 3]])
     assert [min(in_common(min(some), max(some)), 3) for some in rows] == [2, 0, 3, 2]
+
+
+def test_parts_that_are_too_short(tokenizer, capsys):
+    """The default recipe leaves out parts of the length that hold no record, and says so; the length itself must hold one."""
+    prompt_format = PromptFormat(tokenizer)
+    train, validation = records_of(prompt_format, TuneSpec(length=1300, samples=4))
+    assert [record[0].length for record in train] == [650, 1300] * 2 and [record[0].length for record in validation] == [650, 1300]
+    assert capsys.readouterr().err.count("seal_lines: 325, a part of the length 1300, is too short for 6 questions and is left out") == 1
+    with pytest.raises(SealError, match="with 6 questions about one record; take a longer --length or fewer --questions"):
+        records_of(prompt_format, TuneSpec(length=450))
+    with pytest.raises(SealError, match="with 6 questions"):
+        records_of(prompt_format, TuneSpec(task="seal_lines:300", length=1300))

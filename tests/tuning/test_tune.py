@@ -46,7 +46,7 @@ def prompt_format(tokenizer):
 def test_learns_and_leaves_the_model_alone(prompt_format, own, parameters):
     model = tiny_model("llama")
     before = {n: p.clone() for n, p in model.named_parameters()}
-    spec = TuneSpec(**(SPEC | own))
+    spec = TuneSpec(recipe="fixed", **(SPEC | own))
     states = []
     for _ in range(2):
         with trainable(model, spec) as trained:
@@ -77,8 +77,8 @@ def learn_there(*args):
 
 def test_scales_of_a_head_are_one(prompt_format):
     model = tiny_model("llama")
-    with trainable(model, TuneSpec(**SPEC, granularity="head")) as trained:
-        learn(model, prompt_format, TuneSpec(**SPEC, granularity="head"), trained)
+    with trainable(model, TuneSpec(recipe="fixed", **SPEC, granularity="head")) as trained:
+        learn(model, prompt_format, TuneSpec(recipe="fixed", **SPEC, granularity="head"), trained)
     assert all(len(s.reshape(4, 16).unique(dim=1).T) == 1 for s in trained.scales().values())
 
 
@@ -87,7 +87,7 @@ def test_terms_hold_the_model(prompt_format, term):
     model = tiny_model("llama")
     drift, far = [], []
     for own in ({}, term):
-        spec = TuneSpec(**(SPEC | {"lr": 0.05} | own))
+        spec = TuneSpec(recipe="fixed", **(SPEC | {"lr": 0.05} | own))
         with trainable(model, spec) as trained:
             learn(model, prompt_format, spec, trained)
             pieces = [read_prose(model, p) for p in prose_pieces(prompt_format.tokenizer, 4, 128, 7)]
@@ -134,7 +134,7 @@ def test_memory_grows_linearly(prompt_format):
 
 
 def test_mixture_takes_turns(prompt_format):
-    spec = TuneSpec(task="seal_lines:450, seal_needle,seal_lines:500", length=480, samples=8, validation=3)
+    spec = TuneSpec(recipe="fixed", task="seal_lines:450, seal_needle,seal_lines:500", length=480, samples=8, validation=3)
     records, validation = records_of(prompt_format, spec)
     assert {len(record) for record in (*records, *validation)} == {1}
     train, validation = ([record[0] for record in part] for part in (records, validation))
@@ -146,7 +146,10 @@ def test_mixture_takes_turns(prompt_format):
 @pytest.mark.parametrize("method", ["seal", "lora", "dora"])
 def test_half_precision_weights(prompt_format, method):
     """Frozen weights in bf16, trained parameters in fp32."""
-    model, spec = tiny_model("llama").bfloat16(), TuneSpec(**(SPEC | {"method": method, "lr": 0.1 if method == "seal" else 0.01}))
+    model, spec = (
+        tiny_model("llama").bfloat16(),
+        TuneSpec(recipe="fixed", **(SPEC | {"method": method, "lr": 0.1 if method == "seal" else 0.01})),
+    )
     with trainable(model, spec) as trained:
         learned = learn(model, prompt_format, spec, trained)
         assert all(p.dtype == torch.float32 for p in trained.parameters())
@@ -154,7 +157,7 @@ def test_half_precision_weights(prompt_format, method):
 
 
 def test_tune_writes_adapter_and_card(tiny_folder, tmp_path):
-    spec = TuneSpec(length=450, samples=3, granularity="head", validation=2)
+    spec = TuneSpec(recipe="fixed", length=450, samples=3, granularity="head", validation=2)
     card = tune(str(tiny_folder), spec, tmp_path / "a", progress=False)
     assert card == read_json(tmp_path / "a" / "seal_eval.json")
     assert card["trained_parameters"] == 3 * 4 and card["peak_memory_bytes"] > 1e7 and card["lr_by_rule"]
@@ -178,12 +181,12 @@ def test_what_cannot_be_moved_is_kept(tiny_folder, tmp_path, monkeypatch):
     with monkeypatch.context() as broken:
         broken.setattr(shutil, "move", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
         with pytest.raises(SealError, match=r"cannot be moved to .*a \(No space left on device\); they stay in .*big/\.part until"):
-            tune(str(tiny_folder), TuneSpec(**SPEC), tmp_path / "a", progress=False)
+            tune(str(tiny_folder), TuneSpec(recipe="fixed", **SPEC), tmp_path / "a", progress=False)
     assert (tmp_path / "big" / ".part" / "adapter_model.safetensors").is_file()
     assert (tmp_path / "big" / ".tuning" / "state.safetensors").is_file()
     steps = []
     monkeypatch.setattr(learning, "record_loss", lambda *args: steps.append(torch.is_grad_enabled()) or record_loss(*args))
-    tune(str(tiny_folder), TuneSpec(**SPEC), tmp_path / "a", progress=False)
+    tune(str(tiny_folder), TuneSpec(recipe="fixed", **SPEC), tmp_path / "a", progress=False)
     assert sum(steps) == 2  # of twelve: the state was saved at the tenth
     assert len(load_scales(str(tmp_path / "a"), tiny_model("llama"))) == 3
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "big"] and (tmp_path / "a").is_symlink()
@@ -193,7 +196,23 @@ def test_what_cannot_be_moved_is_kept(tiny_folder, tmp_path, monkeypatch):
 @pytest.mark.parametrize("own", [(), ("--method", "lora")])
 def test_a_killed_run_goes_on(tiny_folder, tmp_path, own):
     """After SIGKILL, the same command writes bit for bit what an undisturbed run writes."""
-    asked = ("tune", "--model", tiny_folder, "--length", "450", "--samples", "24", "--lr", ".01", "--validation", "2", *own, "--out")
+    asked = (
+        "tune",
+        "--model",
+        tiny_folder,
+        "--length",
+        "450",
+        "--samples",
+        "24",
+        "--lr",
+        ".01",
+        "--validation",
+        "2",
+        *own,
+        "--recipe",
+        "fixed",
+        "--out",
+    )
     seal_eval(*asked, tmp_path / "whole")
     script = Path(sys.executable).parent / "seal-eval"
     run = subprocess.Popen([script, *map(str, asked), tmp_path / "killed"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -224,7 +243,7 @@ def test_divergence_keeps_the_last_good_setting(tiny_folder, tmp_path, monkeypat
 
     monkeypatch.setattr(learning, "record_loss", overflowing)
     with pytest.raises(SealError, match=r"diverged at step 6 of 12 \(loss inf.*\); lower --lr from 0\.1; the setting of step 4 is kept in"):
-        tune(str(tiny_folder), TuneSpec(**SPEC), tmp_path / "a", progress=False)
+        tune(str(tiny_folder), TuneSpec(recipe="fixed", **SPEC), tmp_path / "a", progress=False)
     card = read_json(tmp_path / "a" / "seal_eval.json")
     assert card["diverged"].startswith("tuning diverged at step 6") and card["steps"] == 5 and card["kept"]["step"] == 4
     scales = torch.cat(list(load_scales(str(tmp_path / "a"), tiny_model("llama")).values()))
@@ -235,7 +254,7 @@ def test_losses_worse_than_a_guess_are_divergence(prompt_format, monkeypatch):
     """Three losses above ln(vocabulary size) end the run, although nothing overflows."""
     calls = []
     monkeypatch.setattr(learning, "record_loss", lambda *args: calls.append(args) or record_loss(*args) + 9.0 * (len(calls) > 2))
-    with trainable(model := tiny_model("llama"), spec := TuneSpec(**SPEC)) as trained:
+    with trainable(model := tiny_model("llama"), spec := TuneSpec(recipe="fixed", **SPEC)) as trained:
         learned = learn(model, prompt_format, spec, trained)
     assert (
         learned.diverged == ("tuning diverged at step 5 of 12 (three losses above 6.9 nats, a uniform guess's); lower --lr from 0.1")
@@ -244,7 +263,7 @@ def test_losses_worse_than_a_guess_are_divergence(prompt_format, monkeypatch):
 
 
 def test_divergence_at_once_leaves_nothing(prompt_format):
-    model, spec = tiny_model("llama"), TuneSpec(**(SPEC | {"lr": None}))
+    model, spec = tiny_model("llama"), TuneSpec(recipe="fixed", **(SPEC | {"lr": None}))
     with torch.no_grad():
         model.lm_head.weight[5, 5] = torch.nan
     with trainable(model, spec) as trained, pytest.raises(SealError, match=r"tuning diverged at step 1 of 12 .* lower --lr from 0\.08"):
@@ -252,13 +271,13 @@ def test_divergence_at_once_leaves_nothing(prompt_format):
 
 
 def test_samples_beyond_the_window(tiny_folder, tmp_path):
-    spec = TuneSpec(length=4000, samples=2, validation=1)
+    spec = TuneSpec(recipe="fixed", length=4000, samples=2, validation=1)
     with pytest.raises(
         SealError, match=r"samples of 4000 tokens do not fit the window of 2048; choose a smaller --length, or extend it with --on"
     ):
         tune(str(tiny_folder), spec, tmp_path / "a", progress=False)
     assert not list(tmp_path.iterdir())
-    longer = TuneSpec(length=2200, samples=2, validation=1, on="self_extend,group=4,neighbours=64", checkpointing=True)
+    longer = TuneSpec(recipe="fixed", length=2200, samples=2, validation=1, on="self_extend,group=4,neighbours=64", checkpointing=True)
     card = tune(str(tiny_folder), longer, tmp_path / "b", progress=False)
     assert card["on"] == longer.on and card["log"][0]["n_tokens"] > 2100
 
@@ -287,14 +306,14 @@ def test_bad_settings(setting, message):
 )
 def test_bad_method_to_tune_on(tiny_folder, tmp_path, on, message):
     with pytest.raises(SealError, match=message):
-        tune(str(tiny_folder), TuneSpec(on=on), tmp_path / "a", progress=False)
+        tune(str(tiny_folder), TuneSpec(recipe="fixed", on=on), tmp_path / "a", progress=False)
 
 
 def test_the_rate_by_rule():
     """The default learning rate times the number of steps is constant."""
-    rates = {n: TuneSpec(samples=n).rate() for n in (25, 50, 200)}
+    rates = {n: TuneSpec(recipe="fixed", samples=n).rate() for n in (25, 50, 200)}
     assert rates[25] * 25 == pytest.approx(rates[50] * 50) == pytest.approx(rates[200] * 200)
-    assert TuneSpec(lr=0.3).rate() == 0.3
+    assert TuneSpec(recipe="fixed", lr=0.3).rate() == 0.3
 
 
 def test_a_state_of_other_weights_is_not_continued(tiny_folder, tmp_path, monkeypatch):
@@ -308,6 +327,6 @@ def test_a_state_of_other_weights_is_not_continued(tiny_folder, tmp_path, monkey
     monkeypatch.setattr(tuning, "load_state", look)
     for _ in range(2):
         with pytest.raises(SealError, match="seen"):
-            tune(str(model), TuneSpec(length=450, samples=2), tmp_path / "out")
+            tune(str(model), TuneSpec(recipe="fixed", length=450, samples=2), tmp_path / "out")
         tiny_model(seed=9).save_pretrained(model)
     assert asked[0] | {"content": ""} == asked[1] | {"content": ""} and asked[0]["content"] != asked[1]["content"]

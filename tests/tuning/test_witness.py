@@ -75,7 +75,7 @@ def tuned():
     """Return for each of N samples whether the model with habits answers it with ON and scales tuned on ON."""
     model, prompt_format = witness("habits")
     # no KL on prose: the vocabulary lacks its words
-    spec = TuneSpec(length=BEYOND, samples=20, questions=4, validation=2, kl=0.0, cost_limit=1e9, on=ON)
+    spec = TuneSpec(recipe="fixed", length=BEYOND, samples=20, questions=4, validation=2, kl=0.0, cost_limit=1e9, on=ON)
     with method_of(ON).apply(model), trainable(model, spec) as trained:
         learn(model, prompt_format, spec, trained)
         with trained.on():

@@ -1,0 +1,99 @@
+"""Scores of other programs, as a CSV file with a line for each sample of each method."""
+
+import csv
+import math
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from seal_eval.core.content import fingerprint
+from seal_eval.core.errors import SealError, nearest
+from seal_eval.core.names import safe
+from seal_eval.core.types import Record, Run
+
+REQUIRED = ("sample", "method", "score")
+OPTIONAL = ("model", "task", "length", "cluster", "depth")
+LONGEST = 300  # characters of a name
+
+
+def read_scores(file: Path) -> list[Run]:
+    """Return a run for each model and method of a CSV file, in the order in which they appear.
+
+    Columns: REQUIRED, and any of OPTIONAL. score: 0 to 1, or empty for a sample without one. cluster: the document that samples share,
+    the sample itself without it. length: a whole number; depth: 0 to 1. Raises SealError with file, line, value and remedy for anything
+    else, and for a sample that a method has twice.
+    """
+    records: dict[tuple[str, str], dict[tuple[str, int | None, str], Record]] = defaultdict(dict)
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            reader = csv.DictReader(opened, strict=True)
+            _check_header(file, list(reader.fieldnames or ()))
+            for row in reader:
+                where = f"{file}, line {reader.line_num}"
+                record, subject = _record(where, row, file.stem)
+                key = (record.task, record.length, record.sample_id)
+                if key in records[subject]:
+                    raise SealError(f"{where}: sample {row['sample']} of {subject[1]} is there twice; each method has one score for it")
+                records[subject][key] = record
+    except UnicodeDecodeError as error:
+        raise SealError(f"{file} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
+    except csv.Error as error:
+        raise SealError(f"{file}, line {reader.line_num}: not CSV ({error}); quote text that holds commas or line breaks") from error
+    if not records:
+        raise SealError(f"{file} holds no scores; write one line for each sample of each method")
+    content = fingerprint(file)
+    return [_run(file, content, *subject, tuple(found.values())) for subject, found in records.items()]
+
+
+def _check_header(file: Path, header: list[str]) -> None:
+    for name in header:
+        if name not in (*REQUIRED, *OPTIONAL):
+            raise SealError(f"{file}, line 1: unknown column '{name}'{nearest(name, (*REQUIRED, *OPTIONAL))}")
+        if header.count(name) > 1:
+            raise SealError(f"{file}, line 1: column '{name}' is there twice; keep one")
+    if missing := [name for name in REQUIRED if name not in header]:
+        raise SealError(f"{file}, line 1: no column '{missing[0]}'; a line has sample, method, score, and may have {', '.join(OPTIONAL)}")
+
+
+def _record(where: str, row: dict[Any, Any], model: str) -> tuple[Record, tuple[str, str]]:
+    """Return (the record of a line, (model, method))."""
+    if None in row or None in row.values():
+        raise SealError(f"{where}: {'more' if None in row else 'fewer'} values than columns; quote text that holds commas")
+    for key in ("sample", "method", *(key for key in ("model", "task") if key in row)):
+        if not row[key].strip() or len(row[key]) > LONGEST or not row[key].isprintable():
+            raise SealError(f"{where}: {key} is {row[key][:40]!r}, must be a name of 1 to {LONGEST} printable characters")
+    score, depth = _number(where, row, "score"), _number(where, row, "depth")
+    length = row.get("length", "").strip()
+    if length and not (length.isascii() and length.isdecimal() and 0 < int(length) <= 10**9):
+        raise SealError(f"{where}: length is {length[:40]!r}, must be a whole number above 0, or empty")
+    task, size, sample = row.get("task") or "scores", int(length) if length else None, row["sample"]
+    name = f"{task}-{size}-{sample}"  # one sample of several tasks or lengths is several
+    subject = row.get("model") or model, row["method"]
+    return Record(
+        run_id=_run_id(*subject), sample_id=name, task=task, length=size, n_tokens=0, depth=depth, cluster=row.get("cluster") or name,
+        targets=(), reply="", answer=None, score=score, reason="scored" if score is not None else "unscored", prompt_hash="",
+    ), subject  # fmt: skip
+
+
+def _number(where: str, row: dict[Any, Any], key: str) -> float | None:
+    text = row.get(key, "").strip()
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise SealError(f"{where}: {key} is {text[:40]!r}, must be a number from 0 to 1, or empty; divide others by their largest value")
+    return value
+
+
+def _run_id(model: str, method: str) -> str:
+    return f"{safe(model)}__{safe(method)}"
+
+
+def _run(file: Path, content: str, model: str, method: str, records: tuple[Record, ...]) -> Run:
+    return Run(
+        run_id=_run_id(model, method), model=model, method=method, settings={}, about={}, config={}, versions={}, hardware="", date="",
+        utc="", command="", seconds=None, files={file.name: content}, task_versions={}, folder=file.parent, records=records,
+    )  # fmt: skip

@@ -1,0 +1,79 @@
+"""Scores from a CSV file: the comparison of the result files that they were written from, and every mistake with its line."""
+
+import csv
+import json
+
+import pytest
+
+from seal_eval.core.errors import SealError
+from seal_eval.results.csv_scores import read_scores
+from seal_eval.results.records import load_runs
+
+from conftest import seal_eval
+
+
+@pytest.fixture
+def written(results, tmp_path):
+    """The records of `results` as a CSV file."""
+    file = tmp_path / "tiny-llama.csv"
+    with file.open("w", newline="") as opened:
+        out = csv.writer(opened)
+        out.writerow(["sample", "method", "score", "task", "length", "cluster", "depth"])
+        for run in load_runs(results):
+            for r in run.records:
+                out.writerow([r.sample_id, run.method, r.score, r.task, r.length, r.cluster, r.depth])
+    return file
+
+
+def numbers(found):
+    """A comparison without the names of samples, and without what result files say besides scores."""
+    return {key: value for key, value in found.items() if key not in ("reasons", "shares", "model", "name", "missing")}
+
+
+def test_same_numbers_as_the_result_files(results, written):
+    theirs, ours = (json.loads(seal_eval("compare", place, "--json").stdout) for place in (results, written))
+    assert len(theirs) == len(ours) == 1 and ours[0]["rows"] and numbers(ours[0]) == numbers(theirs[0])
+
+
+def test_power_from_a_pilot(results, written):
+    said = [seal_eval("power", place).stdout for place in (results, written)]
+    assert said[0] == said[1]
+
+
+def test_models_methods_and_gaps(tmp_path):
+    """Columns in any order; a sample of two tasks is two; models are compared apart; an empty score is none."""
+    file = tmp_path / "board.csv"
+    lines = ["model,score,method,task,sample"]
+    for model in "ab":
+        for i in range(12):
+            lines += [f"{model},{i % 2},plain,t{i % 3},{i}", f"{model},{'' if i == 3 else 1},better,t{i % 3},{i}"]
+    file.write_text("\ufeff" + "\n".join(lines) + "\n", encoding="utf-8")
+    runs = read_scores(file)
+    assert [(run.model, run.method) for run in runs] == [("a", "plain"), ("a", "better"), ("b", "plain"), ("b", "better")]
+    assert [r.score for r in runs[1].records].count(None) == 1 and runs[0].records[0].cluster == "t0-None-0"
+    found = json.loads(seal_eval("compare", file, "--json").stdout)
+    assert len(found) == 2 and found[0]["rows"] == found[1]["rows"]
+
+
+@pytest.mark.parametrize(("header", "lines", "problem"), [
+    ("sample,method", "1,a", "line 1: no column 'score'"), ("sample,method,score,lenght", "", "column .lenght.; did you mean .length."),
+    ("sample,method,score,score", "", "line 1: column 'score' is there twice"), ("sample,method,score", "", "holds no scores"),
+    ("", "", "no column 'sample'"), ("sample,method,score", "1,a,1\n1,a,0", "line 3: sample 1 of a is there twice"),
+    ("sample,method,score", "1,a,3", "line 2: score is '3', must be a number from 0"), ("sample,method,score", "1,a,nan", "score is 'nan'"),
+    ("sample,method,score", "1,a", "line 2: fewer values than columns"), ("sample,method,score", "1,a,1,2", "more values than columns"),
+    ("sample,method,score", "1, ,1", "line 2: method is ' '"), ("sample,method,score,length", "1,a,1,x", "line 2: length is 'x'"),
+    ("sample,method,score,depth", "1,a,1,2", "line 2: depth is '2'"), ("sample,method,score", '1,"a,1', "not CSV"),
+])  # fmt: skip
+def test_mistakes(tmp_path, header, lines, problem):
+    file = tmp_path / "s.csv"
+    file.write_text(f"{header}\n{lines}" if header else "")
+    with pytest.raises(SealError, match=rf"s\.csv.*{problem}"):
+        read_scores(file)
+
+
+def test_where_scores_do_not_suffice(written, tmp_path):
+    (tmp_path / "latin.csv").write_bytes(b"sample,method,score\n1,\xe9,1\n")
+    assert "is not UTF-8 (byte 22)" in seal_eval("compare", tmp_path / "latin.csv", code=1).stderr
+    assert "holds scores alone" in seal_eval("site", written, "--out", tmp_path / "site", code=1).stderr
+    assert "has columns score and cluster" in seal_eval("compare", written, "--cluster", "x", code=1).stderr
+    assert not (tmp_path / "site").exists()
