@@ -68,14 +68,7 @@ class Passages(Task):
 
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
         """Score 1 when the name that the reply answers is the right one. A surname alone will do."""
-        facts, answer = facts_of(doc["input"], tuple(doc["keys"])), answer_of(reply, doc)
-        reading = None
-        if answer is not None:
-            text = plain_text(answer)
-            mentions = names_in(text, facts, is_town(doc["targets"][0]))
-            reading = decide(text, mentions, 1)
-        found = score_values(reply, doc, reading, lambda name: name in facts.owners, "wrong name")
-        return replace(found, metrics={})
+        return score_name(reply, doc)
 
     def _sample(
         self, packer: Packer, pool: Pool, passages: list[Passage], pairs: list[tuple[Passage, Passage, Passage]], i: int, depth: float,
@@ -99,6 +92,17 @@ class Passages(Task):
             keys=(asked.title,), length=length, n_tokens=filled.n_tokens, depth=filled.depths[0], cluster=sample_id, seed=seed,
             answer_tokens=packer.answer_tokens,
         )  # fmt: skip
+
+
+def score_name(reply: str, doc: Mapping[str, Any]) -> Score:
+    """Score 1 when the invented name that a reply answers is the document's. A surname alone will do."""
+    facts, answer = facts_of(doc["input"], tuple(doc["keys"])), answer_of(reply, doc)
+    reading = None
+    if answer is not None:
+        text = plain_text(answer)
+        reading = decide(text, names_in(text, facts, is_town(doc["targets"][0])), 1)
+    found = score_values(reply, doc, reading, lambda name: name in facts.owners, "wrong name")
+    return replace(found, metrics={})
 
 
 @lru_cache(maxsize=64)

@@ -27,7 +27,7 @@ def wrong(doc):
     other = {"seal_common_words": "zebra", "seal_variable_tracking": "QWXYZ", "seal_longeval_topics": "the taste of tea", **OTHERS}.get(
         doc["task"]
     )
-    if other is None and doc["task"].startswith("seal_qa"):
+    if other is None and doc["task"].startswith(("seal_qa", "seal_documents")):
         other = "Zoriwick" if is_town(first) else "Zoriquist"
     if other is None and doc["task"] == "seal_latent":
         other = next(name for name in FIRST if name not in doc["input"])

@@ -26,6 +26,7 @@ KINDS = {
     "one word": ("seal_common_words", {"common": 1}, 800, "zebra"), "topics": ("seal_longeval_topics", {}, 3, "the taste of tea"),
     "key value": ("seal_key_value", {}, 1200, "3fdb7368-279f-45b1-ab13-a96bfa904449"), "frequent": ("seal_frequent_words", {}, 900, "qwxyzp"),
     "qa": ("seal_qa", {}, 700, "Zoriquist"), "two hops": ("seal_qa_two_hops", {}, 900, "Zoriquist"),
+    "documents": ("seal_documents", {}, 6, "Zoriquist"),
     "parents": ("seal_graph", {"operation": "parents"}, 700, "qwxyzp"), "reach": ("seal_graph", {"operation": "reach"}, 700, "qwxyzp"),
     "latent": ("seal_latent", {}, 700, ""),
 }  # fmt: skip
@@ -46,7 +47,7 @@ def asked(tokenizer):
 def others(kind, doc):
     """(a value of the text that is no target or None, one that the text does not hold)."""
     targets, text = set(doc["targets"]), doc["input"]
-    if kind in ("qa", "two hops"):  # towns for a town, surnames for a surname
+    if kind in ("qa", "two hops", "documents"):  # towns for a town, surnames for a surname
         town = is_town(doc["targets"][0])
         return next(n for n in NAME.findall(text) if is_town(n) == town and n not in targets), "Zoriwick" if town else "Zoriquist"
     if kind == "latent":

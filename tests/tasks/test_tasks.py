@@ -41,7 +41,7 @@ VARIANTS = [
 
 
 def size_of(task, wanted):
-    return {"tokens": wanted, "lines": max(2, wanted // 100), "topics": 2}[task.unit]
+    return {"tokens": wanted, "lines": max(2, wanted // 100), "topics": 2, "documents": max(2, wanted // 150)}[task.unit]
 
 
 @pytest.fixture
@@ -51,7 +51,8 @@ def prompt_format(tokenizer):
 
 def test_names():
     assert task_names() == [
-        "seal_common_words", "seal_frequent_words", "seal_graph", "seal_key_value", "seal_latent", "seal_lines", "seal_longeval_lines",
+        "seal_common_words", "seal_documents", "seal_frequent_words", "seal_graph", "seal_key_value", "seal_latent",
+        "seal_lines", "seal_longeval_lines",
         "seal_longeval_topics", "seal_needle", "seal_needle_multikey", "seal_needle_multiquery", "seal_needle_multivalue", "seal_own",
         "seal_passkey", "seal_qa", "seal_qa_two_hops", "seal_variable_tracking",
     ]  # fmt: skip
