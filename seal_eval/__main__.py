@@ -1,5 +1,5 @@
 """`python -m seal_eval` is the console script."""
 
-from seal_eval.cli import main
+from seal_eval.cli import script
 
-main()
+script()

@@ -124,8 +124,20 @@ def tasks_command() -> None:
         say("\n  ".join((name, task.summary, f"source: {task.citation}", f"settings: {settings}", f"example: {example}")))
 
 
+def script() -> None:
+    """The console script: `main`, after which the process ends at once if it has loaded torch."""
+    try:
+        main()
+    except SystemExit as end:
+        if "torch" not in sys.modules or not isinstance(end.code, int | None):
+            raise
+        from seal_eval.core.streams import leave
+
+        leave(end.code or 0)
+
+
 def main() -> None:
-    """The console script. Exit status: 0 success, 1 an error (one line on stderr), 2 wrong usage, 130 interrupted."""
+    """Run the command line. Exit status: 0 success, 1 an error (one line on stderr), 2 wrong usage, 130 interrupted."""
     from seal_eval.core import streams
     from seal_eval.core.errors import SealError
 

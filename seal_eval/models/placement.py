@@ -50,7 +50,7 @@ def low_bits(dtype: str) -> dict[str, Any]:
     settings: dict[str, Any] = {"load_in_8bit": True}
     if dtype == "4bit":
         settings = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": torch.bfloat16}
-    return {"quantization_config": BitsAndBytesConfig(**settings)}  # type: ignore[no-untyped-call]
+    return {"quantization_config": BitsAndBytesConfig(**settings)}
 
 
 def keep_as_loaded(model: Any) -> None:

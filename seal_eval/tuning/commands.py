@@ -44,7 +44,7 @@ def with_options(command: Callable[..., None], spec: type, **first: Any) -> Call
         flags = [f.metadata["flag"]] if f.metadata["flag"] else []
         option = typer.Option(*flags, help=f.metadata["help"], show_default=f.metadata["shown"])
         kind = str if get_origin(hints[f.name]) is Literal else hints[f.name]  # a Literal is checked by the settings class
-        annotation = Annotated[kind, option]  # type: ignore[valid-type]
+        annotation = Annotated[kind, option]
         parameters.append(inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=f.default))
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}

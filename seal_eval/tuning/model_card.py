@@ -11,7 +11,7 @@ TITLES = {("seal", "channel"): "SEAL-C: one scale per channel", ("seal", "head")
 
 ADAPTER = """# {title}, for {base}
 
-{what}, tuned on {samples} generated samples of `{task}` so that the model finds what a long context holds
+{what}, tuned on {samples} of `{task}` so that the model finds what a long context holds
 ({paper}). The base model's weights are unchanged.
 
 ## What tuning measured
@@ -59,12 +59,13 @@ others read it as it is. `seal_eval.json` says what was changed.
 
 def adapter_readme(card: Mapping[str, Any], base: str) -> str:
     """Return an adapter's README.md. card: its card; base: the base model, a hub id or a path."""
-    plain, kept, n = card["plain"], card["kept"], card["validation"]
+    plain, kept, n = card["plain"], card["kept"], max(card["validation"], 1)
+    records = f"records with {card['questions']} questions each" if card["questions"] > 1 else "samples"
     before, after = card["prose_perplexity_before"], card["prose_perplexity_after"]
     title = TITLES.get((card["method"], card.get("granularity", "")), f"{card['method'].upper()} of rank {card.get('rank')}")
     text = ADAPTER.format(
         title=title, base=base, what="Scales on the outputs of attention heads" if card["method"] == "seal" else "Low-rank weights",
-        samples=card["samples"], task=card["task"], paper=PAPER, n=f"{n} records" if card["questions"] > 1 else n,
+        samples=f"{card['samples']} generated {records}", task=card["task"], paper=PAPER, n=f"{n} {records} for each size",
         right_before=f"{plain['accuracy']:.0%}", right_after=f"{kept['accuracy']:.0%}", prose_before=before, prose_after=after,
         rise=100 * (after / before - 1), short=card["short_questions"], 
         short_before=card["short_accuracy_before"] * card["short_questions"],

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,22 @@ def test_errors_and_tables_without_control_characters(tmp_path, capsys):
     assert "PWNED" in done.stderr and visible(done.stderr) == done.stderr
     console().print("a\x1b[2Jb\x07\u202ec")
     assert capsys.readouterr().out == "a\ufffd[2Jb\ufffd\ufffdc\n"
+
+
+def test_the_process_ends_at_once_and_whole(tmp_path):
+    """After torch is loaded: threads end, exit functions run, output is written, the status is the command's, no module is torn down."""
+    text = """
+        import atexit, os, sys, threading, time, weakref
+        import seal_eval.cli as cli
+        class Late:
+            def __del__(self): os.write(1, b"torn down ")
+        sys.modules["torch"] = late = Late()
+        threading.Thread(target=lambda: (time.sleep(0.2), print("thread", end=" "))).start()
+        atexit.register(lambda: print("registered", end=" "))
+        cli.main = lambda: (print("said", end=" "), sys.exit(CODE))
+        cli.script()
+    """
+    for code, status in (("3", 3), ("None", 0), ("0", 0)):
+        program = textwrap.dedent(text).replace("CODE", code)
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (status, "said thread registered ", "")
