@@ -33,7 +33,7 @@ def write(folder, model, **other):
     suite = {
         "name": "tiny", "models": [str(model)], "device": "cpu",
         "methods": ["plain", {"method": "seal", "adapter": "channel"}, {"method": "linear", "factor": 2.0, "sizes": [600]}],
-        "adapters": {"channel": {"task": "seal_lines", "length": 420, "samples": 2, "validation": 1}},
+        "adapters": {"channel": {"task": "seal_lines", "recipe": "fixed", "length": 420, "samples": 2, "validation": 1}},
         "tasks": [{"task": "seal_lines", "sizes": [450, 600], "num_samples": 8, "questions_per_record": 4}],
     }  # fmt: skip
     file = folder / "suite.yaml"
@@ -208,7 +208,7 @@ def test_ray_gives_the_same_records(here, tmp_path, tiny_folder):
 
 def test_a_dead_worker_and_a_failing_cell(here, tmp_path, tiny_folder):
     """The local executor replaces a killed worker; a failed cell is recorded, the other cells run, and the exit status is 1."""
-    adapters = {"channel": {"task": "seal_lines", "length": 420, "samples": 2, "validation": 1}}
+    adapters = {"channel": {"task": "seal_lines", "recipe": "fixed", "length": 420, "samples": 2, "validation": 1}}
     methods = ["plain", {"method": "seal", "adapter": str(tmp_path / "wrong")}]
     (tmp_path / "wrong").mkdir()
     file, out = write(tmp_path, tiny_folder, methods=methods, adapters=adapters), tmp_path / "out"

@@ -92,7 +92,7 @@ def test_files_that_settings_name(tmp_path, model, adapter, texts):
     )
     entries = [{"method": "seal", "adapter": str(own)}, {"method": "rule", "heads": str(heads)}, f"{code}:Mine"]
     needle = {"task": "seal_needle", "sizes": [450], "num_samples": 2, "haystack": str(texts)}
-    adapters = {"channel": {"task": "seal_lines", "length": 420, "samples": 2}}
+    adapters = {"channel": {"task": "seal_lines", "recipe": "fixed", "length": 420, "samples": 2}}
     file, out = write(tmp_path, model, methods=[*entries, "plain"], tasks=[needle], adapters=adapters), tmp_path / "out"
     before = ids(file, out)
     (out / "made" / "model__channel").mkdir(parents=True)  # below the suite's folder: known by the ident of the cell that makes it
@@ -111,7 +111,12 @@ def test_what_a_run_needs_is_part_of_it(tmp_path, model):
     out, methods = tmp_path / "out", ["plain", {"method": "seal", "adapter": "channel"}]
 
     def planned(samples):
-        file = write(tmp_path, model, methods=methods, adapters={"channel": {"task": "seal_lines", "length": 420, "samples": samples}})
+        file = write(
+            tmp_path,
+            model,
+            methods=methods,
+            adapters={"channel": {"task": "seal_lines", "recipe": "fixed", "length": 420, "samples": samples}},
+        )
         return {cell.label.split(" · ")[1]: cell.ident for cell in plan(file, out)[1]}
 
     one, two = planned(2), planned(3)
@@ -161,7 +166,7 @@ def test_lost_results_are_made_again(tmp_path, model):
 @pytest.fixture
 def tuned(tmp_path, model, adapter, monkeypatch):
     """(suite's folder, cell) of a tuned adapter that was made; the tuning itself is a copy."""
-    file = write(tmp_path, model, adapters={"channel": {"task": "seal_lines", "length": 420, "samples": 2}})
+    file = write(tmp_path, model, adapters={"channel": {"task": "seal_lines", "recipe": "fixed", "length": 420, "samples": 2}})
     monkeypatch.setattr(cell_work, "_make", lambda _kind, _work, out: shutil.copytree(adapter, out))
     (cell, _), out = plan(file, tmp_path / "out")[1], tmp_path / "out"
     out.mkdir()

@@ -11,7 +11,7 @@ from seal_eval.suite.state import note, state_of
 def write(folder, model, **other):
     suite = {
         "name": "tiny", "models": [str(model)], "methods": ["plain", {"method": "seal", "adapter": "channel"}],
-        "adapters": {"channel": {"task": "seal_lines", "length": 420, "samples": 2}},
+        "adapters": {"channel": {"task": "seal_lines", "recipe": "fixed", "length": 420, "samples": 2}},
         "tasks": [{"task": "seal_lines", "sizes": [450], "num_samples": 8}],
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
