@@ -31,6 +31,7 @@ HEADER = "Below is a text of made-up words and dots. Count how often each word a
 TAIL = "\n(End of the text.)\n\nWhich {n} words appear most often in the text? Do not count the dots. Answer with the words only.\n"
 PREFIX = "The {n} words that appear most often in the text are:"
 SPARE = 60  # words, each once, from which the last tokens are filled
+TRIALS = 12  # where the tokens of words do not add up, so many texts are tried
 
 
 @dataclass(frozen=True)
@@ -77,16 +78,20 @@ class FrequentWords(Task):
         room = length - packer.answer_tokens - base
         words = [DOTS, *coded_words(rng, 200 + length // 50, split)]
         costs = packer.costs(words)
-        counts = self._counts(costs, room)
-        if len(counts) <= self.frequent + 1 or len(set(counts[: self.frequent + 2])) < self.frequent + 2:
-            raise TooShort(f"{self.name}: {sum(counts)} words are too few for frequencies that differ")
-        entries = [k for k, count in enumerate(counts) for _ in range(count)]
-        left = room - sum(costs[k] for k in entries)
-        spare = range(len(counts), min(len(counts) + SPARE, len(words)))  # words that do not appear yet
-        entries += [spare[j] for j in best_fit([costs[k] for k in spare], left)]
-        rng.shuffle(entries)
-        text = HEADER + "".join(f" {words[k]}" for k in entries) + tail
-        n_tokens = packer.count(base + sum(costs[k] for k in entries), text, prefix)
+        for _ in range(TRIALS):
+            counts = self._counts(costs, room)
+            if len(counts) <= self.frequent + 1 or len(set(counts[: self.frequent + 2])) < self.frequent + 2:
+                raise TooShort(f"{self.name}: {sum(counts)} words are too few for frequencies that differ")
+            entries = [k for k, count in enumerate(counts) for _ in range(count)]
+            left = room - sum(costs[k] for k in entries)
+            spare = range(len(counts), min(len(counts) + SPARE, len(words)))  # words that do not appear yet
+            entries += [spare[j] for j in best_fit([costs[k] for k in spare], left)]
+            rng.shuffle(entries)
+            text = HEADER + "".join(f" {words[k]}" for k in entries) + tail
+            n_tokens = packer.count(base + sum(costs[k] for k in entries), text, prefix)
+            if packer.fits(n_tokens) or packer.adds_up:
+                break
+            room -= n_tokens + packer.answer_tokens - length  # tokens cross words: they do not add up
         if not packer.fits(n_tokens):
             raise TooShort(f"{self.name}: length {length} cannot be filled")
         targets, sample_id = words[1 : self.frequent + 1], f"{self.name}-{split}-{length}-{seed}-{i}"

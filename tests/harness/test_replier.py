@@ -78,7 +78,8 @@ def sampled(out):
 )
 def test_every_style_on_every_task(tmp_path, folder, engine, template, begun):
     program = ["seal-eval", "run", "--model", "seal"] if engine == "seal" else ["lm_eval", "--model", "hf", "--log_samples"]
-    metadata = json.dumps({"lengths": [1100], "lines": [20], "topics": [2], "num_samples": 2 * len(STYLES), "answer_prefix": begun})
+    sizes = {"lengths": [1100], "lines": [20], "topics": [2], "documents": [5]}
+    metadata = json.dumps(sizes | {"num_samples": 2 * len(STYLES), "answer_prefix": begun})
     scripted(
         # the script reads no prompt, so the engine need not read shared beginnings into its cache
         *program, "--model_args", f"pretrained={folder}{',share_prefixes=False' * (engine == 'seal')}", "--tasks", ",".join(task_names()),
