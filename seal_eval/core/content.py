@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from seal_eval.core.errors import SealError
 from seal_eval.core.files import cache, write_text
 
 SMALL = 1 << 26  # bytes; the hashes of larger files are cached
@@ -48,7 +49,7 @@ def cached_sha256(file: Path) -> str:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
         after = _status(file, opened.fileno())
     if before == after and max(before[-2:]) < now - SETTLED_NS:
-        with suppress(OSError):  # a cache that cannot be written, or another writer with the same bytes
+        with suppress(OSError, SealError):  # a cache that cannot be written, or another writer with the same bytes
             entry.parent.mkdir(parents=True, exist_ok=True)
             write_text(entry, digest)
     return digest

@@ -93,8 +93,15 @@ def test_a_cache_that_cannot_be_written(tmp_path, hashes):
 
 
 def test_many_writers(tmp_path, hashes):
+    """Threads that write one entry at the same time all have the hash: each has a temporary file of its own."""
     files, found = [large(tmp_path / str(i), b"%d" % i) for i in range(4)], []
-    threads = [threading.Thread(target=lambda f=f: found.append(cached_sha256(f) == sha256(f))) for f in files * 8]
+    together = threading.Barrier(32)
+
+    def read(file):
+        together.wait()
+        found.append(cached_sha256(file) == sha256(file))
+
+    threads = [threading.Thread(target=read, args=(file,)) for file in files * 8]
     for thread in threads:
         thread.start()
     for thread in threads:
