@@ -64,7 +64,7 @@ class Own(Task):
         """
         if self.questions and split == "tune":
             raise SealError(f"{self.name}: questions={self.questions} are for evaluation; tune on another task, such as seal_qa")
-        texts = own_texts(self.texts)
+        texts = own_texts(self.texts, prompt_format.control_tokens)
         asked = read_questions(Path(self.questions) if self.questions else EXAMPLES, texts, self.texts, prompt_format.control_tokens)
         if not self.questions:
             asked = tuple(question for question in asked if split_of(question.question) == split)

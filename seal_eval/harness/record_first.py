@@ -7,6 +7,7 @@ import torch
 from transformers import DynamicCache
 
 from seal_eval.core.errors import SealError
+from seal_eval.harness.stopping import is_ours
 from seal_eval.models.caches import branch, in_common
 from seal_eval.models.modules import device_of
 from seal_eval.tasks import get_task
@@ -18,7 +19,7 @@ def record_tokens(prompt: str, ids: list[int], doc: Any, encode: Callable[[str],
     doc: the document of one of our tasks. A token that holds the record's end and the question's beginning counts as the question's.
     Raises SealError for other documents, and where the question is not found, as with a chat template that changes its text.
     """
-    if not (isinstance(doc, dict) and "task" in doc and "input" in doc):
+    if not is_ours(doc):
         raise SealError("the method reads a record without its question, and only tasks of this project say where a question begins")
     begins = get_task(doc["task"]).question_at(doc)
     at = prompt.rfind(doc["input"][begins:].strip()) if begins else -1

@@ -36,6 +36,11 @@ def device_of(model: nn.Module) -> torch.device:
     return next((p.device for p in model.parameters() if p.device.type != "meta"), torch.device("cpu"))
 
 
+def offloaded_weight(model: nn.Module) -> str:
+    """Return the name of the first weight that a device map has put elsewhere than in memory, '' when all are there."""
+    return next((name for name, weight in model.named_parameters() if weight.device.type == "meta"), "")
+
+
 def head_projections(model: nn.Module) -> list[tuple[str, nn.Module]]:
     """Return (name, module) of the head-output projection of every layer with softmax attention, bottom layer first.
 

@@ -7,6 +7,7 @@ import tempfile
 from typing import Any
 
 from seal_eval.core.errors import SealError, nearest
+from seal_eval.models.modules import offloaded_weight
 
 MAPS = ("auto", "balanced", "balanced_low_0", "sequential")  # accelerate's ways to spread layers over devices
 LOW_BITS = ("8bit", "4bit")
@@ -71,7 +72,7 @@ def check_covers(device_map: str, model: Any) -> None:
 
 def check_in_memory(model: Any, name: str) -> None:
     """Raise SealError when a weight is not in memory, where it could be changed and saved."""
-    if away := next((key for key, weight in model.named_parameters() if weight.device.type == "meta"), None):
+    if away := offloaded_weight(model):
         raise SealError(
             f"model '{name}': {away} is not in memory with this device map, so nothing can be folded into it; leave --device-map out and "
             "hide the GPUs (CUDA_VISIBLE_DEVICES=), then main memory holds the model"

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -117,7 +118,7 @@ def _texts(source: str, split: Split, control_tokens: frozenset[str]) -> tuple[D
     texts = _dataset(source.removeprefix("datasets:")) if source.startswith("datasets:") else read_folder(Path(source))
     pieces = []
     for name, text in texts:
-        if token := next((token for token in sorted(control_tokens) if token in text), None):  # it would be read as a turn, or as an end
+        if token := control_token_in(text, control_tokens):
             raise SealError(
                 f"haystack {source}, {name}: the text holds {token!r}, which the tokenizer reads as a control token; remove it there"
             )
@@ -130,6 +131,11 @@ def _texts(source: str, split: Split, control_tokens: frozenset[str]) -> tuple[D
             f"haystack {source} holds no text for {split}: {sum(len(t) for _, t in texts)} characters in {len(texts)} texts; add text"
         )
     return tuple(pieces)
+
+
+def control_token_in(text: str, control_tokens: Collection[str]) -> str:
+    """Return a control token that a text holds, which would be read as a turn or as an end; '' when it holds none."""
+    return next((token for token in sorted(control_tokens) if token in text), "")
 
 
 def read_folder(folder: Path) -> list[tuple[str, str]]:

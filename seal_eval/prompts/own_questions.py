@@ -13,7 +13,7 @@ from seal_eval.core.checked import explained
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import numbered_lines
 from seal_eval.prompts.corpus import sentences
-from seal_eval.prompts.haystack import read_folder
+from seal_eval.prompts.haystack import control_token_in, read_folder
 
 OR = " | "  # separates accepted answers in a sample's one target
 Text = Annotated[str, Field(min_length=1)]
@@ -66,7 +66,7 @@ def read_questions(file: Path, texts: dict[str, str], folder: str, control_token
         except ValueError as error:
             raise SealError(f"{where}: not a JSON object ({error}); write one on each line") from error
         question = _checked(where, row, number, texts, folder)
-        if token := next((token for token in sorted(control_tokens) if token in question.question + question.passage), None):
+        if token := control_token_in(question.question + question.passage, control_tokens):
             raise SealError(f"{where}: it holds {token!r}, which the tokenizer reads as a control token; remove it there")
         if question.ident in found:
             raise SealError(f"{where}: a second question has the id '{question.ident}'; give each its own")
@@ -94,9 +94,13 @@ def _checked(where: str, row: Row, number: int, texts: dict[str, str], folder: s
     return Question(ident, question, tuple(answers), passage, row.file)
 
 
-def own_texts(folder: str) -> dict[str, str]:
-    """Return file name → text of the .txt files in a folder, {} for ''. Raises SealError as `read_folder`."""
-    return dict(read_folder(Path(folder))) if folder else {}
+def own_texts(folder: str, control_tokens: Collection[str] = ()) -> dict[str, str]:
+    """Return file name → text of the .txt files in a folder, {} for ''. Raises SealError as `read_folder`, and for a control token."""
+    texts = dict(read_folder(Path(folder))) if folder else {}
+    for name, text in texts.items():
+        if token := control_token_in(text, control_tokens):
+            raise SealError(f"texts={folder}, {name}: it holds {token!r}, which the tokenizer reads as a control token; remove it there")
+    return texts
 
 
 def own_sentences(texts: dict[str, str]) -> list[tuple[str, str]]:

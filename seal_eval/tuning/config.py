@@ -16,8 +16,8 @@ Dtype = Literal["auto", "float32", "bfloat16", "8bit", "4bit"]
 # model. For other numbers of steps see TuneSpec.rate. Measurements: docs/tuning.md.
 RATES = {"head": 0.05, "channel": 0.02, "lora": 2e-3, "dora": 2e-3}
 REACH_STEPS = 50
-# What a recipe sets where the user does not. sizes: multiples of `length`, used in turn. Measurements: docs/tuning-recipes.md.
-RECIPES: dict[str, dict[str, Any]] = {  # parts: the sizes are the length divided by these
+# What a recipe sets where the user does not. parts: the sizes are `length` divided by these, in turn. Measurements: docs/tuning-recipes.md.
+RECIPES: dict[str, dict[str, Any]] = {
     "mixed": {"parts": (4, 2, 1), "samples": 24, "questions": 6, "wordings": "own", "validation": 1},
     "fixed": {"parts": (1,), "samples": 50, "questions": 1, "wordings": "own", "validation": 8},  # Lee et al. 2025: one length
 }

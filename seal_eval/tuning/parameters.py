@@ -13,7 +13,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.files import CARD, read_json, write_json
 from seal_eval.models.adapters import Scales, save_adapter, scaled
 from seal_eval.models.lora import take_out
-from seal_eval.models.modules import attention_linears, device_of, head_projections, in_features, n_heads, weight
+from seal_eval.models.modules import attention_linears, device_of, head_projections, in_features, n_heads, offloaded_weight, weight
 from seal_eval.tuning.config import Kind, TuneSpec
 
 State = dict[str, torch.Tensor]  # parameters by name, on the CPU
@@ -132,7 +132,7 @@ def low_rank(model: Any, kind: Kind, rank: int, seed: int) -> Iterator["LowRank"
     """
     from peft import LoraConfig, get_peft_model
 
-    if away := next((name for name, p in model.named_parameters() if p.device.type == "meta"), None):
+    if away := offloaded_weight(model):
         raise SealError(f"{kind} cannot be added to {away}, which is not in memory with this device map; use one without cpu and disk")
     targets = attention_linears(model)
     config = LoraConfig(

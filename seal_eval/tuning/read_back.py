@@ -12,7 +12,7 @@ from seal_eval.core.errors import SealError, first_line
 from seal_eval.models.adapters import load_scales, scaled
 from seal_eval.models.loading import release_memory
 from seal_eval.models.lora import restored
-from seal_eval.models.modules import device_of
+from seal_eval.models.modules import device_of, offloaded_weight
 
 PROBE = 48  # tokens of the forward pass
 # largest difference from the same weights, in parts of the largest logit; HALF for other dtypes
@@ -126,7 +126,7 @@ def check_adapter(folder: Path, model: Any, ids: torch.Tensor, meant: torch.Tens
     """
     from peft import PeftModel
 
-    away = any(weight.device.type == "meta" for weight in model.parameters())
+    away = offloaded_weight(model)
     try:
         with restored(model, {}), warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # peft only warns of missing keys

@@ -116,6 +116,10 @@ def test_files_that_are_wrong(files, tokenizer, tiny_folder, tmp_path):
         task_of((questions, "nowhere")).build(prompt_format, 700, 1, 0)
     with pytest.raises(SealError, match=r"holds .* tokens, .* are needed"):
         task_of(files).build(prompt_format, 60_000, 1, 0)
+    (files[1] / "chat.txt").write_text("One turn.</s> Another turn.")
+    with pytest.raises(SealError, match=r"chat\.txt: it holds '</s>', which the tokenizer reads as a control token"):
+        task_of(files).build(prompt_format, 700, 1, 0)
+    (files[1] / "chat.txt").unlink()
     questions.write_text("\n")
     with pytest.raises(SealError, match="holds no question"):
         task_of(files).build(prompt_format, 700, 1, 0)
