@@ -6,7 +6,6 @@ from typing import Any
 from seal_eval.core.files import read_json, reading
 from seal_eval.core.types import Run
 from seal_eval.prompts.settings import recorded_settings
-from seal_eval.tasks import base_task
 
 
 @dataclass(frozen=True)
@@ -22,18 +21,23 @@ def how_asked(run: Run) -> Asked:
     file = run.folder / f"results_{run.date}.json"
     data, found = read_json(file), dict[tuple[str, str], list[str]]()
     with reading(file):
-        for task in sorted(filter(base_task, data["results"])):
+        for task in sorted(_with_samples(data)):
             for key, value in recorded_settings({"configs": {task: {}}} | data, task).items():
                 if value not in (None, "", {}) and (value is not False or key == "chat_template"):
                     found.setdefault((key, _text(key, value)), []).append(task)
     system = [(", ".join(tasks), text) for (key, text), tasks in found.items() if key == "system_instruction"]
-    n_tasks = len([task for task in data["results"] if base_task(task)])
+    n_tasks = len(_with_samples(data))
     facts = [
         (key.replace("_", " ") + (f" ({', '.join(tasks)})" if len(tasks) < n_tasks else ""), text)
         for (key, text), tasks in found.items()
         if key != "system_instruction"
     ]
     return Asked(facts or [("chat template", "none")], system)
+
+
+def _with_samples(data: dict[str, Any]) -> list[str]:
+    """The tasks of a results file, without groups of tasks."""
+    return [task for task in data["results"] if not (data.get("group_subtasks") or {}).get(task)]
 
 
 def _text(key: str, value: Any) -> str:

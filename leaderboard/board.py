@@ -10,6 +10,7 @@ import numpy as np
 from seal_eval.core.errors import SealError
 from seal_eval.core.types import Estimate, Record, Run
 from seal_eval.harness.throughput import QUIET_MACHINE
+from seal_eval.leaderboard.other_tasks import about
 from seal_eval.results.compare import compare, method_rows
 from seal_eval.results.comparison import Comparison, OverLengths, Position, Row
 from seal_eval.results.depths import by_depth
@@ -145,7 +146,7 @@ def _shortest(lengths: list[Estimate]) -> Estimate | None:
 def _speed(runs: list[Run]) -> tuple[float | None, bool]:
     """(prompt tokens per second, whether that is a lower bound), from the engine's own timing, else from evaluation time with loading.
 
-    None when a run has no time recorded.
+    None when a run has no time recorded, and for tasks from outside this project, whose prompts are not counted.
     """
     paces = [run.config.get("seal_eval", {}).get("pace") for run in runs]
     if all(paces):
@@ -153,13 +154,14 @@ def _speed(runs: list[Run]) -> tuple[float | None, bool]:
         return sum(pace["prompt_tokens"] for pace in paces) / seconds, any(pace["others"] > QUIET_MACHINE for pace in paces)
     times = [run.seconds for run in runs if run.seconds]
     tokens = sum(record.n_tokens for run in runs for record in run.records)
-    return (tokens / sum(times) if len(times) == len(runs) else None), True
+    known = len(times) == len(runs) and all(record.n_tokens for run in runs for record in run.records)
+    return (tokens / sum(times) if known else None), True
 
 
 def _in_tokens(task: str) -> bool:
-    from seal_eval.tasks import get_task
+    from seal_eval.tasks import RULER_GROUP
 
-    return get_task(task).unit == "tokens"
+    return task != RULER_GROUP and about(task).unit == "tokens"
 
 
 def _tasks(comparison: Comparison, records: dict[str, dict[str, Record]], number: int) -> Iterator[TaskBlock]:

@@ -18,10 +18,10 @@ from seal_eval.leaderboard.board import ModelBoard, TaskBlock, boards
 from seal_eval.leaderboard.columns import COLUMNS
 from seal_eval.leaderboard.exports import bibtex, model_index
 from seal_eval.leaderboard.figures import curves, depth_curves, heatmap, pareto
+from seal_eval.leaderboard.other_tasks import about
 from seal_eval.leaderboard.pages import Pages
 from seal_eval.results.records import load_runs
 from seal_eval.results.splits import comparable_groups
-from seal_eval.tasks import get_task
 
 _HERE = Path(__file__).parent
 PART = ".part"  # hidden folder for the files of a build that is not complete
@@ -31,11 +31,13 @@ MARKER = "site.txt"  # marks a folder as a site; lists the files that a build wr
 def build(results: Path, out: Path, baseline: str = "plain") -> Path:
     """Write the site of every run below `results` into `out`; return the path of its index.html.
 
+    Tasks from outside this project are shown by their first metric that lies in 0 to 1; those that have none are left out, with a remark.
+
     In `out`, files of an earlier build that are no longer needed are removed; files from elsewhere are kept, unless a page has the same
     name. All files are written to a hidden folder first: a full disk leaves the earlier site as it is. Raises SealError when results are
     damaged or cannot be paired, when `out` is not empty and not a site, and when it cannot be written.
     """
-    runs = comparable_groups(load_runs(results))
+    runs = comparable_groups(load_runs(results, foreign=True, scored_only=True))
     site_boards = boards(runs, baseline)
     if out.exists() and any(p.name not in (LOCK, PART) for p in out.iterdir()) and not (out / MARKER).is_file():
         raise SealError(f"{out} is not empty and not a site; name a new folder, nothing is overwritten")
@@ -110,7 +112,7 @@ def _board_figures(board: ModelBoard, theme: str) -> Iterator[tuple[str, str]]:
 
 
 def _task_figures(block: TaskBlock, baseline: str, theme: str) -> Iterator[tuple[str, str]]:
-    unit = get_task(block.name).unit
+    unit = about(block.name).unit
     yield f"{block.slug}-length", curves(block.rows, baseline, theme, unit)
     if block.has_depths:
         yield f"{block.slug}-depth", heatmap(block.depths, theme, unit)

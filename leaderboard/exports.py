@@ -19,12 +19,13 @@ def model_index(run: Run, board: ModelBoard) -> str:
         if e is None or row.method != run.method or (row.task, row.length) not in run_cells:
             continue
         interval = f"{100 * e.level:g} % {e.low:.3f} to {e.high:.3f}, n = {e.n}"
+        config = {} if row.length is None else {"config": str(row.length)}
         metric = {"type": "accuracy", "name": f"accuracy ({interval})", "value": round(e.value, 4), "verified": False}
         results.append(
             {
                 "task": {"type": "text-generation", "name": "long-context retrieval"},
                 "dataset": {
-                    "type": str(row.task), "name": str(row.task), "config": str(row.length), "split": "test",
+                    "type": str(row.task), "name": str(row.task), **config, "split": "test",
                     "args": {"method": run.method, "run": run.run_id, "seal_eval": __version__},
                 },
                 "metrics": [metric],

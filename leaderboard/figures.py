@@ -22,14 +22,14 @@ NOWHERE = Estimate(math.nan, math.nan, math.nan, 0.95, 0, "not run")
 def curves(rows: list[Row], baseline: str, theme: str, unit: str) -> str:
     """Accuracy against length: one line per method with its interval as a band. rows: one per method and length; unit: of the lengths.
 
-    A length that a method lacks is a gap in its line.
+    A length that a method lacks is a gap in its line. Samples without a length stand in one place.
     """
     figure, axes = _single_panel(theme, (6.4, 3.4))
-    lengths = sorted({row.length or 0 for row in rows})
+    lengths = sorted({row.length or 1 for row in rows})
     methods = list(dict.fromkeys(row.method for row in rows))
     for i, method in enumerate(methods):
         method_rows = [row for row in rows if row.method == method]
-        x: list[float] = [row.length or 0 for row in method_rows]
+        x: list[float] = [row.length or 1 for row in method_rows]
         if len(lengths) == 1:  # side by side, so that no method hides another
             x = [lengths[0] * 1.04 ** (i - (len(methods) - 1) / 2)]
         colour = _colour(i, method, baseline, theme)
@@ -44,13 +44,14 @@ def curves(rows: list[Row], baseline: str, theme: str, unit: str) -> str:
             bars = [[e.value - e.low for e in estimates], [e.high - e.value for e in estimates]]
             axes.errorbar(x, [e.value for e in estimates], yerr=bars, color=colour, capsize=4, linestyle="none")
     axes.set_xscale("log", base=2)
-    axes.set_xticks(lengths, [f"{n:,}" for n in lengths])
+    any_length = all(row.length is None for row in rows)
+    axes.set_xticks(lengths, ["any length"] if any_length else [f"{n:,}" for n in lengths])
     axes.minorticks_off()
     if len(lengths) == 1:
         axes.set_xlim(lengths[0] / 1.5, lengths[0] * 1.5)
     axes.set_ylim(0, 1)
     _percent_axis(axes.yaxis)
-    axes.set_xlabel(f"length ({unit})")
+    axes.set_xlabel("" if any_length else f"length ({unit})")
     axes.grid(axis="y", color=THEMES[theme]["grid"], linewidth=0.8)
     _legend(axes, theme, methods)
     return _svg(figure, "Accuracy by length", "One line per method with its interval as a band.")

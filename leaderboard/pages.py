@@ -13,6 +13,7 @@ from seal_eval.leaderboard.asked import how_asked
 from seal_eval.leaderboard.board import ModelBoard, Pair, pairs
 from seal_eval.leaderboard.columns import COLUMNS
 from seal_eval.leaderboard.methodology import chapters
+from seal_eval.leaderboard.other_tasks import about
 from seal_eval.leaderboard.samples import chunk_of
 from seal_eval.results.comparison import Row
 from seal_eval.results.depths import DEPTH_EDGES
@@ -20,7 +21,6 @@ from seal_eval.results.missing import Lacks, in_short
 from seal_eval.results.numbers import p_text, percent, size
 from seal_eval.results.reasons import of_runs, warning
 from seal_eval.results.tables import LENGTHS_NOTE, POSITION_NOTE
-from seal_eval.tasks import get_task
 
 _HERE = Path(__file__).parent
 LISTED = 200  # most discordant samples of each kind on the page of a pair; the sample browser has all
@@ -38,7 +38,7 @@ class Pages:
         self.environment = _environment()
         self.shared: dict[str, Any] = {
             "version": __version__, "baseline": baseline, "boards": boards, "runs": runs, "edges": DEPTH_EDGES, "columns": COLUMNS,
-            "tasks": list(dict.fromkeys(block.name for board in boards for block in board.tasks)), "task": get_task,
+            "tasks": list(dict.fromkeys(block.name for board in boards for block in board.tasks)), "task": about,
             "slug": self.slug, "warning": warning,
             "figure_size": sizes.__getitem__, "updated": max(run.utc for run in runs),
         }  # fmt: skip

@@ -9,7 +9,9 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.files import PARSING, numbered_lines
 from seal_eval.core.types import Record, Run
 from seal_eval.leaderboard.board import ModelBoard
+from seal_eval.leaderboard.submissions import task_of
 from seal_eval.results.absent import NO_RESULT
+from seal_eval.results.lm_eval_tasks import sample_id
 
 CHUNK = 100  # samples per file
 PROMPT_ENDS = 1500  # characters shown from the beginning and from the end of a prompt
@@ -56,7 +58,7 @@ def _row(sample: str, board: ModelBoard, prompts: dict[str, str]) -> dict[str, A
     replies = [_reply(reply) if reply else NO_REPLY for reply in found]
     record = next(reply for reply in found if reply)
     return {
-        "id": sample, "depth": None if record.depth is None else round(record.depth, 4), "tokens": record.n_tokens,
+        "id": sample, "depth": None if record.depth is None else round(record.depth, 4), "tokens": record.n_tokens or None,
         "document": record.cluster, "expected": list(record.targets), "prompt": prompts.get(sample, ""), "replies": replies,
     }  # fmt: skip
 
@@ -84,7 +86,7 @@ def _prompts(board: ModelBoard, runs: list[Run]) -> dict[str, str]:
                 try:
                     row = strict_json.loads(line)
                     prompt = row["arguments"]["gen_args_0"]["arg_0"]
-                    prompts[row["doc"]["sample_id"]] = _ends(str(prompt[0] if isinstance(prompt, list) else prompt))
+                    prompts[sample_id(row, task_of(name, run.date))] = _ends(str(prompt[0] if isinstance(prompt, list) else prompt))
                 except PARSING as error:
                     raise SealError(f"{run.folder / name}, line {number}: no prompt under arguments; the file is damaged") from error
     return prompts

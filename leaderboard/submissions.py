@@ -4,8 +4,9 @@ import gzip
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ PATH = re.compile(r"""(?<![\w:/.~\\-])(?:~/|(?:/|[A-Za-z]:[\\/])[^\s"',=:;\\/<>\
 WHOLE_PATH = re.compile(r"(?:~|\.{1,2})?[\\/]|[A-Za-z]:[\\/]")
 # keys whose value names a model or a file: if it begins like a path, all of it is the path, spaces included
 PATH_KEYS = ("pretrained", "tokenizer", "model", "model_name", "adapter", "peft", "delta", "heads", "output_path", "gguf_file")
+LEFT_OUT = "left out: not a task of this project"  # the reason for a planned cell whose results are not published
 PROMPTS = ("system_instruction", "chat_template", "tokenizer_chat_template")  # part of every published prompt, so kept exactly
 
 
@@ -31,15 +33,28 @@ def submit(results: Path, out: Path) -> Path:
     """Pack every run below `results` into the new folder `out`; return the path of its manifest.
 
     Samples are compressed, absolute paths are cut to their last part, files are listed with their SHA-256. Cells of a suite that failed or
-    were not run are listed too. Raises SealError, and leaves
-    `out` as it was, for damaged results, an `out` that is not empty, and runs whose samples use the user's own files.
+    were not run are listed too. Tasks from outside this project are left out, with a remark. Raises SealError, and leaves `out` as it was,
+    for damaged results, an `out` that is not empty, and runs whose samples use the user's own files.
     """
-    runs = load_runs(results)
+    everything = load_runs(results, foreign=True, scored_only=True)
+    runs = [own for run in everything if (own := _own_part(run)).records]
+    others = sorted({record.task for run in everything for record in run.records if not base_task(record.task)})
+    if not runs:
+        raise SealError(f"{results} holds no result of this project's tasks ({', '.join(others)}), and no others can be checked")
     with new_folder(out) as scratch:
         for run in runs:
             _pack(run, scratch)
-        write_manifest(scratch, find(results, runs))
+        if others:
+            print(f"left out, because no check can build their samples again: {', '.join(others)}", file=sys.stderr)
+        unanswered = find(results, everything)
+        write_manifest(scratch, [cell if cell in unanswered else replace(cell, reason=LEFT_OUT) for cell in find(results, runs)])
     return out / MANIFEST
+
+
+def _own_part(run: Run) -> Run:
+    """The run with the records and sample files of this project's tasks only."""
+    files = {name: digest for name, digest in run.files.items() if not name.startswith("samples_") or base_task(task_of(name, run.date))}
+    return replace(run, records=tuple(record for record in run.records if base_task(record.task)), files=files)
 
 
 def write_manifest(folder: Path, absent: Sequence[Absent] | None = None) -> None:
@@ -49,7 +64,8 @@ def write_manifest(folder: Path, absent: Sequence[Absent] | None = None) -> None
     """
     runs = load_runs(folder)
     entries = [{**claims(run), "files": _hashes(run.folder)} for run in runs]
-    not_run = [asdict(cell) | {"reason": scrub(cell.reason)} for cell in (find(folder, runs) if absent is None else absent)]
+    absent = find(folder, runs) if absent is None else absent
+    not_run = [asdict(cell) | {"size": cell.size or 0, "reason": scrub(cell.reason)} for cell in absent]
     write_json(folder / MANIFEST, {"schema": 1, "seal_eval": __version__, "runs": entries} | ({"not_run": not_run} if not_run else {}))
 
 

@@ -18,7 +18,7 @@ from seal_eval.harness.task_config import known_keys, leaves
 from seal_eval.harness.task_yaml import yaml_files
 from seal_eval.leaderboard.submissions import PATH_KEYS
 from seal_eval.results.run_files import model_args_of
-from seal_eval.tasks import base_task, get_task, task_names
+from seal_eval.tasks import base_task, get_task, ruler_tasks, task_names
 
 PROGRAMS = (["seal-eval", "run"], ["lm_eval", "run"], ["lm-eval", "run"], ["lm_eval"], ["lm-eval"], ["python", "-m", "lm_eval"])
 # words as shlex.quote writes them: outside of quotes there is nothing that a shell reads as more than text
@@ -125,4 +125,4 @@ def _expanded(pattern: str) -> list[str]:
         return task_names()
     if (group := yaml_files().get(f"{pattern}.yaml", "")).startswith("group:"):
         return list(yaml.safe_load(group)["task"])
-    return fnmatch.filter([*task_names(), *leaves()], pattern)
+    return fnmatch.filter([*task_names(), *ruler_tasks(), *leaves()], pattern)

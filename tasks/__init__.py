@@ -11,31 +11,43 @@ from seal_eval.core.plugins import Task, checked_task
 
 VERSION = 3.0  # of prompts and scores: raise it when they change
 TASK_PREFIX = "seal_"  # --tasks 'seal_*' selects the tasks whose lengths adapt to the model's window, not those of one length
+RULER_GROUP = "sealruler"  # RULER's thirteen, which --tasks 'seal_*' does not match either: most are settings of other tasks
 
 
 @cache
 def tasks() -> dict[str, Task]:
     """Every task by its lm-eval name, from the TASKS of the files in this folder. Raises SealError for a bad task or name."""
+    return _listed("TASKS", TASK_PREFIX)
+
+
+@cache
+def ruler_tasks() -> dict[str, Task]:
+    """The thirteen tasks of the group `sealruler` by their lm-eval names, in RULER's order. They are not among `tasks`."""
+    return _listed("RULER", f"{RULER_GROUP}_")
+
+
+def _listed(variable: str, prefix: str) -> dict[str, Task]:
+    """The tasks in a variable of this folder's files, by name."""
     by_name: dict[str, Task] = {}
     for file in sorted(f.stem for f in Path(__file__).parent.glob("*.py") if f.stem != "__init__"):
-        for task in getattr(import_module(f"seal_eval.tasks.{file}"), "TASKS", ()):
+        for task in getattr(import_module(f"seal_eval.tasks.{file}"), variable, ()):
             checked_task(file, task)
-            if not task.name.startswith(TASK_PREFIX) or task.name in by_name:
-                raise SealError(f"tasks/{file}.py: the name '{task.name}' must begin with {TASK_PREFIX} and be unique")
+            if not task.name.startswith(prefix) or task.name in by_name:
+                raise SealError(f"tasks/{file}.py: the name '{task.name}' must begin with {prefix} and be unique")
             by_name[task.name] = task
     return by_name
 
 
 def task_names() -> list[str]:
-    """Every task's name, sorted."""
+    """Every task's name, sorted, without those of the group `sealruler`."""
     return sorted(tasks())
 
 
 def get_task(name: str) -> Task:
-    """The task of a name such as 'seal_lines'. Raises SealError for an unknown name."""
-    if name not in tasks():
-        raise SealError(f"task '{name}' not found in seal_eval.tasks{nearest(name, tasks())}")
-    return tasks()[name]
+    """The task of a name such as 'seal_lines' or 'sealruler_vt'. Raises SealError for an unknown name."""
+    if found := tasks().get(name) or ruler_tasks().get(name):
+        return found
+    raise SealError(f"task '{name}' not found in seal_eval.tasks{nearest(name, [*tasks(), *ruler_tasks(), RULER_GROUP])}")
 
 
 def leaf_name(task: Task, size: int) -> str:
@@ -47,6 +59,8 @@ def leaf_name(task: Task, size: int) -> str:
 
 def base_task(name: str) -> str | None:
     """The name of the task behind an lm-eval name, which is the task's own or that of one length; None for any other task."""
+    if name in ruler_tasks():
+        return name
     leaf = re.fullmatch(r"seal\d+_(.+)|(.+)_\d+", name)
     base = TASK_PREFIX + (leaf[1] or leaf[2]) if leaf else name
     return base if base in tasks() else None

@@ -13,6 +13,7 @@ from replier import STYLES
 
 from seal_eval.prompts.invented import FIRST
 from seal_eval.prompts.own_questions import OR
+from seal_eval.tasks.coreference import replies_in
 from seal_eval.tasks.qa import is_town
 
 DOCS = []  # (document, its reply), for all tasks
@@ -29,6 +30,8 @@ def wrong(doc):
     )
     if other is None and doc["task"].startswith(("seal_qa", "seal_documents")):
         other = "Zoriwick" if is_town(first) else "Zoriquist"
+    if other is None and doc["task"] == "seal_coreference":
+        other = next(reply for same in replies_in(doc["input"]).values() for reply in same if reply != first)
     if other is None and doc["task"] == "seal_latent":
         other = next(name for name in FIRST if name not in doc["input"])
     if other is None:
@@ -54,7 +57,7 @@ def generate(self, input_ids=None, max_length=None, stopping_criteria=(), pad_to
     import torch
 
     tokenizer, eos = REPLIER.tokenizer, REPLIER.tokenizer.eos_token_id
-    prompts = [tokenizer.decode(row, skip_special_tokens=True) for row in input_ids.tolist()]
+    prompts = [tokenizer.decode(row) for row in input_ids.tolist()]
     replies = [next(reply for doc, reply in reversed(DOCS) if doc["input"] in prompt) for prompt in prompts]
     rows = [[*tokenizer(reply, add_special_tokens=False)["input_ids"], eos] for reply in replies]
     out, done = input_ids, torch.zeros(len(rows), dtype=torch.bool)

@@ -106,7 +106,7 @@ function card(row, cell, method) {
   const link = element("a", { href: `#chunk=${cell.chunk}&sample=${encodeURIComponent(row.id)}` }, row.id);
   link.addEventListener("click", () => setTimeout(() => location.reload()));
   const prompt = element("details", {}, element("summary", {}, "Prompt"), element("pre", { className: "prompt" }, row.prompt));
-  return element("article", { className: "sample" }, element("h2", {}, link), element("p", { className: "note" }, `${cell.task}, ${cell.length ?? ""}, ${row.tokens} tokens${depth}; expected: ${row.expected.join(", ")}`), box, prompt);
+  return element("article", { className: "sample" }, element("h2", {}, link), element("p", { className: "note" }, `${cell.task}, ${cell.length ?? "any length"}${row.tokens === null ? "" : `, ${row.tokens} tokens`}${depth}; expected: ${row.expected.join(", ")}`), box, prompt);
 }
 
 async function next() {

@@ -20,6 +20,7 @@ def _printable(text: str) -> str:
 Name = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_printable)]  # shown in tables, pages and file names
 Label = Annotated[str, Field(max_length=2000), AfterValidator(_printable)]  # shown in pages; may be empty
 Whole = Annotated[int, Field(ge=1, le=10**9)]
+PlannedSize = Annotated[int, Field(ge=0, le=10**9)]  # of a cell; 0 for a task from outside this project
 Amount = Annotated[float, Field(ge=0, le=1e15)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 

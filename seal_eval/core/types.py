@@ -71,7 +71,7 @@ class Absent:
     model: str
     method: str  # as the suite names it, with its settings
     task: str
-    size: int
+    size: int | None  # None: a task from outside this package
     reason: str  # 'failed: …', 'not run' or 'no result'
 
 

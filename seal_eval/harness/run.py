@@ -138,13 +138,13 @@ def _check_tasks(args: Any, model_args: dict[str, Any]) -> bool:
     from seal_eval.harness.dataset import documents
     from seal_eval.harness.task_config import leaves, read_spec
     from seal_eval.harness.task_yaml import yaml_files
-    from seal_eval.tasks import get_task, task_names
+    from seal_eval.tasks import get_task, ruler_tasks, task_names
 
     if not args.tasks:
         raise SealError("no task: pass --tasks, for example --tasks seal_lines")
     included = args.include_path
     args.include_path = included or fresh_folder()
-    known = {"seal_eval": ("", 0), **{name: (name, 0) for name in task_names()}, **leaves()}
+    known = {"seal_eval": ("", 0), **{name: (name, 0) for name in (*task_names(), *ruler_tasks())}, **leaves()}
     ours = {name for pattern in args.tasks for name in fnmatch.filter(known, pattern)}
     files = {name.removesuffix(".yaml") for name in yaml_files()}  # groups too
     check_keys(args.metadata, strict=all(fnmatch.filter([*known, *files], pattern) for pattern in args.tasks))

@@ -8,14 +8,14 @@ from typing import Any
 from seal_eval.core.plugins import Task
 from seal_eval.harness.metrics import SUMMARIES
 from seal_eval.harness.task_config import leaves
-from seal_eval.tasks import VERSION, tasks
+from seal_eval.tasks import RULER_GROUP, VERSION, ruler_tasks, tasks
 
 COMMON = "_common"  # without .yaml, so that lm-eval does not index it as a task
 
 
 @cache  # a run asks twice: what is installed, and which names are ours
 def yaml_files() -> dict[str, str]:
-    """Return file name → text: a common file, one file per task, per task of one size, and per group of these (by size or by task)."""
+    """Return file name → text: a common file, one file per task, per task of one size, and per group (by size, by task, RULER's)."""
     files = {COMMON: _common()}
     groups: dict[str, list[str]] = {}
     for name, task in tasks().items():
@@ -25,6 +25,9 @@ def yaml_files() -> dict[str, str]:
         config = {"include": f"{name}.yaml", "task": leaf, "tag": [], "metadata": {"version": VERSION, task.size_key: [size]}}
         files[f"{leaf}.yaml"] = _text(config)
         groups.setdefault(f"seal{size}" if task.unit == "tokens" else name.removeprefix("seal_"), []).append(leaf)
+    for name, task in ruler_tasks().items():
+        files[f"{name}.yaml"] = _text(_task(task) | {"tag": []})
+        groups.setdefault(RULER_GROUP, []).append(name)
     for group, members in groups.items():
         mean = [{"metric": "acc", "aggregation": "mean", "weight_by_size": False}]
         files[f"{group}.yaml"] = _text({"group": group, "task": members, "aggregate_metric_list": mean, "metadata": {"version": VERSION}})

@@ -60,7 +60,7 @@ class PromptFormat:
             gap = " " if prefix and text and not (text[-1].isspace() or prefix[0].isspace()) else ""
             return self.settings.system_instruction + text + gap + prefix
         system = self.settings.system_instruction
-        prompt = self._template(self.turns(text, prefix), bool(prefix))
+        prompt = self.template(self.turns(text, prefix), bool(prefix))
         for name, part in (("system prompt", system), ("question", text), ("begun answer", prefix)):
             if part.strip() not in prompt:
                 remedy = "leave it out, or put it into the user's turn" if part is system else "use another template"
@@ -73,7 +73,8 @@ class PromptFormat:
         turns = [{"role": "system", "content": system}] * bool(system) + [{"role": "user", "content": text}]
         return turns + [{"role": "assistant", "content": prefix}] * bool(prefix)
 
-    def _template(self, turns: list[dict[str, str]], has_prefix: bool) -> str:
+    def template(self, turns: list[dict[str, str]], has_prefix: bool = False) -> str:
+        """The turns as the chat template renders them. has_prefix: the last is a begun answer. Raises SealError when it cannot."""
         from jinja2 import TemplateError
 
         named = {"chat_template": self._named_template} if isinstance(self.settings.chat_template, str) else {}

@@ -7,16 +7,17 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, Strict
 
-from seal_eval.core.checked import Label, Name, Part, Whole, check
+from seal_eval.core.checked import Label, Name, Part, PlannedSize, check
 from seal_eval.core.files import read_json
 from seal_eval.core.names import visible
 from seal_eval.core.types import Absent, Run
+from seal_eval.tasks import base_task
 
 PLAN = "suite.json"  # in a suite's output folder: its name and its cells
 NOTES_FOLDER = "cells"  # in a suite's output folder; holds a note and a log per cell
 MANIFEST = "submission.json"  # in the folder of a submission
 NO_RESULT = "no result"
-_Cell = Annotated[tuple[Name, Name, Whole], Strict(False)]  # method, task, size; a list in JSON
+_Cell = Annotated[tuple[Name, Name, PlannedSize], Strict(False)]  # method, task, size; a list in JSON
 _Key = tuple[str, str, str, str, int]  # suite, model, method as the suite names it, task, size
 
 
@@ -62,7 +63,7 @@ class NotRun(Part):
     model: Name
     method: Name
     task: Name
-    size: Whole
+    size: PlannedSize
     reason: Label
 
 
@@ -96,9 +97,10 @@ def find(folder: Path, runs: list[Run]) -> list[Absent]:
     planned: set[_Key] = set(told)
     for run in runs:
         if suite := suite_of(run):
-            answered |= {(suite["name"], run.model, suite["method"], r.task, r.length or 0) for r in run.records}
+            cells = {(r.task, r.length or 0 if base_task(r.task) else 0) for r in run.records}  # as planned: other tasks have no size
+            answered |= {(suite["name"], run.model, suite["method"], *cell) for cell in cells}
             planned |= {(suite["name"], run.model, *cell) for cell in suite["cells"]}
-    return [Absent(*key, told.get(key, NO_RESULT)) for key in sorted(planned - answered)]
+    return [Absent(*key[:4], key[4] or None, told.get(key, NO_RESULT)) for key in sorted(planned - answered)]
 
 
 def _told(folder: Path) -> Iterator[tuple[_Key, str]]:

@@ -11,6 +11,11 @@ from seal_eval.core.strict_json import short
 from seal_eval.core.types import Record
 from seal_eval.results.lm_eval_documents import Guess, documents
 from seal_eval.results.schema import ForeignRow
+from seal_eval.tasks import base_task
+
+
+class NoScore(SealError):
+    """A task has no metric whose values lie in 0 to 1, or the one that was named does not."""
 
 
 def read_foreign(file: Path, task: str, run_id: str, metric: str = "", cluster: str = "") -> tuple[list[Record], Guess | None]:
@@ -52,18 +57,24 @@ def read_foreign(file: Path, task: str, run_id: str, metric: str = "", cluster: 
         number = _number(value)
         if (value is not None and number is None) or (number is not None and not 0 <= number <= 1):
             raise _outside(file, line, wanted or str(length), value)
-        sample_id = f"{task}:{row['doc_id']}:{row['doc_hash'][:12]}"
-        if sample_id in seen:
-            raise SealError(f"{file}, line {line}: sample {sample_id} is also on line {seen[sample_id]}")
-        seen[sample_id] = line
+        ident = sample_id(row, task)
+        if ident in seen:
+            raise SealError(f"{file}, line {line}: sample {ident} is also on line {seen[ident]}")
+        seen[ident] = line
         reply = row["filtered_resps"][0] if row["filtered_resps"] else ""
         records.append(
             Record(
-                run_id, sample_id, task, length, 0, None, document, (str(row["target"]),), str(reply), None, number,
+                run_id, ident, task, length, 0, None, document, (str(row["target"]),), str(reply), None, number,
                 wanted or "RULER", row["prompt_hash"] + row["target_hash"],
             )
         )  # fmt: skip
     return records, guess
+
+
+def sample_id(row: dict[str, Any], task: str) -> str:
+    """The id of a sample by its row of a sample file: its own if it has one, else made of its task, number and hash."""
+    own = row["doc"].get("sample_id") if base_task(task) and isinstance(row["doc"], dict) else None
+    return str(own) if own else f"{task}:{row['doc_id']}:{row['doc_hash'][:12]}"
 
 
 def _number(value: Any) -> float | None:
@@ -71,7 +82,7 @@ def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, (bool, int, float)) and math.isfinite(value) else None
 
 
-def _outside(file: Path, line: int, metric: str, value: Any) -> SealError:
-    return SealError(
+def _outside(file: Path, line: int, metric: str, value: Any) -> NoScore:
+    return NoScore(
         f"{file}, line {line}: {metric} is {short(value)}, must be a score in 0 to 1; choose another metric with --metric NAME,FILTER"
     )

@@ -15,15 +15,18 @@ from seal_eval.results.run_files import read_run
 from seal_eval.tasks import base_task
 
 
-def load_runs(folder: Path, foreign: bool = False, metric: str = "", cluster: str = "") -> list[Run]:
+def load_runs(
+    folder: Path, foreign: bool = False, metric: str = "", cluster: str = "", scored_only: bool = False
+) -> list[Run]:  # fmt: skip
     """Read every run in `folder` and its subfolders (hidden ones are skipped), the oldest first.
 
     foreign: also read tasks from outside this project, and a CSV file in the folder's place (`read_scores`); metric, cluster: their score
-    and their document, see `read_foreign`. Raises SealError for a missing or empty folder, a link to a place outside of it, and damaged
+    and their document, see `read_foreign`. scored_only: tasks from outside that have no score in 0 to 1 are left out, with a remark on
+    stderr, and are no error. Raises SealError for a missing or empty folder, a link to a place outside of it, and damaged
     files, naming file and, where possible, line.
     """
     if folder.suffix.lower() == ".csv" and folder.is_file():
-        if not foreign:
+        if not foreign or scored_only:
             raise SealError(f"{folder} holds scores alone; name a folder with lm-eval's result files, or use seal-eval compare")
         if metric or cluster:
             raise SealError(f"--{'metric' if metric else 'cluster'} is for result files; {folder} has columns score and cluster")
@@ -40,7 +43,7 @@ def load_runs(folder: Path, foreign: bool = False, metric: str = "", cluster: st
             raise SealError(f"{link} is a link that leads nowhere; remove it") from error
         if not inside:
             raise SealError(f"{link} is a link to a place outside of {folder}; copy the file instead")
-    runs = sorted((read_run(file, foreign, metric, cluster) for file in files), key=lambda run: (run.utc, run.run_id))
+    runs = sorted((read_run(file, foreign, metric, cluster, scored_only) for file in files), key=lambda run: (run.utc, run.run_id))
     if cluster and all(base_task(record.task) for run in runs for record in run.records):
         raise SealError(f"--cluster {cluster} is for tasks from outside this project, and {folder} has none; leave it out")
     return with_absent(folder, label_runs(runs))

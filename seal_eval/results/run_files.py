@@ -1,6 +1,7 @@
 """Read the run of one of lm-eval's results files, with its sample files: checked against schema.py, every reply scored again."""
 
 import re
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from seal_eval.core.files import PARSING, damaged, numbered_lines, read_json, re
 from seal_eval.core.names import method_label, recorded, visible
 from seal_eval.core.types import CLUSTER_KEY, Record, Run
 from seal_eval.results.lm_eval_documents import Guess, in_words
-from seal_eval.results.lm_eval_tasks import read_foreign
+from seal_eval.results.lm_eval_tasks import NoScore, read_foreign
 from seal_eval.results.schema import ResultsFile, Row
 from seal_eval.results.stock_command import stock_command
 from seal_eval.tasks import VERSION, base_task, get_task
@@ -21,13 +22,13 @@ from seal_eval.tasks import VERSION, base_task, get_task
 STOCK_SETTINGS = ("peft", "delta", "revision", "subfolder", "rope_parameters", "rope_scaling", "hf_overrides", "max_position_embeddings")
 
 
-def read_run(file: Path, foreign: bool = False, metric: str = "", cluster: str = "") -> Run:
+def read_run(file: Path, foreign: bool = False, metric: str = "", cluster: str = "", scored_only: bool = False) -> Run:
     """Read the run of one results file. Raises SealError as `load_runs`, which also tells runs of one name apart."""
     with reading(file):
-        return _run_of(file, foreign, metric, cluster)
+        return _run_of(file, foreign, metric, cluster, scored_only)
 
 
-def _run_of(file: Path, foreign: bool, metric: str, cluster: str) -> Run:
+def _run_of(file: Path, foreign: bool, metric: str, cluster: str, scored_only: bool) -> Run:
     data = read_json(file)
     if not isinstance(data, dict) or not isinstance(data.get("config"), dict) or not isinstance(data.get("results"), dict):
         raise SealError(f"{file}: not an lm-eval results file (no 'config' and 'results')")
@@ -53,7 +54,13 @@ def _run_of(file: Path, foreign: bool, metric: str, cluster: str) -> Run:
             _check_version(file, task, (data.get("versions") or {}).get(task))
             rows = list(_read_samples(samples, base, run_id))
         else:
-            rows, guess = read_foreign(samples, task, run_id, metric, cluster)
+            try:
+                rows, guess = read_foreign(samples, task, run_id, metric, cluster)
+            except NoScore as error:
+                if not scored_only:
+                    raise
+                print(f"{task} is left out: {error}", file=sys.stderr)
+                continue
             guesses += [guess] if guess else []
         records += rows
         reported = ((data.get("n-samples") or {}).get(task) or {}).get("effective")

@@ -9,16 +9,19 @@ from seal_eval.results.comparison import OverLengths, Position
 from seal_eval.results.paired import PairedScores
 from seal_eval.stats import effective_of, method_by_length, position_bias, simultaneous, weighted_shares
 from seal_eval.stats.choose_test import accuracy
+from seal_eval.tasks import RULER_GROUP, ruler_tasks
 
 
 def over_lengths(paired: PairedScores, level: float, sequential: bool) -> Iterator[OverLengths]:
-    """For each task at several lengths and each method.
+    """For each task at several lengths and each method; for the mean of RULER's thirteen tasks too, where all are there.
 
     The bounds of the effective length hold together over all cells of a method, so also for the shortest effective length over tasks.
     """
     strict = simultaneous(level, sum(length is not None for _, length in paired.cells))
-    for task in paired.tasks:
-        mask = paired.of_task(task)
+    subjects = [(task, paired.of_task(task)) for task in paired.tasks]
+    if set(ruler_tasks()) <= set(paired.tasks):
+        subjects.append((RULER_GROUP, np.any([paired.of_task(task) for task in ruler_tasks()], axis=0)))
+    for task, mask in subjects:
         size = np.array([paired.cells[i][1] or 0 for i in paired.cell[mask]])
         if len(np.unique(size)) < 2:
             continue
@@ -29,7 +32,7 @@ def over_lengths(paired: PairedScores, level: float, sequential: bool) -> Iterat
             estimates = {}
             for length in np.unique(size[~np.isnan(scores)]):
                 here = (size == length) & ~np.isnan(scores)
-                estimates[int(length)] = accuracy(scores[here], paired.cluster[mask][here], size[here], strict, sequential)
+                estimates[int(length)] = accuracy(scores[here], paired.cluster[mask][here], paired.cell[mask][here], strict, sequential)
             shares = {length: estimate.value for length, estimate in estimates.items()}
             both_scored = ~np.isnan(scores) & ~np.isnan(base)
             both = np.concatenate([scores[both_scored], base[both_scored]])

@@ -11,7 +11,8 @@ class Cell:
     ident: hash of all that the results depend on, the content of model and files included. wave: the cells of a wave are independent; the
     next wave starts when it has ended.
     folder: of the cell's files, relative to the suite's output folder. model, dtype: from which `cell_cost` estimates time and memory.
-    n_samples: 0 unless a run. size: in the task's unit. content: of the model, from `hub.content`, when the suite was planned.
+    n_samples: 0 unless a run, and for all samples of a task that is not ours. size: in the task's unit, 0 for such a task. content: of the
+    model, from `hub.content`, when the suite was planned.
     loads: the name of what a run loads, in result files. planned: of a run, (method with its settings, task, size).
     """
 

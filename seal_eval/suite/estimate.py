@@ -16,7 +16,10 @@ BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 @dataclass(frozen=True)
 class CellCost:
-    """Estimated cost of one cell. seconds: on this machine. memory: bytes of weights, key-value cache and activations."""
+    """Estimated cost of one cell. seconds: on this machine. memory: bytes of weights, key-value cache and activations.
+
+    All but the weights are 0 for a task that is not ours, whose lengths are unknown.
+    """
 
     n_read: int  # tokens in the prefill
     n_written: int  # tokens in the decode
@@ -90,6 +93,8 @@ def cell_cost(suite: Suite, cell: Cell) -> CellCost:
     if cell.kind == "run":
         metadata = cell.work["metadata"]
         per_record, n, passes = int(metadata.get("questions_per_record", 1)), cell.n_samples, 1
+        if not cell.size:
+            return CellCost(0, 0, 0.0, model["parameters"] * BYTES[dtype])
         size = _tokens(cell.work["argv"][cell.work["argv"].index("--tasks") + 1], cell.size)
     else:
         per_record, passes = 1, 4  # forward, backward, prose

@@ -11,7 +11,8 @@ from seal_eval.core.names import ENGINE, safe
 from seal_eval.harness.engines import get_engine
 from seal_eval.suite.cells import Cell
 from seal_eval.suite.identity import content_of, forget, ident_of, linked
-from seal_eval.suite.schema import MethodEntry, ModelEntry, Suite, explained, heads_spec, read_suite, tune_spec
+from seal_eval.suite.other_tasks import check_other, is_other, located
+from seal_eval.suite.schema import MethodEntry, ModelEntry, Suite, TaskEntry, explained, heads_spec, read_suite, tune_spec
 
 
 def plan(file: Path, out: Path) -> tuple[Suite, list[Cell]]:
@@ -38,6 +39,8 @@ def plan(file: Path, out: Path) -> tuple[Suite, list[Cell]]:
     engine_name = suite.engine if engine_known else ENGINE  # the other mistakes are named too
     models = [_completed(file, engine_name, ModelEntry(pretrained=m) if isinstance(m, str) else m) for m in suite.models]
     methods = [MethodEntry(method=m) if isinstance(m, str) else m for m in suite.methods]
+    tasks = [located(task, file) for task in suite.tasks]
+    known = [attempt(("tasks", t), lambda o=task: _check_task(o)) for t, task in enumerate(tasks)]
     for m, model in enumerate(models):
         if not attempt(("models", m), lambda o=model: _check_model(o, methods)):
             continue
@@ -54,9 +57,9 @@ def plan(file: Path, out: Path) -> tuple[Suite, list[Cell]]:
                 continue
             if not attempt(("methods", k), lambda o=model, w=method: _check_method(suite, o, w, out)):
                 continue
-            for t, task in enumerate(suite.tasks):
-                for size in task.sizes:
-                    if method.sizes is None or size in method.sizes:
+            for t, task in enumerate(tasks):
+                for size in (task.sizes or [0]) if known[t] else ():
+                    if method.sizes is None or size in method.sizes or not size:
                         attempt(("tasks", t), lambda o=model, w=method, a=task, s=size: _run(suite, o, w, a, s, out))
     if not mistakes:
         seen: dict[str, Cell] = {}
@@ -102,6 +105,14 @@ def _check_model(model: ModelEntry, methods: Sequence[MethodEntry]) -> None:
         raise SealError(f"chat template {model.chat_template} does not exist")
     if model.chat_template and not model.apply_chat_template:
         raise SealError(f"chat_template {model.chat_template} has no effect without apply_chat_template: true")
+
+
+def _check_task(task: TaskEntry) -> None:
+    """Raise SealError for a task of ours without sizes and samples, and as `check_other` for any other."""
+    if is_other(task.task):
+        check_other(task)
+    elif missing := [key for key in ("sizes", "num_samples") if getattr(task, key) is None]:
+        raise SealError(f"{missing[0]} is missing; {task.task} takes sizes, a list, and num_samples, the number of samples of each")
 
 
 def _check_method(suite: Suite, model: ModelEntry, method: MethodEntry, out: Path) -> None:
@@ -154,8 +165,8 @@ def _made(wave: int, model: ModelEntry, kind: str, name: str, work: dict[str, An
     return _cell(wave, f"{safe(model.pretrained)} · {kind} {name}", folder, kind, model, work, 0, size, out)
 
 
-def _run(suite: Suite, model: ModelEntry, method: MethodEntry, task: Any, size: int, out: Path) -> Cell:
-    """The cell that runs one method on one task at one size. Raises SealError for settings that the run would refuse."""
+def _run(suite: Suite, model: ModelEntry, method: MethodEntry, task: TaskEntry, size: int, out: Path) -> Cell:
+    """The cell that runs one method on one task at one size, 0 for a task that is not ours. Raises SealError as the run would."""
     from seal_eval.harness.task_config import read_spec
     from seal_eval.tasks import get_task
 
@@ -163,27 +174,31 @@ def _run(suite: Suite, model: ModelEntry, method: MethodEntry, task: Any, size: 
     args = {**engine.names_model(model.pretrained, model.dtype), **model.args}
     if engine.applies_methods:
         args |= {"method": method.method, **_settings(suite, model, method, out)}
-    metadata = {
-        get_task(task.task).size_key: [size], "num_samples": task.num_samples, "seed": suite.seed, **task.settings,
-        "chat_template": model.apply_chat_template, "system_instruction": model.system_instruction,
-    }  # fmt: skip
-    read_spec(task.task, {**args, **metadata})
+    task_name = task.task if size else check_other(task)
+    metadata = dict(task.settings)
+    if size:
+        metadata = {
+            get_task(task.task).size_key: [size], "num_samples": task.num_samples, "seed": suite.seed, **task.settings,
+            "chat_template": model.apply_chat_template, "system_instruction": model.system_instruction,
+        }  # fmt: skip
+        read_spec(task.task, {**args, **metadata})
     if engine.loads_checkpoint:
         args["pretrained"] = _loaded(model, out)
     argv = ["--model", engine.name, "--model_args", json.dumps(args), "--tasks", task.task]
     argv += ["--apply_chat_template"] if model.apply_chat_template else []
     argv += ["--system_instruction", model.system_instruction] if model.system_instruction else []
+    argv += [] if size else ["--seed", str(suite.seed), *(["--limit", str(task.num_samples)] if task.num_samples else [])]
     name = method.method + "".join(
         f",{k}={Path(v).name.split('__')[-1] if isinstance(v, str) else v}" for k, v in sorted(method.settings.items())
     )
-    place = f"runs/{safe(task.task)}-{size}/{safe(name)}"
+    place = f"runs/{safe(task_name)}{f'-{size}' if size else ''}/{safe(name)}"
     folder = str(engine.folder(Path(place), args))  # where `run` puts its files
-    label = f"{safe(model.pretrained)} · {name} · {task.task} · {size}"
+    label = " · ".join([safe(model.pretrained), name, task_name, *([str(size)] if size else [])])
     faster = ["--batch_size", str(suite.batch_size)] if engine.loads_checkpoint else []
     faster += ["--device", suite.device] if engine.loads_checkpoint and suite.device else []
     work = {"argv": argv, "metadata": metadata, "out": str(out / place)}
-    cell = _cell(2, label, folder, "run", model, work, task.num_samples, size, out, faster)
-    return replace(cell, loads=safe(engine.subject(args)), planned=(name, task.task, size))
+    cell = _cell(2, label, folder, "run", model, work, task.num_samples or 0, size, out, faster)
+    return replace(cell, loads=safe(engine.subject(args)), planned=(name, task_name, size))
 
 
 def _cell(

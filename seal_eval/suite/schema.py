@@ -62,11 +62,14 @@ class MethodEntry(Open):
 
 
 class TaskEntry(Open):
-    """A task and its sizes, in the task's unit; all further keys are its settings, as in --metadata."""
+    """A task and its sizes, in the task's unit; all further keys are its settings, as in --metadata.
+
+    A task that is not this project's, by its name in lm-eval or its YAML file, has no sizes; num_samples asks its first samples only.
+    """
 
     task: str
-    sizes: Annotated[list[Size], Field(min_length=1)]
-    num_samples: Size
+    sizes: Annotated[list[Size], Field(min_length=1)] | None = None
+    num_samples: Size | None = None
 
 
 class Suite(Strict):

@@ -11,6 +11,7 @@ from replier import NOTATIONS, STYLES
 from seal_eval.prompts.invented import FIRST
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import get_task
+from seal_eval.tasks.coreference import replies_in
 from seal_eval.tasks.longeval import topics_of
 from seal_eval.tasks.qa import NAME, is_town
 
@@ -28,7 +29,7 @@ KINDS = {
     "qa": ("seal_qa", {}, 700, "Zoriquist"), "two hops": ("seal_qa_two_hops", {}, 900, "Zoriquist"),
     "documents": ("seal_documents", {}, 6, "Zoriquist"),
     "parents": ("seal_graph", {"operation": "parents"}, 700, "qwxyzp"), "reach": ("seal_graph", {"operation": "reach"}, 700, "qwxyzp"),
-    "latent": ("seal_latent", {}, 700, ""),
+    "latent": ("seal_latent", {}, 700, ""), "turn": ("seal_coreference", {}, 1200, ""), "turn of text": ("seal_coreference", {"turns": "text", "alike": 2}, 900, ""),
 }  # fmt: skip
 NUMBERS = [kind for kind in KINDS if KINDS[kind][3].isdecimal()]
 SAMPLES = 3
@@ -53,6 +54,8 @@ def others(kind, doc):
     if kind == "latent":
         people = [name for name in FIRST if re.search(rf"\b{name}\b", text)]
         return next(name for name in people if name not in targets), next(name for name in FIRST if name not in people)
+    if kind.startswith("turn"):
+        return next(reply for same in replies_in(text).values() for reply in same if reply not in targets), None
     found = {
         "uuid": r"[0-9a-f]{8}-[0-9a-f-]{27}", "uuids": r"[0-9a-f]{8}-[0-9a-f-]{27}", "words": r"special word [a-z ]*?(?:is|of the \S+ is) ([a-z]+-[a-z]+)\.",
         "word": r"(?:is|word) ([a-z]+-[a-z]+)\.", "variables": r"VAR ([A-Z]{5})\b", "topics": "", "common": r"\d+\. (\w+)", "common, long": r"\d+\. (\w+)",

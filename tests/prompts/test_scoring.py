@@ -117,7 +117,8 @@ def test_any_reply_has_a_score_and_a_reason(reply, pair):
     assert score.value in (0.0, 1.0) and score.reason and set(score.metrics) == set(tasks()[name].metrics)
     assert all(0 <= m <= 1 for m in score.metrics.values())
     without = ("unparsable", "refused", "cut off", "cut off while thinking")
-    unread = {"seal_longeval_topics": "not found", "seal_own": "wrong answer"}  # no list says what else could be an answer
+    # no list says what else could be an answer
+    unread = {"seal_longeval_topics": "not found", "seal_coreference": "not found", "seal_own": "wrong answer"}
     assert (score.answer is None) == (score.reason in without or unread.get(name) == score.reason)
 
 

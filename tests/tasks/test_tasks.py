@@ -38,6 +38,7 @@ VARIANTS = [
     replace(get_task("seal_key_value"), questions_per_record=4, depths=3),
     replace(get_task("seal_frequent_words"), frequent=2, alpha=1.5),
     replace(get_task("seal_graph"), operation="reach", steps=3, branches=1),
+    replace(get_task("seal_coreference"), alike=8, turns="text"),
 ]
 
 
@@ -52,7 +53,7 @@ def prompt_format(tokenizer):
 
 def test_names():
     assert task_names() == [
-        "seal_common_words", "seal_documents", "seal_frequent_words", "seal_graph", "seal_key_value", "seal_latent",
+        "seal_common_words", "seal_coreference", "seal_documents", "seal_frequent_words", "seal_graph", "seal_key_value", "seal_latent",
         "seal_lines", "seal_longeval_lines",
         "seal_longeval_topics", "seal_needle", "seal_needle_multikey", "seal_needle_multiquery", "seal_needle_multivalue", "seal_own",
         "seal_passkey", "seal_qa", "seal_qa_two_hops", "seal_variable_tracking",
