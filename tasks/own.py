@@ -87,16 +87,8 @@ class Own(Task):
 
         metrics: SQuAD's exact match and F1 of the whole answer, the best over the accepted ones.
         """
-        accepted, answer = doc["targets"][0].split(OR), answer_of(reply, doc)
-        reading, text = None, plain_text(answer or "")
-        if turn := next((m for m in NEXT_TURN.finditer(text) if re.search(r"\w", text[: m.start()])), None):
-            text = text[: turn.start()]  # the model goes on with a question of its own
-        if answer is not None:
-            reading = decide(text, mentions(text, accepted, doc["targets"][0]), 1)
-        found = score_values(reply, doc, reading, lambda value: True, "wrong answer")
-        if found.reason == "unparsable" and text.strip():
-            found = replace(found, reason="wrong answer")
-        return replace(found, metrics=squad(text, accepted))
+        found, text = score_phrase(reply, doc)
+        return replace(found, metrics=squad(text, doc["targets"][0].split(OR)))
 
     def _sample(
         self, packer: Packer, asked: Question, pieces: list[tuple[str, str]], costs: Sequence[int], i: int, depth: float, seed: int,
@@ -133,6 +125,20 @@ def cut_last(packer: Packer, rest: str, pieces: list[str], costs: list[int]) -> 
     if sum(costs[: whole + LAST]) < room:  # the texts are too short: the packer says so
         return pieces, costs
     return pieces[:whole] + words, [*costs[:whole], *packer.costs(words)]
+
+
+def score_phrase(reply: str, doc: Mapping[str, Any]) -> tuple[Score, str]:
+    """(score 1 when the reply names one of the answers that the document's target accepts, the answer's plain text)."""
+    answer = answer_of(reply, doc)
+    reading, text = None, plain_text(answer or "")
+    if turn := next((m for m in NEXT_TURN.finditer(text) if re.search(r"\w", text[: m.start()])), None):
+        text = text[: turn.start()]  # the model goes on with a question of its own
+    if answer is not None:
+        reading = decide(text, mentions(text, doc["targets"][0].split(OR), doc["targets"][0]), 1)
+    found = score_values(reply, doc, reading, lambda value: True, "wrong answer")
+    if found.reason == "unparsable" and text.strip():
+        found = replace(found, reason="wrong answer")
+    return found, text
 
 
 def mentions(text: str, accepted: Sequence[str], target: str) -> list[Mention]:

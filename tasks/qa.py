@@ -14,23 +14,29 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le
 
+from seal_eval.core.errors import SealError
 from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split
 from seal_eval.prompts.invented import PERSON_END, TOWN_END, Passage, world
 from seal_eval.prompts.mentions import Facts, Mention
+from seal_eval.prompts.own_questions import OR
 from seal_eval.prompts.packing import Packer, Pool, build_samples
 from seal_eval.prompts.plain_text import plain_text
 from seal_eval.prompts.prompt import PromptFormat
+from seal_eval.prompts.qa_files import FileQuestion, read_qa
 from seal_eval.prompts.scoring import score_values
 from seal_eval.prompts.thinking import answer_of
 from seal_eval.prompts.verdict import decide
 from seal_eval.tasks.needle import spaced, spread
+from seal_eval.tasks.own import score_phrase
 
 HEADER = "Below are documents about people, towns and books. I will ask you a question that they answer.\n\n"
 LINE = "Document: {title}. {text}\n"
 TAIL = "\nThese were the documents. {question} Answer with the name only.\n"
 PREFIX = "The answer is:"
+FILE_HEADER = "Below are documents. I will ask you a question that they answer.\n\n"
+FILE_TAIL = "\nThese were the documents. {question} Answer in a few words.\n"
 NAME = re.compile(rf"\b[A-Z][a-z]+?(?:{'|'.join((*PERSON_END, *TOWN_END))})\b")
 TOWN = re.compile(rf"[A-Z][a-z]+(?:{'|'.join(TOWN_END)})")
 PAIRS = 150  # pairs of passages for questions of two hops, from which a length's samples take theirs in turn
@@ -38,23 +44,37 @@ PAIRS = 150  # pairs of passages for questions of two hops, from which a length'
 
 @dataclass(frozen=True)
 class Passages(Task):
-    """Settings: `hops`: 1 or 2 passages are needed; `depths`: number of places of the (first) passage, from the first to the last."""
+    """Settings: `hops`: 1 or 2 passages are needed; `depths`: number of places of the (first) passage, from the first to the last.
+
+    `squad`, `hotpot`: the official file or its folder, whose questions on its passages are asked instead, of one hop and of two.
+    """
 
     name: str
     summary: str
     hops: Annotated[int, Ge(1), Le(2)] = 1
     depths: Annotated[int, Ge(1), Le(1000)] = 10
+    squad: str = ""
+    hotpot: str = ""
 
     citation: ClassVar[str] = "Hsieh et al. 2024, RULER; Liu et al. 2024, Lost in the Middle"
     until: ClassVar[tuple[str, ...]] = (".", "\n\n")
     answer_tokens: ClassVar[int] = 96  # a sentence with the names in question
+    file_settings: ClassVar[Mapping[str, tuple[str, ...]]] = {"squad": ("",), "hotpot": ("",)}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if other := (self.hotpot and "hotpot") if self.hops == 1 else (self.squad and "squad"):
+            right = "squad" if self.hops == 1 else "hotpot"
+            raise SealError(f"{self.name}: {other} is not for questions of {self.hops} hop{'s' * (self.hops > 1)}; pass {right}=FOLDER")
 
     def build(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split = "eval") -> list[Sample]:
         """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above.
 
-        Raises SealError when `length` cannot be filled, naming roughly the smallest length that can.
+        Raises SealError when `length` cannot be filled, naming roughly the smallest length that can, and as `read_qa`.
         """
         depths = spread(spaced(self.depths, "linear"))
+        if self.squad or self.hotpot:
+            return self._of_file(prompt_format, length, n, seed, split)
 
         def start(tokens: int) -> Callable[[int], list[Sample]]:
             packer = Packer(prompt_format, "", prompt_format.budget(self.answer_tokens), tokens, "D")
@@ -67,8 +87,40 @@ class Passages(Task):
         return build_samples(start, self.name, length, n)
 
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
-        """Score 1 when the name that the reply answers is the right one. A surname alone will do."""
+        """Score 1 when the name that the reply answers is the right one. A surname alone will do. Of a file: an accepted answer."""
+        if not doc["keys"]:
+            return replace(score_phrase(reply, doc)[0], metrics={})
         return score_name(reply, doc)
+
+    def _of_file(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split) -> list[Sample]:
+        """Samples whose questions and passages are those of the official file, each question once before any comes again."""
+        kind = "squad" if self.squad else "hotpot"
+        if split == "tune":
+            raise SealError(f"{self.name}: the files of SQuAD and HotpotQA are for evaluation; tune without {kind}=")
+        file = read_qa(kind, self.squad or self.hotpot, prompt_format.control_tokens)
+        asked = random.Random(f"{seed}:{self.name}").sample(file.questions, len(file.questions))
+        depths = spread(spaced(self.depths, "linear"))
+
+        def start(tokens: int) -> Callable[[int], list[Sample]]:
+            packer = Packer(prompt_format, "", prompt_format.budget(self.answer_tokens), tokens, "D")
+            texts = [LINE.format(title=title, text=text) for title, text in file.passages]
+            pool = Pool([title for title, _ in file.passages], texts, texts, packer.costs(texts))
+            return lambda i: [self._sample_of_file(packer, pool, asked[i % len(asked)], i, depths[i % len(depths)], seed, kind)]
+
+        return build_samples(start, self.name, length, n)
+
+    def _sample_of_file(self, packer: Packer, pool: Pool, asked: FileQuestion, i: int, depth: float, seed: int, kind: str) -> Sample:
+        rng = random.Random(f"{seed}:{self.name}:{kind}:{packer.length}:{i}")
+        others, costs = pool.draw(rng, packer.length, but=(*asked.needed, *asked.related))  # related ones may hold another right answer
+        prefix = packer.prompt_format.answer_prefix(PREFIX)
+        facts = [(pool.texts[k], rng.random() if j else depth) for j, k in enumerate(asked.needed)]
+        tail = FILE_TAIL.format(question=asked.question)
+        filled = packer.fill(FILE_HEADER, tail, prefix, others, costs, facts)
+        return Sample(
+            sample_id=f"{self.name}-{kind}-{packer.length}-{seed}-{i}", task=self.name, input=filled.text, prefix=prefix,
+            answer=f" {asked.answers[0]}.", targets=(OR.join(asked.answers),), keys=(), length=packer.length, n_tokens=filled.n_tokens,
+            depth=filled.depths[0], cluster=f"{self.name}-{kind}-{asked.ident}", seed=seed, answer_tokens=packer.answer_tokens,
+        )  # fmt: skip
 
     def _sample(
         self, packer: Packer, pool: Pool, passages: list[Passage], pairs: list[tuple[Passage, Passage, Passage]], i: int, depth: float,

@@ -13,7 +13,7 @@ from tokenizers_made import CHATML
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))  # tests hold some of their functions to account
 
-# no test may reach the hub; only test_quickstart.py unsets this, while it may pull the real model
+# no test may reach the hub; only test_wheel.py unsets this, for the process that may pull the real model
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -24,7 +24,7 @@ settings.register_profile("no deadline", deadline=None)  # a busy machine is not
 settings.load_profile("no deadline")
 
 LONG = (
-    "test_quickstart", "test_docs", "test_suite", "test_seal_lm", "test_replier", "test_recipes", "test_thinking", "test_wheel",
+    "test_wheel", "test_docs", "test_suite", "test_seal_lm", "test_replier", "test_recipes", "test_thinking", "test_quickstart",
     "test_resume", "test_prefix_cache", "test_tune", "test_site_browser", "test_packaging", "test_tasks", "test_witness", "test_compare",
     "test_asked_for", "test_plugins", "test_methods", "test_dataset", "test_clusters",
 )  # fmt: skip

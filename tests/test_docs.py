@@ -20,7 +20,7 @@ PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").r
 FENCE = re.compile(r"(?:<!-- (?P<mark>[^\n]*?) -->\n)?^```(?P<kind>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```$", re.M | re.S)
 NOT_RUN = {  # (page, beginning of the block): no other block may be left out
     ("CONTRIBUTING.md", "python3 -m venv .venv"),  # the commands that run this test
-    ("README.md", "python3 -m venv .venv"),  # the quick start (see test_quickstart.py) and the test command
+    ("README.md", "python3 -m venv .venv"),  # the quick start (see test_wheel.py) and the test command
     ("docs/tutorial.md", "python3 -m venv .venv"),
     ("docs/tutorial.md", "seal-eval models pull gemma-3-270m"),
     ("docs/architectures.md", "python benchmarks/architectures.py"),  # test_architectures.py

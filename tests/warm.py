@@ -91,6 +91,7 @@ def serve(address: str) -> None:
     from seal_eval.harness.task_yaml import yaml_files
     from seal_eval.prompts.corpus import prose, words
 
+    remember_task_files()
     method_names(), yaml_files()  # what every command would read again
     for split in ("eval", "tune"):
         prose(split), words(split)
@@ -116,6 +117,23 @@ def serve(address: str) -> None:
                 listener.close()
                 keep(connection)
             connection.close()
+
+
+def remember_task_files() -> None:
+    """Keep what lm-eval reads of its fourteen thousand task files, which takes each of its starts five seconds."""
+    import lm_eval.tasks._index as index
+    from lm_eval.tasks import TaskManager
+
+    load, kept = index.load_yaml, {}
+
+    def remembered(path, **options):
+        key = (path, *sorted(options.items()))
+        if key not in kept or not path.is_relative_to(Path(index.__file__).parent):  # files of a test may change
+            kept[key] = load(path, **options)
+        return kept[key]
+
+    index.load_yaml = remembered
+    TaskManager()
 
 
 def keep(connection: socket.socket) -> None:

@@ -101,6 +101,16 @@ def run(argv: list[str]) -> Path:
     return folder
 
 
+def _name_tokenizer(metadata: dict[str, Any], model_args: Mapping[str, Any]) -> None:
+    """Name the tokenizer's folder in `metadata` where the model has a short name, which lm-eval's RULER would look for on the hub."""
+    from seal_eval.models.hub import resolve
+
+    name = str(model_args.get("pretrained") or "")
+    with suppress(SealError):  # a name that only the engine knows
+        if name and not {"tokenizer"} & {*metadata, *model_args} and (place := resolve(name)) != name:
+            metadata["tokenizer"] = place
+
+
 def _concerns_the_user(record: logging.LogRecord) -> bool:
     return not any(text in record.getMessage() for text in ON_PURPOSE)
 
@@ -131,7 +141,8 @@ def model_files(settings: Mapping[str, Any]) -> dict[str, str]:
 def _check_tasks(args: Any, model_args: dict[str, Any]) -> bool:
     """Return whether lm-eval needs to index our task files only. Sets args.include_path if the installed ones are out of date.
 
-    Builds the documents of our tasks. Raises SealError for no task, an unknown task, and documents that cannot be built.
+    Builds the documents of our tasks; other tasks are given the tokenizer of a model with a short name. Raises SealError for no task, an
+    unknown task, and documents that cannot be built.
     """
     from lm_eval.tasks.manager import TaskManager
 
@@ -159,6 +170,8 @@ def _check_tasks(args: Any, model_args: dict[str, Any]) -> bool:
     others = [t for t in args.tasks if not fnmatch.filter([*ours], t) and not t.endswith(".yaml") and not Path(t).is_dir()]
     if not others:
         return not included
+    if not ours:
+        _name_tokenizer(args.metadata, model_args)
     manager = TaskManager(include_path=args.include_path)
     for name in others:
         if not manager.match_tasks([name]):

@@ -56,14 +56,11 @@ def test_merged_gives_the_same_replies(results, tmp_path, tiny_folder, adapter):
     assert replies(tmp_path / "r", "plain") == replies(results, "seal")
 
 
-@pytest.mark.parametrize("quoted", [True, False])
-def test_stock_glob(tmp_path, tiny_folder, quoted):
-    """'seal_*' quoted, and unquoted in the repository's root, where the shell expands it to seal_eval."""
-    root = Path(__file__).resolve().parents[2]
-    glob = "'seal_*'" if quoted else "seal_*"
-    metadata = '\'{"lengths": [900], "num_samples": 4}\''
-    args = ("--model", "hf", "--model_args", f"pretrained={tiny_folder}", "--tasks", glob, "--limit", "4", "--metadata", metadata)
-    stock(tmp_path, *args, cwd=root, shell=True)
+def test_stock_glob(tmp_path, tiny_folder):
+    """'seal_*', unquoted in the repository's root, where the shell expands it to seal_eval."""
+    metadata = '\'{"lengths": [900], "num_samples": 1}\''
+    args = ("--model", "hf", "--model_args", f"pretrained={tiny_folder}", "--tasks", "seal_*", "--limit", "1", "--metadata", metadata)
+    stock(tmp_path, *args, cwd=Path(__file__).resolve().parents[2], shell=True)
     assert {r.task for run in load_runs(tmp_path) for r in run.records} == set(task_names())
 
 

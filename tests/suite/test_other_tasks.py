@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from seal_eval.core.errors import SealError
+from seal_eval.harness.run import _name_tokenizer
 from seal_eval.results.compare import compare
 from seal_eval.results.paired import paired_scores_of
 from seal_eval.results.records import load_runs
@@ -109,3 +110,17 @@ def test_an_edited_task_file_makes_another_cell(suite, tmp_path):
     after = [cell.ident for cell in plan(suite, tmp_path / "out")[1]]
     own.write_text(text)
     assert [a == b for a, b in zip(before, after, strict=True)] == [True, False] * 2
+
+
+def test_a_short_name_is_resolved_for_lm_evals_own_tasks(tiny_folder, tmp_path, monkeypatch):
+    """RULER's builders load the tokenizer by the model's name, which the hub does not know."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "smollm2-135m-instruct").symlink_to(tiny_folder)
+    monkeypatch.setenv("SEAL_EVAL_CACHE", str(tmp_path))
+    for given, named in (
+        ({"pretrained": "smollm2-135m-instruct"}, str(tmp_path / "models" / "smollm2-135m-instruct")),
+        ({"pretrained": "smollm2-135m-instruct", "tokenizer": "own"}, None), ({"pretrained": str(tiny_folder)}, None), ({}, None),
+    ):  # fmt: skip
+        metadata = {}
+        _name_tokenizer(metadata, given)
+        assert metadata.get("tokenizer") == named
