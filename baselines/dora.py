@@ -16,6 +16,7 @@ class Dora(TunedLowRank):
     adapter: folder written by `seal-eval tune --method dora` (r = 4 unless --rank says otherwise), or any DoRA folder of peft.
     """
 
+    title: ClassVar[str] = "DoRA"
     summary: ClassVar[str] = "LoRA that learns magnitude and direction separately"
     citation: ClassVar[str] = "Liu et al. 2024, DoRA (arXiv 2402.09353)"
     dora: ClassVar[bool] = True

@@ -23,6 +23,7 @@ class DualChunk(Method):
     choice for Llama-2), or a sixth of `chunk` when that is set.
     """
 
+    title: ClassVar[str] = "DualChunk"
     summary: ClassVar[str] = "dual chunk attention: counts positions within chunks, so that distances stay bounded"
     citation: ClassVar[str] = "An et al. 2024, Dual Chunk Attention (ICML 2024), arXiv 2402.17463"
     changes: ClassVar[str] = "attention"

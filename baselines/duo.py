@@ -25,6 +25,7 @@ class Duo(Method):
     copy scores.
     """
 
+    title: ClassVar[str] = "DuoAttention-like"
     summary: ClassVar[str] = "heads that do not retrieve see only the first and the most recent tokens"
     citation: ClassVar[str] = "Xiao et al. 2024, DuoAttention (ICLR 2025), arXiv 2410.10819"
     changes: ClassVar[str] = "attention"

@@ -22,6 +22,7 @@ class DynamicNtk(Method):
     original: L in tokens, 0 for the model's own.
     """
 
+    title: ClassVar[str] = "dynamic NTK"
     summary: ClassVar[str] = "NTK-aware scaling with a rotary base that grows with the text"
     citation: ClassVar[str] = "emozilla 2023, dynamically scaled RoPE; Peng et al. 2023, YaRN, section 3.3"
     changes: ClassVar[str] = "rope"

@@ -30,6 +30,7 @@ class Dysco(Method):
     copy scores.
     """
 
+    title: ClassVar[str] = "DySCO"
     summary: ClassVar[str] = "while replying, adds attention to the tokens that retrieval heads attend to"
     citation: ClassVar[str] = "Ye et al. 2026, DySCO, arXiv 2602.22175"
     changes: ClassVar[str] = "attention"

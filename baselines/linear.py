@@ -14,6 +14,7 @@ from seal_eval.models.rope import rotary_replaced
 class Linear(Method):
     """Position m becomes m / factor (equation 4). The paper fine-tunes the model afterwards; here nothing is trained."""
 
+    title: ClassVar[str] = "linear interpolation"
     summary: ClassVar[str] = "position interpolation: divides every position by a factor"
     citation: ClassVar[str] = "Chen et al. 2023, Position Interpolation, arXiv 2306.15595"
     changes: ClassVar[str] = "rope"

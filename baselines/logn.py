@@ -20,6 +20,7 @@ class Logn(Method):
     original: L in tokens, 0 for the model's own.
     """
 
+    title: ClassVar[str] = "log-n scaling"
     summary: ClassVar[str] = "scales queries beyond the trained window with the logarithm of their position"
     citation: ClassVar[str] = "Chiang & Cholak 2022, arXiv 2202.12172"
     changes: ClassVar[str] = "attention"

@@ -16,5 +16,6 @@ class Lora(TunedLowRank):
     adapter: folder written by `seal-eval tune --method lora` (r = 4 unless --rank says otherwise), or any LoRA folder of peft.
     """
 
+    title: ClassVar[str] = "LoRA"
     summary: ClassVar[str] = "adds learned low-rank updates to the attention projections"
     citation: ClassVar[str] = "Hu et al. 2021, LoRA (arXiv 2106.09685)"

@@ -26,6 +26,7 @@ class MsPoe(Method):
     skip: the number of layers, from the bottom, that stay as they are.
     """
 
+    title: ClassVar[str] = "Ms-PoE"
     summary: ClassVar[str] = "divides positions by a ratio of each head's own, so that some heads see the middle nearer"
     citation: ClassVar[str] = "Zhang et al. 2024, Found in the Middle (NeurIPS 2024), arXiv 2403.04797"
     changes: ClassVar[str] = "attention"

@@ -15,6 +15,7 @@ from seal_eval.models.rope import Parameters, rotary_dim, rotary_replaced
 class Ntk(Method):
     """The base of the rotary frequencies becomes base * factor^(d / (d - 2)), where d is the number of rotated channels of a head."""
 
+    title: ClassVar[str] = "NTK"
     summary: ClassVar[str] = "NTK-aware scaling with one larger rotary base for all texts"
     citation: ClassVar[str] = "bloc97 2023, NTK-aware scaled RoPE; Peng et al. 2023, YaRN, section 3.1"
     changes: ClassVar[str] = "rope"

@@ -27,6 +27,7 @@ class Rule(Method):
     copy scores, which are never negative. top: scale only the `top` most helpful and the `top` most harmful heads; 0 for all.
     """
 
+    title: ClassVar[str] = "head rule"
     summary: ClassVar[str] = "scales helpful heads up and harmful heads down"
     citation: ClassVar[str] = "Lee et al. 2025, SEAL (ACL 2025), section 3"
     changes: ClassVar[str] = "scales"

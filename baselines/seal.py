@@ -18,6 +18,7 @@ class Seal(Tuned):
     adapter: folder written by `seal-eval tune` (a PEFT IA3 adapter). Per-head scales are stored repeated over head_dim.
     """
 
+    title: ClassVar[str] = "SEAL"
     summary: ClassVar[str] = "multiplies attention head outputs by learned scales"
     citation: ClassVar[str] = "Lee et al. 2025, SEAL (ACL 2025)"
     changes: ClassVar[str] = "scales"

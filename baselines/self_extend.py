@@ -23,6 +23,7 @@ class SelfExtend(Method):
     neighbours: w in tokens, a multiple of G; 0 for a quarter of the trained window (the middle of the paper's range).
     """
 
+    title: ClassVar[str] = "Self-Extend"
     summary: ClassVar[str] = "keeps short distances exact and groups long ones, without training"
     citation: ClassVar[str] = "Jin et al. 2024, Self-Extend (ICML 2024), arXiv 2401.01325"
     changes: ClassVar[str] = "attention"

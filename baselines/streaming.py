@@ -22,6 +22,7 @@ class Streaming(Method):
     recent: 0 for a quarter of the trained window minus the sinks (the paper's 4 + 1,020 for 4,096).
     """
 
+    title: ClassVar[str] = "StreamingLLM"
     summary: ClassVar[str] = "attends only to the first few and the most recent tokens"
     citation: ClassVar[str] = "Xiao et al. 2024, StreamingLLM (ICLR 2024), arXiv 2309.17453"
     changes: ClassVar[str] = "attention"

@@ -26,6 +26,7 @@ class String(Method):
     quarter of S if that is less.
     """
 
+    title: ClassVar[str] = "STRING"
     summary: ClassVar[str] = "shifts long distances down to ones that are frequent in training"
     citation: ClassVar[str] = "An et al. 2024, STRING (ICLR 2025), arXiv 2410.18745"
     changes: ClassVar[str] = "attention"

@@ -20,6 +20,7 @@ class Yarn(Method):
     0 for the model's own.
     """
 
+    title: ClassVar[str] = "YaRN"
     summary: ClassVar[str] = "YaRN: interpolates low rotary frequencies and adjusts the attention temperature"
     citation: ClassVar[str] = "Peng et al. 2023, YaRN, arXiv 2309.00071"
     changes: ClassVar[str] = "rope"

@@ -10,6 +10,7 @@ import numpy as np
 from seal_eval.core.errors import SealError
 from seal_eval.core.types import Estimate, Record, Run
 from seal_eval.harness.throughput import QUIET_MACHINE
+from seal_eval.leaderboard.display import board_names
 from seal_eval.leaderboard.other_tasks import about
 from seal_eval.results.compare import compare, method_rows
 from seal_eval.results.comparison import Comparison, OverLengths, Position, Row
@@ -68,7 +69,7 @@ class Pair:
     lacks: list[str]  # 'METHOD lacks …' for each of the two that lacks cells of the other
     only_a: list[str]
     only_b: list[str]
-    slug: str
+    slug: str = ""  # of its page
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class ModelBoard:
     entries: list[Entry]
     tasks: list[TaskBlock]
     records: dict[str, dict[str, Record]] = field(repr=False)
+    shown: dict[str, tuple[str, str]] = field(repr=False)  # method → (name, detail)
 
     @property
     def speeds(self) -> list[tuple[str, float, Estimate]]:
@@ -132,7 +134,8 @@ def _board(runs: list[Run], model: str, number: int, baseline: str) -> ModelBoar
         else:
             entries.append(Entry(model, method, rows[method], rank, method_runs[-1], effective, *_speed(method_runs)))
     entries.sort(key=lambda e: (e.rank is None, e.rank.value if e.rank else 0, e.method != baseline, e.method))
-    return ModelBoard(model, number, paired, comparison, entries, list(_tasks(comparison, records, number)), records)
+    tasks = list(_tasks(comparison, records, number))
+    return ModelBoard(model, number, paired, comparison, entries, tasks, records, board_names(model_runs))
 
 
 def _shortest(lengths: list[Estimate]) -> Estimate | None:
@@ -179,7 +182,6 @@ def _tasks(comparison: Comparison, records: dict[str, dict[str, Record]], number
 
 def pairs(board: ModelBoard) -> Iterator[Pair]:
     """Every pair of a board's methods, `a` before `b` in the order of the methods, which begins with the baseline."""
-    order = {method: i for i, method in enumerate(board.found.methods)}
     for a, b in combinations(board.found.methods, 2):
         two = board.paired.of((a, b))
         rows = [row for row in method_rows(two, board.found.level) if row.method == b]
@@ -189,4 +191,4 @@ def pairs(board: ModelBoard) -> Iterator[Pair]:
         both_scored = ~np.isnan(two.scores).any(axis=1)
         only = [[two.samples[i] for i in np.flatnonzero(both_scored & right[:, k] & ~right[:, 1 - k])] for k in (0, 1)]
         lacks = [f"{one.method} {one.text}" for one in two.lacks if one.text]
-        yield Pair(board.name, a, b, rows, lacks, only[0], only[1], f"{board.number}-{order[a]}-{order[b]}")
+        yield Pair(board.name, a, b, rows, lacks, only[0], only[1])

@@ -10,7 +10,10 @@ from seal_eval.results.numbers import p_text, percent, size
 
 @dataclass(frozen=True)
 class Column:
-    """key: its name in CSV and JSON; title: its tooltip; value: for sorting, CSV and JSON, None if missing; text: as shown."""
+    """key: its name in CSV and JSON; title: its tooltip; value: for sorting, CSV and JSON, None if missing; text: as shown.
+
+    on_page: whether the overview shows it; CSV and JSON have all.
+    """
 
     key: str
     label: str
@@ -18,6 +21,7 @@ class Column:
     better: Literal["up", "down", ""]
     value: Callable[[Entry], Any]
     text: Callable[[Entry], str]
+    on_page: bool = True
 
 
 def _about(key: str) -> Callable[[Entry], Any]:
@@ -71,19 +75,19 @@ _ratio, _trained, _seconds = _about("prose_perplexity_ratio"), _about("trained_p
 _whole = "{:,.0f}".format
 
 COLUMNS = (
-    Column("model", "model", "the model", "", lambda e: e.model, lambda e: e.model),
+    Column("model", "model", "the model", "", lambda e: e.model, lambda e: e.model, on_page=False),
     Column("method", "method", "the method applied to the model", "", lambda e: e.method, lambda e: e.method),
     Column(
         "accuracy", "accuracy", "mean over all tasks and lengths, with its interval; none for a method that lacks some", "up",
         lambda e: e.row.accuracy and e.row.accuracy.value, _accuracy,
     ),
     Column(
-        "places", "places", "ranks that the pairwise tests among the model's methods allow", "down",
+        "places", "rank", "the ranks that the pairwise tests among the model's methods allow", "down",
         lambda e: e.rank and e.rank.low, _places,
     ),
     Column(
-        "group", "tied", "tie group; 1: the leader and all methods not significantly worse", "down",
-        lambda e: e.rank and e.rank.group, lambda e: str(e.rank.group) if e.rank else "–",
+        "group", "tie group", "1: the leader and all methods not significantly worse", "down",
+        lambda e: e.rank and e.rank.group, lambda e: str(e.rank.group) if e.rank else "–", on_page=False,
     ),
     Column("gain", "gain, points", "paired difference from the baseline, with its interval", "up", _gain_value, _gain),
     Column(
@@ -95,11 +99,11 @@ COLUMNS = (
         lambda e: e.effective and e.effective.value, _effective,
     ),
     Column("perplexity", "prose", "rise in perplexity on unseen prose", "down", _ratio, _optional(_ratio, _rise)),
-    Column("parameters", "trained", "number of trained parameters", "down", _trained, _optional(_trained, _whole)),
+    Column("parameters", "trained", "number of trained parameters", "down", _trained, _optional(_trained, _whole), on_page=False),
     Column(
         "speed", "tokens/s", "prompt tokens per second; ≥: a lower bound, because loading was timed too or the machine was busy", "up",
         lambda e: e.tokens_per_second, _speed,
     ),
-    Column("tuning", "tuning, s", "seconds of tuning", "down", _seconds, _optional(_seconds, _whole)),
+    Column("tuning", "tuning, s", "seconds of tuning", "down", _seconds, _optional(_seconds, _whole), on_page=False),
     Column("n", "n", "scored samples", "", lambda e: e.row.accuracy and e.row.accuracy.n, _samples),
 )  # fmt: skip

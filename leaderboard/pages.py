@@ -1,6 +1,7 @@
 """Render boards as HTML. Pages work without JavaScript, except the sample browser; templates escape text from result files."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from seal_eval.core.types import Estimate, Run
 from seal_eval.leaderboard.asked import how_asked
 from seal_eval.leaderboard.board import ModelBoard, Pair, pairs
 from seal_eval.leaderboard.columns import COLUMNS
+from seal_eval.leaderboard.display import addresses, shown_name
 from seal_eval.leaderboard.methodology import chapters
 from seal_eval.leaderboard.other_tasks import about
 from seal_eval.leaderboard.samples import chunk_of
@@ -20,6 +22,7 @@ from seal_eval.results.depths import DEPTH_EDGES
 from seal_eval.results.missing import Lacks, in_short
 from seal_eval.results.numbers import p_text, percent, size
 from seal_eval.results.reasons import of_runs, warning
+from seal_eval.results.splits import GAP
 from seal_eval.results.tables import LENGTHS_NOTE, POSITION_NOTE
 
 _HERE = Path(__file__).parent
@@ -35,17 +38,23 @@ class Pages:
     def __init__(self, boards: list[ModelBoard], runs: list[Run], baseline: str, sizes: dict[str, tuple[int, int]]) -> None:
         self.boards, self.runs, self.baseline = boards, runs, baseline
         self.methods = list(dict.fromkeys(e.method for board in boards for e in board.entries))
+        self.addresses = addresses(self.methods)
+        self.board_addresses = addresses(board.name for board in boards)
         self.environment = _environment()
         self.shared: dict[str, Any] = {
             "version": __version__, "baseline": baseline, "boards": boards, "runs": runs, "edges": DEPTH_EDGES, "columns": COLUMNS,
             "tasks": list(dict.fromkeys(block.name for board in boards for block in board.tasks)), "task": about,
-            "slug": self.slug, "warning": warning,
-            "figure_size": sizes.__getitem__, "updated": max(run.utc for run in runs),
+            "slug": self.slug, "shown": self.shown, "said": said, "warning": warning,
+            "figure_size": sizes.__getitem__, "updated": max(run.utc for run in runs), "gap": GAP,
         }  # fmt: skip
 
     def slug(self, method: str) -> str:
-        """The path of a method's page; numbered, because a method's name may contain any character."""
-        return f"methods/{self.methods.index(method)}.html"
+        """The path of a method's page."""
+        return f"methods/{self.addresses[method]}.html"
+
+    def shown(self, board: ModelBoard, method: str) -> tuple[str, str]:
+        """(name, detail) of a method as a board shows it."""
+        return board.shown[method]
 
     def files(self) -> Iterator[tuple[str, str]]:
         """Yield (relative path, text) of every page and the feed."""
@@ -59,11 +68,17 @@ class Pages:
             info = method_info(entries[0][1].run)
             yield self.slug(method), self._page("method.html", "../", name=method, entries=entries, method_info=info)
         for run in self.runs:
-            yield f"runs/{run.run_id}.html", self._page("run.html", "../", run=run, asked=how_asked(run), shares=of_runs([run]))
+            (board,) = (board for board in self.boards if board.name == run.model)
+            cells = {(record.task, record.length) for record in run.records}
+            rows = [row for row in board.found.of("cell") if row.method == run.method and (row.task, row.length) in cells]
+            values = {"rows": rows, "board": board, "name": shown_name(run), "asked": how_asked(run), "shares": of_runs([run])}
+            yield f"runs/{run.run_id}.html", self._page("run.html", "../", run=run, **values)
         all_pairs: list[Pair] = []
         for board in self.boards:
             chunks = chunk_of(board)
-            for pair in pairs(board):
+            for unnamed in pairs(board):
+                slug = "--".join((self.board_addresses[board.name], self.addresses[unnamed.b], self.addresses[unnamed.a]))
+                pair = replace(unnamed, slug=slug)
                 all_pairs.append(pair)
                 rows = [row for row in pair.rows if row.scope != "task"]
                 yield (
@@ -79,6 +94,13 @@ class Pages:
 
     def _page(self, template: str, root: str, **values: Any) -> str:
         return str(self.environment.get_template(template).render(self.shared | {"root": root} | values))
+
+
+def said(board: ModelBoard, method: str) -> str:
+    """A method's name in a sentence: with its detail only where the board has several of that name."""
+    name, detail = board.shown[method]
+    alone = [one for one, _ in board.shown.values()].count(name) == 1
+    return name if alone or not detail else f"{name} ({detail})"
 
 
 def method_info(run: Run) -> dict[str, Any]:

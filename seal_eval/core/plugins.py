@@ -21,6 +21,7 @@ class Method:
     A class without this base is given it when it is loaded, so that every member below exists.
     """
 
+    title: ClassVar[str] = ""  # how people write the method's name, such as 'YaRN'; '' for the name itself
     summary: ClassVar[str] = ""  # one clause, for lists; required
     citation: ClassVar[str] = ""
     changes: ClassVar[str] = ""  # one of CHANGES; a composition may change rope, attention and weights once each

@@ -165,7 +165,7 @@ def test_compare_by_menu_and_discordant_samples(browser, site):
     page, _, complaints = watched(browser, site.as_uri())
     page.goto((site / "compare.html").as_uri())
     page.get_by_role("button", name="Compare").click()
-    page.wait_for_url("**/compare/0-0-1.html")
+    page.wait_for_url("**/compare/tiny-llama--seal--plain.html")
     assert "seal against plain" in page.inner_text("h1") and complaints == []
     page.close()
 
@@ -181,6 +181,18 @@ def test_complete_without_javascript(browser, site):
     page.goto((site / "samples.html").as_uri())
     assert "needs JavaScript" in page.inner_text("main")
     context.close()
+
+
+@pytest.mark.parametrize(("width", "columns"), [(1280, ["method", "accuracy", "run"]), (390, ["method", "accuracy"])])
+def test_the_overview_at_a_glance(browser, site, width, columns):
+    """On a desktop no column is cut; on a phone the first two are in view."""
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.goto((site / "index.html").as_uri())
+    for key in columns:
+        box = page.locator(f'th[data-key="{key}"]').bounding_box()
+        assert box and box["x"] >= 0 and box["x"] + box["width"] <= width, key
+    assert page.locator("tbody th").first.inner_text().startswith("SEAL") or page.locator("tbody th").first.inner_text() == "plain"
+    page.close()
 
 
 def test_from_a_sub_path_without_layout_shift_and_small(browser, site):
@@ -204,7 +216,7 @@ def test_from_a_sub_path_without_layout_shift_and_small(browser, site):
         const seen = new PerformanceObserver(list => { for (const e of list.getEntries()) sum += e.value; });
         seen.observe({ type: "layout-shift", buffered: true });
         setTimeout(() => done(sum), 400); })"""
-    for name in ("index.html", "tasks/seal_lines.html", "compare/0-0-1.html", "samples.html"):
+    for name in ("index.html", "tasks/seal_lines.html", "compare/tiny-llama--seal--plain.html", "samples.html"):
         page.goto(root + name, wait_until="load")
         assert page.evaluate(shift) < 0.02, name
         if name == "index.html":

@@ -1,0 +1,50 @@
+"""What the site calls methods, and the addresses of its pages."""
+
+from dataclasses import replace
+
+import pytest
+
+from seal_eval.baselines import get_method, method_names
+from seal_eval.leaderboard.display import addresses, board_names, shown_name
+from seal_eval.results.records import load_runs
+
+
+@pytest.fixture
+def run(results):
+    return load_runs(results)[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "about", "shown"),
+    [
+        ("plain", {}, ("plain", "")),
+        ("seal(seal-600)", {"granularity": "channel", "task": "seal_lines", "length": 2048}, ("SEAL-C", "tuned on lines at 2,048")),
+        ("seal", {"granularity": "head", "task": "seal_lines,seal_qa", "length": 600}, ("SEAL-H", "tuned on lines, qa at 600")),
+        ("self_extend+seal", {"granularity": "channel"}, ("Self-Extend + SEAL-C", "")),
+        ("temperature(factor=1.15)", {}, ("temperature", "factor=1.15")),
+        ("mine.py:Louder(by=0.9)", {}, ("mine.py:Louder(by=0.9)", "")),
+        ("first_heads+ntk", {}, ("first_heads + NTK", "")),
+    ],
+)  # fmt: skip
+def test_names(run, method, about, shown):
+    assert shown_name(replace(run, method=method, about=about)) == shown
+
+
+def test_two_of_one_name_show_their_labels(run):
+    runs = [replace(run, method=f"lora({name})", about={"task": "seal_lines", "length": 600}) for name in ("a", "b")]
+    assert board_names(runs) == {"lora(a)": ("LoRA", "lora(a)"), "lora(b)": ("LoRA", "lora(b)")}
+    assert board_names(runs[:1]) == {"lora(a)": ("LoRA", "tuned on lines at 600")}
+
+
+def test_titles_are_distinct():
+    titles = [get_method(name).title or name for name in method_names()]
+    assert len(set(titles)) == len(titles)
+
+
+def test_addresses_last():
+    """A name has the same address whatever stands beside it, unless two are spelt alike; every address is a file name."""
+    alone = addresses(["seal(seal-2048)"])["seal(seal-2048)"]
+    assert alone == "seal-seal-2048" == addresses(["plain", "seal(seal-2048)", "lora"])["seal(seal-2048)"]
+    several = addresses(["ntk+seal", "ntk seal", "../../etc", "…", "x" * 500])
+    assert len(set(several.values())) == 5 and several["ntk+seal"].startswith("ntk-seal-")
+    assert all(text.replace("-", "").isalnum() and text.isascii() and len(text) < 100 for text in several.values())
