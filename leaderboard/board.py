@@ -85,10 +85,16 @@ class ModelBoard:
     records: dict[str, dict[str, Record]] = field(repr=False)
     shown: dict[str, tuple[str, str]] = field(repr=False)  # method → (name, detail)
 
+    def said(self, method: str) -> str:
+        """A method's name in a sentence, a table or a figure: with its detail only where the board has several of that name."""
+        name, detail = self.shown[method]
+        alone = [one for one, _ in self.shown.values()].count(name) == 1
+        return name if alone or not detail else f"{name} ({detail})"
+
     @property
     def speeds(self) -> list[tuple[str, float, Estimate]]:
         """(method, prompt tokens per second, accuracy) of each method whose speed is known."""
-        return [(e.method, e.tokens_per_second, e.row.accuracy) for e in self.entries if e.tokens_per_second and e.row.accuracy]
+        return [(self.said(e.method), e.tokens_per_second, e.row.accuracy) for e in self.entries if e.tokens_per_second and e.row.accuracy]
 
     @property
     def n_placed(self) -> int:
@@ -104,7 +110,7 @@ class ModelBoard:
     def costs(self) -> list[tuple[str, float, Estimate]]:
         """(method, rise in perplexity on prose as a fraction, accuracy); 0 for a method that records none. Empty if all are 0."""
         whole = [(e, e.row.accuracy) for e in self.entries if e.row.accuracy]
-        costs = [(e.method, float(e.about.get("prose_perplexity_ratio", 1.0)) - 1, accuracy) for e, accuracy in whole]
+        costs = [(self.said(e.method), float(e.about.get("prose_perplexity_ratio", 1.0)) - 1, accuracy) for e, accuracy in whole]
         return costs if any(rise for _, rise, _ in costs) else []
 
 

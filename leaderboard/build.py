@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ def _figures(site_boards: list[ModelBoard], baseline: str) -> Iterator[tuple[str
             for name, text in _board_figures(board, theme):
                 yield f"figures/{name}-{theme}.svg", text
             for block in board.tasks:
-                for name, text in _task_figures(block, baseline, theme):
+                for name, text in _task_figures(board, block, baseline, theme):
                     yield f"figures/{name}-{theme}.svg", text
 
 
@@ -111,12 +112,13 @@ def _board_figures(board: ModelBoard, theme: str) -> Iterator[tuple[str, str]]:
             yield f"{board.number}-{e.run.run_id}-scales", scale_picture(scales, theme)
 
 
-def _task_figures(block: TaskBlock, baseline: str, theme: str) -> Iterator[tuple[str, str]]:
-    unit = about(block.name).unit
-    yield f"{block.slug}-length", curves(block.rows, baseline, theme, unit)
+def _task_figures(board: ModelBoard, block: TaskBlock, baseline: str, theme: str) -> Iterator[tuple[str, str]]:
+    unit, first = about(block.name).unit, board.said(baseline)
+    yield f"{block.slug}-length", curves([replace(row, method=board.said(row.method)) for row in block.rows], first, theme, unit)
     if block.has_depths:
-        yield f"{block.slug}-depth", heatmap(block.depths, theme, unit)
-        yield f"{block.slug}-position", depth_curves(block.depths, theme, baseline)
+        depths = {board.said(method): cells for method, cells in block.depths.items()}
+        yield f"{block.slug}-depth", heatmap(depths, theme, unit)
+        yield f"{block.slug}-position", depth_curves(depths, theme, first)
 
 
 def _downloads(site_boards: list[ModelBoard]) -> Iterator[tuple[str, str]]:

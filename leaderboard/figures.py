@@ -77,7 +77,7 @@ def heatmap(cells: dict[str, dict[int, list[Estimate | None]]], theme: str, unit
                 if cell:
                     ink = "#000000" if cell.value > 0.55 else "#ffffff"
                     text = f"{100 * cell.value:.0f} %\n{100 * cell.low:.0f}–{100 * cell.high:.0f}\nn={cell.n}"
-                    panel.text(x, y, text, ha="center", va="center", fontsize=7, color=ink)
+                    panel.text(x, y, text, ha="center", va="center", fontsize=8, color=ink)
         panel.set_xlim(-0.5, len(lengths) - 0.5)
         panel.set_ylim(n_depths - 0.5, -0.5)
         panel.set_xticks(range(len(lengths)), [f"{n:,}" for n in lengths])

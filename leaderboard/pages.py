@@ -44,17 +44,13 @@ class Pages:
         self.shared: dict[str, Any] = {
             "version": __version__, "baseline": baseline, "boards": boards, "runs": runs, "edges": DEPTH_EDGES, "columns": COLUMNS,
             "tasks": list(dict.fromkeys(block.name for board in boards for block in board.tasks)), "task": about,
-            "slug": self.slug, "shown": self.shown, "said": said, "warning": warning,
+            "slug": self.slug, "warning": warning,
             "figure_size": sizes.__getitem__, "updated": max(run.utc for run in runs), "gap": GAP,
         }  # fmt: skip
 
     def slug(self, method: str) -> str:
         """The path of a method's page."""
         return f"methods/{self.addresses[method]}.html"
-
-    def shown(self, board: ModelBoard, method: str) -> tuple[str, str]:
-        """(name, detail) of a method as a board shows it."""
-        return board.shown[method]
 
     def files(self) -> Iterator[tuple[str, str]]:
         """Yield (relative path, text) of every page and the feed."""
@@ -83,7 +79,7 @@ class Pages:
                 rows = [row for row in pair.rows if row.scope != "task"]
                 yield (
                     f"compare/{pair.slug}.html",
-                    self._page("pair.html", "../", pair=pair, rows=rows, chunks=chunks, listed=LISTED, lacks=board.found.lacks),
+                    self._page("pair.html", "../", pair=pair, rows=rows, chunks=chunks, listed=LISTED, board=board),
                 )
         yield "compare.html", self._page("compare.html", "", pairs=all_pairs)
         yield "samples.html", self._page("samples.html", "")
@@ -94,13 +90,6 @@ class Pages:
 
     def _page(self, template: str, root: str, **values: Any) -> str:
         return str(self.environment.get_template(template).render(self.shared | {"root": root} | values))
-
-
-def said(board: ModelBoard, method: str) -> str:
-    """A method's name in a sentence: with its detail only where the board has several of that name."""
-    name, detail = board.shown[method]
-    alone = [one for one, _ in board.shown.values()].count(name) == 1
-    return name if alone or not detail else f"{name} ({detail})"
 
 
 def method_info(run: Run) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def test_sort_filter_columns_and_url(browser, site, tmp_path):
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV").click()
     lines = download.value.path().read_text().splitlines()
-    assert len(lines) == 3 and "documents" not in lines[0] and lines[1].startswith("700,seal")
+    assert len(lines) == 3 and "documents" not in lines[0] and lines[1].startswith("700,SEAL")
     with page.expect_download() as download:
         page.get_by_role("button", name="JSON").click()
     assert [row["method"] for row in json.loads(download.value.path().read_text())] == ["seal", "seal"]
@@ -166,7 +166,7 @@ def test_compare_by_menu_and_discordant_samples(browser, site):
     page.goto((site / "compare.html").as_uri())
     page.get_by_role("button", name="Compare").click()
     page.wait_for_url("**/compare/tiny-llama--seal--plain.html")
-    assert "seal against plain" in page.inner_text("h1") and complaints == []
+    assert "SEAL against plain" in page.inner_text("h1") and complaints == []
     page.close()
 
 
