@@ -59,4 +59,33 @@ def check_command(
     say(*lines)
 
 
-PUBLICATION: dict[str, Callable[..., None]] = {"site": site_command, "submit": submit_command, "check": check_command}
+def export_command(
+    results: Annotated[Path, typer.Argument(help="Folder with result files; subfolders are searched too.")],
+    out: Annotated[Path, typer.Option(help="New folder.")],
+    organization: Annotated[str, typer.Option(help="Who ran the evaluation.")],
+    relationship: Annotated[
+        str, typer.Option(help="Of that organization to the model: first_party, third_party, collaborative or other.")
+    ] = "third_party",
+    developer: Annotated[str, typer.Option(help="Developer of models whose names have no owner.", show_default="unknown")] = "",
+) -> None:
+    """Write results in the format of Every Eval Ever.
+
+    Accuracies with their intervals, and a line for each sample. `compare` reads such files back, also those of other programs.
+    """
+    from seal_eval.core.errors import SealError, nearest
+    from seal_eval.leaderboard.every_eval_ever import export
+
+    known = ("first_party", "third_party", "collaborative", "other")
+    if relationship not in known:
+        raise SealError(f"--relationship '{relationship}' is not known{nearest(relationship, known)}")
+    if not organization.strip():
+        raise SealError("--organization is empty; name who ran the evaluation")
+    say(*map(str, export(results, out, organization, relationship, developer)))
+
+
+PUBLICATION: dict[str, Callable[..., None]] = {
+    "site": site_command,
+    "submit": submit_command,
+    "check": check_command,
+    "export": export_command,
+}

@@ -41,8 +41,8 @@ def read_scores(file: Path) -> list[Run]:
         raise SealError(f"{file}, line {reader.line_num}: not CSV ({error}); quote text that holds commas or line breaks") from error
     if not records:
         raise SealError(f"{file} holds no scores; write one line for each sample of each method")
-    content = fingerprint(file)
-    return [_run(file, content, *subject, tuple(found.values())) for subject, found in records.items()]
+    content = {file.name: fingerprint(file)}
+    return [scored_run(file.parent, content, *subject, tuple(found.values())) for subject, found in records.items()]
 
 
 def _check_header(file: Path, header: list[str]) -> None:
@@ -70,7 +70,7 @@ def _record(where: str, row: dict[Any, Any], model: str) -> tuple[Record, tuple[
     name = f"{task}-{size}-{sample}"  # one sample of several tasks or lengths is several
     subject = row.get("model") or model, row["method"]
     return Record(
-        run_id=_run_id(*subject), sample_id=name, task=task, length=size, n_tokens=0, depth=depth, cluster=row.get("cluster") or name,
+        run_id=scored_run_id(*subject), sample_id=name, task=task, length=size, n_tokens=0, depth=depth, cluster=row.get("cluster") or name,
         targets=(), reply="", answer=None, score=score, reason="scored" if score is not None else "unscored", prompt_hash="",
     ), subject  # fmt: skip
 
@@ -88,12 +88,14 @@ def _number(where: str, row: dict[Any, Any], key: str) -> float | None:
     return value
 
 
-def _run_id(model: str, method: str) -> str:
+def scored_run_id(model: str, method: str) -> str:
+    """The id of a run of which only scores are known."""
     return f"{safe(model)}__{safe(method)}"
 
 
-def _run(file: Path, content: str, model: str, method: str, records: tuple[Record, ...]) -> Run:
+def scored_run(folder: Path, files: dict[str, str], model: str, method: str, records: tuple[Record, ...]) -> Run:
+    """A run of which only scores are known. files: name → fingerprint."""
     return Run(
-        run_id=_run_id(model, method), model=model, method=method, settings={}, about={}, config={}, versions={}, hardware="", date="",
-        utc="", command="", seconds=None, files={file.name: content}, task_versions={}, folder=file.parent, records=records,
+        run_id=scored_run_id(model, method), model=model, method=method, settings={}, about={}, config={}, versions={}, hardware="",
+        date="", utc="", command="", seconds=None, files=files, task_versions={}, folder=folder, records=records,
     )  # fmt: skip

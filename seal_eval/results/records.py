@@ -10,6 +10,7 @@ from seal_eval.core.names import visible
 from seal_eval.core.types import Record, Run
 from seal_eval.results.absent import with_absent
 from seal_eval.results.csv_scores import read_scores
+from seal_eval.results.instance_files import PATTERN, read_instances
 from seal_eval.results.labels import label_runs
 from seal_eval.results.run_files import read_run
 from seal_eval.tasks import base_task
@@ -20,10 +21,10 @@ def load_runs(
 ) -> list[Run]:  # fmt: skip
     """Read every run in `folder` and its subfolders (hidden ones are skipped), the oldest first.
 
-    foreign: also read tasks from outside this project, and a CSV file in the folder's place (`read_scores`); metric, cluster: their score
-    and their document, see `read_foreign`. scored_only: tasks from outside that have no score in 0 to 1 are left out, with a remark on
-    stderr, and are no error. Raises SealError for a missing or empty folder, a link to a place outside of it, and damaged
-    files, naming file and, where possible, line.
+    foreign: also read tasks from outside this project, a CSV file in the folder's place (`read_scores`) and a folder of instance files of
+    Every Eval Ever (`read_instances`); metric, cluster: the score and document of such tasks, see `read_foreign`. scored_only: tasks from
+    outside that have no score in 0 to 1 are left out, with a remark on stderr, and are no error. Raises SealError for a missing or empty
+    folder, a link to a place outside of it, and damaged files, naming file and, where possible, line.
     """
     if folder.suffix.lower() == ".csv" and folder.is_file():
         if not foreign or scored_only:
@@ -34,6 +35,10 @@ def load_runs(
     if not folder.is_dir():
         raise SealError(f"results folder {folder} does not exist")
     files = sorted(f for f in folder.rglob("results_*.json") if not any(p.startswith(".") for p in f.relative_to(folder).parts))
+    if not files and foreign and not scored_only and any(folder.rglob(PATTERN)):
+        if metric or cluster:
+            raise SealError(f"--{'metric' if metric else 'cluster'} is for result files; instance files hold one score for each sample")
+        return read_instances(folder)
     if not files:
         raise SealError(f"{folder} holds no results_*.json; write some with seal-eval run --output_path {folder}")
     for link in (p for p in folder.rglob("*") if p.is_symlink() and p.suffix in (".json", ".jsonl", ".gz", ".txt")):

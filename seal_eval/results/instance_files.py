@@ -1,0 +1,95 @@
+"""Instance files of Every Eval Ever (schema 0.2 and 0.3), which Inspect, HELM, lm-eval and others are converted to: scores of each sample.
+
+Each line is one sample of one model. A run of `seal-eval export` reads back with its methods, lengths, depths and documents.
+"""
+
+from collections import defaultdict
+from pathlib import Path
+
+from pydantic import Field
+
+from seal_eval.core.checked import Fraction, Name, Part, checked_row
+from seal_eval.core.content import fingerprint
+from seal_eval.core.errors import SealError
+from seal_eval.core.files import numbered_lines
+from seal_eval.core.types import Record, Run
+from seal_eval.results.csv_scores import scored_run, scored_run_id
+
+PATTERN = "*_samples.jsonl"
+SCHEMAS = ("0.2.", "0.3.")
+PLAIN = "plain"  # the method of rows that name none
+
+
+class _Input(Part):
+    raw: str
+    reference: list[str]
+
+
+class _Output(Part):
+    raw: list[str]
+
+
+class _Answer(Part):
+    extracted_value: str
+
+
+class _Evaluation(Part):
+    score: Fraction
+
+
+class _Row(Part):
+    schema_version: str
+    model_id: Name
+    evaluation_name: Name
+    sample_id: Name
+    sample_hash: str | None = None
+    input: _Input
+    output: _Output | None = None
+    answer_attribution: list[_Answer] = Field(default=[])
+    evaluation: _Evaluation
+    metadata: dict[str, str] | None = None
+
+
+def read_instances(folder: Path) -> list[Run]:
+    """Return a run for each model and method of the instance files below a folder, in the order in which they appear.
+
+    Method, length, depth and document are read from the metadata where `seal-eval export` has written them. Raises SealError naming file
+    and line for what is no row of the schema, a score outside 0 to 1, and a sample that a method has twice.
+    """
+    records: dict[tuple[str, str], dict[str, Record]] = defaultdict(dict)
+    files = sorted(folder.rglob(PATTERN))
+    for file in files:
+        for number, line in numbered_lines(file):
+            row = _Row.model_validate(checked_row(file, number, line, _Row, "an instance of Every Eval Ever with a score in 0 to 1"))
+            where = f"{file}, line {number}"
+            if not row.schema_version.startswith(SCHEMAS):
+                raise SealError(f"{where}: schema_version is {row.schema_version[:20]!r}, must be {' or '.join(f'{s}x' for s in SCHEMAS)}")
+            record, subject = _record(where, row)
+            if record.sample_id in records[subject]:
+                raise SealError(
+                    f"{where}: sample {row.sample_id[:100]} of {row.evaluation_name} is there twice for {subject[0]}, {subject[1]}; "
+                    "keep one metric and one run of each"
+                )
+            records[subject][record.sample_id] = record
+    content = {file.name: fingerprint(file) for file in files}
+    return [scored_run(folder, content, *subject, tuple(found.values())) for subject, found in records.items()]
+
+
+def _record(where: str, row: _Row) -> tuple[Record, tuple[str, str]]:
+    """Return (the record of a row, (model, method))."""
+    told = row.metadata or {}
+    length, depth = told.get("length", ""), told.get("depth", "")
+    try:
+        size, place = int(length) if length else None, float(depth) if depth else None
+    except ValueError as error:
+        raise SealError(f"{where}: length {length[:40]!r} or depth {depth[:40]!r} is no number") from error
+    subject = row.model_id, told.get("method") or PLAIN
+    name = f"{row.evaluation_name}-{size}-{row.sample_id}"
+    replies = row.output.raw if row.output else []
+    return Record(
+        run_id=scored_run_id(*subject), sample_id=name, task=row.evaluation_name, length=size, n_tokens=int(told.get("prompt_tokens") or 0),
+        depth=place, cluster=told.get("document") or name, targets=tuple(row.input.reference), reply=replies[0] if replies else "",
+        answer=row.answer_attribution[-1].extracted_value if row.answer_attribution else None,
+        score=None if told.get("unscored") == "true" else row.evaluation.score, reason=told.get("reason") or "scored",
+        prompt_hash=row.sample_hash or "",
+    ), subject  # fmt: skip
