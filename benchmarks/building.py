@@ -1,6 +1,6 @@
 """Time the building of every task with three tokenizers from 1K to 128K tokens, and of lm-eval's RULER tasks and ours.
 
-python benchmarks/building.py > docs/building.txt   (an otherwise idle machine; about five minutes on two cores)
+python benchmarks/building.py > docs/building.txt   (an otherwise idle machine; about ten minutes on two cores)
 """
 
 import contextlib
@@ -36,7 +36,9 @@ def table(name: str, prompt_format: PromptFormat) -> None:
     )
     print(f"{'task':24}{'size':>8}{'seconds':>9}{'below its length by':>24}{'distinct':>10}")
     for task in tasks().values():
-        sizes = LENGTHS if task.unit == "tokens" else [s for s in task.sizes if task.unit == "topics" or s in (200, 680, 1350)]
+        sizes = (
+            LENGTHS if task.unit == "tokens" else [s for s in task.sizes if task.unit == "topics" or s in (10, 100, 200, 680, 1350, 2000)]
+        )
         for size in sizes:
             start = time.perf_counter()
             try:
@@ -54,14 +56,17 @@ def table(name: str, prompt_format: PromptFormat) -> None:
 
 def beside_ruler(prompt_format: PromptFormat) -> None:
     """Compare lm-eval's builders with ours on 500 documents at 4,096 tokens, then time ours alone at 131,072 tokens."""
-    from lm_eval.tasks.ruler import cwe_utils, niah_utils, vt_utils
+    from lm_eval.tasks.ruler import cwe_utils, fwe_utils, niah_utils, vt_utils
 
     theirs = {
         "niah_single_1": (niah_utils.niah_single_1, 128), "niah_multikey_2": (niah_utils.niah_multikey_2, 128),
-        "ruler_vt": (vt_utils.get_vt_dataset, 30), "ruler_cwe": (cwe_utils.get_cw_dataset, 120),
+        "ruler_vt": (vt_utils.get_vt_dataset, 30),
+        "ruler_cwe": (cwe_utils.get_cw_dataset, 120), "ruler_fwe": (fwe_utils.fwe_download, 50),
     }  # fmt: skip
-    ours = {"niah_single_1": "seal_passkey", "niah_multikey_2": "seal_needle_multikey", "ruler_vt": "seal_variable_tracking",
-            "ruler_cwe": "seal_common_words"}  # fmt: skip
+    ours = {
+        "niah_single_1": "seal_passkey", "niah_multikey_2": "seal_needle_multikey", "ruler_vt": "seal_variable_tracking",
+        "ruler_cwe": "seal_common_words", "ruler_fwe": "seal_frequent_words",
+    }  # fmt: skip  # RULER's other builders download essays and data sets
     print("\n500 documents at 4,096 tokens; tokens: prompt with begun answer + answer budget")
     print(f"{'task':24}{'seconds':>9}{'tokens':>18}{'distinct':>10}{'depth kept':>12}")
     for name, (build, budget) in theirs.items():
@@ -84,12 +89,16 @@ def beside_ruler(prompt_format: PromptFormat) -> None:
             start = time.perf_counter()
             samples = tasks()[name].build(PromptFormat(load_tokenizer(resolve(MODEL))), 4096, 500, 0)
             print(f"{name + ', ' + again:24}{time.perf_counter() - start:>9.2f}")
-    start = time.perf_counter()
-    tasks()["seal_needle"].build(prompt_format, 131_072, 100, 0)
-    print(f"seal_needle, 100 samples of 131,072 tokens: {time.perf_counter() - start:.1f} s")
-    start = time.perf_counter()
-    tasks()["seal_lines"].build(prompt_format, 131_072, 100, 0)
-    print(f"seal_lines, 100 samples of 131,072 tokens: {time.perf_counter() - start:.1f} s")
+    print(f"\n{'every task':24}{'500 of 4,096, s':>18}{'100 of 131,072, s':>20}   (seal_documents: of 60 and of 2,000 documents)")
+    for task in tasks().values():
+        small, large = (4096, 131_072) if task.unit == "tokens" else (60, 2000)
+        if task.unit in ("tokens", "documents"):
+            seconds = []
+            for size, n in ((small, 500), (large, 100)):
+                start = time.perf_counter()
+                task.build(prompt_format, size, n, 0)
+                seconds.append(time.perf_counter() - start)
+            print(f"{task.name:24}{seconds[0]:>18.2f}{seconds[1]:>20.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -83,9 +83,37 @@ def export_command(
     say(*map(str, export(results, out, organization, relationship, developer)))
 
 
+def push_command(
+    folder: Annotated[Path, typer.Argument(help="Adapter of seal-eval tune, or checkpoint of seal-eval merge.")],
+    repo: Annotated[str, typer.Argument(help="Model repository on the Hugging Face hub, OWNER/NAME.")],
+    results: Annotated[Path | None, typer.Option(help="Folder with runs of the adapter and of plain, for the README.")] = None,
+    dataset: Annotated[str, typer.Option(help="A benchmark's data set on the hub, to list the accuracies under.")] = "",
+    base_model: Annotated[str, typer.Option(help="The adapter's base model on the hub, OWNER/NAME.", show_default="as it says")] = "",
+    private: Annotated[bool, typer.Option("--private", help="Make the repository private, if it is new.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be uploaded.")] = False,
+) -> None:
+    """Upload an adapter or a folded checkpoint to the Hugging Face hub.
+
+    Its README says what tuning measured and, with --results, what it gains. The token is the one of hf auth login, or HF_TOKEN.
+    """
+    from seal_eval.leaderboard.push import check_repo, files_of, push
+
+    check_repo(repo)
+    files = files_of(folder, base_model, results, dataset)
+    if dry_run:
+        for path, content in files.items():
+            n = content.stat().st_size if isinstance(content, Path) else len(content)
+            say(f"{n:>14,}  {path}")
+        readme = files.get("README.md", b"")
+        say("", readme.read_text(encoding="utf-8") if isinstance(readme, Path) else readme.decode())
+        return
+    say(push(files, repo, private, f"Upload {folder.absolute().name} with seal-eval"))
+
+
 PUBLICATION: dict[str, Callable[..., None]] = {
     "site": site_command,
     "submit": submit_command,
     "check": check_command,
     "export": export_command,
+    "push": push_command,
 }
