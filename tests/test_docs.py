@@ -148,11 +148,11 @@ def test_commands_in_running_text(page):
 
 @pytest.fixture(scope="module")
 def built(checkout, tmp_path_factory):
-    """The site that `mkdocs build` writes in the copied checkout."""
+    """The site that README's two commands write in the copied checkout."""
     out = tmp_path_factory.mktemp("built") / "site"
-    command = [sys.executable, "-m", "mkdocs", "build", "-d", out]
-    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    for command in ([sys.executable, "docs/write.py"], [sys.executable, "-m", "mkdocs", "build", "-d", out]):
+        done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return out
 
 
@@ -165,6 +165,39 @@ def test_documentation_and_leaderboard_by_one_command(built):
     for page in built.glob("*.html"):
         loaded = re.findall(r"<(?:script|img|link)[^>]+(?:src|href)=\"(https?://[^\"]+)", page.read_text())
         assert not loaded, (page, loaded)
+
+
+def test_plain_markdown_for_any_builder(built, checkout):
+    """What the builder reads has no mark and no link that leaves it; without a repository, such links are text and path."""
+    written = checkout / "build" / "docs"
+    assert {p.name for p in written.rglob("*.md")} == {p.name for p in (ROOT / "docs").rglob("*.md")} and not list(written.rglob("*.py"))
+    for page in written.rglob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        assert "{{ " not in text
+        for place in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+            assert (page.parent / place).resolve().is_relative_to(written) and (page.parent / place).exists(), (page, place)
+    assert "published runs (`leaderboard/results`)" in (written / "leaderboard.md").read_text(encoding="utf-8")
+
+
+def test_the_search_is_shown_only_where_it_works(built):
+    """Opened from disk, a page has no search box; from a server it has one."""
+    import threading
+    from functools import partial
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+    from playwright.sync_api import sync_playwright
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(built)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for address, shown in (((built / "index.html").as_uri(), False), (f"http://127.0.0.1:{server.server_port}/index.html", True)):
+            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            page.goto(address)
+            box = page.locator('[data-md-component="search"]')
+            assert (box.count() > 0 and box.first.is_visible()) is shown
+        browser.close()
+    server.shutdown()
 
 
 def test_links_into_the_repository():

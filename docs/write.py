@@ -1,6 +1,12 @@
-"""mkdocs hooks: fill reference pages from the code, rewrite links that leave docs/, build the leaderboard next to the pages."""
+"""Write the documentation as plain Markdown, for any builder: python docs/write.py [FOLDER] (default: build/docs).
 
+Copies the pages and pictures of docs/, fills the reference pages from the code, turns links that leave docs/ into links to the repository
+(or into text), and builds the published leaderboard next to the pages.
+"""
+
+import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,28 +16,30 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 
-def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
-    """Return the page with `{{ commands }}` and `{{ methods }}` filled in from the code.
+def main(out: Path, repository: str = "") -> None:
+    """Write everything into `out`, in place of what is there. repository: address of the repository on the web, '' if it has none."""
+    from seal_eval.leaderboard.build import build
 
-    Links to files outside docs/ become links to the repository; without a `repo_url`, text and path.
-    """
+    docs = ROOT / "docs"
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(docs, out, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    for page in sorted(docs.rglob("*.md")):
+        place = page.relative_to(docs)
+        (out / place).write_text(finished(page.read_text(encoding="utf-8"), len(place.parts) - 1, repository), encoding="utf-8")
+    build(ROOT / "leaderboard" / "results", out / "leaderboard")
+
+
+def finished(markdown: str, depth: int, repository: str) -> str:
+    """A page with `{{ commands }}` and `{{ methods }}` filled in from the code, and links out of docs/ rewritten. depth: of its folder."""
     for mark, text_from_code in (("{{ commands }}", commands), ("{{ methods }}", methods)):
         if mark in markdown:
             markdown = markdown.replace(mark, text_from_code())
 
     def repository_link(link: re.Match[str]) -> str:
         text, path = link[1], link[2]
-        return f"[{text}]({config['repo_url']}/blob/main/{path})" if config.get("repo_url") else f"{text} (`{path}`)"
+        return f"[{text}]({repository}/blob/main/{path})" if repository else f"{text} (`{path}`)"
 
-    up = "../" * page.file.src_uri.count("/")
-    return re.sub(rf"(?<!!)\[([^\]]+)\]\({re.escape(up)}\.\./([^)#]+)\)", repository_link, markdown)
-
-
-def on_post_build(config: Any, **_: Any) -> None:
-    """Build the site of the published runs, as `seal-eval site` does, in the folder leaderboard of the built pages."""
-    from seal_eval.leaderboard.build import build
-
-    build(ROOT / "leaderboard" / "results", Path(config["site_dir"]) / "leaderboard")
+    return re.sub(rf"(?<!!)\[([^\]]+)\]\({re.escape('../' * (depth + 1))}([^)#]+)\)", repository_link, markdown)
 
 
 def commands() -> str:
@@ -76,3 +84,7 @@ def methods() -> str:
         settings = ", ".join(f"`{field}`" for field in fields) or "none"
         rows.append(f"| `{name}` | {cell(kind.summary)} | {settings} | {cell(kind.citation or '–')} |")
     return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if sys.argv[1:] else ROOT / "build" / "docs", os.environ.get("REPOSITORY", ""))
