@@ -1,6 +1,7 @@
 """Commands and snippets of README and docs run, page by page, in a copy of the checkout, with a small random model under the embedded
 model's name. Commands in running text exist with their flags. The documentation builds, and links to files of the repository exist."""
 
+import json
 import os
 import re
 import shutil
@@ -118,6 +119,27 @@ def follow(page, checkout, cache, asked, adapter, here):
     env = {**os.environ, "SEAL_EVAL_CACHE": str(cache), "PATH": path, "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(["bash", "-euo", "pipefail", "-c", text], cwd=here, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{text}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+
+
+def script_of(notebook):
+    """The code of a notebook as one Python program; lines after ! are commands, as in Jupyter."""
+    lines = ["import matplotlib, subprocess", "matplotlib.use('Agg')"]
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        source = "".join(cell["source"]) if cell["cell_type"] == "code" else ""
+        for line in source.replace("\\\n", " ").splitlines():
+            lines.append(f"subprocess.run(['bash', '-c', {line[1:]!r}], check=True)" if line.startswith("!") else line)
+    return "\n".join(lines)
+
+
+def test_the_notebook_runs_whole(cache, tmp_path):
+    """Every cell of examples/quickstart.ipynb, in order, on a small random model under the embedded model's name."""
+    path = f"{program('').resolve()}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    env = {**os.environ, "SEAL_EVAL_CACHE": str(cache), "PATH": path, "CUDA_VISIBLE_DEVICES": ""}
+    script = script_of(ROOT / "examples" / "quickstart.ipynb")
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{script}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
+    assert re.search(r"^seal +\d+\.\d% .* gain ", done.stdout, re.M) and (tmp_path / "site" / "index.html").is_file()
+    assert (tmp_path / "folded" / "model.safetensors").is_file()
 
 
 def commands(command, path):
