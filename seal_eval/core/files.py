@@ -222,9 +222,20 @@ def workplace(out: Path, what: str) -> Path:
 def _real(out: Path) -> Path:
     """The path of `out` with links followed; it need not exist."""
     try:
-        return out.resolve()
-    except (OSError, RuntimeError) as error:  # RuntimeError: circular links
+        return followed(out)
+    except OSError as error:
         raise SealError(f"{out} cannot be followed ({error}); name another folder") from error
+
+
+def followed(path: Path) -> Path:
+    """The path with links followed; it need not exist. Raises OSError for circular links, which Python 3.13 no longer does by itself."""
+    try:
+        real = path.resolve()
+    except RuntimeError as error:  # before Python 3.13
+        raise OSError(f"{path}: circular links") from error
+    if real.is_symlink():
+        raise OSError(f"{path}: circular links")
+    return real
 
 
 @contextmanager

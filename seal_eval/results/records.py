@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval.core.errors import SealError, nearest
+from seal_eval.core.files import followed
 from seal_eval.core.names import visible
 from seal_eval.core.types import Record, Run
 from seal_eval.results.absent import with_absent
@@ -43,8 +44,8 @@ def load_runs(
         raise SealError(f"{folder} holds no results_*.json; write some with seal-eval run --output_path {folder}")
     for link in (p for p in folder.rglob("*") if p.is_symlink() and p.suffix in (".json", ".jsonl", ".gz", ".txt")):
         try:
-            inside = link.resolve().is_relative_to(folder.resolve())
-        except (OSError, RuntimeError) as error:  # RuntimeError: a link to itself
+            inside = followed(link).is_relative_to(folder.resolve())
+        except OSError as error:
             raise SealError(f"{link} is a link that leads nowhere; remove it") from error
         if not inside:
             raise SealError(f"{link} is a link to a place outside of {folder}; copy the file instead")
