@@ -7,16 +7,19 @@ from typing import Any
 
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.suite.schema import TaskEntry
+from seal_eval.tasks import RULER_GROUP, base_task, ruler_tasks
 
 
 def is_other(task: str) -> bool:
-    """True for a task that is not this project's. A misspelt name of ours ('seal_…') counts as ours, so that its error names ours."""
-    return not task.startswith(("seal_", "sealruler"))
+    """True for a task that is not this project's. A misspelt name of ours ('seal…') counts as ours, so that its error names ours."""
+    return task.endswith(".yaml") or not (task.startswith("seal") or base_task(task))
 
 
-def located(task: TaskEntry, file: Path) -> TaskEntry:
-    """The entry with the absolute path of its YAML file, which the suite's file gives relative to itself."""
-    return task.model_copy(update={"task": str((file.parent / task.task).absolute())}) if task.task.endswith(".yaml") else task
+def located(task: TaskEntry, file: Path) -> list[TaskEntry]:
+    """The entry with the absolute path of its YAML file, which the suite's file gives relative to itself. `sealruler`: its thirteen."""
+    if task.task.endswith(".yaml"):
+        return [task.model_copy(update={"task": str((file.parent / task.task).absolute())})]
+    return [task.model_copy(update={"task": name}) for name in (ruler_tasks() if task.task == RULER_GROUP else [task.task])]
 
 
 def check_other(task: TaskEntry) -> str:

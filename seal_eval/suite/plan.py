@@ -39,8 +39,8 @@ def plan(file: Path, out: Path) -> tuple[Suite, list[Cell]]:
     engine_name = suite.engine if engine_known else ENGINE  # the other mistakes are named too
     models = [_completed(file, engine_name, ModelEntry(pretrained=m) if isinstance(m, str) else m) for m in suite.models]
     methods = [MethodEntry(method=m) if isinstance(m, str) else m for m in suite.methods]
-    tasks = [located(task, file) for task in suite.tasks]
-    known = [attempt(("tasks", t), lambda o=task: _check_task(o)) for t, task in enumerate(tasks)]
+    tasks = [(t, one) for t, task in enumerate(suite.tasks) for one in located(task, file)]
+    tasks = [(t, task) for t, task in tasks if attempt(("tasks", t), lambda o=task: _check_task(o))]
     for m, model in enumerate(models):
         if not attempt(("models", m), lambda o=model: _check_model(o, methods)):
             continue
@@ -57,8 +57,8 @@ def plan(file: Path, out: Path) -> tuple[Suite, list[Cell]]:
                 continue
             if not attempt(("methods", k), lambda o=model, w=method: _check_method(suite, o, w, out)):
                 continue
-            for t, task in enumerate(tasks):
-                for size in (task.sizes or [0]) if known[t] else ():
+            for t, task in tasks:
+                for size in task.sizes or [0]:
                     if method.sizes is None or size in method.sizes or not size:
                         attempt(("tasks", t), lambda o=model, w=method, a=task, s=size: _run(suite, o, w, a, s, out))
     if not mistakes:

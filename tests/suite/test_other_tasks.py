@@ -11,6 +11,7 @@ from seal_eval.results.compare import compare
 from seal_eval.results.paired import paired_scores_of
 from seal_eval.results.records import load_runs
 from seal_eval.suite.plan import plan
+from seal_eval.tasks import ruler_tasks
 
 from conftest import seal_eval
 
@@ -91,6 +92,9 @@ def test_left_out_of_a_submission(ran, tiny_folder, tmp_path):
         ({"task": "seal_lines"}, "sizes is missing"),
         ({"task": "seal_lines", "sizes": [450]}, "num_samples is missing"),
         ({"task": "seal_line", "sizes": [450], "num_samples": 2}, "did you mean 'seal_lines'"),
+        ({"task": "seal1024_lines", "sizes": [450], "num_samples": 2}, "task 'seal1024_lines' not found"),
+        ({"task": "longeval_lines_200"}, "sizes is missing"),
+        ({"task": "sealruler", "sizes": [900]}, "num_samples is missing"),
     ],
 )
 def test_refused_with_its_line(suite, tmp_path, task, said):
@@ -100,6 +104,13 @@ def test_refused_with_its_line(suite, tmp_path, task, said):
     with pytest.raises(SealError) as error:
         plan(file, tmp_path / "out")
     assert said in str(error.value) and str(error.value).startswith(f"{file}, line ")
+
+
+def test_rulers_group_is_thirteen_tasks(suite, tmp_path):
+    value = yaml.safe_load(suite.read_text()) | {"methods": ["plain"], "tasks": [{"task": "sealruler", "sizes": [1100], "num_samples": 2}]}
+    file = suite.parent / "group.yaml"
+    file.write_text(yaml.safe_dump(value, sort_keys=False))
+    assert [cell.planned for cell in plan(file, tmp_path / "out")[1]] == [("plain", name, 1100) for name in ruler_tasks()]
 
 
 def test_an_edited_task_file_makes_another_cell(suite, tmp_path):

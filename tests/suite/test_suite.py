@@ -82,7 +82,7 @@ tasks:
         ({"methods": []}, 5, "at least 1 item"),
         ({"batch_size": "8"}, 24, "batch_size: input should be a valid integer (it is '8')"),
         ({"models": [{"pretrained": "m", "dtpye": "x"}]}, 3, "models/0/dtpye: unknown key; did you mean 'dtype'?"),
-        ({"tasks": [{"task": "seal_lines", "num_samples": 3}]}, 17, "tasks/0/sizes: is missing"),
+        ({"tasks": [{"sizes": [450], "num_samples": 3}]}, 17, "tasks/0/task: is missing"),
     ],
 )
 def test_mistakes_of_form(tmp_path, tiny_folder, change, line, message):
