@@ -92,7 +92,7 @@ def push_command(
     private: Annotated[bool, typer.Option("--private", help="Make the repository private, if it is new.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be uploaded.")] = False,
 ) -> None:
-    """Upload an adapter or a folded checkpoint to the Hugging Face hub.
+    """Upload an adapter or a checkpoint to the hub.
 
     Its README says what tuning measured and, with --results, what it gains. The token is the one of hf auth login, or HF_TOKEN.
     """

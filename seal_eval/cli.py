@@ -114,7 +114,7 @@ def baselines_command() -> None:
 @app.command("tasks")
 def tasks_command() -> None:
     """List every task with its source, settings and an example."""
-    from seal_eval.tasks import get_task, task_names, task_settings
+    from seal_eval.tasks import RULER_GROUP, get_task, ruler_tasks, task_names, task_settings
 
     for name in task_names():
         task = get_task(name)
@@ -122,6 +122,10 @@ def tasks_command() -> None:
         example = f"seal-eval run --model_args pretrained=M --tasks {name} --metadata {key}=[{size}]"
         settings = ", ".join((key, *task_settings(task)))
         say("\n  ".join((name, task.summary, f"source: {task.citation}", f"settings: {settings}", f"example: {example}")))
+    members = [name.removeprefix(f"{RULER_GROUP}_") for name in ruler_tasks()]
+    example = f"seal-eval run --model_args pretrained=M --tasks {RULER_GROUP} --metadata lengths=[4096]"
+    about = f"a group: RULER's {len(members)} tasks, in its composition and in this project's words; 'seal_*' does not match it"
+    say("\n  ".join((RULER_GROUP, about, f"tasks: {', '.join(members)}", f"example: {example}")))
 
 
 def script() -> None:

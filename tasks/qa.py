@@ -63,9 +63,14 @@ class Passages(Task):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if other := (self.hotpot and "hotpot") if self.hops == 1 else (self.squad and "squad"):
-            right = "squad" if self.hops == 1 else "hotpot"
-            raise SealError(f"{self.name}: {other} is not for questions of {self.hops} hop{'s' * (self.hops > 1)}; pass {right}=FOLDER")
+        used, other = ("squad", "hotpot") if self.hops == 1 else ("hotpot", "squad")
+        if getattr(self, other) and not getattr(self, used):  # with both, each task of a run takes its own
+            raise SealError(f"{self.name}: {other} is not for questions of {self.hops} hop{'s' * (self.hops > 1)}; pass {used}=FOLDER")
+
+    @property
+    def official(self) -> tuple[str, str]:
+        """(kind of the official file, where it is), ('squad', '') without one."""
+        return ("squad", self.squad) if self.hops == 1 else ("hotpot", self.hotpot)
 
     def build(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split = "eval") -> list[Sample]:
         """`n` samples whose prompt and answer budget fill `length` tokens to within 1 %, never above.
@@ -73,7 +78,7 @@ class Passages(Task):
         Raises SealError when `length` cannot be filled, naming roughly the smallest length that can, and as `read_qa`.
         """
         depths = spread(spaced(self.depths, "linear"))
-        if self.squad or self.hotpot:
+        if self.official[1]:
             return self._of_file(prompt_format, length, n, seed, split)
 
         def start(tokens: int) -> Callable[[int], list[Sample]]:
@@ -94,10 +99,10 @@ class Passages(Task):
 
     def _of_file(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split) -> list[Sample]:
         """Samples whose questions and passages are those of the official file, each question once before any comes again."""
-        kind = "squad" if self.squad else "hotpot"
+        kind, place = self.official
         if split == "tune":
             raise SealError(f"{self.name}: the files of SQuAD and HotpotQA are for evaluation; tune without {kind}=")
-        file = read_qa(kind, self.squad or self.hotpot, prompt_format.control_tokens)
+        file = read_qa(kind, place, prompt_format.control_tokens)
         asked = random.Random(f"{seed}:{self.name}").sample(file.questions, len(file.questions))
         depths = spread(spaced(self.depths, "linear"))
 

@@ -4,7 +4,22 @@ import pytest
 
 from conftest import seal_eval
 
-COMMANDS = ["quickstart", "run", "tune", "merge", "compare", "power", "site", "submit", "check", "tasks", "score", "models"]
+COMMANDS = [
+    "quickstart",
+    "run",
+    "tune",
+    "merge",
+    "compare",
+    "power",
+    "site",
+    "submit",
+    "check",
+    "export",
+    "push",
+    "tasks",
+    "score",
+    "models",
+]
 
 
 def test_help_lists_every_command():

@@ -105,6 +105,14 @@ def test_refused(files, tokenizer, tmp_path):
         replace(get_task("seal_qa"), squad=str(tmp_path)).build(prompt_format, 1200, 1, 0)
 
 
+def test_each_task_of_the_group_takes_its_own_file(files, tokenizer):
+    """A run of `sealruler` gives every task both files."""
+    for name, kind in (("sealruler_qa_1", "squad"), ("sealruler_qa_2", "hotpot")):
+        task = replace(get_task(name), squad=str(files), hotpot=str(files))
+        alone = replace(get_task(name), **{kind: str(files)})
+        assert task.build(PromptFormat(tokenizer), 1200, 2, 0) == alone.build(PromptFormat(tokenizer), 1200, 2, 0)
+
+
 def test_the_files_are_the_users_own(files):
     task: Task = replace(get_task("seal_qa"), squad=str(files))
     assert task.own_files() == [("squad", str(files))] and task.own_paths() == [files]
