@@ -46,10 +46,8 @@ class Documents(Task):
         """`n` samples of `length` documents each; every position is asked about as often as the others. Raises SealError for too many."""
         if length > MOST:
             raise SealError(f"{self.name}: documents is {length}, must be at most {MOST}")
-        places, line_up = (
-            spread(spaced(self.positions, "linear")),
-            Lines(prompt_format, length, f"{seed}:{self.name}:{split}:{length}", split),
-        )
+        places = spread(spaced(self.positions, "linear"))
+        line_up = Lines(prompt_format, length, f"{seed}:{self.name}:{split}:{length}", split)
         return [self._sample(line_up, i, places[i % len(places)], seed, split) for i in range(n)]
 
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:

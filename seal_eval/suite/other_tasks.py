@@ -55,7 +55,7 @@ def _named_in(file: Path) -> str:
 @lru_cache(maxsize=1)  # the index takes seconds
 def _known() -> tuple[frozenset[str], frozenset[str]]:
     """(the single tasks of lm-eval, its groups and tags)."""
-    from lm_eval.tasks import TaskManager
+    from lm_eval.tasks.manager import TaskManager
 
     manager: Any = TaskManager()
     return frozenset(manager.all_subtasks), frozenset({*manager.all_groups, *manager.all_tags})
