@@ -17,10 +17,15 @@ if str(ROOT) not in sys.path:
 
 
 def main(out: Path, repository: str = "") -> None:
-    """Write everything into `out`, in place of what is there. repository: address of the repository on the web, '' if it has none."""
-    from seal_eval.leaderboard.build import build
+    """Write everything into `out`, in place of what an earlier call wrote there.
+
+    repository: address of the repository on the web, '' if it has none.
+    """
+    from seal_eval.leaderboard.build import MARKER, build
 
     docs = ROOT / "docs"
+    if out.exists() and any(out.iterdir()) and not (out / "leaderboard" / MARKER).is_file():
+        sys.exit(f"{out} is not empty and was not written by docs/write.py; name a new folder, nothing is overwritten")
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(docs, out, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     for page in sorted(docs.rglob("*.md")):

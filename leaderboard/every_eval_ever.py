@@ -15,14 +15,12 @@ from typing import Any
 import numpy as np
 
 from seal_eval import __version__
-from seal_eval.core import strict_json
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import new_folder, numbered_lines, write_text
+from seal_eval.core.files import new_folder, write_text
 from seal_eval.core.names import safe
 from seal_eval.core.types import Record, Run, TaskLength
-from seal_eval.leaderboard.submissions import task_of
+from seal_eval.leaderboard.samples import prompts_of
 from seal_eval.models.hub import embedded
-from seal_eval.results.lm_eval_tasks import sample_id
 from seal_eval.results.records import load_runs
 from seal_eval.stats.choose_test import accuracy
 
@@ -98,7 +96,7 @@ def _aggregate(run: Run, developer: str) -> dict[str, Any]:
         "hardware": run.hardware,
         "run": run.run_id,
     }
-    engine = str(run.config.get("model") or UNKNOWN)
+    engine, model = str(run.config.get("model") or UNKNOWN), model_id(run.model, developer)
     return {
         "schema_version": SCHEMA,
         "evaluation_id": _evaluation_id(run, developer),
@@ -109,8 +107,8 @@ def _aggregate(run: Run, developer: str) -> dict[str, Any]:
             "additional_details": {f"{name}_version": version for name, version in run.versions.items()},
         },
         "model_info": {
-            "name": run.model, "id": model_id(run.model, developer), "developer": model_id(run.model, developer).partition("/")[0],
-            "inference_engine": {"name": engine, "version": run.versions.get({"vllm": "vllm"}.get(engine, "transformers"), UNKNOWN)},
+            "name": run.model, "id": model, "developer": model.partition("/")[0],
+            "inference_engine": {"name": engine, "version": run.versions.get("vllm" if engine == "vllm" else "transformers", UNKNOWN)},
             "additional_details": {"deployment_type": UNKNOWN, "model_availability": UNKNOWN, **details},
         },
         "evaluation_results": [_result(run, cell, records) for cell, records in sorted(cells.items(), key=lambda item: _key(item[0]))],
@@ -158,7 +156,7 @@ def _result(run: Run, cell: TaskLength, records: list[Record]) -> dict[str, Any]
 
 def _instances(run: Run, developer: str) -> Iterator[dict[str, Any]]:
     """Yield a line for each sample, in the order of the records."""
-    prompts = dict(_prompts(run))
+    prompts, evaluation, model = dict(prompts_of(run)), _evaluation_id(run, developer), model_id(run.model, developer)
     for record in run.records:
         prompt, cell = prompts[record.sample_id], (record.task, record.length)
         metadata = {
@@ -167,7 +165,7 @@ def _instances(run: Run, developer: str) -> Iterator[dict[str, Any]]:
         }  # fmt: skip
         said = {"turn_idx": 0, "source": "output.raw", "extraction_method": "seal-eval", "is_terminal": True}
         yield {
-            "schema_version": SCHEMA, "evaluation_id": _evaluation_id(run, developer), "model_id": model_id(run.model, developer),
+            "schema_version": SCHEMA, "evaluation_id": evaluation, "model_id": model,
             "evaluation_name": record.task, "evaluation_result_id": _result_id(run, cell), "sample_id": record.sample_id,
             "sample_hash": hashlib.sha256((prompt + "".join(record.targets)).encode()).hexdigest(), "interaction_type": "single_turn",
             "input": {"raw": prompt, "reference": list(record.targets)}, "output": {"raw": [record.reply]},
@@ -175,12 +173,3 @@ def _instances(run: Run, developer: str) -> Iterator[dict[str, Any]]:
             "evaluation": {"score": record.score or 0.0, "is_correct": record.score == 1},
             "metadata": {key: str(value) for key, value in metadata.items() if value is not None},
         }  # fmt: skip
-
-
-def _prompts(run: Run) -> Iterator[tuple[str, str]]:
-    """Yield (sample id, prompt) of every sample of the run's files; a chat is its messages as JSON."""
-    for name in sorted(name for name in run.files if name.startswith("samples_")):
-        for _, line in numbered_lines(run.folder / name):
-            row = strict_json.loads(line, nan=True)
-            prompt = row["arguments"]["gen_args_0"]["arg_0"]
-            yield sample_id(row, task_of(name, run.date)), prompt if isinstance(prompt, str) else json.dumps(prompt, ensure_ascii=False)

@@ -71,7 +71,7 @@ def measured(results: Path, digest: str) -> tuple[Comparison, str, Run]:
     runs = load_runs(results)
     own = [run for run in runs if run.about.get("adapter_sha256") == digest]
     if not own:
-        raise SealError(f"{results} holds no run of this adapter; run it with method=seal,adapter=FOLDER, and plain beside it")
+        raise SealError(f"{results} holds no run of this adapter; run it with method=seal,adapter=FOLDER, and run method=plain too")
     run = own[-1]
     beside = [other for other in runs if other.model == run.model and other.method in (run.method, BASELINE)]
     if not any(other.method == BASELINE for other in beside):
@@ -120,11 +120,8 @@ def push(files: dict[str, Content], repo: str, private: bool, message: str) -> s
     from huggingface_hub import CommitOperationAdd, HfApi
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
-    failures: tuple[Any, ...] = (
-        *HfHubHTTPError.__bases__,
-        OfflineModeIsEnabled,
-        ValueError,
-    )  # bases: any HTTP error, OSError
+    # the bases of the hub's error are any error of its HTTP library, and OSError
+    failures: tuple[Any, ...] = (*HfHubHTTPError.__bases__, OfflineModeIsEnabled, ValueError)
     operations: Sequence[Any] = [CommitOperationAdd(path, content) for path, content in files.items()]
     try:
         api = HfApi()

@@ -77,19 +77,21 @@ def _prompts(board: ModelBoard, runs: list[Run]) -> dict[str, str]:
     """Sample id → prompt, long ones without their middle, from the baseline's sample files; where it lacks cells, from other methods'."""
     prompts: dict[str, str] = {}
     for run in sorted(runs, key=lambda run: run.method != board.found.baseline):
-        if run.model != board.name or prompts.keys() >= {r.sample_id for r in run.records}:
-            continue
-        for name in run.files:
-            if not name.startswith("samples_"):
-                continue
-            for number, line in numbered_lines(run.folder / name):
-                try:
-                    row = strict_json.loads(line)
-                    prompt = row["arguments"]["gen_args_0"]["arg_0"]
-                    prompts[sample_id(row, task_of(name, run.date))] = _ends(str(prompt[0] if isinstance(prompt, list) else prompt))
-                except PARSING as error:
-                    raise SealError(f"{run.folder / name}, line {number}: no prompt under arguments; the file is damaged") from error
+        if run.model == board.name and not prompts.keys() >= {r.sample_id for r in run.records}:
+            prompts |= {sample: _ends(prompt) for sample, prompt in prompts_of(run)}
     return prompts
+
+
+def prompts_of(run: Run) -> Iterator[tuple[str, str]]:
+    """Yield (sample id, prompt) of every row of the run's sample files; of a chat, its messages as JSON. Raises SealError without."""
+    for name in sorted(name for name in run.files if name.startswith("samples_")):
+        for number, line in numbered_lines(run.folder / name):
+            try:
+                row = strict_json.loads(line, nan=True)  # a metric of another task may be NaN
+                prompt = row["arguments"]["gen_args_0"]["arg_0"]
+                yield sample_id(row, task_of(name, run.date)), str(prompt[0] if isinstance(prompt, list) else prompt)
+            except PARSING as error:
+                raise SealError(f"{run.folder / name}, line {number}: no prompt under arguments; the file is damaged") from error
 
 
 def _ends(prompt: str) -> str:

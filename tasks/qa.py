@@ -7,7 +7,7 @@ world is invented (prompts/invented.py), so that only the text can tell.
 
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar
@@ -79,7 +79,7 @@ class Passages(Task):
         """
         depths = spread(spaced(self.depths, "linear"))
         if self.official[1]:
-            return self._of_file(prompt_format, length, n, seed, split)
+            return self._of_file(prompt_format, length, n, seed, split, depths)
 
         def start(tokens: int) -> Callable[[int], list[Sample]]:
             packer = Packer(prompt_format, "", prompt_format.budget(self.answer_tokens), tokens, "D")
@@ -97,14 +97,15 @@ class Passages(Task):
             return replace(score_phrase(reply, doc)[0], metrics={})
         return score_name(reply, doc)
 
-    def _of_file(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split) -> list[Sample]:
+    def _of_file(
+        self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split, depths: Sequence[float]
+    ) -> list[Sample]:  # fmt: skip
         """Samples whose questions and passages are those of the official file, each question once before any comes again."""
         kind, place = self.official
         if split == "tune":
             raise SealError(f"{self.name}: the files of SQuAD and HotpotQA are for evaluation; tune without {kind}=")
         file = read_qa(kind, place, prompt_format.control_tokens)
         asked = random.Random(f"{seed}:{self.name}").sample(file.questions, len(file.questions))
-        depths = spread(spaced(self.depths, "linear"))
 
         def start(tokens: int) -> Callable[[int], list[Sample]]:
             packer = Packer(prompt_format, "", prompt_format.budget(self.answer_tokens), tokens, "D")

@@ -201,6 +201,12 @@ def test_plain_markdown_for_any_builder(built, checkout):
     assert "published runs (`leaderboard/results`)" in (written / "leaderboard.md").read_text(encoding="utf-8")
 
 
+def test_a_folder_of_other_things_is_left_alone(checkout, tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    done = subprocess.run([sys.executable, "docs/write.py", tmp_path], cwd=checkout, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "was not written by docs/write.py" in done.stderr and (tmp_path / "thesis.txt").read_text() == "mine"
+
+
 def test_the_search_is_shown_only_where_it_works(built):
     """Opened from disk, a page has no search box; from a server it has one."""
     import threading

@@ -21,7 +21,7 @@ from seal_eval.harness.logged import replies_logged
 from seal_eval.harness.resume import complete, spec_id
 from seal_eval.harness.task_config import check_keys
 from seal_eval.harness.task_index import fresh_folder, own_tasks_only
-from seal_eval.models.hub import content
+from seal_eval.models.hub import content, resolve
 from seal_eval.tasks import VERSION
 
 # arguments of lm-eval that the replies depend on, besides model_args: a killed run continues only if they are the same
@@ -103,11 +103,9 @@ def run(argv: list[str]) -> Path:
 
 def _name_tokenizer(metadata: dict[str, Any], model_args: Mapping[str, Any]) -> None:
     """Name the tokenizer's folder in `metadata` where the model has a short name, which lm-eval's RULER would look for on the hub."""
-    from seal_eval.models.hub import resolve
-
     name = str(model_args.get("pretrained") or "")
     with suppress(SealError):  # a name that only the engine knows
-        if name and not {"tokenizer"} & {*metadata, *model_args} and (place := resolve(name)) != name:
+        if name and "tokenizer" not in {*metadata, *model_args} and (place := resolve(name)) != name:
             metadata["tokenizer"] = place
 
 

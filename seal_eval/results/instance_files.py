@@ -3,6 +3,7 @@
 Each line is one sample of one model. A run of `seal-eval export` reads back with its methods, lengths, depths and documents.
 """
 
+import math
 from collections import defaultdict
 from pathlib import Path
 
@@ -78,18 +79,31 @@ def read_instances(folder: Path) -> list[Run]:
 def _record(where: str, row: _Row) -> tuple[Record, tuple[str, str]]:
     """Return (the record of a row, (model, method))."""
     told = row.metadata or {}
-    length, depth = told.get("length", ""), told.get("depth", "")
-    try:
-        size, place = int(length) if length else None, float(depth) if depth else None
-    except ValueError as error:
-        raise SealError(f"{where}: length {length[:40]!r} or depth {depth[:40]!r} is no number") from error
+    size, n_tokens = (_whole(where, key, told.get(key, "")) for key in ("length", "prompt_tokens"))
+    place = _share(where, "depth", told.get("depth", ""))
     subject = row.model_id, told.get("method") or PLAIN
     name = f"{row.evaluation_name}-{size}-{row.sample_id}"
     replies = row.output.raw if row.output else []
     return Record(
-        run_id=scored_run_id(*subject), sample_id=name, task=row.evaluation_name, length=size, n_tokens=int(told.get("prompt_tokens") or 0),
+        run_id=scored_run_id(*subject), sample_id=name, task=row.evaluation_name, length=size, n_tokens=n_tokens or 0,
         depth=place, cluster=told.get("document") or name, targets=tuple(row.input.reference), reply=replies[0] if replies else "",
         answer=row.answer_attribution[-1].extracted_value if row.answer_attribution else None,
         score=None if told.get("unscored") == "true" else row.evaluation.score, reason=told.get("reason") or "scored",
         prompt_hash=row.sample_hash or "",
     ), subject  # fmt: skip
+
+
+def _whole(where: str, key: str, text: str) -> int | None:
+    if text and not (text.isascii() and text.isdecimal() and 0 < int(text) <= 10**9):
+        raise SealError(f"{where}: {key} {text[:40]!r} is no number above 0")
+    return int(text) if text else None
+
+
+def _share(where: str, key: str, text: str) -> float | None:
+    try:
+        value = float(text) if text else None
+    except ValueError:
+        value = math.nan
+    if value is not None and not 0 <= value <= 1:
+        raise SealError(f"{where}: {key} {text[:40]!r} is no number from 0 to 1")
+    return value

@@ -30,7 +30,7 @@ def check_other(task: TaskEntry) -> str:
     if task.sizes is not None:
         raise SealError(
             f"sizes is for this project's tasks; {task.task} has its own samples: leave sizes out, and give its settings "
-            "(such as max_seq_lengths of lm-eval's RULER) beside the task"
+            "(such as max_seq_lengths of lm-eval's RULER) in the task's entry"
         )
     if task.task.endswith(".yaml"):
         return _named_in(Path(task.task))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -93,6 +94,16 @@ def test_same_results_same_bytes(exported, results, tmp_path):
         assert (tmp_path / "again" / file.relative_to(exported[0])).read_bytes() == file.read_bytes()
 
 
+def test_a_row_without_its_prompt(results, tmp_path):
+    shutil.copytree(results, tmp_path / "results")
+    file = sorted((tmp_path / "results").rglob("samples_seal_lines_*.jsonl"))[0]
+    first, *rest = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    row = json.loads(first)
+    file.write_text(json.dumps(row | {"arguments": {"gen_args_0": {}}}) + "\n" + "".join(rest), encoding="utf-8")
+    said = seal_eval("export", tmp_path / "results", "--out", tmp_path / "out", "--organization", "x", code=1).stderr
+    assert f"{file}, line 1: no prompt under arguments; the file is damaged" in said and not (tmp_path / "out").exists()
+
+
 def test_ids():
     assert model_id("smollm2-135m-instruct", "x") == "HuggingFaceTB/SmolLM2-135M-Instruct"
     assert model_id("meta-llama/Llama-3.1-8B", "x") == "meta-llama/Llama-3.1-8B"
@@ -128,7 +139,9 @@ def test_files_of_other_programs(tmp_path):
     [
         ({"evaluation": {"score": 7, "is_correct": True}}, "with a score in 0 to 1"),
         ({"schema_version": "1.0"}, "must be 0.2.x or 0.3.x"),
-        ({"metadata": {"length": "long"}}, "is no number"), ({"sample_id": ""}, "sample_id"),
+        ({"metadata": {"length": "long"}}, "is no number"), ({"metadata": {"prompt_tokens": "-3"}}, "prompt_tokens '-3' is no number"),
+        ({"metadata": {"depth": "nan"}}, "depth 'nan' is no number from 0 to 1"), ({"metadata": {"depth": "x"}}, "depth 'x' is no number"),
+        ({"sample_id": ""}, "sample_id"),
         ({"model_id": "a\u202eb"}, "model_id"), ({}, "is there twice"),
     ],
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """Tasks from outside this project in a suite: run, compared, on the site, left out of submissions; refused with the remedy."""
 
 import json
+import shutil
 
 import pytest
 import yaml
@@ -69,6 +70,17 @@ def test_on_the_site(ran, tmp_path):
     assert "from outside" not in (tmp_path / "site" / "tasks" / "seal_lines.html").read_text(encoding="utf-8")
     chunks = "".join(f.read_text(encoding="utf-8") for f in (tmp_path / "site" / "data" / "samples").glob("0-*.js"))
     assert all(f"Say the word number {i}." in chunks for i in range(5))
+
+
+def test_a_metric_that_is_no_number_hides_no_prompt(ran, tmp_path):
+    """lm-eval writes NaN where a metric of a task is undefined for a sample."""
+    shutil.copytree(ran, tmp_path / "out")
+    for file in (tmp_path / "out").rglob("samples_own_words_*.jsonl"):
+        lines = file.read_text(encoding="utf-8").splitlines()
+        file.write_text("".join(f'{line[:-1]}, "spread": NaN}}\n' for line in lines), encoding="utf-8")
+    seal_eval("site", tmp_path / "out", "--out", tmp_path / "site")
+    chunks = (tmp_path / "site" / "data" / "samples").glob("*.js")
+    assert any("Say the word number 0." in file.read_text(encoding="utf-8") for file in chunks)
 
 
 def test_left_out_of_a_submission(ran, tiny_folder, tmp_path):
