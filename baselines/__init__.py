@@ -97,6 +97,14 @@ class Composed(Method):
             trained = extended(part, trained)
         return trained
 
+    def resolved(self, trained: int) -> dict[str, Any]:
+        """The dictionaries of all parts in one, with keys PART.SETTING; each part extends the window of the parts before it."""
+        found: dict[str, Any] = {}
+        for name, part in self.parts:
+            found |= {f"{name}.{key}": value for key, value in part.resolved(trained).items()}
+            trained = extended(part, trained)
+        return found
+
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
         with ExitStack() as stack:

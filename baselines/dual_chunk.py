@@ -39,11 +39,16 @@ class DualChunk(Method):
         if self.chunk and self.local >= self.chunk:
             raise SealError(f"method 'dual_chunk': local, {self.local}, must be below chunk, {self.chunk}")
 
+    def resolved(self, trained: int) -> dict[str, int]:
+        """Return chunk and local in tokens, for a model with the window `trained`."""
+        chunk = self.chunk or trained * 3 // 4
+        return {"chunk": chunk, "local": self.local or (chunk // 6 if self.chunk else trained // 8)}
+
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
-        trained = trained_window(model, 0)
-        c = self.chunk or trained * 3 // 4
-        s = c - (self.local or (c // 6 if self.chunk else trained // 8))
+        resolved = self.resolved(trained_window(model, 0))
+        c = resolved["chunk"]
+        s = c - resolved["local"]
         if s < 1:
             raise SealError(f"method 'dual_chunk': local, {self.local}, must be below chunk, {c} (three quarters of the trained window)")
 

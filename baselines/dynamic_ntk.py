@@ -32,9 +32,13 @@ class DynamicNtk(Method):
     factor: Factor = 2.0
     original: Index = 0
 
+    def resolved(self, trained: int) -> dict[str, int]:
+        """Return original in tokens, for a model with the window `trained`."""
+        return {"original": self.original or trained}
+
     def window(self, trained: int) -> int:
         """Return the window in tokens with this method, for a model with the window `trained`."""
-        return int((self.original or trained) * self.factor)
+        return int(self.resolved(trained)["original"] * self.factor)
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:

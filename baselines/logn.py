@@ -30,6 +30,10 @@ class Logn(Method):
 
     original: Index = 0
 
+    def resolved(self, trained: int) -> dict[str, int]:
+        """Return original in tokens, for a model with the window `trained`."""
+        return {"original": self.original or trained}
+
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
         trained = trained_window(model, self.original)

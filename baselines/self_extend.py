@@ -39,6 +39,10 @@ class SelfExtend(Method):
         if self.neighbours % self.group:
             raise SealError(f"method 'self_extend': neighbours, {self.neighbours}, is no multiple of group, {self.group}")
 
+    def resolved(self, trained: int) -> dict[str, int]:
+        """Return neighbours in tokens, for a model with the window `trained`."""
+        return {"neighbours": self.neighbours or trained // 4 // self.group * self.group}
+
     def window(self, trained: int) -> int:
         """Return the window in tokens with this method, (L - w) G + w, for a model with the window L = `trained`."""
         w = self._neighbours(trained)
@@ -57,7 +61,7 @@ class SelfExtend(Method):
 
     def _neighbours(self, trained: int) -> int:
         """Return w in tokens. Raises SealError unless it lies between 0 and the trained window."""
-        w = self.neighbours or trained // 4 // self.group * self.group
+        w = self.resolved(trained)["neighbours"]
         if not 0 < w < trained:
             raise SealError(
                 f"method 'self_extend': neighbours, {w}, must lie between 0 and the trained window, {trained}; group is {self.group}"

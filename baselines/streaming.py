@@ -33,10 +33,14 @@ class Streaming(Method):
     sinks: Index = 4
     recent: Index = 0
 
+    def resolved(self, trained: int) -> dict[str, int]:
+        """Return recent in tokens, for a model with the window `trained`."""
+        return {"recent": self.recent or trained // 4 - self.sinks}
+
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
         trained = trained_window(model, 0)
-        s, w = self.sinks, self.recent or trained // 4 - self.sinks
+        s, w = self.sinks, self.resolved(trained)["recent"]
         if not 0 < w <= trained:
             raise SealError(f"method 'streaming': recent, {w}, must lie between 1 and the trained window, {trained}; sinks are {s}")
         recent = Region(holds=lambda i, j: i - j < w, keys=lambda first, last: (first - w + 1, last + 1))

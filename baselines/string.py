@@ -42,11 +42,16 @@ class String(Method):
         if self.shift and self.local > self.shift:
             raise SealError(f"method 'string': local, {self.local}, must not exceed shift, {self.shift}")
 
+    def resolved(self, trained: int) -> dict[str, int]:
+        """Return shift and local in tokens, for a model with the window `trained`."""
+        shift = self.shift or trained // 3
+        return {"shift": shift, "local": self.local or min(LOCAL, shift // 4)}
+
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
         trained = trained_window(model, 0)
-        s = self.shift or trained // 3
-        w = self.local or min(LOCAL, s // 4)
+        resolved = self.resolved(trained)
+        s, w = resolved["shift"], resolved["local"]
         if not 0 < s < trained:
             raise SealError(f"method 'string': shift, {s}, must lie between 1 and the trained window, {trained}; it would change nothing")
         if w > s:

@@ -38,9 +38,13 @@ class Yarn(Method):
         if not 0 < self.beta_slow < self.beta_fast:
             raise SealError(f"method 'yarn': beta_slow is {self.beta_slow}, must lie between 0 and beta_fast, {self.beta_fast}")
 
+    def resolved(self, trained: int) -> dict[str, int]:
+        """Return original in tokens, for a model with the window `trained`."""
+        return {"original": self.original or trained}
+
     def window(self, trained: int) -> int:
         """Return the window in tokens with this method, for a model with the window `trained`."""
-        return int((self.original or trained) * self.factor)
+        return int(self.resolved(trained)["original"] * self.factor)
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:

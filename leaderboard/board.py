@@ -15,9 +15,9 @@ from seal_eval.leaderboard.other_tasks import about
 from seal_eval.results.compare import compare, method_rows
 from seal_eval.results.comparison import Comparison, OverLengths, Position, Row
 from seal_eval.results.depths import by_depth
-from seal_eval.results.paired import PairedScores, paired_scores_of
+from seal_eval.results.paired import PairedScores, chosen_test, paired_scores_of
 from seal_eval.results.records import by_method, models
-from seal_eval.stats import Rank
+from seal_eval.stats import Rank, detectable_with, simultaneous
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,37 @@ class ModelBoard:
     def tied(self) -> list[str]:
         """The methods that cannot be distinguished from the leader."""
         return [e.method for e in self.entries[1:] if e.rank and e.rank.group == 1]
+
+    @property
+    def design(self) -> str:
+        """What was compared, and how: '360 questions on 144 documents, compared by a sign-flip test of whole documents'."""
+        n, k = len(self.paired.samples), len(self.paired.clusters)
+        asked = f"{n:,} samples, each of its own document" if n == k else f"{n:,} questions on {k:,} documents"
+        return f"{asked}, compared by {chosen_test(self.paired, self.found.sequential)}"
+
+    @property
+    def detectable(self) -> float | None:
+        """The smallest difference from the baseline that is detected with 80 % power, whichever method has it; None without a test."""
+        gains = [row.difference for row in self.found.of("primary") if row.difference and row.difference.p_value is not None]
+        if not gains or self.found.sequential:
+            return None
+        strict = simultaneous(self.found.level, len(self.found.methods) - 1)
+        return max(detectable_with(gain, level=strict) for gain in gains)
+
+    @property
+    def by_task(self) -> dict[str, dict[str, Row]]:
+        """Method → task → its row over the task's lengths; {} for a board of one task."""
+        found = {
+            entry.method: {row.task or "": row for row in self.found.of("task") if row.method == entry.method} for entry in self.entries
+        }
+        return found if len(self.tasks) > 1 else {}
+
+    @property
+    def gains(self) -> dict[str, list[Row]]:
+        """Task → its cells' rows, with a difference from the baseline, of methods as they are named; tasks of several lengths only."""
+        by_task = {block.name: [row for row in block.rows if row.difference] for block in self.tasks}
+        named = {task: [replace(row, method=self.said(row.method)) for row in rows] for task, rows in by_task.items()}
+        return {task: rows for task, rows in named.items() if len({row.length for row in rows}) > 1}
 
     @property
     def costs(self) -> list[tuple[str, float, Estimate]]:

@@ -19,6 +19,7 @@ from seal_eval.leaderboard.board import ModelBoard, TaskBlock, boards
 from seal_eval.leaderboard.columns import COLUMNS
 from seal_eval.leaderboard.exports import bibtex, model_index
 from seal_eval.leaderboard.figures import curves, depth_curves, heatmap, pareto
+from seal_eval.leaderboard.gains import gains
 from seal_eval.leaderboard.other_tasks import about
 from seal_eval.leaderboard.pages import Pages
 from seal_eval.results.records import load_runs
@@ -107,6 +108,8 @@ def _board_figures(board: ModelBoard, theme: str) -> Iterator[tuple[str, str]]:
         yield f"{board.number}-speed", pareto(board.speeds, theme, "prompt tokens per second", "accuracy", less=False)
     if board.costs:
         yield f"{board.number}-cost", pareto(board.costs, theme, "rise in perplexity on unseen prose", "accuracy")
+    if board.gains:
+        yield f"{board.number}-gain", gains(board.gains, theme, {task: about(task).unit for task in board.gains})
     for e in board.entries:
         if scales := e.about.get("mean_scales"):
             yield f"{board.number}-{e.run.run_id}-scales", scale_picture(scales, theme)

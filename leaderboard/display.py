@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from seal_eval.baselines import get_method
+from seal_eval.baselines import get_method, take_method
 from seal_eval.core.errors import SealError
 from seal_eval.core.types import Run
 
@@ -31,6 +31,20 @@ def _title(part: str, about: dict[str, object]) -> str:
         return part
     kind = KINDS.get(str(about.get("granularity"))) if part == "seal" else None
     return f"{title}-{kind}" if kind else title
+
+
+def shown_settings(run: Run) -> list[tuple[str, str]]:
+    """(setting, value) of a run's method; a default that stands for a part of the model's window has that in tokens behind it."""
+    recorded = run.config.get("seal_eval", {})
+    tokens: dict[str, object] = {}
+    if ".py:" not in run.method and isinstance(trained := recorded.get("trained_window"), int):  # a file that a result names is not run
+        try:
+            # keys with a dot are those of a composition, written as its parts' own
+            tokens = take_method({"method": recorded.get("method", "plain"), **run.settings})[1].resolved(trained)
+        except (SealError, TypeError):  # not installed where the site is built, or of another version
+            tokens = {}
+    values = {key: (value, tokens.get(key, value)) for key, value in run.settings.items()}
+    return [(key, str(value) if value == meant else f"{value} ({meant:,} tokens)") for key, (value, meant) in values.items()]
 
 
 def board_names(runs: Iterable[Run]) -> dict[str, tuple[str, str]]:

@@ -24,7 +24,7 @@ BEHIND = {
     "Places and tie groups": (ranking.ranks, ranking.tie_groups),
     "Over lengths": (stats.effective_length, stats.weighted_average, stats.method_by_length),
     "Over depths": (cells.by_depth, position.position_bias),
-    "What a comparison could have shown": (stats.minimum_detectable, stats.paired_power),
+    "What a comparison could have shown": (stats.minimum_detectable, stats.detectable_with, stats.paired_power),
 }
 
 

@@ -13,7 +13,7 @@ from seal_eval.core.types import Estimate, Run
 from seal_eval.leaderboard.asked import how_asked
 from seal_eval.leaderboard.board import ModelBoard, Pair, pairs
 from seal_eval.leaderboard.columns import COLUMNS
-from seal_eval.leaderboard.display import addresses, shown_name
+from seal_eval.leaderboard.display import addresses, shown_name, shown_settings
 from seal_eval.leaderboard.methodology import chapters
 from seal_eval.leaderboard.other_tasks import about
 from seal_eval.leaderboard.samples import chunk_of
@@ -26,6 +26,7 @@ from seal_eval.results.splits import GAP
 from seal_eval.results.tables import LENGTHS_NOTE, POSITION_NOTE
 
 _HERE = Path(__file__).parent
+SMALL_P = 0.01  # a cell whose documents allow no p below this has no p on the page
 LISTED = 200  # most discordant samples of each kind on the page of a pair; the sample browser has all
 
 
@@ -67,7 +68,14 @@ class Pages:
             (board,) = (board for board in self.boards if board.name == run.model)
             cells = {(record.task, record.length) for record in run.records}
             rows = [row for row in board.found.of("cell") if row.method == run.method and (row.task, row.length) in cells]
-            values = {"rows": rows, "board": board, "name": shown_name(run), "asked": how_asked(run), "shares": of_runs([run])}
+            values = {
+                "rows": rows,
+                "board": board,
+                "name": shown_name(run),
+                "settings": shown_settings(run),
+                "asked": how_asked(run),
+                "shares": of_runs([run]),
+            }
             yield f"runs/{run.run_id}.html", self._page("run.html", "../", run=run, **values)
         all_pairs: list[Pair] = []
         for board in self.boards:
@@ -126,14 +134,28 @@ def _environment() -> Any:
         "size": size,
         "across": _across,
         "in_short": _in_short,
+        "too_few": _too_few,
+        "tenth": _tenth,
     }
-    environment.filters |= filters | {"in_short": _in_short}
+    environment.filters |= filters
     return environment
 
 
 def _in_short(row: Row, lacks: Sequence[Lacks]) -> str:
     """What stands in place of the accuracy of a row that lacks cells. lacks: of the board's methods."""
     return in_short(lacks, row.method, row.lacks, row.scope == "cell")
+
+
+def _too_few(row: Row) -> str:
+    """A sentence for a row with so few documents that no test can give a small p; '' for any other."""
+    least = 2.0 ** (1 - row.n_clusters)  # of a sign-flip test, and of McNemar's, with as many documents
+    tested = row.difference and row.difference.p_value is not None
+    return f"With {row.n_clusters} documents no p below {p_text(least)} is possible" if tested and least > SMALL_P else ""
+
+
+def _tenth(value: float) -> int:
+    """A fraction in tenths, 0 to 10: the shade of a table's cell."""
+    return round(10 * value)
 
 
 def _points(estimate: Estimate) -> str:

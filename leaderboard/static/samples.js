@@ -49,6 +49,29 @@ function options(key) {
   return [["", "any reason"], ...["exact", "incomplete", "not found", "refused", "cut off", "unparsable", "other"].map((x) => [x, x])];
 }
 
+// the text to search for; samples are read from the disk or the net one chunk at a time, until a page is full
+function searchBox() {
+  const box = element("input", { type: "search", title: "in the samples as they are shown: long prompts and replies are cut", name: "text", id: "filter-text", value: filters.get("text") ?? "", size: 18 });
+  let waits = 0;
+  box.addEventListener("input", () => {
+    clearTimeout(waits);
+    waits = setTimeout(() => {
+      filters.delete("sample");
+      filters.delete("chunk");
+      if (box.value) filters.set("text", box.value);
+      else filters.delete("text");
+      history.replaceState(null, "", "#" + filters);
+      start();
+    }, 250);
+  });
+  return element("span", {}, element("label", { htmlFor: box.id }, "text"), " ", box);
+}
+
+function mentions(row, text) {
+  const replies = row.replies.flatMap(([, , answer, reply]) => [answer, reply]);
+  return [row.id, row.prompt, ...row.expected, ...replies].some((one) => one?.toLowerCase().includes(text));
+}
+
 function drawFilters() {
   form.replaceChildren(
     ...ORDER.map((key) => {
@@ -57,7 +80,7 @@ function drawFilters() {
       select.value = filters.get(key) ?? (key === "method" ? String(Math.min(1, board().methods.length - 1)) : select.options[0].value);
       if (select.selectedIndex < 0) select.selectedIndex = 0;
       select.addEventListener("change", () => {
-        if (key === "model") for (const other of ORDER) filters.delete(other);
+        if (key === "model") for (const other of [...ORDER, "text"]) filters.delete(other);
         filters.delete("sample");
         filters.delete("chunk");
         if (key === "task") filters.delete("length");
@@ -70,6 +93,7 @@ function drawFilters() {
       select.id = "filter-" + key;
       return element("span", {}, element("label", { htmlFor: select.id }, key), " ", select);
     }),
+    searchBox(),
   );
 }
 
@@ -77,6 +101,7 @@ function wanted(row, method) {
   const [score, reason] = row.replies[method];
   if (filters.get("sample")) return row.id === filters.get("sample");
   if (filters.get("depth") && (row.depth === null || Math.min(4, Math.floor(row.depth * 5)) !== Number(filters.get("depth")))) return false;
+  if (filters.get("text") && !mentions(row, filters.get("text").toLowerCase())) return false;
   const first = row.replies[0][0];
   const outcome = filters.get("outcome");
   if (outcome === "none" && score !== null) return false;

@@ -43,6 +43,10 @@ class Method:
         """Tokens that a model trained on `trained` tokens can read with the method."""
         return trained
 
+    def resolved(self, trained: int) -> dict[str, Any]:
+        """The settings whose default stands for a part of the window, as numbers, for a model trained on `trained` tokens."""
+        return {}
+
     def about(self) -> dict[str, Any]:
         """What results record besides the settings, such as an adapter's card. JSON."""
         return {}

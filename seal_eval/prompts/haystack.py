@@ -82,8 +82,8 @@ def noise(prompt_format: PromptFormat, length: int) -> tuple[list[str], list[int
 def haystack(source: str, split: Split, prompt_format: PromptFormat) -> Haystack:
     """The haystack of a source: 'prose' (the presidential addresses), a folder of .txt files, or 'datasets:ID' with a column `text`.
 
-    The sentences' costs are cached on disk, per tokenizer and text. Raises SealError for a source that cannot be read or has no text for
-    `split`.
+    The sentences' costs are cached on disk, per tokenizer and text; templates and system prompts do not matter. Raises SealError for a
+    source that cannot be read or has no text for `split`.
     """
     texts = _texts(source, split, prompt_format.control_tokens)
     lines = tuple(s for d in texts for s in d.sentences)
@@ -95,7 +95,7 @@ def haystack(source: str, split: Split, prompt_format: PromptFormat) -> Haystack
 
 
 def _costs(lines: tuple[str, ...], prompt_format: PromptFormat) -> Any:
-    key = hashlib.sha256("\n".join((prompt_format.fingerprint, *lines)).encode()).hexdigest()
+    key = hashlib.sha256("\n".join((prompt_format.rules, *lines)).encode()).hexdigest()
     file = cache() / "haystacks" / f"{key[:32]}.npy"
     if file.is_file():
         try:

@@ -177,6 +177,11 @@ class PromptFormat:
         return [token.translate(spaces) for token in self.tokenizer.get_vocab()]
 
     @cached_property
+    def rules(self) -> str:
+        """SHA-256 of the tokenizer's rules, on which alone the costs of pieces depend."""
+        return hashlib.sha256(self.tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
+
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of everything that token counts depend on."""
         rules = self.tokenizer.backend_tokenizer.to_str()

@@ -174,29 +174,40 @@ def check_clusters(paired: PairedScores) -> None:
         )
 
 
+def chosen_test(paired: PairedScores, sequential: bool = False) -> str:
+    """The test of the primary result: 'a sign-flip test of whole documents'."""
+    design = layout(paired.cluster, paired.cell)
+    if sequential:
+        return "an anytime-valid test of documents"
+    if repeats(design):
+        return "a sign-flip test of whole documents"
+    return "the two-sided mid-p McNemar test" if _binary(paired) and even(design) else "a sign-flip test of samples"
+
+
 def sentence(paired: PairedScores, sequential: bool = False) -> str:
     """A sentence that names the test of the primary result, why it was chosen, and what would make it invalid."""
     n, k, c = len(paired.samples), len(paired.clusters), len(paired.cells)
     over = "one cell" if c == 1 else f"{c} cells of equal weight"
-    design = layout(paired.cluster, paired.cell)
-    scored = paired.scores[~np.isnan(paired.scores)]
-    binary = bool(np.isin(scored, (0, 1)).all())
+    design, test = layout(paired.cluster, paired.cell), chosen_test(paired, sequential)
     if repeats(design):
-        test = "a sign-flip test of whole documents"
         least = f" (with {k} documents no p below {2.0 ** (1 - k):.2g} is possible)" if k <= 10 else ""
         why = f"the {n:,} samples belong to {k:,} documents, and questions on one document are not independent{least}"
         invalid = "it would be invalid if documents shared text or were not drawn independently"
     else:
-        if binary and even(design):
-            test, why = "the two-sided mid-p McNemar test", "replies to the same prompt are pairs of 0/1 scores and no document repeats"
-        elif binary:
-            test, why = "a sign-flip test of samples", "no document repeats, and cells of different sizes have equal weight"
+        if not _binary(paired):
+            why = "no document repeats, and scores are not only 0 and 1"
+        elif even(design):
+            why = "replies to the same prompt are pairs of 0/1 scores and no document repeats"
         else:
-            test, why = "a sign-flip test of samples", "no document repeats, and scores are not only 0 and 1"
+            why = "no document repeats, and cells of different sizes have equal weight"
         invalid = f"it would be invalid if some of the {n:,} samples shared a text and the files did not say so"
     looks = ", or if you looked again and again until p was small (--anytime allows that)"
     if sequential:
-        test, looks = "an anytime-valid test of documents (its p-value and intervals hold however often you look)", ""
+        test, looks = f"{test} (its p-value and intervals hold however often you look)", ""
         why = "it bets on the mean difference of documents, whatever its distribution"
         invalid = "it would be invalid if documents shared text, or if their sizes or their order depended on the replies"
     return f"Over {over}: {test}, because {why}; {invalid}{looks}." + (f" {paired.assumed}" if paired.assumed else "")
+
+
+def _binary(paired: PairedScores) -> bool:
+    return bool(np.isin(paired.scores[~np.isnan(paired.scores)], (0, 1)).all())

@@ -9,7 +9,7 @@ from seal_eval.stats.intervals import wilson
 from seal_eval.stats.lengths import effective_length, effective_of, simultaneous, weighted_average, weighted_shares
 from seal_eval.stats.paired import McNemar, mcnemar, tango
 from seal_eval.stats.position import position_bias
-from seal_eval.stats.power import connor, minimum_detectable, paired_power, pairs_needed
+from seal_eval.stats.power import connor, detectable_with, minimum_detectable, paired_power, pairs_needed
 from seal_eval.stats.ranking import Rank, ranks, tie_groups
 from seal_eval.stats.record_plans import RecordPlan, plans, records_needed, sign_flip_power
 from seal_eval.stats.several import CochranQ, benjamini_hochberg, cochran_q, holm
@@ -29,6 +29,7 @@ __all__ = [
     "clustered_proportion",
     "cochran_q",
     "connor",
+    "detectable_with",
     "effective_length",
     "effective_of",
     "holm",

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from seal_eval.core.types import Estimate
 from seal_eval.stats.intervals import check_level, z_of
 
 MOST_EXACT = 4000  # pairs; above, Connor's approximation is within one pair in a thousand
@@ -47,6 +48,21 @@ def minimum_detectable(n: int, discordance: float, power: float = 0.8, level: fl
     if paired_power(n, discordance, 0.0, level) >= power:
         return 0.0
     return float(brentq(lambda d: paired_power(n, discordance, min(d, discordance), level) - power, 0.0, discordance, xtol=1e-9))
+
+
+def detectable_with(estimate: Estimate, power: float = 0.8, level: float = 0.95) -> float:
+    """The smallest difference that a comparison as precise as `estimate` detects: (z_α/2 + z_β) standard errors (Bloom 1995, Evaluation
+    Review 19:547).
+
+    estimate: a difference with its interval, whose half width counts as z_α/2 standard errors at its own level; so documents with several
+    samples, and few documents, count as its interval counts them. level: of the test, after correction for several comparisons.
+    Raises ValueError for values out of range.
+    """
+    check_level(level)
+    if not 0.5 <= power < 1:
+        raise ValueError(f"power={power} must lie between 0.5 and 1, for example 0.8")
+    error = (estimate.high - estimate.low) / 2 / z_of(estimate.level)
+    return (z_of(level) + z_of(2 * power - 1)) * error
 
 
 def connor(discordance: float, difference: float, power: float = 0.8, level: float = 0.95) -> int:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from seal_eval.baselines import get_method, method_names
-from seal_eval.leaderboard.display import addresses, board_names, shown_name
+from seal_eval.leaderboard.display import addresses, board_names, shown_name, shown_settings
 from seal_eval.results.records import load_runs
 
 
@@ -34,6 +34,25 @@ def test_two_of_one_name_show_their_labels(run):
     runs = [replace(run, method=f"lora({name})", about={"task": "seal_lines", "length": 600}) for name in ("a", "b")]
     assert board_names(runs) == {"lora(a)": ("LoRA", "lora(a)"), "lora(b)": ("LoRA", "lora(b)")}
     assert board_names(runs[:1]) == {"lora(a)": ("LoRA", "tuned on lines at 600")}
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "shown"),
+    [
+        ("dual_chunk", {"chunk": 0, "local": 0}, {"chunk": "0 (6,144 tokens)", "local": "0 (1,024 tokens)"}),
+        ("dual_chunk", {"chunk": 600, "local": 0}, {"chunk": "600", "local": "0 (100 tokens)"}),
+        ("self_extend", {"group": 4, "neighbours": 0}, {"group": "4", "neighbours": "0 (2,048 tokens)"}),
+        ("yarn+string", {"yarn.original": 0, "string.shift": 0}, {"yarn.original": "0 (8,192 tokens)", "string.shift": "0 (5,461 tokens)"}),
+        ("mine.py:Louder", {"by": 0}, {"by": "0"}),
+        ("not_installed", {"window": 0}, {"window": "0"}),
+        ("dual_chunk", {"of_another_version": 0}, {"of_another_version": "0"}),
+    ],
+)
+def test_settings_that_stand_for_a_part_of_the_window(run, method, settings, shown):
+    config = {"seal_eval": {"method": method, "trained_window": 8192}}
+    assert dict(shown_settings(replace(run, method=method, settings=settings, config=config))) == shown
+    unknown = replace(run, method=method, settings=settings, config={})
+    assert dict(shown_settings(unknown)) == {key: str(value) for key, value in settings.items()}
 
 
 def test_titles_are_distinct():

@@ -46,6 +46,22 @@ def test_every_number_of_compare_is_on_the_page(results, site):
         assert row.difference is None or (percent(row.difference, sign=True) in page and percent(row.difference, sign=True) in pair)
 
 
+def test_a_board_says_what_it_could_show(results, site):
+    """Test, samples and documents in its headline; accuracy by task; gain against length; no p where five documents allow none."""
+    found = compare(paired_scores_of(load_runs(results), "tiny-llama"))
+    overview = (site / "index.html").read_text()
+    assert "20 questions on 15 documents, compared by a sign-flip test of whole documents." in overview
+    (gain,) = (row.difference for row in found.of("primary") if row.difference)
+    error = (gain.high - gain.low) / 2 / 1.959964
+    assert f"of {100 * (1.959964 + 0.841621) * error:.1f} points or more is detected with 80 % power" in overview
+    for row in found.of("task"):
+        assert f'h{round(10 * row.accuracy.value)}" title="{percent(row.accuracy)}, n = 10"' in overview
+    assert (site / "figures" / "0-gain-light.svg").is_file() and "figures/0-gain-dark.svg" in overview
+    for page in ("tasks/seal_lines.html", "compare/tiny-llama--seal--plain.html"):
+        text = (site / page).read_text()
+        assert "With 5 documents no p below .062 is possible" in text and "too few documents" in text
+
+
 def test_downloads(results, site):
     found = compare(paired_scores_of(load_runs(results), "tiny-llama"))
     rows = json.loads((site / "data" / "overview.json").read_text())

@@ -139,6 +139,8 @@ def count(page):
 
 
 def test_samples(browser, site):
+    from playwright.sync_api import expect
+
     page, outside, complaints = watched(browser, site.as_uri())
     page.goto((site / "samples.html").as_uri(), wait_until="load")
     assert count(page) == 20 and "all that match" in page.inner_text("#status")
@@ -157,6 +159,12 @@ def test_samples(browser, site):
     page.goto("about:blank")
     page.goto(address, wait_until="load")
     assert page.locator("article h2").first.inner_text() == name  # the URL holds the filters
+    shown = page.locator("article").first.locator("p.note").inner_text()
+    page.get_by_label("text").fill(shown.rpartition("expected: ")[2].upper())
+    expect(page.locator("article h2")).to_have_text([name])  # found by its value, whatever the case
+    page.get_by_label("text").fill("a text that no sample holds")
+    expect(page.locator("#status")).to_have_text("No sample matches.")
+    assert "text=a+text" in page.url
     assert outside == [] and complaints == []
     page.close()
 
@@ -174,7 +182,7 @@ def test_complete_without_javascript(browser, site):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((site / "index.html").as_uri())
-    assert page.locator("table tbody tr").count() == 2 and page.get_by_text("overview as CSV").is_visible()
+    assert page.locator("table[data-table] tbody tr").count() == 2 and page.get_by_text("overview as CSV").is_visible()
     page.goto((site / "compare.html").as_uri())
     page.locator("table.matrix a").first.click()
     assert "against" in page.inner_text("h1") and page.locator("table.forest svg").count() >= 3
