@@ -58,9 +58,7 @@ def generate(self, input_ids=None, max_length=None, stopping_criteria=(), pad_to
 
     tokenizer, eos = REPLIER.tokenizer, REPLIER.tokenizer.eos_token_id
     prompts = [tokenizer.decode(row) for row in input_ids.tolist()]
-    replies = [
-        next(reply for doc, reply in reversed(DOCS) if doc["input"][-40:] in prompt and doc["input"] in prompt) for prompt in prompts
-    ]
+    replies = [next(reply for doc, reply in reversed(DOCS) if doc["input"] in prompt) for prompt in prompts]
     rows = [[*tokenizer(reply, add_special_tokens=False)["input_ids"], eos] for reply in replies]
     out, done = input_ids, torch.zeros(len(rows), dtype=torch.bool)
     for step in range(max_length - input_ids.shape[1]):

@@ -17,7 +17,7 @@ def fixed_date(date: str) -> Iterator[None]:
     """Context manager: inside it the clock of chat templates shows this date, afterwards what it showed before."""
     from transformers.utils import chat_template_utils
 
-    before = chat_template_utils.datetime
+    before = chat_template_utils.datetime  # type: ignore[attr-defined]
     _set(_clock(date))
     try:
         yield
@@ -28,7 +28,7 @@ def fixed_date(date: str) -> Iterator[None]:
 def _set(clock: type[datetime]) -> None:
     from transformers.utils import chat_template_utils
 
-    chat_template_utils.datetime = clock  # transformers' strftime_now asks it at every rendering
+    chat_template_utils.datetime = clock  # type: ignore[attr-defined]  # transformers' strftime_now asks it at every rendering
 
 
 def _clock(date: str) -> type[datetime]:

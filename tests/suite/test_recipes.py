@@ -84,10 +84,6 @@ def test_its_cells_run(recipe, tmp_path):
     if template := suite["models"][0].get("chat_template"):
         suite["models"][0]["chat_template"] = str(file.parent / template)
     del suite["gpus"]
-    if suite["name"] != "longchat-7b-32k":  # whose suite has an adapter of each kind: the others run with their first one
-        suite["adapters"] = dict(list(suite["adapters"].items())[:1])
-    named = [(m, {v for k, v in m.items() if k.endswith("adapter")} if isinstance(m, dict) else set()) for m in suite["methods"]]
-    suite["methods"] = [method for method, adapters in named if adapters <= suite["adapters"].keys()]
     for given in suite["adapters"].values():
         given.update(length=900, samples=2, validation=1)
     longer = [1300] if suite["models"][0].get("args") else []
