@@ -33,15 +33,22 @@ def _title(part: str, about: dict[str, object]) -> str:
     return f"{title}-{kind}" if kind else title
 
 
+def installed_name(run: Run) -> str:
+    """The name under which a run's method can be looked up; '' for a method given as a file.
+
+    The name comes from a result file, and looking up a file would execute it.
+    """
+    name = str(run.config.get("seal_eval", {}).get("method") or run.about.get("method") or run.method) if run.config else run.method
+    return "" if ".py:" in name else name
+
+
 def shown_settings(run: Run) -> list[tuple[str, str]]:
     """(setting, value) of a run's method; a default that stands for a part of the model's window has that in tokens behind it."""
-    recorded = run.config.get("seal_eval", {})
     tokens: dict[str, object] = {}
-    if ".py:" not in run.method and isinstance(trained := recorded.get("trained_window"), int):  # a file that a result names is not run
+    if (name := installed_name(run)) and isinstance(trained := run.config.get("seal_eval", {}).get("trained_window"), int):
         try:
-            # keys with a dot are those of a composition, written as its parts' own
-            tokens = take_method({"method": recorded.get("method", "plain"), **run.settings})[1].resolved(trained)
-        except (SealError, TypeError):  # not installed where the site is built, or of another version
+            tokens = take_method({**run.settings, "method": name})[1].resolved(trained)  # the name last: a setting cannot replace it
+        except (SealError, TypeError, ArithmeticError):  # not installed where the site is built, of another version, or no window
             tokens = {}
     values = {key: (value, tokens.get(key, value)) for key, value in run.settings.items()}
     return [(key, str(value) if value == meant else f"{value} ({meant:,} tokens)") for key, (value, meant) in values.items()]

@@ -13,7 +13,7 @@ from seal_eval.core.types import Estimate, Run
 from seal_eval.leaderboard.asked import how_asked
 from seal_eval.leaderboard.board import ModelBoard, Pair, pairs
 from seal_eval.leaderboard.columns import COLUMNS
-from seal_eval.leaderboard.display import addresses, shown_name, shown_settings
+from seal_eval.leaderboard.display import addresses, installed_name, shown_name, shown_settings
 from seal_eval.leaderboard.methodology import chapters
 from seal_eval.leaderboard.other_tasks import about
 from seal_eval.leaderboard.samples import chunk_of
@@ -24,6 +24,7 @@ from seal_eval.results.numbers import p_text, percent, size
 from seal_eval.results.reasons import of_runs, warning
 from seal_eval.results.splits import GAP
 from seal_eval.results.tables import LENGTHS_NOTE, POSITION_NOTE
+from seal_eval.stats import least_p
 
 _HERE = Path(__file__).parent
 SMALL_P = 0.01  # a cell whose documents allow no p below this has no p on the page
@@ -101,12 +102,8 @@ class Pages:
 
 
 def method_info(run: Run) -> dict[str, Any]:
-    """Summary, citation, settings and source package of a run's method; {} if the method is not installed.
-
-    A method given as a file is not looked up: the name comes from a result file, and looking it up would execute that file.
-    """
-    name = str(run.config.get("seal_eval", {}).get("method") or run.about.get("method") or run.method) if run.config else run.method
-    if ".py:" in name:
+    """Summary, citation, settings and source package of a run's method; {} if the method is not installed or was given as a file."""
+    if not (name := installed_name(run)):
         return {}
     try:
         parts = [get_method(part) for part in name.split("+")]
@@ -148,9 +145,10 @@ def _in_short(row: Row, lacks: Sequence[Lacks]) -> str:
 
 def _too_few(row: Row) -> str:
     """A sentence for a row with so few documents that no test can give a small p; '' for any other."""
-    least = 2.0 ** (1 - row.n_clusters)  # of a sign-flip test, and of McNemar's, with as many documents
-    tested = row.difference and row.difference.p_value is not None
-    return f"With {row.n_clusters} documents no p below {p_text(least)} is possible" if tested and least > SMALL_P else ""
+    if not row.difference or row.difference.p_value is None:
+        return ""
+    least = least_p(row.n_clusters, mid_p="mid-p" in row.difference.method)
+    return f"With {row.n_clusters} documents no p below {p_text(least)} is possible" if least > SMALL_P else ""
 
 
 def _tenth(value: float) -> int:

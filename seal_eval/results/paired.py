@@ -10,6 +10,7 @@ from seal_eval.results.missing import Lacks, lacking, notes, only_one_has
 from seal_eval.results.reasons import Shares, shares
 from seal_eval.results.records import by_method, by_model, check_baseline, check_sources, check_versions, models, pair
 from seal_eval.stats.choose_test import even, repeats
+from seal_eval.stats.clusters import least_p
 from seal_eval.stats.layout import Array, layout
 
 Cells = dict[str, dict[TaskLength, dict[str, Record]]]  # method → cell → sample id → record
@@ -190,7 +191,7 @@ def sentence(paired: PairedScores, sequential: bool = False) -> str:
     over = "one cell" if c == 1 else f"{c} cells of equal weight"
     design, test = layout(paired.cluster, paired.cell), chosen_test(paired, sequential)
     if repeats(design):
-        least = f" (with {k} documents no p below {2.0 ** (1 - k):.2g} is possible)" if k <= 10 else ""
+        least = f" (with {k} documents no p below {least_p(k):.2g} is possible)" if k <= 10 else ""
         why = f"the {n:,} samples belong to {k:,} documents, and questions on one document are not independent{least}"
         invalid = "it would be invalid if documents shared text or were not drawn independently"
     else:

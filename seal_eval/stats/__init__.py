@@ -2,7 +2,7 @@
 
 from seal_eval.stats.anytime import anytime
 from seal_eval.stats.bayes import Posterior, bayes_paired
-from seal_eval.stats.clusters import SignFlip, sign_flip
+from seal_eval.stats.clusters import SignFlip, least_p, sign_flip
 from seal_eval.stats.effective import clustered_difference, clustered_proportion, intraclass_correlation
 from seal_eval.stats.interaction import Interaction, method_by_length
 from seal_eval.stats.intervals import wilson
@@ -34,6 +34,7 @@ __all__ = [
     "effective_of",
     "holm",
     "intraclass_correlation",
+    "least_p",
     "mcnemar",
     "method_by_length",
     "minimum_detectable",

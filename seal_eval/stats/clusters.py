@@ -56,6 +56,11 @@ def sign_flip(differences_by_cluster: Values, seed: int = 0) -> SignFlip:
     return SignFlip((extreme + 1) / (SIGN_FLIPS + 1), len(d), len(moved), False, f"sign-flip, {SIGN_FLIPS:,} draws")
 
 
+def least_p(n: int, mid_p: bool = False) -> float:
+    """The smallest p-value that `n` documents can give: that of differences in one direction. mid_p: of McNemar's mid-p test of n pairs."""
+    return 2.0 ** (-n if mid_p else 1 - n)
+
+
 def _every_flip(moved: Array) -> float:
     """The share of all assignments of signs whose sum is at least as extreme as the observed one."""
     sums = np.zeros(1)

@@ -55,6 +55,20 @@ def test_settings_that_stand_for_a_part_of_the_window(run, method, settings, sho
     assert dict(shown_settings(unknown)) == {key: str(value) for key, value in settings.items()}
 
 
+def test_settings_of_a_result_file_run_nothing(run, tmp_path):
+    """A setting called `method` does not name another method, which could be a file; nor does a window without end stop the site."""
+    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass X: pass\n")
+    evil = f"{tmp_path / 'evil.py'}:X"
+    for method, settings in (("dual_chunk", {"method": evil}), (evil, {"chunk": 0})):
+        config = {"seal_eval": {"method": method, "trained_window": 8192}}
+        assert shown_settings(replace(run, method="dual_chunk", settings=settings, config=config)) == [
+            (k, str(v)) for k, v in settings.items()
+        ]
+    assert not (tmp_path / "ran").exists()
+    config = {"seal_eval": {"method": "yarn+string", "trained_window": 10**400}}
+    assert shown_settings(replace(run, settings={"yarn.original": 0}, config=config)) == [("yarn.original", "0")]
+
+
 def test_titles_are_distinct():
     titles = [get_method(name).title or name for name in method_names()]
     assert len(set(titles)) == len(titles)

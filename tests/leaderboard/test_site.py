@@ -59,7 +59,7 @@ def test_a_board_says_what_it_could_show(results, site):
     assert (site / "figures" / "0-gain-light.svg").is_file() and "figures/0-gain-dark.svg" in overview
     for page in ("tasks/seal_lines.html", "compare/tiny-llama--seal--plain.html"):
         text = (site / page).read_text()
-        assert "With 5 documents no p below .062 is possible" in text and "too few documents" in text
+        assert "With 5 documents no p below .031 is possible" in text and "too few documents" in text
 
 
 def test_downloads(results, site):

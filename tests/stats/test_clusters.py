@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seal_eval.core.types import Estimate
-from seal_eval.stats import benjamini_hochberg, detectable_with, holm, mcnemar, minimum_detectable, paired_power, sign_flip, tango
+from seal_eval.stats import benjamini_hochberg, detectable_with, holm, least_p, mcnemar, minimum_detectable, paired_power, sign_flip, tango
 
 from alternatives import obuchowski
 
@@ -18,6 +18,13 @@ def test_sign_flip_by_enumeration():
         expected = sum(s >= abs(sum(values)) - 1e-9 for s in sums) / len(sums)
         result = sign_flip(values)
         assert result.p_value == pytest.approx(expected) and result.exact and result.n_discordant == sum(v != 0 for v in values)
+
+
+@pytest.mark.parametrize("n", [1, 5, 6, 7, 12])
+def test_least_p(n):
+    """That of n documents, or n pairs, which all differ in one direction."""
+    assert least_p(n) == pytest.approx(sign_flip([1] * n).p_value)
+    assert least_p(n, mid_p=True) == pytest.approx(mcnemar(0, n, 0, 0).p_midp)
 
 
 def test_sign_flip_of_single_pairs_is_the_exact_mcnemar_test():
