@@ -149,16 +149,24 @@ def take_method(model_args: Mapping[str, Any], others: Collection[str] = ()) -> 
     for key, value in model_args.items():
         if key in keys:
             part, setting = keys[key]
+            if setting in given[part]:
+                raise SealError(f"setting '{setting}' and '{part}.{setting}' are the same for method '{name}'; give one of them")
             given[part][setting] = value
     made = tuple((part, _make(part, fields[part], given[part])) for part in names)
     return name, made[0][1] if len(made) == 1 else Composed(made), rest
 
 
 def method_of(text: str) -> Method:
-    """The method of 'NAME[+NAME][,SETTING=VALUE…]'; '' is plain."""
+    """The method of 'NAME[+NAME][,SETTING=VALUE…]'; '' is plain.
+
+    Raises SealError as `take_method` does, and for a setting that is there twice or that the method does not have.
+    """
     name, _, rest = text.partition(",")
     if not name:
         return take_method({})[1]
+    given = ["method", *(part.partition("=")[0].strip() for part in rest.split(",") if part)]
+    if again := next((key for key in given if given.count(key) > 1), None):
+        raise SealError(f"'{text}': {again} is given twice; write NAME[,SETTING=VALUE…] with each of them once")
     from lm_eval.utils import simple_parse_args_string
 
     _, method, left = take_method({"method": name, **simple_parse_args_string(rest)})

@@ -1,5 +1,6 @@
 """The command line: each command parses its options, calls a function, prints. An error is one line on stderr, unless --debug is given."""
 
+import gc
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -130,6 +131,8 @@ def tasks_command() -> None:
 
 def script() -> None:
     """The console script: `main`, after which the process ends at once if it has loaded torch."""
+    # torch and transformers make a million objects that stay; Python's collector would go through all of them eight times while they start
+    gc.set_threshold(100_000, 20, 20)
     try:
         main()
     except SystemExit as end:

@@ -1,5 +1,6 @@
 """Fixtures and helpers: small random models with a trained tokenizer, an adapter, results and a site, each made once per session."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -19,6 +20,8 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"  # two workers with two threads each would slow each other down
 
+
+gc.set_threshold(100_000, 20, 20)  # as the console script does: torch's and transformers' many objects are gone through less often
 
 settings.register_profile("no deadline", deadline=None)  # a busy machine is not a failure
 settings.load_profile("no deadline")

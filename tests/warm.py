@@ -7,6 +7,7 @@ of signals, and of several processes, uses the real programs.
 """
 
 import atexit
+import gc
 import json
 import multiprocessing.context
 import os
@@ -103,6 +104,8 @@ def serve(address: str) -> None:
     listener.bind(address)
     listener.listen(64)
     parent = os.getppid()
+    gc.set_threshold(100_000, 20, 20)  # as the console script does
+    gc.freeze()  # a fork that goes through these objects would copy their memory
     while True:
         ready, _, _ = select.select([listener], [], [], 1.0)
         with suppress(ChildProcessError):  # none left

@@ -7,7 +7,7 @@ import re
 import pytest
 import torch
 
-from seal_eval.baselines import method_names, settings, take_method
+from seal_eval.baselines import method_names, method_of, settings, take_method
 from seal_eval.core.errors import SealError
 from seal_eval.models.rope import rotary_modules
 
@@ -144,11 +144,18 @@ def test_dynamic_ntk_keeps_nothing_between_prompts():
         ({"method": "ntk", "faktor": 2.0}, "did you mean 'factor'"),
         ({"method": "seal+lora", "adapter": "a"}, "seal scales what lora's projections are given; write lora+seal"),
         ({"method": "lora+dora", "adapter": "a"}, "lora and dora both change the weights"),
+        ({"method": "linear+logn", "factor": 2.0, "linear.factor": 4.0}, "'factor' and 'linear.factor' are the same"),
     ],
 )
 def test_bad_settings_and_compositions(arguments, message):
     with pytest.raises(SealError, match=re.escape(message)):
         take_method(arguments)
+
+
+@pytest.mark.parametrize(("text", "twice"), [("yarn,factor=4,method=linear", "method"), ("yarn,factor=4,original=9,factor=2", "factor")])
+def test_a_text_that_says_one_thing_twice(text, twice):
+    with pytest.raises(SealError, match=f"{twice} is given twice"):
+        method_of(text)
 
 
 def test_composition(adapter, tiny_folder):
