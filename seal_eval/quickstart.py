@@ -1,7 +1,10 @@
 """`seal-eval quickstart`: every step on a small real model, from download to site. Finished steps are not repeated."""
 
+import contextlib
 import json
 import os
+import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,26 +56,26 @@ def quickstart(out: Path, plan: Plan | None = None) -> dict[str, Any]:
     plan = plan or Plan()
     with only_writer(out):
         _refuse_foreign(out)
-        _say(1, f"model {plan.model}")
-        print(resolve(plan.model))
-        _keep_plan(out, plan)
         results, adapter = out / "results", out / "adapter"
-        _say(2, "evaluate plain")
-        _evaluate(plan, results, "plain")
-        _say(3, f"tune SEAL: {plan.tuning.samples} generated records, {plan.tuning.label()}")
-        if (adapter / CARD).is_file():
-            card = read_object(adapter / CARD)
-            print("already done")
-        else:
-            card = tune(plan.model, plan.tuning, adapter)
-        _say(4, "evaluate SEAL")
-        _evaluate(plan, results, "seal", f",adapter={adapter}")
-        _say(5, "compare")
-        runs = load_runs(results)
-        comparison = compare(paired_scores_of(runs, safe(plan.model)))
-        show(comparison)
-        _say(6, "site")
-        page = build(results, out / "site")
+        with _step(1, f"model {plan.model}"):
+            print(resolve(plan.model))
+            _keep_plan(out, plan)
+        with _step(2, "evaluate plain"):
+            _evaluate(plan, results, "plain")
+        with _step(3, f"tune SEAL: {plan.tuning.samples} generated records, {plan.tuning.label()}"):
+            if (adapter / CARD).is_file():
+                card = read_object(adapter / CARD)
+                print("already done")
+            else:
+                card = tune(plan.model, plan.tuning, adapter)
+        with _step(4, "evaluate SEAL"):
+            _evaluate(plan, results, "seal", f",adapter={adapter}")
+        with _step(5, "compare"):
+            runs = load_runs(results)
+            comparison = compare(paired_scores_of(runs, safe(plan.model)))
+            show(comparison)
+        with _step(6, "site"):
+            page = build(results, out / "site")
     return _headline(comparison, plan, card, page)
 
 
@@ -127,5 +130,10 @@ def _as_json(plan: Plan) -> Any:
     return json.loads(json.dumps(asdict(plan)))
 
 
-def _say(step: int, text: str) -> None:
-    print(f"\n[{step}/6] {text}", flush=True)
+@contextlib.contextmanager
+def _step(number: int, text: str) -> Iterator[None]:
+    """Context manager: says which step begins, and how long it took."""
+    print(f"\n[{number}/6] {text}", flush=True)
+    began = time.monotonic()
+    yield
+    print(f"[{number}/6] {time.monotonic() - began:.0f} s", flush=True)

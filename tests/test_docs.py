@@ -114,8 +114,9 @@ def follow(page, checkout, cache, asked, adapter, here):
         shutil.copytree(asked, here / "results")
     if "quickstart/adapter" in text:
         shutil.copytree(adapter, here / "quickstart" / "adapter")
-    (here / ".venv").symlink_to(sys.prefix)
     path = f"{program('').resolve()}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    (here / ".venv" / "bin").mkdir(parents=True)  # this environment, with the programs that start at once
+    (here / ".venv" / "bin" / "activate").write_text(f'export PATH="{path}"\n')
     env = {**os.environ, "SEAL_EVAL_CACHE": str(cache), "PATH": path, "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(["bash", "-euo", "pipefail", "-c", text], cwd=here, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{text}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"

@@ -1,5 +1,6 @@
 """The quick start: its mechanics on a random model. Its effect on the real one is in test_wheel.py."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -25,7 +26,9 @@ def test_runs_once_then_resumes(tiny_folder, tmp_path, capsys):
     first = quickstart(out, small(tiny_folder))
     assert 0 <= first["plain"]["value"] <= 1 and first["difference"]["n"] == 4
     assert (out / "site" / "index.html").is_file()
-    assert "p " in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "p " in said
+    assert [line[:5] for line in said.splitlines() if re.fullmatch(r"\[\d/6\] \d+ s", line)] == [f"[{i}/6]" for i in range(1, 7)]
     made = {p: p.stat().st_mtime_ns for folder in ("results", "adapter") for p in (out / folder).rglob("*") if p.is_file()}
     second = quickstart(out, small(tiny_folder))
     assert capsys.readouterr().out.count("already done") == 5

@@ -1,4 +1,4 @@
-"""Commands without their start: `seal-eval` and `lm_eval` run in forks of one process that has imported everything.
+"""Commands without their start: `seal-eval`, `lm_eval` and scripted.py run in forks of one process that has imported everything.
 
 A start costs six seconds of processor time, most of it imports. `programs` starts this file as a server; the programs in the folder that
 it returns hand the server their arguments, environment, working folder and open files, wait, and end with the command's exit status. Where
@@ -44,8 +44,8 @@ try:
     server = socket.socket(socket.AF_UNIX)
     server.connect({address!r})
 except (OSError, AssertionError):
-    os.execv(real, [real, *sys.argv[1:]])
-text = json.dumps([real, *sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
+    os.execv(real[0], [*real, *sys.argv[1:]])
+text = json.dumps([real[-1], *sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
 server.sendmsg([len(text).to_bytes(8, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))])
 server.sendall(text)
 code = server.recv(8)
@@ -63,9 +63,10 @@ def programs() -> Path:
     atexit.register(lambda: (server.kill(), server.wait(), shutil.rmtree(folder, ignore_errors=True)))
     same = {key: environment.get(key) for key in READ_ON_IMPORT if key != "TQDM_DISABLE"}
     (folder / "bin").mkdir()
-    for name in ("seal-eval", "lm_eval"):
+    scripts = {name: [str(Path(sys.executable).parent / name)] for name in ("seal-eval", "lm_eval")}
+    scripts["scripted"] = [sys.executable, str(Path(__file__).with_name("scripted.py"))]
+    for name, real in scripts.items():
         program = folder / "bin" / name
-        real = str(Path(sys.executable).parent / name)
         program.write_text(PROGRAM.format(python=sys.executable, real=real, same=same, address=address))
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
     while not Path(address).exists() and server.poll() is None:

@@ -3,17 +3,14 @@
 import json
 import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from replier import STYLES
 
 from seal_eval.tasks import task_names
 
-from conftest import tiny_model
+from conftest import program, tiny_model
 
-SCRIPT = Path(__file__).resolve().parent.parent / "scripted.py"
 CHATML = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
@@ -60,7 +57,7 @@ def folder(tmp_path_factory):
 def scripted(*args, first="", code=0):
     """Run scripted.py; returns the finished process."""
     done = subprocess.run(
-        [sys.executable, SCRIPT, *map(str, args)], capture_output=True, text=True, check=False,
+        [program("scripted"), *map(str, args)], capture_output=True, text=True, check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1", "SAID_FIRST": first},
     )  # fmt: skip
     assert done.returncode == code, done.stderr[-3000:]
@@ -77,12 +74,12 @@ def sampled(out):
     ("engine", "template", "begun"), [("seal", True, True), ("seal", False, True), ("seal", True, False), ("hf", False, True)]
 )
 def test_every_style_on_every_task(tmp_path, folder, engine, template, begun):
-    program = ["seal-eval", "run", "--model", "seal"] if engine == "seal" else ["lm_eval", "--model", "hf", "--log_samples"]
-    sizes = {"lengths": [1100], "lines": [20], "topics": [2], "documents": [5]}
+    command = ["seal-eval", "run", "--model", "seal"] if engine == "seal" else ["lm_eval", "--model", "hf", "--log_samples"]
+    sizes = {"lengths": [800], "lines": [20], "topics": [2], "documents": [5]}
     metadata = json.dumps(sizes | {"num_samples": 2 * len(STYLES), "answer_prefix": begun})
     scripted(
         # the script reads no prompt, so the engine need not read shared beginnings into its cache
-        *program, "--model_args", f"pretrained={folder}{',share_prefixes=False' * (engine == 'seal')}", "--tasks", ",".join(task_names()),
+        *command, "--model_args", f"pretrained={folder}{',share_prefixes=False' * (engine == 'seal')}", "--tasks", ",".join(task_names()),
         "--metadata", metadata,
         *["--apply_chat_template"] * template, "--output_path", tmp_path / "out", "--device", "cpu", "--batch_size", "4",
     )  # fmt: skip
