@@ -5,8 +5,8 @@
     python benchmarks/head_agreement.py docs/head-agreement.jsonl        # the table of what OUT holds, and its figures
 
 An adapter is the folder that `seal-eval tune` writes, or a results file of a run with it. Each model is a line of OUT: its maps, as
-[n_layers][n_heads]. Correlations are Spearman's over all heads; intervals at 95 % are from resampling heads (scipy, percentiles), as if heads
-were independent.
+[n_layers][n_heads]. Correlations are Spearman's over all heads. Intervals at 95 % are percentiles over resampled heads (scipy), as if
+heads were independent.
 """
 
 import argparse
