@@ -15,8 +15,9 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import Error, sync_playwright
+    from playwright.sync_api import Error, expect, sync_playwright
 
+    expect.set_options(timeout=30_000)  # a busy machine is not a failure
     with sync_playwright() as playwright:
         program = next((p for p in map(shutil.which, ("chromium", "google-chrome", "chromium-browser")) if p), None)
         try:
