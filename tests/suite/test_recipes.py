@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -65,10 +66,8 @@ def recipe(request, tmp_path, monkeypatch):
 
 def test_the_plan_of_the_file_as_it_is(recipe, tmp_path):
     file, suite = recipe
-    _, cells = plan(file, tmp_path / "out")
-    assert len(cells) == CELLS[suite["name"]]
     said = seal_eval("suite", file, "--dry-run", cwd=tmp_path).stdout
-    assert f"{len(cells)} cells" in said and not (tmp_path / "results").exists()
+    assert re.search(rf"^{CELLS[suite['name']]} cells", said, re.M) and not (tmp_path / "results").exists()
 
 
 # mistral's methods are among longchat's, and its architecture among those of tests/baselines/test_methods.py
