@@ -54,12 +54,12 @@ def shape(model: str) -> dict[str, Any]:
 
 @lru_cache(maxsize=4)
 def machine(dtype: str) -> tuple[float, float]:
-    """(operations per second in a matrix product, bytes per second read and written in a copy), measured in about a second."""
+    """(operations per second in a matrix product, bytes per second read and written in a copy), measured in a second or two."""
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     kind = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(dtype, torch.float32)
-    n = 8192 if device == "cuda" else 1024
+    n = 8192 if device == "cuda" else 512  # a processor without bf16 takes seconds for each larger product
     a, b = torch.randn(n, n, dtype=kind, device=device), torch.empty(1 << 26, dtype=torch.uint8, device=device)
 
     def rate(operation: Any, amount: float) -> float:
