@@ -10,16 +10,16 @@ heads were independent.
 """
 
 import argparse
-import json
 import warnings
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from run_log import log, logged, markdown
 from scipy.stats import bootstrap, spearmanr
 
-from seal_eval.core.figure import THEMES, _canvas, _svg
+from seal_eval.core.figure import THEMES, canvas, svg_text
 from seal_eval.core.files import CARD, MAP, read_object
 
 LABELS = {
@@ -50,24 +50,18 @@ def correlation(a: list[list[float]], b: list[list[float]]) -> tuple[float, floa
 
 def table(rows: list[dict[str, Any]], found: dict[tuple[str, str, str], tuple[float, float, float]]) -> str:
     """Return the correlations as a Markdown table, a column for each model."""
-    lines = [
-        "| the one | the other | " + " | ".join(f"{row['model']} ({np.size(row['maps']['pruned'])} heads)" for row in rows) + " |",
-        "|---" * (2 + len(rows)) + "|",
-    ]
+    columns = ["the one", "the other", *(f"{row['model']} ({np.size(row['maps']['pruned'])} heads)" for row in rows)]
+    body = []
     for a, b in combinations(LABELS, 2):
         cells = [found.get((row["model"], a, b)) for row in rows]
         if any(cells):
-            lines.append(
-                f"| {LABELS[a]} | {LABELS[b]} | "
-                + " | ".join(f"{c[0]:+.2f} ({c[1]:+.2f} to {c[2]:+.2f})" if c else "–" for c in cells)
-                + " |"
-            )
-    return "\n".join(lines).replace("-0.", "−0.").replace("+0.", "+.").replace("−0.", "−.")
+            body.append([LABELS[a], LABELS[b], *(f"{c[0]:+.2f} ({c[1]:+.2f} to {c[2]:+.2f})" if c else "–" for c in cells)])
+    return markdown(columns, body).replace("-0.", "−.").replace("+0.", "+.")
 
 
 def picture(rows: list[dict[str, Any]], found: dict[tuple[str, str, str], tuple[float, float, float]], theme: str) -> str:
     """Return an SVG figure: a matrix of correlations for each model."""
-    figure, panels = _canvas(theme, (4.4 * len(rows), 4.2), across=len(rows))  # panels share their rows
+    figure, panels = canvas(theme, (4.4 * len(rows), 4.2), across=len(rows))  # panels share their rows
     across, down = list(LABELS)[:-1], list(LABELS)[1:]
     for panel, row in zip(panels, rows, strict=True):
         square = np.full((len(down), len(across)), np.nan)
@@ -81,7 +75,7 @@ def picture(rows: list[dict[str, Any]], found: dict[tuple[str, str, str], tuple[
         panel.set_xticks(range(len(across)), [LABELS[n] for n in across], rotation=35, ha="right", rotation_mode="anchor")
         panel.set_yticks(range(len(down)), [LABELS[n] for n in down])
         panel.tick_params(length=0)
-    return _svg(figure, "Which heads matter", "rank correlations of five measures of a head, for each model")
+    return svg_text(figure, "Which heads matter", "rank correlations of measures of a head, for each model")
 
 
 def main() -> None:
@@ -95,12 +89,16 @@ def main() -> None:
         heads = read_object(args.map / MAP)
         if heads["model"] != args.model:
             parser.error(f"{args.map} is a map of {heads['model']}, not of {args.model}")
+        if any(row["model"] == args.model for row in logged(args.out)):
+            parser.error(f"{args.out} holds {args.model} already; remove its line, or name another file")
+        scales = {name: Path(place) for name, _, place in (text.partition("=") for text in args.scales)}
+        if unknown := sorted(scales.keys() - set(list(LABELS)[3:])):
+            parser.error(f"'{unknown[0]}' is no name of scales; use {', '.join(list(LABELS)[3:])}")
         maps = {name: heads[name] for name in list(LABELS)[:3]}
-        maps |= {name: scales_of(Path(place)) for name, _, place in (text.partition("=") for text in args.scales)}
+        maps |= {name: scales_of(place) for name, place in scales.items()}
         about = {key: heads[key] for key in ("task", "length", "samples", "seed")}
-        with args.out.open("a") as file:
-            file.write(json.dumps({"model": args.model, **about, "maps": maps}) + "\n")
-    rows = [json.loads(line) for line in args.out.read_text().splitlines()]
+        log(args.out, {"model": args.model, **about, "maps": maps})
+    rows = logged(args.out)
     found = {
         (row["model"], a, b): correlation(row["maps"][a], row["maps"][b])
         for row in rows for a, b in combinations(LABELS, 2) if {a, b} <= row["maps"].keys()

@@ -10,12 +10,12 @@ greedy decoding. Perplexity is that of 16 addresses that tuning has not seen. Ea
 """
 
 import argparse
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from run_log import log, logged, markdown
 from torch import nn
 
 from seal_eval.models.loading import faster_dtype, load_model, window_of
@@ -74,6 +74,8 @@ def run(model: Any, tokenizer: Any, name: str, arm: Arm, dtype: str) -> dict[str
     """Tune one arm and return its line of OUT."""
     limits = {} if arm.limited else {"kl": 0.0, "cost_limit": 1000.0}
     spec = TuneSpec(recipe="fixed", length=600, samples=24, questions=6, validation=2, lr=arm.lr, dtype=dtype, **limits)  # type: ignore[arg-type]
+    settings = asdict(spec)
+    del settings["granularity"]  # an arm has its own
     with frozen(model):
         trained = Shared(model, arm.per_head)
         learned = learn(model, PromptFormat(tokenizer), spec, trained, window=window_of(name), progress=True)
@@ -81,18 +83,18 @@ def run(model: Any, tokenizer: Any, name: str, arm: Arm, dtype: str) -> dict[str
             test = measured(model, tokenizer)
         spread = torch.cat([s.cpu() for s in trained.scales().values()])
     return {
-        "arm": arm.name, "scales": sum(d.numel() for d in trained.delta), "settings": asdict(spec), "test": test,
+        "arm": arm.name, "scales": sum(d.numel() for d in trained.delta), "settings": settings, "test": test,
         "kept": learned.kept.as_json(), "loss": [entry["loss"] for entry in learned.log], "seconds": learned.seconds,
         "scale_min": float(spread.min()), "scale_max": float(spread.max()),
     }  # fmt: skip
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Return the runs as a Markdown table."""
+    """Return the runs of one model as a Markdown table; the first is plain."""
     plain = rows[0]["test"]
     accuracy = [f"lines {n:,}" for n in LENGTHS]
     columns = ["tuned", "scales", *accuracy, "perplexity", "loss of the last eight steps", "smallest, largest scale"]
-    lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+    body = []
     for row in rows:
         test = row["test"]
         cells = [row["arm"], f"{row['scales']:,}" if row["scales"] else "–", *(test[str(n)] for n in LENGTHS)]
@@ -102,8 +104,8 @@ def table(rows: list[dict[str, Any]]) -> str:
             cells += [f"{row['scale_min']:.2f}, {row['scale_max']:.2f}"]
         else:
             cells += ["–"] * 3
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        body.append(cells)
+    return markdown(columns, body)
 
 
 def main() -> None:
@@ -114,7 +116,7 @@ def main() -> None:
     args = parser.parse_args()
 
     def rows() -> list[dict[str, Any]]:
-        return [json.loads(line) for line in args.out.read_text().splitlines()] if args.out.is_file() else []
+        return [row for row in logged(args.out) if row["model"] == args.model]
 
     if not args.table:
         torch.set_num_threads(2)
@@ -126,8 +128,7 @@ def main() -> None:
             if label in done:
                 continue
             line = run(model, tokenizer, args.model, arm, dtype) if arm else {"scales": 0, "test": measured(model, tokenizer)}
-            with args.out.open("a") as file:
-                file.write(json.dumps({"model": args.model, "dtype": dtype, "arm": label} | line) + "\n")
+            log(args.out, {"model": args.model, "dtype": dtype, "arm": label} | line)
             print(label, line["test"], flush=True)
     print(table(rows()))
 

@@ -9,13 +9,13 @@ record. Perplexity is that of 32 addresses that tuning has not seen. Runs in bf1
 """
 
 import argparse
-import json
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from run_log import log, logged, markdown
 
 from seal_eval.models.loading import load_model, window_of
 from seal_eval.prompts.prompt import PromptFormat
@@ -77,10 +77,10 @@ def measured(model: Any, tokenizer: Any) -> dict[str, Any]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Return the runs as Markdown, one table for each model."""
-    lines = []
+    tables = []
     for model in dict.fromkeys(row["model"] for row in rows):
-        lines += ["", f"{model}:", "", f"| recipe | method | seed | {' | '.join(ASKED)} | prose | short questions | steps | tokens | s |"]
-        lines.append("|---" * (8 + len(ASKED)) + "|")
+        columns = ["recipe", "method", "seed", *ASKED, "prose", "short questions", "steps", "tokens", "s"]
+        body = []
         own = [row for row in rows if row["model"] == model]
         plain = next(row for row in own if row["recipe"] == "plain")["test"]
         for row in own:
@@ -88,8 +88,9 @@ def table(rows: list[dict[str, Any]]) -> str:
             cells = [row["recipe"], row["method"] if tuned else "–", str(row["seed"]) if tuned else "–", *(test[key] for key in ASKED)]
             cells += [f"{100 * (test['perplexity'] / plain['perplexity'] - 1):+.2f} %" if tuned else "–", test["short"]]
             cells += [str(row["steps"]), f"{row['tokens']:,}", f"{row['seconds']:.0f}"] if tuned else ["–"] * 3
-            lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines[1:])
+            body.append(cells)
+        tables.append(f"{model}:\n\n{markdown(columns, body)}")
+    return "\n\n".join(tables)
 
 
 def main() -> None:
@@ -102,13 +103,10 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print the table of OUT and do nothing else")
     args = parser.parse_args()
 
-    def rows() -> list[dict[str, Any]]:
-        return [json.loads(line) for line in args.out.read_text().splitlines()] if args.out.is_file() else []
-
     if not args.table:
         torch.set_num_threads(2)
         model, tokenizer = load_model(args.model, "bfloat16")
-        done = {(row["model"], row["recipe"], row["method"], row["seed"]) for row in rows()}
+        done = {(row["model"], row["recipe"], row["method"], row["seed"]) for row in logged(args.out)}
         wanted = [("plain", "", 0), *((r, m, s) for s in args.seeds for m in args.methods for r in args.recipes)]
         for recipe, method, seed in wanted:
             if (args.model, recipe, method, seed) in done:
@@ -127,10 +125,9 @@ def main() -> None:
                     "steps": len(learned.log), "stopped_early": learned.stopped_early,
                     "tokens": sum(int(entry["n_tokens"]) for entry in learned.log), "frontier": [c.as_json() for c in learned.measured],
                 }  # fmt: skip
-            with args.out.open("a") as file:
-                file.write(json.dumps(run) + "\n")
+            log(args.out, run)
             print(recipe, method, seed, run["test"], f"{run.get('seconds', 0):.0f} s", flush=True)
-    print(table(rows()))
+    print(table(logged(args.out)))
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@ Perplexity is that of 32 addresses that tuning has not seen. A run is measured w
 figures are written next to OUT.
 """
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from run_log import log, logged, markdown
 
 from seal_eval.core.figure import THEMES
 from seal_eval.leaderboard.figures import pareto
@@ -70,10 +70,10 @@ def measured(model: Any, prompt_format: PromptFormat) -> dict[str, Any]:
 
 def table(out: Path) -> str:
     """Return the runs of `out` as a Markdown table, in file order."""
-    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    rows = logged(out)
     plain = rows[0]["test"]
     evaluations = [key for key in plain if "@" in key]
-    lines = [f"| run | trained | {' | '.join(evaluations)} | prose | short questions | share | s |", "|---" * (6 + len(evaluations)) + "|"]
+    body = []
     for row in rows:
         test, rise = row["test"], 100 * (row["test"]["perplexity"] / plain["perplexity"] - 1)
         cells = (
@@ -81,13 +81,13 @@ def table(out: Path) -> str:
             if "kept" in row
             else ["–", test["short"], "–", "–"]
         )
-        lines.append("| " + " | ".join([row["name"], f"{row.get('parameters', 0):,}", *(test[key] for key in evaluations), *cells]) + " |")
-    return "\n".join(lines)
+        body.append([row["name"], f"{row.get('parameters', 0):,}", *(test[key] for key in evaluations), *cells])
+    return markdown(["run", "trained", *evaluations, "prose", "short questions", "share", "s"], body)
 
 
 def pictures(out: Path) -> None:
     """Write figures of accuracy against the rise of perplexity, one per length and theme, as OUT-LENGTH-THEME.svg (OUT without suffix)."""
-    plain, *rows = [json.loads(line) for line in out.read_text().splitlines()]
+    plain, *rows = logged(out)
     for key in (key for key in plain["test"] if "@" in key):
         points = []
         for row in [plain, *rows]:
@@ -101,13 +101,12 @@ def pictures(out: Path) -> None:
 def main(out: Path, names: list[str]) -> None:
     """Do the runs called `names` (all of RUNS when empty) that `out` lacks, print the table, and write the figures."""
     torch.set_num_threads(2)
-    done = [json.loads(line)["name"] for line in out.read_text().splitlines()] if out.is_file() else []
+    done = [row["name"] for row in logged(out)]
     model, tokenizer = load_model(MODEL, BASE["dtype"])
     prompt_format = PromptFormat(tokenizer)
 
     def keep(name: str, line: dict[str, Any]) -> None:
-        with out.open("a") as file:
-            file.write(json.dumps({"name": name, **line}) + "\n")
+        log(out, {"name": name, **line})
         print(name, {k: v for k, v in line.items() if k not in ("frontier", "settings")}, flush=True)
 
     if "plain" not in done:

@@ -4,7 +4,7 @@ import itertools
 import math
 from typing import Any
 
-from seal_eval.core.figure import THEMES, _canvas, _single_panel, _svg
+from seal_eval.core.figure import THEMES, canvas, single_panel, svg_text
 from seal_eval.core.types import Estimate
 from seal_eval.results.comparison import Row
 from seal_eval.results.depths import DEPTH_EDGES
@@ -24,7 +24,7 @@ def curves(rows: list[Row], baseline: str, theme: str, unit: str) -> str:
 
     A length that a method lacks is a gap in its line. Samples without a length stand in one place.
     """
-    figure, axes = _single_panel(theme, (6.4, 3.4))
+    figure, axes = single_panel(theme, (6.4, 3.4))
     lengths = sorted({row.length or 1 for row in rows})
     methods = list(dict.fromkeys(row.method for row in rows))
     for i, method in enumerate(methods):
@@ -54,7 +54,7 @@ def curves(rows: list[Row], baseline: str, theme: str, unit: str) -> str:
     axes.set_xlabel("" if any_length else f"length ({unit})")
     axes.grid(axis="y", color=THEMES[theme]["grid"], linewidth=0.8)
     _legend(axes, theme, methods)
-    return _svg(figure, "Accuracy by length", "One line per method with its interval as a band.")
+    return svg_text(figure, "Accuracy by length", "One line per method with its interval as a band.")
 
 
 def heatmap(cells: dict[str, dict[int, list[Estimate | None]]], theme: str, unit: str) -> str:
@@ -65,7 +65,7 @@ def heatmap(cells: dict[str, dict[int, list[Estimate | None]]], theme: str, unit
     across = min(len(cells), 3)
     down = -(-len(cells) // across)
     n_lengths = max(map(len, cells.values()))
-    figure, axes = _canvas(theme, (1.6 + across * max(2.0, 0.85 * n_lengths), 0.2 + 3.1 * down), across, down)
+    figure, axes = canvas(theme, (1.6 + across * max(2.0, 0.85 * n_lengths), 0.2 + 3.1 * down), across, down)
     colours = mpl.colormaps["cividis"]
     for panel, (method, by_length) in zip(axes, cells.items(), strict=False):
         lengths = sorted(by_length)
@@ -96,7 +96,7 @@ def heatmap(cells: dict[str, dict[int, list[Estimate | None]]], theme: str, unit
     )
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=THEMES[theme]["soft"], labelsize=8)
-    return _svg(figure, "Accuracy by depth and length", "A panel for each method; colour, number, interval and n in every cell.")
+    return svg_text(figure, "Accuracy by depth and length", "A panel for each method; colour, number, interval and n in every cell.")
 
 
 def depth_curves(cells: dict[str, dict[int, list[Estimate | None]]], theme: str, baseline: str) -> str:
@@ -104,7 +104,7 @@ def depth_curves(cells: dict[str, dict[int, list[Estimate | None]]], theme: str,
 
     cells: as in `heatmap`.
     """
-    figure, axes = _single_panel(theme, (6.4, 3.2))
+    figure, axes = single_panel(theme, (6.4, 3.2))
     middles = [(a + b) / 2 for a, b in itertools.pairwise(DEPTH_EDGES)]
     for i, (method, by_length) in enumerate(cells.items()):
         if not all(any(row) for row in by_length.values()):  # all lengths together: nothing to compare with where one is missing
@@ -127,7 +127,7 @@ def depth_curves(cells: dict[str, dict[int, list[Estimate | None]]], theme: str,
     axes.set_xlabel("depth of the fact in the prompt")
     axes.grid(axis="y", color=THEMES[theme]["grid"], linewidth=0.8)
     _legend(axes, theme, list(cells))
-    return _svg(figure, "Accuracy by depth", "One line per method over all lengths, with Wilson intervals.")
+    return svg_text(figure, "Accuracy by depth", "One line per method over all lengths, with Wilson intervals.")
 
 
 def pareto(points: list[tuple[str, float, Estimate]], theme: str, x_label: str, y_label: str, less: bool = True) -> str:
@@ -135,7 +135,7 @@ def pareto(points: list[tuple[str, float, Estimate]], theme: str, x_label: str, 
 
     less: the cost is a fraction, shown in percent, and less of it is better. Otherwise it is a number, such as speed, and more is better.
     """
-    figure, axes = _single_panel(theme, (7.2, 3.6))
+    figure, axes = single_panel(theme, (7.2, 3.6))
     for i, (_, cost, e) in enumerate(points):
         axes.errorbar(
             [cost], [e.value], yerr=[[e.value - e.low], [e.high - e.value]], color=COLOURS[i % len(COLOURS)], marker=MARKS[i % len(MARKS)],
@@ -154,7 +154,7 @@ def pareto(points: list[tuple[str, float, Estimate]], theme: str, x_label: str, 
     axes.set_ylabel(y_label)
     axes.grid(color=THEMES[theme]["grid"], linewidth=0.8)
     _legend(axes, theme, [label for label, _, _ in points], beside=True)
-    return _svg(
+    return svg_text(
         figure,
         f"{y_label} against {x_label}",
         "One mark per method with its interval; the dotted line joins the methods that no other beats in both.",

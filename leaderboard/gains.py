@@ -1,6 +1,6 @@
 """The figure of gains against length: all methods of a board, a panel for each task."""
 
-from seal_eval.core.figure import THEMES, _canvas, _svg
+from seal_eval.core.figure import THEMES, canvas, svg_text
 from seal_eval.leaderboard.figures import COLOURS, MARKS, _legend
 from seal_eval.results.comparison import Row
 
@@ -16,7 +16,7 @@ def gains(rows_of: dict[str, list[Row]], theme: str, units: dict[str, str]) -> s
     methods = list(dict.fromkeys(row.method for rows in rows_of.values() for row in rows))
     across = min(len(rows_of), ACROSS)
     down = -(-len(rows_of) // across)
-    figure, axes = _canvas(theme, (2.2 + 3.0 * across, 0.4 + 2.9 * down), across, down)
+    figure, axes = canvas(theme, (2.2 + 3.0 * across, 0.4 + 2.9 * down), across, down)
     for panel, (task, rows) in zip(axes, rows_of.items(), strict=False):
         lengths = sorted({row.length or 1 for row in rows})
         panel.axhline(0, color=THEMES[theme]["soft"], linewidth=0.8)
@@ -40,4 +40,4 @@ def gains(rows_of: dict[str, list[Row]], theme: str, units: dict[str, str]) -> s
     for first in axes[::across]:
         first.set_ylabel("gain, points")
     _legend(axes[across - 1], theme, methods, beside=True)
-    return _svg(figure, "Gain by length", "A panel per task, a line per method: the difference from the baseline with its interval.")
+    return svg_text(figure, "Gain by length", "A panel per task, a line per method: the difference from the baseline with its interval.")

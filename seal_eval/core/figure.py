@@ -34,7 +34,7 @@ def scale_picture(scales: list[list[float]], theme: str) -> str:
 def _map(values: list[list[float]], norm: Any, label: str, theme: str) -> str:
     import matplotlib as mpl
 
-    figure, axes = _single_panel(theme, (1.8 + 0.28 * len(values[0]), 1.2 + 0.2 * len(values)))
+    figure, axes = single_panel(theme, (1.8 + 0.28 * len(values[0]), 1.2 + 0.2 * len(values)))
     axes.pcolormesh(values, cmap="RdBu", norm=norm, edgecolors="face", linewidth=0.2)
     axes.invert_yaxis()
     for axis, n in ((axes.xaxis, len(values[0])), (axes.yaxis, len(values))):
@@ -47,16 +47,16 @@ def _map(values: list[list[float]], norm: Any, label: str, theme: str) -> str:
     bar.set_label(label, color=THEMES[theme]["soft"], fontsize=8)
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=THEMES[theme]["soft"], labelsize=8)
-    return _svg(figure, "Layer × head map", label)
+    return svg_text(figure, "Layer × head map", label)
 
 
-def _single_panel(theme: str, size: tuple[float, float]) -> tuple[Any, Any]:
+def single_panel(theme: str, size: tuple[float, float]) -> tuple[Any, Any]:
     """A figure with one panel (matplotlib Axes). size: (width, height) in inches."""
-    figure, axes = _canvas(theme, size)
+    figure, axes = canvas(theme, size)
     return figure, axes[0]
 
 
-def _canvas(theme: str, size: tuple[float, float], across: int = 1, down: int = 1) -> tuple[Any, list[Any]]:
+def canvas(theme: str, size: tuple[float, float], across: int = 1, down: int = 1) -> tuple[Any, list[Any]]:
     """A figure and its `across` × `down` panels, row by row, in the colours of the theme. size: (width, height) in inches."""
     from matplotlib.figure import Figure
 
@@ -82,7 +82,7 @@ def size_of(svg: str) -> tuple[int, int]:
     return round(float(view_box[1]) * 4 / 3), round(float(view_box[2]) * 4 / 3)  # matplotlib writes points
 
 
-def _svg(figure: Any, title: str, description: str) -> str:
+def svg_text(figure: Any, title: str, description: str) -> str:
     """SVG text of a figure, with a title and a description for screen readers."""
     import matplotlib as mpl
 
