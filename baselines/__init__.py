@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.plugins import Method, checked_method
-from seal_eval.core.settings import check_settings
+from seal_eval.core.settings import check_settings, key_values
 
 GROUP = "seal_eval.baselines"  # entry points of plugins: name = "package.module:Class"
 ONCE = ("rope", "attention", "weights")  # at most one method of a composition changes each of these
@@ -161,15 +161,7 @@ def method_of(text: str) -> Method:
 
     Raises SealError as `take_method` does, and for a setting that is there twice or that the method does not have.
     """
-    name, _, rest = text.partition(",")
-    if not name:
-        return take_method({})[1]
-    given = ["method", *(part.partition("=")[0].strip() for part in rest.split(",") if part)]
-    if again := next((key for key in given if given.count(key) > 1), None):
-        raise SealError(f"'{text}': {again} is given twice; write NAME[,SETTING=VALUE…] with each of them once")
-    from lm_eval.utils import simple_parse_args_string
-
-    _, method, left = take_method({"method": name, **simple_parse_args_string(rest)})
+    name, method, left = take_method(key_values(f"'{text}'", f"method={text}") if text else {})
     if left:
         raise SealError(f"'{text}': method '{name}' has no setting {', '.join(left)}")
     return method

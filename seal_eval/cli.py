@@ -1,13 +1,12 @@
 """The command line: each command parses its options, calls a function, prints. An error is one line on stderr, unless --debug is given."""
 
-import gc
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from seal_eval.core.streams import say
+from seal_eval.core.streams import collect_rarely, leave, say
 from seal_eval.leaderboard import commands as leaderboard_commands
 from seal_eval.models import commands as models_commands
 from seal_eval.results import commands as results_commands
@@ -131,15 +130,12 @@ def tasks_command() -> None:
 
 def script() -> None:
     """The console script: `main`, after which the process ends at once if it has loaded torch."""
-    # torch and transformers make a million objects that stay; Python's collector would go through all of them eight times while they start
-    gc.set_threshold(100_000, 20, 20)
+    collect_rarely()
     try:
         main()
     except SystemExit as end:
         if "torch" not in sys.modules or not isinstance(end.code, int | None):
             raise
-        from seal_eval.core.streams import leave
-
         leave(end.code or 0)
 
 

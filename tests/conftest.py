@@ -1,6 +1,5 @@
 """Fixtures and helpers: small random models with a trained tokenizer, an adapter, results and a site, each made once per session."""
 
-import gc
 import os
 import subprocess
 import sys
@@ -8,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from seal_eval.core.streams import collect_rarely
 
 import warm
 from tokenizers_made import CHATML
@@ -21,8 +22,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"  # two workers with two threads each would slow each other down
 
 
-gc.set_threshold(100_000, 20, 20)  # as the console script does: torch's and transformers' many objects are gone through less often
-
+collect_rarely()  # as the console script does
 settings.register_profile("no deadline", deadline=None)  # a busy machine is not a failure
 settings.load_profile("no deadline")
 

@@ -20,6 +20,7 @@ from conftest import seal_eval
         ("model_args: {pretrained: ./nowhere}\ntasks: seal_lines", "model './nowhere' is no folder here"),
         ("model_args: [pretrained]", "config.yaml: model_args is ['pretrained'], must be a mapping or text"),
         ("modle_args: {pretrained: x}", "config.yaml: unknown key 'modle_args'; did you mean 'model_args'?"),
+        ("model_args: pretrained=x,method=plain,method=yarn", "config.yaml, model_args: method is given twice"),
         ("model_args: {a", "config.yaml"),
         ("- a", "config.yaml"),
         (None, "config.yaml does not exist; name a YAML file"),

@@ -105,7 +105,6 @@ def serve(address: str) -> None:
     listener.bind(address)
     listener.listen(64)
     parent = os.getppid()
-    gc.set_threshold(100_000, 20, 20)  # as the console script does
     gc.freeze()  # a fork that goes through these objects would copy their memory
     while True:
         ready, _, _ = select.select([listener], [], [], 1.0)

@@ -38,6 +38,16 @@ def check_value(owner: str, name: str, value: Any, annotation: Any) -> Any:
     return value
 
 
+def key_values(where: str, text: str) -> dict[str, Any]:
+    """The values of 'KEY=VALUE,…' as lm-eval reads them. Raises SealError, naming `where`, for a key that is there twice."""
+    from lm_eval.utils import simple_parse_args_string  # it takes the last of two values without a word
+
+    keys = [part.partition("=")[0] for part in text.strip().split(",") if part]
+    if again := next((key for key in keys if keys.count(key) > 1), None):
+        raise SealError(f"{where}: {again} is given twice; write KEY=VALUE,… with each key once")
+    return dict(simple_parse_args_string(text))
+
+
 def describe(annotation: Any) -> str:
     """An annotation in words: 'a whole number of at least 1', 'head or channel'."""
     origin, args = get_origin(annotation), get_args(annotation)

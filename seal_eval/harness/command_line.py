@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval.core.errors import SealError, nearest
+from seal_eval.core.settings import key_values
 
 
 def stock_arguments() -> Any:
@@ -64,7 +65,6 @@ def read_config(args: Any) -> None:
     if not args.config:
         return
     from lm_eval.config.evaluate_config import DICT_KEYS, EvaluatorConfig
-    from lm_eval.utils import simple_parse_args_string
 
     if not Path(args.config).is_file():
         raise SealError(f"--config {args.config} does not exist; name a YAML file whose keys are lm-eval's flags")
@@ -75,7 +75,7 @@ def read_config(args: Any) -> None:
     for key, value in config.items():
         if key not in EvaluatorConfig.__dataclass_fields__:
             raise SealError(f"--config {args.config}: unknown key '{key}'{nearest(str(key), EvaluatorConfig.__dataclass_fields__)}")
-        parsed = simple_parse_args_string(value) if key in DICT_KEYS and isinstance(value, str) else value
+        parsed = key_values(f"--config {args.config}, {key}", value) if key in DICT_KEYS and isinstance(value, str) else value
         if key in DICT_KEYS and not isinstance(parsed or {}, dict):
             raise SealError(f"--config {args.config}: {key} is {value!r}, must be a mapping or text such as NAME=VALUE,NAME=VALUE")
         if not getattr(args, key, None):
