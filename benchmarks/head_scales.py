@@ -18,7 +18,8 @@ import torch
 from run_log import log, logged, markdown
 from torch import nn
 
-from seal_eval.models.loading import faster_dtype, load_model, window_of
+from seal_eval.models.loading import faster_dtype, load_model
+from seal_eval.models.window import window_of
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import get_task
 from seal_eval.tuning.config import TuneSpec

@@ -17,7 +17,8 @@ from typing import Any
 import torch
 from run_log import log, logged, markdown
 
-from seal_eval.models.loading import load_model, window_of
+from seal_eval.models.loading import load_model
+from seal_eval.models.window import window_of
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.settings import PromptSettings
 from seal_eval.tasks import get_task

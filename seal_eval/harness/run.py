@@ -162,7 +162,7 @@ def _check_tasks(args: Any, model_args: dict[str, Any]) -> bool:
     for name in task_names() if "seal_eval" in ours else sorted(ours):
         task, size = known[name]
         sizes = {get_task(task).size_key: [size]} if size else {}
-        metadata = sizes | model_args | args.metadata
+        metadata = sizes | model_args | args.model_args | args.metadata  # the engine's arguments name its window
         docs = documents(task, **metadata)["test"]  # raises here rather than after a model is loaded
         check_generation(args.gen_kwargs, docs, read_spec(task, metadata), stock=args.model != ENGINE)
     others = [t for t in args.tasks if not fnmatch.filter([*ours], t) and not t.endswith(".yaml") and not Path(t).is_dir()]

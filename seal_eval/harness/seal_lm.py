@@ -28,8 +28,9 @@ from seal_eval.harness.stopping import AnswerEnded, ended_at_answer, is_ours
 from seal_eval.harness.throughput import Throughput
 from seal_eval.models.caches import Sharing, sharing
 from seal_eval.models.hub import content, resolve, source
-from seal_eval.models.loading import check_finite, release_memory, window_of
+from seal_eval.models.loading import check_finite, release_memory
 from seal_eval.models.selftest import check_method
+from seal_eval.models.window import window_of
 from seal_eval.prompts.prompt import end_token
 from seal_eval.prompts.thinking import THINK_TOKENS
 
@@ -54,8 +55,8 @@ class SealLM(HFLM):
         self.model_label, location = safe(pretrained), resolve(pretrained)
         self.prefill_chunk = check_value("model_args", "prefill_chunk", prefill_chunk, Count)
         trained = window_of(location)
-        if trained and not kwargs.get("max_length") and (window := extended(self.method, trained)) != trained:
-            kwargs["max_length"] = window
+        if trained and not kwargs.get("max_length"):
+            kwargs["max_length"] = extended(self.method, trained)
         kwargs.setdefault("use_safetensors", True)  # never load a pickle
         if kwargs.get("device_map"):
             kwargs["parallelize"] = True  # without it, lm-eval drops the device map

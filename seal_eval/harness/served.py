@@ -16,7 +16,8 @@ from seal_eval.harness.reply_log import ACTIVE, lookup
 from seal_eval.harness.served_args import REMEDY
 from seal_eval.harness.server import Server, served_model
 from seal_eval.models.hub import TOKENIZER, resolve
-from seal_eval.models.loading import load_tokenizer, window_of
+from seal_eval.models.loading import load_tokenizer
+from seal_eval.models.window import window_of
 
 # Two texts whose counts show which tokenizer a server has: digits, names, spaces, other scripts
 SHORT_TEXT = "1"

@@ -9,8 +9,8 @@ from seal_eval.baselines import extended, take_method
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.plugins import Method, Task
 from seal_eval.core.settings import Count, Index, check_value
+from seal_eval.harness.stock_window import stock_window
 from seal_eval.models.hub import TOKENIZER, resolve
-from seal_eval.models.loading import window_of
 from seal_eval.prompts.settings import PromptSettings
 from seal_eval.tasks import get_task, leaf_name, task_settings, tasks
 
@@ -144,8 +144,11 @@ def _checked_sizes(task: Task, value: Any, window: int | None) -> tuple[int, ...
 
 
 def _window(metadata: Mapping[str, Any], pretrained: Any, method: Method | None) -> int | None:
-    """Return the window in tokens: max_length from model_args, else the model's window as the method extends it; None when unknown."""
-    if metadata.get("max_length"):
-        return int(metadata["max_length"])
-    window = window_of(pretrained) if isinstance(pretrained, str) else None
+    """Return the longest prompt with its reply (tokens) that the engine reads uncut; None when unknown.
+
+    That is max_length (vLLM: max_model_len) of model_args, else `stock_window` as the method extends it.
+    """
+    if given := metadata.get("max_length") or metadata.get("max_model_len"):
+        return int(given)
+    window = stock_window(pretrained, bool(metadata.get("trust_remote_code"))) if isinstance(pretrained, str) else None
     return extended(method, window) if window and method else window

@@ -6,42 +6,25 @@ vLLM runs a checkpoint as it is, so a method must be merged into one first (`sea
 import ast
 import difflib
 import json
+import os
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.files import read_object
 from seal_eval.core.settings import Count, check_value
-from seal_eval.harness.vllm_window import overridden_window
+from seal_eval.harness.vllm_source import installed_args, recorded_args, source
+from seal_eval.harness.vllm_window import sets_window, vllm_window
 from seal_eval.models.hub import resolve
-from seal_eval.models.loading import window_of
-
-# arguments of vLLM's EngineArgs that lm-eval's class passes on without naming them, for a machine without vLLM, which refuses no others
-ENGINE_ARGS = (
-    "enable_prefix_caching", "enable_chunked_prefill", "max_num_batched_tokens", "max_num_seqs", "kv_cache_dtype",
-    "kv_cache_memory_bytes", "pipeline_parallel_size", "data_parallel_size_local", "data_parallel_rank", "data_parallel_backend",
-    "decode_context_parallel_size", "prefill_context_parallel_size", "distributed_executor_backend", "enable_expert_parallel",
-    "enable_eplb", "gpu_memory_utilization", "enforce_eager", "hf_overrides", "hf_config_path", "hf_token", "block_size",
-    "attention_backend", "attention_config", "async_scheduling", "disable_custom_all_reduce", "disable_sliding_window",
-    "disable_hybrid_kv_cache_manager", "disable_cascade_attn", "cpu_offload_gb", "calculate_kv_scales", "compilation_config",
-    "config_format", "download_dir", "enable_lora", "max_loras", "max_cpu_loras", "lora_dtype", "fully_sharded_loras",
-    "limit_mm_per_prompt", "mm_processor_kwargs", "mm_encoder_tp_mode", "language_model_only", "load_format", "model_impl",
-    "model_loader_extra_config", "ignore_patterns", "max_long_partial_prefills", "max_num_partial_prefills",
-    "long_prefill_token_threshold", "max_parallel_loading_workers", "num_gpu_blocks_override", "override_generation_config",
-    "generation_config", "prefix_caching_hash_algo", "rope_scaling", "rope_theta", "scheduling_policy", "scheduler_cls",
-    "skip_tokenizer_init", "speculative_config", "kv_transfer_config", "use_tqdm_on_load", "disable_log_stats", "max_logprobs",
-    "logprobs_mode", "served_model_name", "code_revision", "additional_config", "worker_cls", "swap_space", "max_seq_len_to_capture",
-)  # fmt: skip
+from seal_eval.models.window import window_of
 
 
 def vllm_args(model_args: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments for lm-eval's vLLM class: `pretrained` resolved, max_model_len and prefix caching filled in.
 
     `max_length` is another name for max_model_len. Raises SealError for an unknown argument (method= is one: `Engine.prepare` takes it
-    out), a window beyond the checkpoint's (after hf_overrides, as vLLM computes it), a parallel size that is not a whole number of at
-    least 1, and an adapter that vLLM cannot run.
+    out), a length that `_length` refuses, a parallel size that is not a whole number of at least 1, and an adapter that vLLM cannot run.
     """
     args = dict(model_args)
     check_names(args)
@@ -53,17 +36,33 @@ def vllm_args(model_args: Mapping[str, Any]) -> dict[str, Any]:
         check_adapter(str(args["lora_local_path"]))
     if isinstance(args.get("hf_overrides"), str):
         args["hf_overrides"] = _object(args["hf_overrides"])
-    window = window_of(args["pretrained"], bool(args.get("trust_remote_code")))
-    if isinstance(overrides := args.get("hf_overrides"), dict):
-        window = overridden_window(args["pretrained"], window, overrides)
-    max_model_len = args.pop("max_length", None) or args.get("max_model_len")
-    if max_model_len and window and int(max_model_len) > window:
+    return {"enable_prefix_caching": True} | args | _length(args)
+
+
+def _length(args: dict[str, Any]) -> dict[str, int]:
+    """Return {"max_model_len": tokens}, {} when no window is known. Takes max_length, another name for it, out of `args`.
+
+    Without one it is the model's window, at most what vLLM accepts. Raises SealError for a length that is not a whole number of at least
+    1, that vLLM would refuse, or that is given twice.
+    """
+    given = [key for key in ("max_length", "max_model_len") if args.get(key) is not None]
+    if len(given) == 2:
+        raise SealError("--model vllm: max_length and max_model_len are one setting; pass one of them")
+    for key in given:
+        check_value("--model vllm", key, args[key], Count)
+    length = args.pop("max_length", None) or args.get("max_model_len")
+    trusted = bool(args.get("trust_remote_code"))
+    most = vllm_window(args["pretrained"], args.get("hf_overrides"), trusted, bool(args.get("disable_sliding_window")))
+    if length and most and length > most and os.environ.get("VLLM_ALLOW_LONG_MAX_MODEL_LEN", "0") in ("0", ""):
         raise SealError(
-            f"--model vllm: max_model_len {max_model_len} is above the checkpoint's window of {window}; "
-            "merge a rotary method into the checkpoint first: seal-eval merge --on yarn,factor=…"
+            f"--model vllm: max_model_len {length} is above the {most} tokens that vLLM derives from the checkpoint; "
+            "merge a rotary method into the checkpoint first (seal-eval merge --on yarn,factor=…), or put max_position_embeddings "
+            "into hf_overrides"
         )
-    length = max_model_len or window
-    return {"enable_prefix_caching": True} | args | ({"max_model_len": int(length)} if length else {})
+    if not length:
+        named = None if sets_window(args.get("hf_overrides")) else window_of(args["pretrained"], trusted)
+        length = min((window for window in (named, most) if window), default=None)
+    return {"max_model_len": int(length)} if length else {}
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -81,10 +80,9 @@ def check_names(args: Mapping[str, Any]) -> None:
 
     Without vLLM its newest arguments are not known; there only what is spelt almost like a known one is refused.
     """
-    own, engine = lm_eval_args(), engine_args()
-    known = [*own, *(engine or ENGINE_ARGS)]
+    installed, known = installed_args(), known_args()
     for key in args:
-        if key not in known and (engine or key == "method" or difflib.get_close_matches(key, known, n=1, cutoff=0.85)):
+        if key not in known and (installed or key == "method" or difflib.get_close_matches(key, known, n=1, cutoff=0.85)):
             raise SealError(f"unknown model argument '{key}' with --model vllm{nearest(key, known)}")
 
 
@@ -104,28 +102,13 @@ def check_adapter(adapter: str) -> None:
 
 
 def known_args() -> list[str]:
-    """Return the names of the arguments of lm-eval's vLLM class and of vLLM's EngineArgs: those installed, else ENGINE_ARGS."""
-    return [*lm_eval_args(), *(engine_args() or ENGINE_ARGS)]
+    """Return the names of the arguments of lm-eval's vLLM class and of vLLM's EngineArgs: those installed, else those recorded."""
+    return [*lm_eval_args(), *(installed_args() or recorded_args())]
 
 
 def lm_eval_args() -> list[str]:
     """Return the arguments of lm-eval's vLLM class, read from its source because importing it needs vLLM."""
-    for node in ast.walk(_source("lm_eval.models", "vllm_causallms.py")):
+    for node in ast.walk(source("lm_eval.models", "vllm_causallms.py")):
         if isinstance(node, ast.FunctionDef) and node.name == "__init__" and any(a.arg == "pretrained" for a in node.args.args):
             return [a.arg for a in node.args.args if a.arg != "self"]
     return []
-
-
-def engine_args() -> list[str]:
-    """Return the fields of the installed vLLM's EngineArgs, read from its source because importing it takes long; [] without vLLM."""
-    for node in ast.walk(_source("vllm", "engine/arg_utils.py")):
-        if isinstance(node, ast.ClassDef) and node.name == "EngineArgs":
-            return [field.target.id for field in node.body if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)]
-    return []
-
-
-def _source(package: str, file: str) -> ast.AST:
-    """Return the syntax tree of a file of an installed package; an empty one when it is not there."""
-    found = find_spec(package)
-    path = Path(next(iter(found.submodule_search_locations))) / file if found and found.submodule_search_locations else None
-    return ast.parse(path.read_text(encoding="utf-8") if path and path.is_file() else "")

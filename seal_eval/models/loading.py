@@ -1,4 +1,4 @@
-"""Load a model and its tokenizer; read its window; measure peak memory."""
+"""Load a model and its tokenizer; measure peak memory."""
 
 import contextlib
 import gc
@@ -27,21 +27,6 @@ def load_tokenizer(name: str, trust_remote_code: bool = False) -> Any:
     if not tokenizer.is_fast:
         raise SealError(f"the tokenizer of '{name}' is not a fast one; token positions need tokenizer.json")
     return tokenizer
-
-
-def window_of(name: str, trust_remote_code: bool = False) -> int | None:
-    """Return the window (max_position_embeddings, tokens) of a model's configuration; None when it names none or cannot be read.
-
-    Models behind an API have no configuration here.
-    """
-    from transformers import AutoConfig
-
-    try:
-        config = AutoConfig.from_pretrained(resolve(name), trust_remote_code=trust_remote_code)
-    except (OSError, ValueError, SealError):
-        return None
-    window = getattr(config.get_text_config(), "max_position_embeddings", None)
-    return int(window) if window else None
 
 
 @lru_cache(maxsize=1)

@@ -13,10 +13,11 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.files import new_folder, read_object, write_json
 from seal_eval.models.base_weights import FINGERPRINT, peft_name, weights_fingerprint
 from seal_eval.models.hub import content, resolve, source
-from seal_eval.models.loading import forget_peak, load_model, peak_memory, window_of
+from seal_eval.models.loading import forget_peak, load_model, peak_memory
 from seal_eval.models.modules import device_of
 from seal_eval.models.placement import LOW_BITS
 from seal_eval.models.selftest import check_method
+from seal_eval.models.window import window_of
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.settings import PromptSettings
 from seal_eval.tuning.checkpoint import load_state, save_state, unfinished_run

@@ -22,8 +22,8 @@ MODELS = {  # recipe → model type, configuration (as many heads as in reality,
         "rope_parameters": {"rope_type": "linear", "factor": 8.0, "rope_theta": 10000.0},
     }, "llama2-like", False),
     "vicuna-13b-16k": ("llama", {
-        **LLAMA_2, "num_attention_heads": 40, "num_key_value_heads": 40, "hidden_size": 320, "max_position_embeddings": 16384,
-        "rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 10000.0},
+        **LLAMA_2, "num_attention_heads": 40, "num_key_value_heads": 40, "hidden_size": 320, "max_position_embeddings": 4096,
+        "max_sequence_length": 16384, "rope_scaling": {"type": "linear", "factor": 4.0},
     }, "llama2-like", False),
     "mistral-7b-v0.2": ("mistral", {
         **LLAMA_2, "num_attention_heads": 32, "num_key_value_heads": 8, "hidden_size": 256, "max_position_embeddings": 32768,

@@ -1,0 +1,35 @@
+"""The window of a model: how many tokens it was made to read."""
+
+from typing import Any
+
+from seal_eval.core.errors import SealError
+from seal_eval.models.hub import resolve
+
+OTHER_NAMES = ("n_positions", "max_seq_len", "seq_length", "model_max_length")  # of models without max_position_embeddings
+
+
+def window_of(name: str, trust_remote_code: bool = False) -> int | None:
+    """Return the window (tokens) of a model by its configuration; None when it names none or cannot be read.
+
+    Models behind an API have no configuration here.
+    """
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(resolve(name), trust_remote_code=trust_remote_code)
+    except (OSError, ValueError, SealError):
+        return None
+    return window_in(config)
+
+
+def window_in(config: Any) -> int | None:
+    """Return the window (tokens) that a model's configuration names: max_position_embeddings, or max_sequence_length where that is larger.
+
+    The second is of FastChat's models, whose window is longer than what their base was trained on by the factor of their linear
+    interpolation: lmsys/vicuna-7b-v1.5-16k has max_position_embeddings 4096, factor 4 and max_sequence_length 16384.
+    """
+    text = config.get_text_config()
+    lengths = [getattr(text, key, None) for key in ("max_position_embeddings", "max_sequence_length")]
+    if lengths[0] is None:
+        lengths += [getattr(text, key, None) for key in OTHER_NAMES]
+    return max((int(length) for length in lengths if isinstance(length, int | float) and length > 0), default=None)
