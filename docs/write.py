@@ -23,15 +23,18 @@ def main(out: Path, repository: str = "") -> None:
     """
     from seal_eval.leaderboard.build import MARKER, build
 
-    docs = ROOT / "docs"
+    docs, out = ROOT / "docs", out.resolve()
     if out.exists() and any(out.iterdir()) and not (out / "leaderboard" / MARKER).is_file():
         sys.exit(f"{out} is not empty and was not written by docs/write.py; name a new folder, nothing is overwritten")
-    shutil.rmtree(out, ignore_errors=True)
-    shutil.copytree(docs, out, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    part = out.with_name(f".{out.name}.part")  # a killed call leaves what was there
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(docs, part, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     for page in sorted(docs.rglob("*.md")):
         place = page.relative_to(docs)
-        (out / place).write_text(finished(page.read_text(encoding="utf-8"), len(place.parts) - 1, repository), encoding="utf-8")
-    build(ROOT / "leaderboard" / "results", out / "leaderboard")
+        (part / place).write_text(finished(page.read_text(encoding="utf-8"), len(place.parts) - 1, repository), encoding="utf-8")
+    build(ROOT / "leaderboard" / "results", part / "leaderboard")
+    shutil.rmtree(out, ignore_errors=True)
+    part.rename(out)
 
 
 def finished(markdown: str, depth: int, repository: str) -> str:

@@ -41,7 +41,7 @@ def sample_pages(boards: list[ModelBoard], runs: list[Run]) -> Iterator[tuple[st
             {"task": task, "length": length, "n": int((board.paired.cell == i).sum()), "chunks": by_cell.get(i, [])}
             for i, (task, length) in enumerate(board.paired.cells)
         ]
-        manifest.append({"model": board.name, "methods": board.found.methods, "cells": cells})
+        manifest.append({"model": board.name, "methods": [board.said(method) for method in board.found.methods], "cells": cells})
         by_chunk: dict[str, list[str]] = {}
         for sample, name in names.items():
             by_chunk.setdefault(name, []).append(sample)

@@ -168,8 +168,7 @@ def _check_tasks(args: Any, model_args: dict[str, Any]) -> bool:
     others = [t for t in args.tasks if not fnmatch.filter([*ours], t) and not t.endswith(".yaml") and not Path(t).is_dir()]
     if not others:
         return not included
-    if not ours:
-        _name_tokenizer(args.metadata, model_args)
+    _name_tokenizer(args.metadata, model_args)
     manager = TaskManager(include_path=args.include_path)
     for name in others:
         if not manager.match_tasks([name]):

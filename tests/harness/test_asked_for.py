@@ -10,7 +10,7 @@ import pytest
 from seal_eval.core.errors import SealError
 from seal_eval.harness.budget import user_budget
 from seal_eval.harness.resume import spec_id
-from seal_eval.harness.run import spec_of
+from seal_eval.harness.run import _check_tasks, spec_of
 from seal_eval.harness.seal_lm import _batch_size
 
 from conftest import program, seal_eval
@@ -130,6 +130,21 @@ def test_a_short_name_is_known_by_its_files(tmp_path, tiny_folder, monkeypatch):
     after = ident()
     assert spec_id(after) != spec_id(before)
     assert {key for key in after["files"] if after["files"][key] != before["files"][key]} == {"pretrained", "metadata/tokenizer"}
+
+
+@pytest.mark.parametrize("tasks", [("niah_single_1",), ("seal_lines", "niah_single_1")])
+def test_lm_evals_ruler_gets_the_folder_of_a_short_name(tmp_path, tiny_folder, monkeypatch, tasks):
+    """RULER's own tasks look their tokenizer up on the hub; also where a task of ours, which knows short names, runs beside them."""
+    monkeypatch.setenv("SEAL_EVAL_CACHE", str(tmp_path))
+    folder = shutil.copytree(tiny_folder, tmp_path / "models" / "smollm2-135m-instruct")
+    model_args = {"pretrained": "smollm2-135m-instruct"}
+    sizes = {"lengths": [500], "max_seq_lengths": [500], "num_samples": 1}
+    args = SimpleNamespace(
+        model="seal", model_args=model_args, metadata=sizes, include_path=None, tasks=list(tasks), gen_kwargs={}, num_fewshot=None,
+        cache_requests=None,
+    )  # fmt: skip
+    _check_tasks(args, model_args)
+    assert args.metadata == {**sizes, "tokenizer": str(folder)}
 
 
 @pytest.mark.parametrize(("value", "size"), [(None, 1), ("auto", 8), ("auto:4", 8), (3, 3), ("3", 3)])
