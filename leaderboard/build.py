@@ -12,7 +12,8 @@ from typing import Any
 from seal_eval import __version__
 from seal_eval.core.errors import SealError
 from seal_eval.core.figure import THEMES, scale_picture, size_of
-from seal_eval.core.files import LOCK, only_writer, write_text, writing
+from seal_eval.core.files import write_text, writing
+from seal_eval.core.folders import LOCK, only_writer
 from seal_eval.core.types import Run
 from seal_eval.leaderboard import samples
 from seal_eval.leaderboard.board import ModelBoard, TaskBlock, boards

@@ -16,7 +16,8 @@ import numpy as np
 
 from seal_eval import __version__
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import new_folder, write_text
+from seal_eval.core.files import write_text
+from seal_eval.core.folders import new_folder
 from seal_eval.core.names import safe
 from seal_eval.core.types import Record, Run, TaskLength
 from seal_eval.leaderboard.samples import prompts_of

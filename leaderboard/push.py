@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval.core.errors import SealError, first_line
-from seal_eval.core.files import CARD, LOCK, read_object, read_text, sha256
+from seal_eval.core.files import CARD, read_object, read_text, sha256
+from seal_eval.core.folders import LOCK
 from seal_eval.core.types import Run
 from seal_eval.leaderboard.submissions import scrubbed
 from seal_eval.results.compare import compare

@@ -12,7 +12,8 @@ from typing import Any
 
 from seal_eval import __version__
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import new_folder, open_lines, read_json, sha256, write_json, write_text
+from seal_eval.core.files import open_lines, read_json, sha256, write_json, write_text
+from seal_eval.core.folders import new_folder
 from seal_eval.core.types import Absent, Run
 from seal_eval.results.absent import MANIFEST as MANIFEST
 from seal_eval.results.absent import find

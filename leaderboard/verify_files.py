@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import LOCK, open_lines, read_json, read_text, sha256
+from seal_eval.core.files import open_lines, read_json, read_text, sha256
+from seal_eval.core.folders import LOCK
 from seal_eval.core.strict_json import dotted, short
 from seal_eval.leaderboard import limits
 from seal_eval.leaderboard.submissions import MANIFEST, PATH, PATH_KEYS, SCHEMA, scrubbed

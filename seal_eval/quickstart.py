@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import CARD, LOCK, only_writer, read_json, read_object, write_json
+from seal_eval.core.files import CARD, read_json, read_object, write_json
+from seal_eval.core.folders import LOCK, only_writer
 from seal_eval.core.names import safe
 from seal_eval.harness.run import run
 from seal_eval.models.hub import content, resolve

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import cache, write_text
+from seal_eval.core.files import write_text
+from seal_eval.core.folders import cache
 
 SMALL = 1 << 26  # bytes; the hashes of larger files are cached
 SETTLED_NS = 2_000_000_000  # a file that changed this recently could change again within one tick of the file system's clock

@@ -14,7 +14,7 @@ from typing import Any
 from seal_eval import __version__
 from seal_eval.core.content import fingerprint
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import cache
+from seal_eval.core.folders import cache
 from seal_eval.core.types import CLUSTER_KEY, Sample
 from seal_eval.harness.budget import check_generation, user_budget
 from seal_eval.harness.command_line import refuse_for_ours, stock_arguments, stock_prompt_flags

@@ -10,7 +10,8 @@ from typing import Any
 
 from seal_eval.core.checked import Part, checked_row
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import new_folder, numbered_lines, read_json, read_text, reading, write_json, write_text
+from seal_eval.core.files import numbered_lines, read_json, read_text, reading, write_json, write_text
+from seal_eval.core.folders import new_folder
 from seal_eval.harness.metrics import SUMMARIES, process_results
 from seal_eval.prompts.settings import PromptSettings
 from seal_eval.tasks import VERSION, base_task, get_task, task_settings

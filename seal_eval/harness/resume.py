@@ -10,7 +10,8 @@ from typing import Any
 
 from seal_eval.core.content import fingerprint as fingerprint
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import only_writer, read_json, write_json, write_text
+from seal_eval.core.files import read_json, write_json, write_text
+from seal_eval.core.folders import only_writer
 from seal_eval.harness.reply_log import Journal, recording
 
 WHOLE = "whole"  # marker file: all results in the work folder's `out` are on disk

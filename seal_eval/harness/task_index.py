@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from seal_eval.core.files import cache
+from seal_eval.core.folders import cache
 from seal_eval.harness.task_yaml import yaml_files
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from seal_eval.core.content import fingerprint
 from seal_eval.core.errors import SealError, nearest
-from seal_eval.core.files import CARD, cache, new_folder, read_object, sha256, write_json
+from seal_eval.core.files import CARD, read_object, sha256, write_json
+from seal_eval.core.folders import cache, new_folder
 
 BESIDE = (CARD, "*.md", "LICENSE*")  # files of a model's folder that no reply depends on
 

@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 
 from seal_eval.core.errors import SealError, first_line
-from seal_eval.core.files import CARD, new_folder, sha256, write_json
+from seal_eval.core.files import CARD, sha256, write_json
+from seal_eval.core.folders import new_folder
 from seal_eval.models.hub import resolve
 from seal_eval.models.loading import load_tokenizer
 

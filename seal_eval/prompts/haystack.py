@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from seal_eval.core.errors import SealError, first_line
-from seal_eval.core.files import cache
+from seal_eval.core.folders import cache
 from seal_eval.prompts.corpus import Document, Split, prose, sentences, split_of
 from seal_eval.prompts.packing import SPARE_PIECES
 from seal_eval.prompts.prompt import PromptFormat

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval.core.errors import SealError, nearest
-from seal_eval.core.files import followed
+from seal_eval.core.folders import followed
 from seal_eval.core.names import visible
 from seal_eval.core.types import Record, Run
 from seal_eval.results.absent import with_absent

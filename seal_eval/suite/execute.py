@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import only_writer, write_json
+from seal_eval.core.files import write_json
+from seal_eval.core.folders import only_writer
 from seal_eval.core.progress import event, progress
 from seal_eval.core.streams import no_bars
 from seal_eval.suite.cell_work import perform

@@ -7,7 +7,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import LOCK, reading
+from seal_eval.core.files import reading
+from seal_eval.core.folders import LOCK
 from seal_eval.results.absent import PLAN, plan_in
 from seal_eval.suite.state import read_state, replies_in
 

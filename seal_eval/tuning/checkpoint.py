@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import only_writer, refuse_taken, workplace
+from seal_eval.core.folders import only_writer, refuse_taken, workplace
 from seal_eval.tuning.loop import TuningState
 from seal_eval.tuning.selection import Candidate
 

@@ -15,7 +15,8 @@ from torch.utils._pytree import tree_map
 
 from seal_eval import __version__
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import MAP, new_folder, write_json, write_text
+from seal_eval.core.files import MAP, write_json, write_text
+from seal_eval.core.folders import new_folder
 from seal_eval.core.progress import progress as bar_of
 from seal_eval.core.settings import Count, Index, check_settings
 from seal_eval.core.types import Sample

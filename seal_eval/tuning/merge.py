@@ -6,7 +6,8 @@ from typing import Any
 
 from seal_eval.baselines import Composed, extended, method_of
 from seal_eval.core.errors import SealError, first_line
-from seal_eval.core.files import CARD, new_folder, read_object, write_json
+from seal_eval.core.files import CARD, read_object, write_json
+from seal_eval.core.folders import new_folder
 from seal_eval.core.plugins import Method
 from seal_eval.core.streams import warn
 from seal_eval.models.adapters import adapter_tensors, fold, load_scales, scaled

@@ -10,7 +10,8 @@ import torch
 from seal_eval import __version__
 from seal_eval.baselines import extended
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import new_folder, read_object, write_json
+from seal_eval.core.files import read_object, write_json
+from seal_eval.core.folders import new_folder
 from seal_eval.models.base_weights import FINGERPRINT, peft_name, weights_fingerprint
 from seal_eval.models.hub import content, resolve, source
 from seal_eval.models.loading import forget_peak, load_model, peak_memory

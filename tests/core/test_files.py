@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import LOCK, new_folder, only_writer
+from seal_eval.core.folders import LOCK, new_folder, only_writer
 from seal_eval.tuning.checkpoint import STATE_FILE, unfinished_run
 
 CARD = "seal_eval.json"

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import only_writer
+from seal_eval.core.folders import only_writer
 from seal_eval.harness import resume
 from seal_eval.harness.reply_log import Journal, keys, recording
 from seal_eval.harness.resume import complete, fingerprint, in_order, spec_id

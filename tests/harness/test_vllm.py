@@ -73,7 +73,9 @@ def copied(tiny_folder, tmp_path):
         folder = tmp_path / "copied"
         shutil.copytree(tiny_folder, folder, ignore=shutil.ignore_patterns("*.safetensors"), dirs_exist_ok=True)
         config = json.loads((folder / "config.json").read_text())
-        (folder / "config.json").write_text(json.dumps({key: value for key, value in {**config, **fields}.items() if key != "rope_scaling"}))
+        (folder / "config.json").write_text(
+            json.dumps({key: value for key, value in {**config, **fields}.items() if key != "rope_scaling"})
+        )
         return folder
 
     return copy
@@ -107,7 +109,9 @@ def test_sliding_window_switched_off(copied):
 def test_recorded_arguments_are_those_of_the_two_versions():
     """Arguments that 0.33.0 has, and that nothing like them hides; others are gone since."""
     names = recorded_args()
-    assert {"data_parallel_start_rank", "kv_offloading_size", "max_num_active_seqs", "monokernel", "prefill_schedule_interval"} <= set(names)
+    assert {"data_parallel_start_rank", "kv_offloading_size", "max_num_active_seqs", "monokernel", "prefill_schedule_interval"} <= set(
+        names
+    )
     assert not {"swap_space", "rope_scaling", "rope_theta", "max_seq_len_to_capture", "calculate_kv_scales"} & set(names)
 
 

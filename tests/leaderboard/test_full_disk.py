@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import new_folder, write_text
+from seal_eval.core.files import write_text
+from seal_eval.core.folders import new_folder
 from seal_eval.leaderboard.build import build
 
 

@@ -4,7 +4,8 @@ import pytest
 from filelock import FileLock
 
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import LOCK, write_json
+from seal_eval.core.files import write_json
+from seal_eval.core.folders import LOCK
 from seal_eval.suite.cells import Cell
 from seal_eval.suite.commands import show_status
 from seal_eval.suite.state import PLAN, note

@@ -15,7 +15,8 @@ import torch
 from safetensors.torch import load_file
 
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import new_folder, read_json
+from seal_eval.core.files import read_json
+from seal_eval.core.folders import new_folder
 from seal_eval.models.adapters import load_scales
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import get_task
