@@ -147,7 +147,7 @@ def adapter(tmp_path_factory, tiny_folder):
 
 @pytest.fixture(scope="session")
 def wheel_file(tmp_path_factory):
-    """The project's wheel, built once for all workers."""
+    """The project's wheel, built once for all workers as a release builds it: from its source archive, which lies next to it."""
     from filelock import FileLock
 
     place = tmp_path_factory.getbasetemp()
@@ -156,7 +156,7 @@ def wheel_file(tmp_path_factory):
     with FileLock(place / "lock"):
         if not list(place.glob("*.whl")):
             root = Path(__file__).resolve().parent.parent
-            subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", place, root], check=True)
+            subprocess.run([sys.executable, "-m", "build", "-o", place, root], check=True, stdout=subprocess.DEVNULL)
     return next(place.glob("*.whl"))
 
 

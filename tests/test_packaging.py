@@ -33,6 +33,13 @@ def test_wheel_holds_what_it_must_and_nothing_else(wheel):
                 assert (wheel / "seal_eval" / inside / file.relative_to(ROOT / outside)).is_file(), file
 
 
+def test_pypi_would_take_it(wheel_file):
+    """README is shown there as it is written, and the metadata are whole."""
+    files = [wheel_file, *wheel_file.parent.glob("*.tar.gz")]
+    done = subprocess.run([sys.executable, "-m", "twine", "check", "--strict", *files], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stdout.count("PASSED") == len(files) == 2, done.stdout
+
+
 def test_types_of_an_installed_copy(wheel, tmp_path):
     """The wheel's packages pass the strict type checker."""
     command = [sys.executable, "-m", "mypy", "--config-file", ROOT / "pyproject.toml", "--cache-dir", tmp_path / "cache", "-p", "seal_eval"]
