@@ -6,14 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from seal_eval.baselines.rule import By, head_scores
-from seal_eval.core.plugins import Method
+from seal_eval.baselines.rule import By, FromMap
 from seal_eval.core.settings import Count, Index, Share
 from seal_eval.models.attention import Region, attention_function, check_attends_fully, plain_attention, slides
 
 
 @dataclass(frozen=True)
-class Duo(Method):
+class Duo(FromMap):
     """The `share` of heads with the highest scores in a map see all tokens; the others see the first `sinks` and the last `recent` ones.
 
     All heads keep the tokens' own positions (section 2.3). The paper learns which heads retrieve, for groups of heads that share keys, and
@@ -46,7 +45,7 @@ class Duo(Method):
         from seal_eval.models.by_head import EVERY_KEY, by_head
 
         check_attends_fully(model)
-        scores = head_scores(self.heads, self.by, model)
+        scores = self.scores(model)
         retrieves = torch.zeros(scores.numel(), dtype=torch.bool)
         order = scores.flatten().argsort(descending=True, stable=True)
         retrieves[order[: round(self.share * len(order))]] = True

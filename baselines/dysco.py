@@ -8,14 +8,13 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Gt, Le
 
-from seal_eval.baselines.rule import By, head_scores
-from seal_eval.core.plugins import Method
+from seal_eval.baselines.rule import By, FromMap
 from seal_eval.core.settings import Count, Factor, Share
 from seal_eval.models.attention import check_attends_fully
 
 
 @dataclass(frozen=True)
-class Dysco(Method):
+class Dysco(FromMap):
     """Each token of the reply is computed twice. First plainly: the mean attention of a map's `top` heads says which tokens matter now.
 
     Their importance is a <- normalised(attention + decay * a), so that earlier steps count less and less; it begins with the prompt's last
@@ -50,7 +49,7 @@ class Dysco(Method):
         from seal_eval.models.two_pass import Importance, two_passes
 
         check_attends_fully(model)
-        scores = head_scores(self.heads, self.by, model)
+        scores = self.scores(model)
         best = scores.flatten().argsort(descending=True, stable=True)[: self.top].tolist()
         chosen = [divmod(index, scores.shape[1]) for index in best]
         if self.strength == 1:  # nothing would be added

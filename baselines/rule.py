@@ -19,8 +19,25 @@ KINDS = get_args(By)[1:]
 WRITTEN_BY = {"pruned": "effect", "gradient": "effect", "copy": "copy"}
 
 
+class FromMap(Method):
+    """Base class of methods that choose heads by a map; their setting `heads` is its folder, `by` the scores that count."""
+
+    def scores(self, model: Any) -> Any:
+        """`head_scores` of the map. When it was measured on other weights than the model's, stderr and then `about` say so."""
+        from seal_eval.models.base_weights import base_difference
+
+        heads, by = vars(self)["heads"], vars(self)["by"]
+        found = head_scores(heads, by, model)
+        vars(self)["_base"] = base_difference(heads, model, MAP)  # not a setting, so no field
+        return found
+
+    def about(self) -> dict[str, Any]:
+        """After `scores`, `base_weights_differ` and `base_weights` when the map is of other weights."""
+        return dict(vars(self).get("_base", {}))
+
+
 @dataclass(frozen=True)
-class Rule(Method):
+class Rule(FromMap):
     """The outputs of heads that help are multiplied by `up`, those of heads that hurt by `down`.
 
     heads: folder written by `seal-eval heads`. by: the scores in it that count; '' for the exact effects, else the predicted ones, else the
@@ -46,7 +63,7 @@ class Rule(Method):
         from seal_eval.models.adapters import scaled
         from seal_eval.models.modules import head_projections, in_features, n_heads
 
-        effect = head_scores(self.heads, self.by, model)  # positive: the head helps
+        effect = self.scores(model)  # positive: the head helps
         projections, heads = head_projections(model), n_heads(model)
         order = effect.flatten().argsort()
         n = self.top or effect.numel()

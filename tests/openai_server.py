@@ -12,7 +12,8 @@ import torch
 class ModelServer:
     """A server as a context manager: `url` is its root. faults: what happens to the next requests, one by one ('' for none).
 
-    Faults: a status; '429' with Retry-After; 'hang'; 'cut' in the middle of the answer; 'html'; 'choices'. `seen`: the payloads answered.
+    Faults: a status; '429' with Retry-After; 'hang'; 'cut' in the middle of the answer; 'html'; 'choices'; 'abort' and
+    'error' as finish reason. `seen`: the payloads answered.
     limit: tokens that are read of a prompt, the rest is dropped without a word, as some servers do.
     """
 
@@ -72,6 +73,8 @@ class ModelServer:
                 status, body = outer.complete(payload, chat=self.path.endswith("/chat/completions"))
                 if fault == "choices":
                     body["choices"] = []
+                if fault in ("abort", "error"):
+                    body["choices"][0]["finish_reason"] = fault
                 if fault == "cut":
                     data = json.dumps(body).encode()
                     self.send_response(200)

@@ -31,6 +31,8 @@ DECIDES = (
 )  # fmt: skip
 # lm-eval's warnings about what this command does on purpose
 ON_PURPOSE = ("Custom kwargs can be passed to `--metadata`", "SHOULD ONLY BE USED FOR TESTING")
+# arguments that the engine needs and tasks only count with: in the metadata they would be counted, but not obeyed
+ENGINES_OWN = ("max_length", "max_model_len", "add_bos_token", "chat_template_args", "enable_thinking")
 # model_args that may differ when a run continues
 FASTER = ("batch_size", "max_batch_size", "prefill_chunk", "share_prefixes", "selftest", "num_concurrent", "max_retries", "timeout")
 USAGE = "seal-eval run --model_args pretrained=M,method=NAME[,SETTING=VALUE…] --tasks TASK[,TASK…] [more of lm-eval's flags]"
@@ -77,6 +79,9 @@ def run(argv: list[str]) -> Path:
     }
     if engine.name != ENGINE and "think_end_token" in model_args:
         args.metadata["think_stripped"] = True
+    for key in ENGINES_OWN:
+        if key in args.metadata:
+            raise SealError(f"--metadata {key}: the engine would not know of it; pass it in --model_args")
     only_ours = _check_tasks(args, model_args)
     FROM_USER.set("max_gen_toks" in args.gen_kwargs)
     folder = engine.folder(Path(from_home(args.output_path or "results")), model_args)

@@ -30,6 +30,7 @@ from seal_eval.models.caches import Sharing, sharing
 from seal_eval.models.hub import content, resolve, source
 from seal_eval.models.loading import check_finite, release_memory
 from seal_eval.models.selftest import check_method
+from seal_eval.models.whole_checkpoint import Whole
 from seal_eval.models.window import window_of
 from seal_eval.prompts.prompt import end_token
 from seal_eval.prompts.thinking import THINK_TOKENS
@@ -91,6 +92,15 @@ class SealLM(HFLM):
         self._batch_limit = int(self.batch_size)  # current batch size; halved after an out-of-memory error
         self._pads = self._batch_limit > 1 and can_pad(self._model)
 
+    def _create_model(self, pretrained: str, **kwargs: Any) -> None:
+        """Load the model as lm-eval does. Raises SealError for an incomplete checkpoint, which transformers completes at random."""
+        auto_class = self.AUTO_MODEL_CLASS
+        self.AUTO_MODEL_CLASS = Whole(auto_class, self.model_label)
+        try:
+            super()._create_model(pretrained, **kwargs)
+        finally:
+            self.AUTO_MODEL_CLASS = auto_class
+
     def get_model_info(self) -> dict[str, Any]:
         """Return lm-eval's information about the model, and under `seal_eval` ours. lm-eval stores it in the results' `config`."""
         import torch
@@ -133,6 +143,7 @@ class SealLM(HFLM):
         for request in requests:
             if not FROM_USER.get() and (budget := (request.doc or {}).get("answer_tokens")):
                 request.arguments = (request.args[0], {**request.args[1], "max_gen_toks": budget})
+        self._keep_marks(requests)
         prompts = self._check_lengths(requests)
         keys, replies, left = lookup(self._journal, requests)
         kinds = [json.dumps(requests[i].args[1], sort_keys=True, default=str) for i in left]
@@ -227,6 +238,11 @@ class SealLM(HFLM):
         if self._prefix_cache is not None:
             self._prefix_cache.end(out)
         return out
+
+    def _keep_marks(self, requests: list[Any]) -> None:
+        """Have `tok_decode` keep the special tokens by which the documents say that thinking begins and ends."""
+        marks = {str((request.doc or {}).get(key) or "") for request in requests for key in ("think_start", "think_end")}
+        self._think_ids |= {i for i in self._special_ids if self.tokenizer.convert_ids_to_tokens(i) in marks}
 
     def tok_decode(self, tokens: Any, skip_special_tokens: bool = True) -> str:
         """Decode like lm-eval, but keep special tokens that mark thinking: without them it would look like the answer."""

@@ -18,10 +18,12 @@ from seal_eval.harness.server import Server, served_model
 from seal_eval.models.hub import TOKENIZER, resolve
 from seal_eval.models.loading import load_tokenizer
 from seal_eval.models.window import window_of
+from seal_eval.prompts.template_args import read_by
 
 # Two texts whose counts show which tokenizer a server has: digits, names, spaces, other scripts
 SHORT_TEXT = "1"
 LONG_TEXT = "1 The number in line 4096 of unhurried-walrus is 83,017.\n\n  Straße, 東京, naïve café: f(x) = x**2 + 0.5\tEND\n"
+EDGES = 8  # tokens by which a server's count of a turn may be below ours: joined at its ends, or white space that its template strips
 
 
 class Served(LocalCompletionsAPI):
@@ -29,7 +31,8 @@ class Served(LocalCompletionsAPI):
 
     chat: ask for chat completions; with base_url=…/chat/completions that is the default. num_concurrent: prompts under way at a time.
     max_retries: how often a request is repeated when the server is busy. timeout: seconds. max_length: tokens, at most the server's.
-    tokenized_requests: send completions as token ids, so that the server adds nothing; False sends text.
+    tokenized_requests: send completions as token ids, so that the server adds nothing; False sends text. chat_template_args,
+    enable_thinking: arguments of the chat template; a chat server gets them as chat_template_kwargs.
 
     Raises SealError, before the first sample is asked, for a server that is not there, does not serve the model, has a shorter window or
     counts tokens otherwise than `tokenizer`.
@@ -37,7 +40,8 @@ class Served(LocalCompletionsAPI):
 
     def __init__(
         self, base_url: str, model: str, tokenizer: str, chat: bool | None = None, num_concurrent: int = 1, max_retries: int = 6,
-        timeout: int = 600, max_length: int | None = None, tokenized_requests: bool = True, batch_size: int | str | None = 1, **kwargs: Any,
+        timeout: int = 600, max_length: int | None = None, tokenized_requests: bool = True, batch_size: int | str | None = 1,
+        chat_template_args: dict[str, Any] | None = None, enable_thinking: bool | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         if str(batch_size or 1) not in ("1", "auto"):
             raise SealError(f"--batch_size {batch_size}: with --model served, {REMEDY['batch_size']}")
@@ -54,6 +58,7 @@ class Served(LocalCompletionsAPI):
             tokenized_requests=bool(tokenized_requests) and not self.chat, batch_size=1, **kwargs,
         )  # fmt: skip
         self.tokenizer = load_tokenizer(place)
+        self.template_args = {**(chat_template_args or {}), **({} if enable_thinking is None else {"enable_thinking": enable_thinking})}
         self.concurrent = int(num_concurrent)
         self._journal = ACTIVE.get()
         self._check_tokenizer()
@@ -98,10 +103,13 @@ class Served(LocalCompletionsAPI):
                 pool.shutdown(cancel_futures=True)
         return [reply or "" for reply in replies]
 
-    def _payload(self, request: Any) -> tuple[dict[str, Any], int | None]:
-        """Return (what is sent, the prompt's tokens, None for a chat). Raises SealError for a prompt that does not fit the window."""
+    def _payload(self, request: Any) -> tuple[dict[str, Any], range]:
+        """Return (what is sent, how many tokens the server may read). Raises SealError for a prompt that does not fit the window.
+
+        A prompt sent as tokens is read as it is. To text and to turns a server adds its own marks; it may join or drop some tokens where
+        they begin and end, but no more.
+        """
         prompt, options = request.args
-        n: int | None = None
         messages: Any
         if self.chat:
             if not isinstance(prompt, JsonChatStr):
@@ -111,7 +119,6 @@ class Served(LocalCompletionsAPI):
         else:
             ids = self.tok_encode(prompt)
             messages, least = ids if self.tokenized_requests else prompt, len(ids)
-            n = least if self.tokenized_requests else None
         budget = int(options.get("max_gen_toks") or self._max_gen_toks)
         if self.window and least + budget > self.window:
             raise SealError(
@@ -121,28 +128,42 @@ class Served(LocalCompletionsAPI):
         payload = self._create_payload(messages, generate=True, gen_kwargs=dict(options), seed=self._seed, eos=None)
         if self.chat and messages[-1]["role"] == "assistant" and self.told.get("owned_by") in ("vllm", "sglang"):
             payload |= {"continue_final_message": True, "add_generation_prompt": False}
-        return {key: value for key, value in payload.items() if value is not None and value != []}, n
+        if self.chat and self.template_args:
+            payload["chat_template_kwargs"] = self.template_args
+        turns = len(messages) if self.chat else 1
+        exactly = self.tokenized_requests and not self.chat
+        may_read = range(least, least + 1) if exactly else range(max(0, least - EDGES * turns), sys.maxsize)
+        return {key: value for key, value in payload.items() if value is not None and value != []}, may_read
 
     def _create_payload(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         kind: Any = LocalChatCompletion if self.chat else LocalCompletionsAPI
         return dict(kind._create_payload(self, *args, **kwargs))
 
-    def _reply(self, payload: dict[str, Any], expected: int | None) -> str:
-        """Return the server's reply. Raises SealError when it has read more or fewer tokens than were sent (expected; None: unknown)."""
+    def _reply(self, payload: dict[str, Any], expected: range) -> str:
+        """Return the server's reply. Raises SealError when the number of tokens that it has read is not one of `expected`."""
         answer = self.server.ask(payload)
         read = prompt_tokens(answer)
-        if expected is not None and read is not None and read != expected:
-            raise SealError(f"{self.server.address} has read {read} tokens of a prompt of {expected}; its window may be too short")
+        if read is not None and read not in expected:
+            raise SealError(f"{self.server.address} has read {read} tokens of a prompt of {expected.start}; its window may be too short")
         choice = answer["choices"][0]
-        return chat_text(choice.get("message") or {}) if self.chat else str(choice.get("text") or "")
+        if choice.get("finish_reason") == "content_filter":
+            print(f"{self.server.root}: the server's content filter stopped a reply; it is scored as it is", file=sys.stderr)
+        return chat_text(choice.get("message") or {}, hidden_thinking(answer)) if self.chat else str(choice.get("text") or "")
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> Any:
         """Return the messages for a chat server; else the text that the tokenizer's template makes of them."""
         if self.chat:
             return JsonChatStr(json.dumps(chat_history, ensure_ascii=False))
         return self.tokenizer.apply_chat_template(
-            chat_history, tokenize=False, add_generation_prompt=add_generation_prompt, continue_final_message=not add_generation_prompt
-        )
+            chat_history, tokenize=False, add_generation_prompt=add_generation_prompt, continue_final_message=not add_generation_prompt,
+            **read_by(self.tokenizer.chat_template, self.template_args),
+        )  # fmt: skip
+
+    def chat_template(self, chat_template: bool | str = False) -> str | None:
+        """Return the chat template, as lm-eval records it. Raises SealError for the name of one of several."""
+        if isinstance(chat_template, str):
+            raise SealError(f"--apply_chat_template {chat_template}: a server renders its own template; leave the name out")
+        return super().chat_template(chat_template)
 
     def tok_encode(self, string: str, *_: Any, **__: Any) -> list[int]:
         """Return the token ids of a prompt, with the tokenizer's special tokens unless the prompt (a chat template's) has them."""
@@ -157,9 +178,33 @@ def prompt_tokens(answer: Mapping[str, Any]) -> int | None:
     return n if isinstance(n, int) and not isinstance(n, bool) else None
 
 
-def chat_text(message: Mapping[str, Any]) -> str:
-    """Return a message's text; what the server has taken out as the model's thinking stands before it again, in <think> tags."""
-    text, thought = message.get("content"), message.get("reasoning_content") or message.get("reasoning")
+def hidden_thinking(answer: Mapping[str, Any]) -> bool:
+    """Return whether the budget ended while the model was thinking, of which the server shows nothing."""
+    usage = answer.get("usage")
+    details = usage.get("completion_tokens_details") if isinstance(usage, dict) else None
+    thought = details.get("reasoning_tokens") if isinstance(details, dict) else None
+    return bool(thought) and answer["choices"][0].get("finish_reason") == "length"
+
+
+def chat_text(message: Mapping[str, Any], cut: bool = False) -> str:
+    """Return a message's text; what the server has taken out as the model's thinking stands before it again, in <think> tags.
+
+    cut: the reply ended inside thinking that the server does not show.
+    """
+    text, parts = parted(message.get("content"))
+    thought = message.get("reasoning_content") or message.get("reasoning") or parts or " " * (cut and not text)
+    text = text if text is not None else message.get("refusal")
     if not thought:
         return str(text or "")
-    return f"<think>{thought}" + (f"</think>{text}" if text is not None else "")
+    return f"<think>{thought}" + (f"</think>{text}" if text is not None and not (cut and not text) else "")
+
+
+def parted(content: Any) -> tuple[str | None, str]:
+    """Return (the text, the thinking) of a message's content: a text, or a list of parts that say of which type they are."""
+    if not isinstance(content, list):
+        return None if content is None else str(content), ""
+    parts = [part if isinstance(part, dict) else {"type": "text", "text": str(part)} for part in content]
+    thought = [part for part in parts if part.get("type") in ("thinking", "reasoning")]
+    said = [str(part.get("text") or "") for part in parts if part not in thought]
+    inner = [parted(part.get("thinking") or part.get("text"))[0] or "" for part in thought]
+    return ("".join(said) if said or not thought else None), "".join(inner)

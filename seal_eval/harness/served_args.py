@@ -6,11 +6,12 @@ from urllib.parse import urlsplit
 
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.settings import Count, Index, check_value
+from seal_eval.prompts.template_args import check_template_args
 
 NEEDED = {"base_url": "http://localhost:8000/v1", "model": "NAME", "tokenizer": "FOLDER_OR_HUB_ID"}  # and an example of each
 ARGS = (
     "base_url", "model", "tokenizer", "chat", "num_concurrent", "max_retries", "timeout", "max_length", "tokenized_requests",
-    "max_gen_toks", "seed",
+    "max_gen_toks", "seed", "chat_template_args", "enable_thinking",
 )  # fmt: skip
 REMEDY = {  # arguments of lm-eval's classes that are refused, and what to do
     **dict.fromkeys(("auth_token", "header"), "put the key into OPENAI_API_KEY; model_args are written into the results"),
@@ -31,9 +32,10 @@ def served_args(model_args: Mapping[str, Any]) -> dict[str, Any]:
             raise SealError(f"--model served: no {key}: pass --model_args {key}={example}")
     root_of(args["base_url"])
     kinds: dict[str, Any] = {"num_concurrent": Count, "timeout": Count, "max_length": Count, "max_retries": Index, "seed": Index}
-    for key, kind in (kinds | {"max_gen_toks": Count, "chat": bool, "tokenized_requests": bool}).items():
+    for key, kind in (kinds | {"max_gen_toks": Count, "chat": bool, "tokenized_requests": bool, "enable_thinking": bool}).items():
         if args.get(key) is not None:
             check_value("--model served", key, args[key], kind)
+    check_template_args("--model served", args.get("chat_template_args") or {})
     return args
 
 

@@ -11,6 +11,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.harness.served_args import root_of
 
 AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 529}  # statuses that may be another one a little later
+BROKEN_OFF = ("abort", "error")  # finish reasons of replies that the server itself did not finish
 LONGEST_WAIT = 120.0  # seconds between two attempts, whatever the server asks for
 WINDOWS = ("max_model_len", "context_length", "context_window", "max_context_length")  # what servers call it in their list of models
 
@@ -88,6 +89,8 @@ class Server:
         if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
             n = len(choices) if isinstance(choices, list) else "no list of"
             raise Busy(f"an answer with {n} choices to one prompt")
+        if choices[0].get("finish_reason") in BROKEN_OFF or choices[0].get("error"):
+            raise Busy(f"a reply that was broken off ({choices[0].get('error') or choices[0]['finish_reason']!r:.80})")
         return answer
 
     def _get(self, address: str) -> Any:

@@ -1,4 +1,4 @@
-"""The model that an adapter was tuned on: a fingerprint of its weights, its name for peft, and the warning when another one is at hand."""
+"""The model that an adapter or a map of heads was made with: its weights' fingerprint, its name for peft, and a warning for another one."""
 
 import hashlib
 from pathlib import Path
@@ -9,7 +9,7 @@ from seal_eval.core.files import CARD, read_object, sha256
 from seal_eval.core.streams import warn
 from seal_eval.models.hub import embedded, resolve, source
 
-FINGERPRINT = "model_weights"  # key of an adapter's card
+FINGERPRINT = "model_weights"  # key of the card of an adapter, and of a map of heads
 
 
 def weights_fingerprint(place: str, commit: str = "") -> str:
@@ -40,19 +40,20 @@ def peft_name(model_name: str) -> str:
     return place
 
 
-def base_difference(adapter: str, model: Any) -> dict[str, Any]:
-    """Return what results record when an adapter was tuned on other weights than those of `model`, after a warning on stderr.
+def base_difference(folder: str, model: Any, file: str = CARD) -> dict[str, Any]:
+    """Return what results record when a folder was made with other weights than those of `model`, after a warning on stderr.
 
-    Return {} when they are the same or nothing is known about that.
+    folder: of an adapter, or with another file, of a map of heads. Return {} when the weights are the same or nothing is known of them.
     """
-    card = Path(adapter) / CARD
+    card = Path(folder) / file
     said = read_object(card) if card.is_file() else {}
-    tuned_on = said.get(FINGERPRINT)
+    made_with = said.get(FINGERPRINT)
     place = str(getattr(model, "name_or_path", "") or "")
-    if not tuned_on or not place:
+    if not made_with or not place:
         return {}
     here = weights_fingerprint(place, str(getattr(model.config, "_commit_hash", None) or ""))
-    if not here or here == tuned_on:
+    if not here or here == made_with:
         return {}
-    warn(f"warning: adapter {adapter} was tuned on other weights: {said.get('model')} ({tuned_on}), not {place} ({here})")
+    what = "adapter {} was tuned on" if file == CARD else "map of heads {} was measured on"
+    warn(f"warning: {what.format(folder)} other weights: {said.get('model')} ({made_with}), not {place} ({here})")
     return {"base_weights_differ": True, "base_weights": here}

@@ -13,6 +13,7 @@ from seal_eval.core.errors import SealError, first_line
 from seal_eval.models.hub import resolve
 from seal_eval.models.placement import LOW_BITS, check_covers, keep_as_loaded, low_bits, spread
 from seal_eval.models.quantised import forget_quantisation, set_dequantised
+from seal_eval.models.whole_checkpoint import from_whole
 
 
 @lru_cache(maxsize=4)
@@ -58,8 +59,8 @@ def load_model(
 
     name: short name, folder or hub id. dtype: auto, a torch type, 8bit or 4bit. trust_remote_code: run the checkpoint's own code.
     dequantised: return quantised weights as bf16, so that they can be changed and saved. device_map: see `placement.spread`. Raises
-    SealError when model or tokenizer cannot be loaded, a weight is not finite, the checkpoint needs its own code, its quantisation cannot
-    be undone, or the device map leaves a layer out.
+    SealError when model or tokenizer cannot be loaded, a weight is missing or not finite, the checkpoint needs its own code, its
+    quantisation is not read or cannot be undone, or the device map leaves a layer out.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -70,8 +71,8 @@ def load_model(
         config = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code)
         if dequantised:
             set_dequantised(config, name)
-        model = AutoModelForCausalLM.from_pretrained(
-            place, config=config, use_safetensors=True, trust_remote_code=trust_remote_code, **placed
+        model = from_whole(
+            AutoModelForCausalLM, place, name, config=config, use_safetensors=True, trust_remote_code=trust_remote_code, **placed
         )
     if dequantised:
         forget_quantisation(model, name)

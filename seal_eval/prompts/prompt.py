@@ -14,6 +14,8 @@ from seal_eval.prompts.settings import DEFAULT_SETTINGS, PromptSettings
 from seal_eval.prompts.template_args import read_by
 from seal_eval.prompts.thinking import closing_mark, opens_thinking
 
+PROBE = "Question"  # stands for a question where only what the template writes around it matters
+
 
 @dataclass(frozen=True, eq=False)
 class PromptFormat:
@@ -46,7 +48,8 @@ class PromptFormat:
         pair = {"think_start": self.settings.think_start, "think_end": self.settings.think_end}
         fields: dict[str, Any] = {key: mark for key, mark in pair.items() if mark}
         own = [(pair["think_start"], pair["think_end"])] if pair["think_start"] else []
-        if self.settings.chat_template and not prefix and not self.settings.think_stripped and opens_thinking(self.render("Question"), own):
+        asked = self.settings.chat_template and not prefix and not self.settings.think_stripped
+        if asked and opens_thinking(self.render(PROBE).rpartition(PROBE)[2], own):
             fields["think_open"] = True
         return fields
 
@@ -197,7 +200,7 @@ class PromptFormat:
     def remarks(self) -> list[str]:
         """What a user should know about tokenizer and template: an end token behind every prompt, template arguments that are not read."""
         found = []
-        ids = self.tokens(self.render("Question", self.answer_prefix("Answer")))["input_ids"]
+        ids = self.tokens(self.render(PROBE, self.answer_prefix("Answer")))["input_ids"]
         if end := end_token(self.tokenizer, ids):
             found.append(
                 f"the tokenizer puts its end token {end!r} behind every prompt, so the model is asked to go on after its own end; "

@@ -5,11 +5,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 CUT_OFF = "cut off while thinking"  # the reason of a reply that ends inside its thinking
-# how models mark their thinking: DeepSeek-R1 and Qwen3; older fine-tunes; Magistral; Kimi; Cohere; Open-Thoughts; Seed
+# how models mark their thinking: DeepSeek-R1 and Qwen3; older fine-tunes; Magistral; Kimi; Cohere; Open-Thoughts; Seed;
+# Gemma 4; Apertus; Solar Open, whose answer begins behind <|content|>
 PAIRS = (
     ("<think>", "</think>"), ("<thinking>", "</thinking>"), ("<thought>", "</thought>"), ("<reasoning>", "</reasoning>"),
     ("[THINK]", "[/THINK]"), ("◁think▷", "◁/think▷"), ("<|START_THINKING|>", "<|END_THINKING|>"),
-    ("<|begin_of_thought|>", "<|end_of_thought|>"), ("<seed:think>", "</seed:think>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"), ("<seed:think>", "</seed:think>"), ("<|channel>", "<channel|>"),
+    ("<|inner_prefix|>", "<|inner_suffix|>"), ("<|think|>", "<|content|>"),
 )  # fmt: skip
 MARKS = tuple(mark for pair in PAIRS for mark in pair)
 THINK_TOKENS = frozenset({*MARKS, "<|channel|>", "<|message|>", "<|start|>", "<|end|>"})
@@ -54,9 +56,13 @@ def without_thinking(reply: str, own: tuple[str, str] = ("", ""), opened: bool =
     return ("", True) if opened else (reply, False)
 
 
-def opens_thinking(prompt: str, own: Sequence[tuple[str, str]] = ()) -> bool:
-    """True when a prompt ends inside a thinking block, which its chat template has begun; `own`: another pair of marks."""
-    return any(prompt.rfind(opening) > prompt.rfind(closing) for opening, closing in (*own, *PAIRS))
+def opens_thinking(end: str, own: Sequence[tuple[str, str]] = ()) -> bool:
+    """True when a prompt ends inside a thinking block, which its chat template has begun.
+
+    end: what the template writes behind the question; marks before that may be mere words, as in "Never write <think>". own: another
+    pair of marks.
+    """
+    return any(end.rfind(opening) > end.rfind(closing) for opening, closing in (*own, *PAIRS))
 
 
 def closing_mark(vocabulary: Collection[str], template: str) -> str | None:

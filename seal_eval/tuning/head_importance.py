@@ -21,6 +21,7 @@ from seal_eval.core.progress import progress as bar_of
 from seal_eval.core.settings import Count, Index, check_settings
 from seal_eval.core.types import Sample
 from seal_eval.models.adapters import input_times
+from seal_eval.models.base_weights import FINGERPRINT, weights_fingerprint
 from seal_eval.models.hub import resolve, source
 from seal_eval.models.loading import load_model
 from seal_eval.models.modules import head_projections, in_features, n_heads
@@ -61,8 +62,10 @@ def head_map(model_name: str, spec: HeadsSpec, out: Path, trust_remote_code: boo
         model, tokenizer = load_model(model_name, trust_remote_code=trust_remote_code, device_map=device_map)
         prompt_format = PromptFormat(tokenizer)
         samples = get_task(spec.task).build(prompt_format, spec.length, spec.samples, spec.seed, split="tune")
+        place = resolve(model_name)
         result: dict[str, Any] = {
-            "seal_eval": __version__, "model": model_name, "model_source": source(resolve(model_name)), **asdict(spec),
+            "seal_eval": __version__, "model": model_name, "model_source": source(place),
+            FINGERPRINT: weights_fingerprint(place, str(getattr(model.config, "_commit_hash", None) or "")), **asdict(spec),
             "gradient": None, "pruned": None, "copy": None,
         }  # fmt: skip
         pictures, effect = {}, None

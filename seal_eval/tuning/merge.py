@@ -21,6 +21,7 @@ from seal_eval.models.rope import rotary_modules
 from seal_eval.models.selftest import check_method
 from seal_eval.models.whole import whole_model
 from seal_eval.tuning.model_card import README, checkpoint_readme
+from seal_eval.tuning.older_readers import write_old_rope
 from seal_eval.tuning.read_back import check_checkpoint, logits, probe_ids, tolerance, vocabulary, weight_hashes
 from seal_eval.tuning.side_files import copy_side_files
 
@@ -30,10 +31,11 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_re
 
     adapter: folder with SEAL scales, LoRA or DoRA. Scales are multiplied into the weights in fp32 and rounded once; peft merges the others.
     on: method whose rotary frequencies do not depend on the prompt, such as 'yarn,factor=4'; written to the configuration as
-    `rope_parameters`. A quantised checkpoint is written in bf16. A multimodal one keeps its class and all its weights. Files besides
-    weights and configuration are copied. Before `out` appears, the checkpoint is loaded again, and its weights and a forward pass are
-    compared. Raises SealError when neither is given, when the method fails its self-test, when a configuration cannot express it, when a
-    device map leaves weights out of memory, when what was written differs from what was meant, and when `out` exists.
+    `rope_parameters`, and under the names of transformers 4. A quantised checkpoint is written in bf16. A multimodal one keeps its class
+    and all its weights. Files besides weights and configuration are copied. Before `out` appears, the checkpoint is loaded again, and its
+    weights and a forward pass are compared. Raises SealError when neither is given, when the method fails its self-test, when a
+    configuration cannot express it, when a device map leaves weights out of memory, when what was written differs from what was meant,
+    and when `out` exists.
     """
     from transformers import AutoConfig
 
@@ -58,6 +60,7 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_re
         model = whole_model(model_name, model)
         set_config(model, rope, on)
         model.save_pretrained(scratch)
+        write_old_rope(scratch)
         copy_side_files(place, tokenizer, scratch)
         cls, dtype, hashes = type(model), model.dtype, weight_hashes(model)
         del model  # its memory is needed to load the written one

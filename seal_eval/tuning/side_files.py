@@ -10,6 +10,7 @@ from seal_eval.core.files import CARD
 TEXTS = (".json", ".jinja", ".txt", ".model", ".py", ".tiktoken", ".yaml", ".yml")
 FOLDERS = ("additional_chat_templates",)
 WRITTEN = ("config.json", CARD)  # these belong to the new folder, as does a weights' index
+QUANTISATION = ("hf_quant_config.json", "quantize_config.json", "quant_config.json")  # of weights that are written dequantised
 
 
 def checkpoint_folder(place: str) -> Path:
@@ -40,6 +41,6 @@ def copy_side_files(place: str, tokenizer: Any, out: Path) -> None:
         deep = len(path.parts) > 1 and path.parts[0] not in FOLDERS and file.suffix != ".py"
         weights = file.name.endswith(".index.json") or (not file.name.startswith("LICENSE") and file.suffix not in TEXTS)
         hidden = any(part.startswith((".", "__")) and part != "__init__.py" for part in path.parts)
-        if file.is_file() and not (deep or weights or hidden or str(path) in WRITTEN or str(path) in taken):
+        if file.is_file() and not (deep or weights or hidden or str(path) in (*WRITTEN, *QUANTISATION) or str(path) in taken):
             (out / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, out / path)

@@ -9,9 +9,11 @@ import torch
 
 from seal_eval import __version__
 from seal_eval.baselines import extended
+from seal_eval.core.content import named_files
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import read_object, write_json
 from seal_eval.core.folders import new_folder
+from seal_eval.core.settings import key_values
 from seal_eval.models.base_weights import FINGERPRINT, peft_name, weights_fingerprint
 from seal_eval.models.hub import content, resolve, source
 from seal_eval.models.loading import forget_peak, load_model, peak_memory
@@ -46,7 +48,8 @@ def tune(
     raises SealError after `out` is written with the candidate that was kept, or without it if there was none.
     """
     on = check_spec(spec)
-    run_settings = {"model": model_name, "content": content(model_name), "settings": asdict(spec), "seal_eval": __version__}
+    files = named_files(key_values("--on", f"method={spec.on}") if spec.on else {})
+    run_settings = {"model": model_name, "content": content(model_name), "settings": asdict(spec), "files": files, "seal_eval": __version__}
     with ExitStack() as stack:
         group = stack.enter_context(processes())
         if device_map and group.n > 1:

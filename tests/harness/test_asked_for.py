@@ -132,6 +132,17 @@ def test_a_short_name_is_known_by_its_files(tmp_path, tiny_folder, monkeypatch):
     assert {key for key in after["files"] if after["files"][key] != before["files"][key]} == {"pretrained", "metadata/tokenizer"}
 
 
+@pytest.mark.parametrize(
+    "given", [{"enable_thinking": False}, {"chat_template_args": {"x": 1}}, {"add_bos_token": True}, {"max_length": 99}]
+)
+def test_what_only_the_engine_can_obey_is_no_metadata(tiny_folder, given):
+    """Counted in the prompt's length, it would never reach the prompt."""
+    (key,) = given
+    asked = ("--tasks", "seal_lines", "--metadata", json.dumps({"lengths": [500], **given}))
+    done = seal_eval("run", "--model_args", f"pretrained={tiny_folder}", *asked, code=1)
+    assert done.stderr.splitlines()[-1].endswith(f"--metadata {key}: the engine would not know of it; pass it in --model_args")
+
+
 @pytest.mark.parametrize("tasks", [("niah_single_1",), ("seal_lines", "niah_single_1")])
 def test_lm_evals_ruler_gets_the_folder_of_a_short_name(tmp_path, tiny_folder, monkeypatch, tasks):
     """RULER's own tasks look their tokenizer up on the hub; also where a task of ours, which knows short names, runs beside them."""

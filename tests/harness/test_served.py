@@ -11,6 +11,7 @@ import pytest
 import torch
 from openai_server import ModelServer
 
+from seal_eval.prompts.thinking import without_thinking
 from seal_eval.results.records import load_runs
 
 from conftest import program, seal_eval, terse, tiny_model
@@ -88,7 +89,7 @@ def test_a_chat_run_is_published(folder, server, tmp_path):
 
 def test_faults_are_repeated_and_nothing_is_lost(folder, server, tmp_path):
     ask(tmp_path / "smooth", *of(server, folder))
-    server.faults[:] = ["503", "", "", "429", "cut", "html", "", "choices", "hang", "500", "500", ""]
+    server.faults[:] = ["503", "", "", "429", "cut", "html", "", "choices", "hang", "500", "abort", "error", ""]
     ask(tmp_path / "rough", *of(server, folder, "num_concurrent=2", "timeout=2"))
     assert replies(tmp_path / "rough") == replies(tmp_path / "smooth") and not server.faults
 
@@ -197,6 +198,54 @@ def test_thinking_that_a_server_takes_out_stands_before_the_answer_again():
     assert chat_text({"content": "7"}) == "7" and chat_text({"content": None}) == ""
     assert chat_text({"content": "7", "reasoning_content": "so"}) == "<think>so</think>7"
     assert chat_text({"content": None, "reasoning": "so"}) == "<think>so"  # cut off while thinking
+
+
+def test_a_message_in_parts():
+    """Mistral's and Anthropic-like servers send a list of parts; only the text ones are the answer."""
+    from seal_eval.harness.served import chat_text
+
+    thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "It could be 7."}]}
+    assert chat_text({"content": [thinking, {"type": "text", "text": "I do not know."}]}) == "<think>It could be 7.</think>I do not know."
+    assert chat_text({"content": [{"type": "text", "text": "7, "}, {"type": "text", "text": "8"}]}) == "7, 8"
+    assert chat_text({"content": [thinking]}) == "<think>It could be 7."
+    assert chat_text({"content": None, "refusal": "I cannot help with that."}) == "I cannot help with that."
+
+
+def test_a_budget_spent_on_hidden_thinking():
+    from seal_eval.harness.served import chat_text, hidden_thinking
+
+    spent = {"usage": {"completion_tokens_details": {"reasoning_tokens": 80}}, "choices": [{"finish_reason": "length"}]}
+    assert hidden_thinking(spent) and without_thinking(chat_text({"content": ""}, True)) == ("", True)
+    assert chat_text({"content": "7"}, True) == "7"  # the answer was begun
+    assert not hidden_thinking({**spent, "choices": [{"finish_reason": "stop"}]}) and not hidden_thinking({**spent, "usage": None})
+
+
+@pytest.mark.parametrize("more", [["chat=True"], ["tokenized_requests=False"]])
+def test_a_server_that_cuts_a_chat_or_a_text_is_noticed(folder, server, tmp_path, more):
+    server.limit = 256
+    flags = ("--apply_chat_template",) if "chat=True" in more else ()
+    failed = ask(tmp_path / "out", *of(server, folder, *more), flags=flags, code=1)
+    assert "has read 256 tokens of a prompt of" in failed.stderr
+
+
+@pytest.mark.parametrize("chat", [False, True])
+def test_arguments_of_the_template_reach_the_prompt(folder, server, tmp_path, tokenizer, chat):
+    """As with the other engines; a chat server renders the template itself and is told."""
+    thinking = shutil.copytree(folder, tmp_path / "model")
+    off = "{% if enable_thinking is defined and not enable_thinking %}<think>\n\n</think>{% endif %}"
+    (thinking / "chat_template.jinja").write_text(tokenizer.chat_template + off)
+    more = ["enable_thinking=False", *["chat=True"] * chat]
+    metadata = '{"lengths": [420, 500], "num_samples": 3, "answer_prefix": false}'
+    ask(tmp_path / "out", *of(server, thinking, *more), flags=("--apply_chat_template",), metadata=metadata)
+    asked = [payload for payload in server.seen if payload["max_tokens"] > 1]
+    assert len(asked) == 6
+    if chat:
+        assert all(payload["chat_template_kwargs"] == {"enable_thinking": False} for payload in asked)
+        return
+    assert all("<think>" in tokenizer.decode(payload["prompt"]) for payload in asked)
+    (run,) = load_runs(tmp_path / "out")
+    rows = [json.loads(line) for file in (tmp_path / "out").rglob("samples_*") for line in file.read_text().splitlines()]
+    assert sorted(row["doc"]["n_tokens"] for row in rows) == sorted(len(payload["prompt"]) for payload in asked) and len(run.records) == 6
 
 
 def test_a_suite_of_three_engines(folder, server, tmp_path):

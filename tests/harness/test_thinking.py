@@ -5,12 +5,16 @@
 import json
 import subprocess
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from test_replier import replier_model, sampled, scripted
 
 from seal_eval.harness.budget import refuse_contradictions
 from seal_eval.harness.task_config import read_spec
+from seal_eval.models.loading import load_tokenizer
+from seal_eval.prompts.prompt import PromptFormat
+from seal_eval.prompts.settings import PromptSettings
 from seal_eval.prompts.stops import contradicts
 from seal_eval.prompts.thinking import closing_mark, opens_thinking, without_thinking
 from seal_eval.results.records import load_runs
@@ -147,6 +151,8 @@ def test_stop_strings_that_cannot_be(tiny_folder):
         ("<think>a</think>b", "b"), ("<think>a", None), ("a</think>b", "b"), ("b", "b"), ("<think></think>b", "b"), ("b <think>a", "b "),
         ("[THINK]a[/THINK]b", "b"), ("<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>b", "b"),
         ("<|channel|>analysis<|message|>a", None), ("analysisWe need a.assistantfinalb", "b"), ("analysis of the text: b", "analysis of the text: b"),
+        ("<|channel>thought\na<channel|>b", "b"), ("<|channel>thought\na", None), ("<|inner_prefix|>a<|inner_suffix|>b", "b"),
+        ("<|think|>a<|end|><|begin|>assistant<|content|>b", "b"), ("<|think|>a<|end|>", None),
         ("<|channel|>commentary<|message|>x<|call|><|channel|>final<|message|>b", "b"), ("<think>a</think>b<think>c</think>d", "d"),
     ],
 )  # fmt: skip
@@ -159,6 +165,26 @@ def test_marks():
     assert without_thinking("<GO>a", ("<GO>", "<END>")) == ("", True) and without_thinking("<GO>a<END>b", ("<GO>", "<END>")) == ("b", False)
     assert opens_thinking("<|Assistant|><think>\n") and not opens_thinking("<think>\n\n</think>\n\n") and not opens_thinking("x</think>")
     assert closing_mark({"</think>": 1}, "") == "</think>" and closing_mark({}, "… [/THINK]") == "[/THINK]" and closing_mark({}, "") is None
+
+
+@pytest.mark.parametrize("system", ["Answer at once, without <think>.", "First think between <think> and </think>.", ""])
+@pytest.mark.parametrize("form", ["qwen3", "r1"])
+def test_marks_in_a_system_prompt_are_words(folder, form, system):
+    """Only what the template writes behind the question can begin the thinking."""
+    prompt = PromptFormat(load_tokenizer(str(folder(form))), PromptSettings(chat_template=True, system_instruction=system))
+    assert ("think_open" in prompt.think_fields("")) is (form == "r1")
+
+
+def test_marks_that_the_user_names_are_kept(tmp_path):
+    """They may be special tokens of the model's own, which lm-eval's decoding drops."""
+    from seal_eval.harness.seal_lm import SealLM
+
+    replier_model(tmp_path / "m", TEMPLATES["qwen3"], ["<muse>", "</muse>"], special=True)
+    engine = SealLM(pretrained=str(tmp_path / "m"), device="cpu")
+    ids = engine.tokenizer("<muse>7</muse>8</s>", add_special_tokens=False)["input_ids"]
+    assert engine.tok_decode(ids) == "78"
+    engine._keep_marks([SimpleNamespace(doc={"think_start": "<muse>", "think_end": "</muse>"}), SimpleNamespace(doc=None)])
+    assert engine.tok_decode(ids) == "<muse>7</muse>8"
 
 
 def test_special_tokens_that_mark_thinking_are_kept(tmp_path):

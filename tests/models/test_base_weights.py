@@ -48,6 +48,22 @@ def test_other_weights_of_equal_shape(tiny_folder, adapter, tmp_path, capsys):
         assert about.get("base_weights") == (weights_fingerprint(str(other)) if differs else None)
 
 
+def test_a_map_of_heads_of_other_weights(tiny_folder, tmp_path, capsys):
+    """A map of equal shape would choose any heads; results and stderr say that it is of other weights."""
+    seal_eval("heads", "--model", tiny_folder, "--out", tmp_path / "map", "--length", 450, "--samples", 1, "--no-sweep")
+    other = shutil.copytree(tiny_folder, tmp_path / "other")
+    tiny_model(seed=5).save_pretrained(other)
+    for place, differs in ((tiny_folder, False), (other, True)):
+        model, _ = load_model(str(place))
+        for name in ("rule", "duo", "dysco"):
+            method = method_of(f"{name},heads={tmp_path / 'map'}")
+            capsys.readouterr()
+            with method.apply(model):
+                told, about = capsys.readouterr().err, method.about()
+            assert ("was measured on other weights" in told) is differs
+            assert about == ({"base_weights_differ": True, "base_weights": weights_fingerprint(str(other))} if differs else {})
+
+
 def test_merging_into_other_weights_is_said(tiny_folder, adapter, tmp_path):
     folder = shutil.copytree(adapter, tmp_path / "adapter")
     (folder / "seal_eval.json").write_text(json.dumps({"method": "seal", "model": "the-first", "model_weights": "0123456789abcdef"}))

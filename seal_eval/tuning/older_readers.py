@@ -1,0 +1,34 @@
+"""Write a checkpoint's rotary parameters also under the names that transformers 4 and programs built on it read."""
+
+from pathlib import Path
+from typing import Any
+
+from seal_eval.core.files import read_object, write_json
+
+
+def write_old_rope(folder: Path) -> None:
+    """Add `rope_theta` and `rope_scaling` to a config.json that holds `rope_parameters`, in place.
+
+    transformers 4 does not know `rope_parameters`: it would silently take its default base and no scaling. transformers 5 reads both forms
+    alike. Parameters per layer type had no common form in version 4, except Gemma 3's; others are left as they are.
+    """
+    file = folder / "config.json"
+    config = read_object(file)
+    inner = config.get("text_config")
+    fields = inner if isinstance(inner, dict) and inner.get("rope_parameters") else config
+    parameters = fields.get("rope_parameters")
+    if not isinstance(parameters, dict) or not parameters:
+        return
+    if not any(isinstance(value, dict) for value in parameters.values()):
+        fields |= _old(parameters)
+    elif "gemma3" in str(fields.get("model_type")) and {"full_attention", "sliding_attention"} <= set(parameters):
+        fields |= _old(parameters["full_attention"])
+        fields["rope_local_base_freq"] = parameters["sliding_attention"]["rope_theta"]
+    write_json(file, config)
+
+
+def _old(parameters: dict[str, Any]) -> dict[str, Any]:
+    found = {key: parameters[key] for key in ("rope_theta", "partial_rotary_factor") if parameters.get(key) is not None}
+    if parameters.get("rope_type", "default") != "default":
+        found["rope_scaling"] = {key: value for key, value in parameters.items() if key != "rope_theta"}
+    return found
