@@ -54,8 +54,9 @@ def compare_command(
     The output says which test was used, why it fits the data, and what would make it invalid.
     """
     from seal_eval.core.errors import SealError
+    from seal_eval.core.streams import warn
     from seal_eval.results.compare import compare as analyse
-    from seal_eval.results.paired import check_clusters, paired_scores
+    from seal_eval.results.paired import check_clusters, paired_scores, why_apart
     from seal_eval.results.records import load_runs
     from seal_eval.results.splits import comparable_groups
     from seal_eval.results.tables import FORMATS, as_text, show
@@ -64,9 +65,12 @@ def compare_command(
     if len(chosen) > 1:
         raise SealError(f"--{chosen[0]} and --{chosen[1]}: choose one output format")
     comparisons = []
-    for paired in paired_scores(comparable_groups(load_runs(results, foreign=True, metric=metric, cluster=cluster)), baseline):
+    runs = comparable_groups(load_runs(results, foreign=True, metric=metric, cluster=cluster))
+    for paired in paired_scores(runs, baseline):
         check_clusters(paired)
         comparisons.append(analyse(paired, level, anytime))
+    if len(comparisons) > 1 and (why := why_apart(runs)):
+        warn(f"the models are shown apart: {why}")
     if chosen:
         say(as_text(comparisons, chosen[0], bayes), end="")
         return

@@ -1,6 +1,7 @@
 """Read sample files of lm-eval tasks from outside this project as Records: one metric, one filter, samples clustered by document."""
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,7 @@ def read_foreign(file: Path, task: str, run_id: str, metric: str = "", cluster: 
     those of other lengths are −1. cluster: the field of a sample's doc that identifies its document, see `documents`; without it a guess.
     Raises SealError naming the file, and the line where there is one.
     """
-    rows = [
-        (number, {"filter": "none"} | checked_row(file, number, line, ForeignRow, "a sample of lm-eval", nan=True))
-        for number, line in numbered_lines(file)
-    ]
+    rows = _rows(file)
     wanted, _, chosen_filter = metric.partition(",")
     chosen_filter = chosen_filter or next((r["filter"] for _, r in rows), "none")
     rows = [(line, r) for line, r in rows if r["filter"] == chosen_filter]
@@ -40,9 +38,10 @@ def read_foreign(file: Path, task: str, run_id: str, metric: str = "", cluster: 
     if wanted and wanted not in names:
         raise SealError(f"{file}: no metric '{wanted}'; it has {', '.join(names) or 'none'}")
     if not wanted and not lengths:
-        wanted = next((m for m in names if all(_number(r.get(m)) is not None and 0 <= float(r[m]) <= 1 for _, r in rows)), "")
+        wanted = next(_scores(rows), "")
         if not wanted:
             raise _outside(file, rows[0][0], names[0] if names else "metric", rows[0][1].get(names[0]) if names else None)
+    called = f"{wanted or 'RULER'}" + (f",{chosen_filter}" if chosen_filter != "none" else "")
     names_of_documents, guess = documents(file, task, rows, cluster)
     records, seen = [], dict[str, int]()
     for (line, row), document in zip(rows, names_of_documents, strict=True):
@@ -65,10 +64,33 @@ def read_foreign(file: Path, task: str, run_id: str, metric: str = "", cluster: 
         records.append(
             Record(
                 run_id, ident, task, length, 0, None, document, (str(row["target"]),), str(reply), None, number,
-                wanted or "RULER", row["prompt_hash"] + row["target_hash"],
+                called, row["prompt_hash"] + row["target_hash"],
             )
         )  # fmt: skip
     return records, guess
+
+
+def usable_metrics(file: Path) -> list[str]:
+    """'NAME,FILTER' of every metric of a samples_*.jsonl file whose values are all in 0 to 1, in the order of the file."""
+    by_filter: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+    for line, row in _rows(file):
+        by_filter.setdefault(row["filter"], []).append((line, row))
+    return [f"{name},{kept}" for kept, rows in by_filter.items() for name in _scores(rows)]
+
+
+def _rows(file: Path) -> list[tuple[int, dict[str, Any]]]:
+    """(line, row) of every sample."""
+    return [
+        (number, {"filter": "none"} | checked_row(file, number, line, ForeignRow, "a sample of lm-eval", nan=True))
+        for number, line in numbered_lines(file)
+    ]
+
+
+def _scores(rows: list[tuple[int, dict[str, Any]]]) -> Iterator[str]:
+    """Names of the metrics whose values are all in 0 to 1."""
+    for name in map(str, rows[0][1].get("metrics") or []):
+        if all((value := _number(row.get(name))) is not None and 0 <= value <= 1 for _, row in rows):
+            yield name
 
 
 def sample_id(row: dict[str, Any], task: str) -> str:

@@ -90,16 +90,30 @@ def paired_scores(runs: list[Run], baseline: str = "") -> list[PairedScores]:
     check_sources(runs)
     names = models(runs)
     per_model = {name: by_method(runs, name) for name in names}
-    if len(names) > 1 and all(len(table) == 1 for table in per_model.values()):
-        try:
-            return [_paired(by_model(runs), "models", baseline or names[0], [replace(run, method=run.model) for run in runs])]
-        except SealError:
-            if baseline:
-                raise
+    single = len(names) > 1 and all(len(table) == 1 for table in per_model.values())
+    if single and (baseline or not why_apart(runs)):
+        return [_paired(by_model(runs), "models", baseline or names[0], [replace(run, method=run.model) for run in runs])]
     return [
         _paired(table, name, baseline or ("plain" if len(table) > 1 else next(iter(table))), [run for run in runs if run.model == name])
         for name, table in per_model.items()
     ]
+
+
+def why_apart(runs: list[Run]) -> str:
+    """Return why models with one method each cannot be compared sample by sample; '' when they can, or have several methods.
+
+    They cannot when they share no sample, or when a sample has another prompt in one than in another.
+    """
+    if len(models(runs)) < 2 or len({(run.model, run.method) for run in runs}) > len(models(runs)):
+        return ""
+    (first, base), *others = by_model(runs).items()
+    for name, records in others:
+        shared = sorted(base.keys() & records.keys())
+        if not shared:
+            return f"{name} answered other samples than {first}"
+        if other := next((key for key in shared if base[key].prompt_hash != records[key].prompt_hash), ""):
+            return f"sample {other} has another prompt for {name} than for {first}, as with another tokenizer or chat template"
+    return ""
 
 
 def paired_scores_of(runs: list[Run], model: str, baseline: str = "plain") -> PairedScores:

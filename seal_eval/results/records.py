@@ -13,7 +13,7 @@ from seal_eval.results.absent import with_absent
 from seal_eval.results.csv_scores import read_scores
 from seal_eval.results.instance_files import PATTERN, read_instances
 from seal_eval.results.labels import label_runs
-from seal_eval.results.run_files import read_run
+from seal_eval.results.run_files import read_run, shared_metrics
 from seal_eval.tasks import base_task
 
 
@@ -23,9 +23,10 @@ def load_runs(
     """Read every run in `folder` and its subfolders (hidden ones are skipped), the oldest first.
 
     foreign: also read tasks from outside this project, a CSV file in the folder's place (`read_scores`) and a folder of instance files of
-    Every Eval Ever (`read_instances`); metric, cluster: the score and document of such tasks, see `read_foreign`. scored_only: tasks from
-    outside that have no score in 0 to 1 are left out, with a remark on stderr, and are no error. Raises SealError for a missing or empty
-    folder, a link to a place outside of it, and damaged files, naming file and, where possible, line.
+    Every Eval Ever (`read_instances`); metric, cluster: the score and document of such tasks, see `read_foreign`; without `metric` it is
+    one that all runs of the task have. scored_only: tasks from outside that have no score in 0 to 1 are left out, with a remark on stderr,
+    and are no error. Raises SealError for a missing or empty folder, a link to a place outside of it, and damaged files, naming file and,
+    where possible, line.
     """
     if folder.suffix.lower() == ".csv" and folder.is_file():
         if not foreign or scored_only:
@@ -49,7 +50,11 @@ def load_runs(
             raise SealError(f"{link} is a link that leads nowhere; remove it") from error
         if not inside:
             raise SealError(f"{link} is a link to a place outside of {folder}; copy the file instead")
-    runs = sorted((read_run(file, foreign, metric, cluster, scored_only) for file in files), key=lambda run: (run.utc, run.run_id))
+    runs = [read_run(file, foreign, metric, cluster, scored_only) for file in files]
+    if not metric and (shared := shared_metrics(runs)):
+        again = {run.folder / f"results_{run.date}.json" for run in runs for record in run.records if record.task in shared}
+        runs = [read_run(f, foreign, "", cluster, scored_only, shared) if f in again else run for f, run in zip(files, runs, strict=True)]
+    runs.sort(key=lambda run: (run.utc, run.run_id))
     if cluster and all(base_task(record.task) for run in runs for record in run.records):
         raise SealError(f"--cluster {cluster} is for tasks from outside this project, and {folder} has none; leave it out")
     return with_absent(folder, label_runs(runs))

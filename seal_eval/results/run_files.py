@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from seal_eval.core.files import PARSING, damaged, numbered_lines, read_json, re
 from seal_eval.core.names import method_label, recorded, visible
 from seal_eval.core.types import CLUSTER_KEY, Record, Run
 from seal_eval.results.lm_eval_documents import Guess, in_words
-from seal_eval.results.lm_eval_tasks import NoScore, read_foreign
+from seal_eval.results.lm_eval_tasks import NoScore, read_foreign, usable_metrics
 from seal_eval.results.schema import ResultsFile, Row
 from seal_eval.results.stock_command import stock_command
 from seal_eval.tasks import VERSION, base_task, get_task
@@ -22,13 +22,48 @@ from seal_eval.tasks import VERSION, base_task, get_task
 STOCK_SETTINGS = ("peft", "delta", "revision", "subfolder", "rope_parameters", "rope_scaling", "hf_overrides", "max_position_embeddings")
 
 
-def read_run(file: Path, foreign: bool = False, metric: str = "", cluster: str = "", scored_only: bool = False) -> Run:
-    """Read the run of one results file. Raises SealError as `load_runs`, which also tells runs of one name apart."""
+def read_run(
+    file: Path, foreign: bool = False, metric: str = "", cluster: str = "", scored_only: bool = False,
+    metrics: Mapping[str, str] | None = None,
+) -> Run:  # fmt: skip
+    """Read the run of one results file. Raises SealError as `load_runs`, which also tells runs of one name apart.
+
+    metrics: task → metric, in place of `metric`.
+    """
     with reading(file):
-        return _run_of(file, foreign, metric, cluster, scored_only)
+        return _run_of(file, foreign, lambda task: (metrics or {}).get(task, metric), cluster, scored_only)
 
 
-def _run_of(file: Path, foreign: bool, metric: str, cluster: str, scored_only: bool) -> Run:
+def shared_metrics(runs: Sequence[Run]) -> dict[str, str]:
+    """Task from outside this project → the metric by which all runs can be scored, for tasks whose runs were scored by different ones.
+
+    It is the first of the first run whose values are in 0 to 1 in every run. Raises SealError, naming two runs, when there is none.
+    """
+    by_task: dict[str, dict[str, list[Run]]] = {}
+    for run in runs:
+        for task, metric in {record.task: record.reason for record in run.records if not base_task(record.task)}.items():
+            by_task.setdefault(task, {}).setdefault(metric, []).append(run)
+    found = {}
+    for task, by_metric in by_task.items():
+        if len(by_metric) < 2:
+            continue
+        usable = [
+            usable_metrics(_samples_of(run.folder / f"results_{run.date}.json", task, run.date))
+            for some in by_metric.values()
+            for run in some
+        ]
+        shared = [metric for metric in usable[0] if all(metric in others for others in usable)]
+        if not shared:
+            (first, (a, *_)), (second, (b, *_)) = list(by_metric.items())[:2]
+            raise SealError(
+                f"{task}: run {a.run_id} has scores in 0 to 1 by {first} and run {b.run_id} by {second}, and no metric is in both; "
+                "run one of them again, or compare them apart"
+            )
+        found[task] = shared[0]
+    return found
+
+
+def _run_of(file: Path, foreign: bool, metric_of: Callable[[str], str], cluster: str, scored_only: bool) -> Run:
     data = read_json(file)
     if not isinstance(data, dict) or not isinstance(data.get("config"), dict) or not isinstance(data.get("results"), dict):
         raise SealError(f"{file}: not an lm-eval results file (no 'config' and 'results')")
@@ -55,7 +90,7 @@ def _run_of(file: Path, foreign: bool, metric: str, cluster: str, scored_only: b
             rows = list(_read_samples(samples, base, run_id))
         else:
             try:
-                rows, guess = read_foreign(samples, task, run_id, metric, cluster)
+                rows, guess = read_foreign(samples, task, run_id, metric_of(task), cluster)
             except NoScore as error:
                 if not scored_only:
                     raise
@@ -88,8 +123,15 @@ def _run_of(file: Path, foreign: bool, metric: str, cluster: str, scored_only: b
         task_versions={task: str(version) for task, version in (data.get("versions") or {}).items()},
         folder=file.parent,
         records=tuple(records),
-        assumed=in_words(guesses),
+        assumed=" ".join(filter(None, (_scored_by(records), in_words(guesses)))),
     )
+
+
+def _scored_by(records: list[Record]) -> str:
+    """A sentence on the metrics of tasks from outside this project; '' when there are none."""
+    found = {record.task: record.reason for record in records if not base_task(record.task)}
+    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    return f"Scores: {', '.join(f'{task} by {metric}' for task, metric in list(found.items())[:5])}{more}." if found else ""
 
 
 def model_args_of(config: dict[str, Any]) -> dict[str, Any]:
