@@ -69,8 +69,8 @@ def _run_of(file: Path, foreign: bool, metric_of: Callable[[str], str], cluster:
         raise SealError(f"{file}: not an lm-eval results file (no 'config' and 'results')")
     check(ResultsFile, data, file, "the file was edited, run again")
     stamp = file.stem.removeprefix("results_")
-    config = data["config"]
-    seal = config.get("seal_eval") or {}  # what seal-eval adds to lm-eval's file
+    seal = _told(data["config"].get("seal_eval"))  # what seal-eval adds to lm-eval's file
+    config = {key: value for key, value in data["config"].items() if key != "seal_eval"} | ({"seal_eval": seal} if seal else {})
     model_args = model_args_of(config)
     settings = seal.get("settings") or {k: v for k, v in model_args.items() if k in STOCK_SETTINGS}
     check_printable(settings, file, "config", *(("seal_eval", "settings") if seal.get("settings") else ("model_args",)))
@@ -111,7 +111,7 @@ def _run_of(file: Path, foreign: bool, metric_of: Callable[[str], str], cluster:
         model=recorded(str(seal.get("model") or model_args.get("pretrained") or model_args.get("model") or config.get("model"))),
         method=method,
         settings=settings,
-        about=seal.get("about") or {},
+        about=_told(seal.get("about")),
         config=config,
         versions=_versions(data, seal),
         hardware=visible(str(seal.get("hardware") or _processor(data))),
@@ -132,6 +132,11 @@ def _scored_by(records: list[Record]) -> str:
     found = {record.task: record.reason for record in records if not base_task(record.task)}
     more = f" and {len(found) - 5} more" if len(found) > 5 else ""
     return f"Scores: {', '.join(f'{task} by {metric}' for task, metric in list(found.items())[:5])}{more}." if found else ""
+
+
+def _told(fields: dict[str, Any] | None) -> dict[str, Any]:
+    """The fields that hold something: null is as good as absent, and readers need not tell the two apart."""
+    return {key: value for key, value in (fields or {}).items() if value is not None}
 
 
 def model_args_of(config: dict[str, Any]) -> dict[str, Any]:

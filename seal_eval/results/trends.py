@@ -13,7 +13,8 @@ from seal_eval.tasks import RULER_GROUP, ruler_tasks
 
 
 def over_lengths(paired: PairedScores, level: float, sequential: bool) -> Iterator[OverLengths]:
-    """For each task at several lengths and each method; for the mean of RULER's thirteen tasks too, where all are there.
+    """For each task at several lengths and each method; for the mean of RULER's thirteen tasks too, where all are there. Samples whose
+    length is not known are left out.
 
     The bounds of the effective length hold together over all cells of a method, so also for the shortest effective length over tasks.
     """
@@ -21,8 +22,10 @@ def over_lengths(paired: PairedScores, level: float, sequential: bool) -> Iterat
     subjects = [(task, paired.of_task(task)) for task in paired.tasks]
     if set(ruler_tasks()) <= set(paired.tasks):
         subjects.append((RULER_GROUP, np.any([paired.of_task(task) for task in ruler_tasks()], axis=0)))
-    for task, mask in subjects:
-        size = np.array([paired.cells[i][1] or 0 for i in paired.cell[mask]])
+    sized = np.array([length is not None for _, length in paired.cells])[paired.cell]
+    for task, of_task in subjects:
+        mask = of_task & sized
+        size = np.array([paired.cells[i][1] for i in paired.cell[mask]])
         if len(np.unique(size)) < 2:
             continue
         for column, method in enumerate(paired.methods):

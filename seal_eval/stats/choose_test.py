@@ -37,16 +37,16 @@ def difference(a: Values, b: Values, clusters: Values, cells: Values, level: flo
 
     p-value: the mid-p McNemar test for 0/1 scores whose clusters (documents) do not repeat, in cells of equal size; otherwise the sign-flip
     test of clusters. Interval: Tango's when the McNemar test applies and there is one cell; otherwise `clustered_difference`. An interval
-    that excludes 0 although the test does not reject is extended to 0 (`reconciled`). Several samples of a single cluster: −1 to 1, no
-    p-value. With `sequential`: the confidence sequence and p-value of `anytime`.
+    that excludes 0 although the test does not reject is extended to 0 (`reconciled`). A single cluster, of several samples or of one
+    with a score that is not 0 or 1: −1 to 1, no p-value. With `sequential`: the confidence sequence and p-value of `anytime`.
     """
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     design = layout(clusters, cells)
     gains, n = first - second, len(first)
     discordant = int((gains != 0).sum())
-    if design.n_clusters < 2 and n > 1:
-        return Estimate(float(design.average(gains)), -1.0, 1.0, level, n, ONE_CLUSTER, n_discordant=discordant)
     by_table = by_mcnemar(design, np.column_stack([first, second]))
+    if design.n_clusters < 2 and not by_table:
+        return Estimate(float(design.average(gains)), -1.0, 1.0, level, n, ONE_CLUSTER, n_discordant=discordant)
     table = pair_table(first, second)
     if sequential:
         return replace(_sequence(design, gains, (-1.0, 1.0), level, 0.0), n_discordant=discordant)
@@ -62,11 +62,12 @@ def difference(a: Values, b: Values, clusters: Values, cells: Values, level: flo
 
 def pair_p_value(a: Array, b: Array, design: Layout, sequential: bool = False) -> float:
     """The p-value of `difference` alone, for tests of many pairs of methods. Without a test (one cluster) it is 1."""
-    if design.n_clusters < 2 and len(a) > 1:
+    by_table = by_mcnemar(design, np.column_stack([a, b]))
+    if design.n_clusters < 2 and not by_table:
         return 1.0
     if sequential:
         return float(_sequence(design, a - b, (-1.0, 1.0), 0.95, 0.0).p_value or 0.0)
-    if by_mcnemar(design, np.column_stack([a, b])):
+    if by_table:
         return mcnemar(*pair_table(a, b)).p_midp
     return sign_flip(cluster_totals(design, a - b)).p_value
 

@@ -1,0 +1,88 @@
+"""Tasks from outside this project: one metric for all runs of a task, samples that are missing, single samples, unknown lengths."""
+
+import json
+from hashlib import sha256
+
+import pytest
+
+from seal_eval.core.errors import SealError
+from seal_eval.results.compare import compare
+from seal_eval.results.csv_scores import read_scores
+from seal_eval.results.paired import paired_scores, sentence, why_apart
+from seal_eval.results.records import load_runs
+
+
+def digest(text):
+    return sha256(text.encode()).hexdigest()
+
+
+def write_run(folder, model_args, metrics, n=20, number=1, lacks=(), prompt="prompt", filters=("none",)):
+    """Write lm-eval's files of one run of the task `ta`. metrics: name → function from the number of a sample to its score."""
+    folder.mkdir(parents=True)
+    stamp = f"2026-01-0{number}T00-00-00.000000"
+    results = {
+        "config": {"model": "hf", "model_args": model_args, "gen_kwargs": None, "limit": None}, "results": {"ta": {"alias": "ta"}},
+        "configs": {"ta": {"task": "ta", "metadata": {"version": 1.0}}}, "versions": {"ta": 1.0}, "date": 1.77e9 + number,
+        "lm_eval_version": "0.4.13", "total_evaluation_time_seconds": "10",
+    }  # fmt: skip
+    (folder / f"results_{stamp}.json").write_text(json.dumps(results))
+    lines = []
+    for kept in filters:
+        for i in sorted({*range(n)} - {*lacks}):
+            doc = {"q": f"question number {i} of all"}
+            scores = {name: score(i) for name, score in metrics.items()}
+            lines.append({
+                "doc_id": i, "doc": doc, "target": "a", "resps": [["x"]],
+                "arguments": {"gen_args_0": {"arg_0": f"{prompt} {i}", "arg_1": {}}},
+                "filtered_resps": ["x"], "filter": kept, "metrics": list(metrics), "doc_hash": digest(json.dumps(doc)),
+                "prompt_hash": digest(f"{prompt} {i}"), "target_hash": digest("a"), **scores,
+            })  # fmt: skip
+    (folder / f"samples_ta_{stamp}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_both_runs_are_scored_by_the_same_metric(tmp_path):
+    """BLEU is in 0 to 1 for plain alone; their F1 is equal, so there is no difference."""
+    f1 = lambda i: round(0.3 + i / 40, 3)  # noqa: E731
+    write_run(tmp_path / "a", {"pretrained": "org/m"}, {"bleu": lambda _: 0.0, "f1": f1})
+    write_run(tmp_path / "b", {"pretrained": "org/m", "peft": "org/lora"}, {"bleu": lambda i: 40.0 * (i % 3), "f1": f1}, number=2)
+    (design,) = paired_scores(load_runs(tmp_path, foreign=True))
+    (row,) = [row for row in compare(design).of("primary") if row.difference]
+    assert row.difference.value == 0 and "Scores: ta by f1." in sentence(design)
+
+
+def test_the_filter_counts_too(tmp_path):
+    write_run(tmp_path / "a", {"pretrained": "org/m"}, {"em": lambda _: 1.0}, filters=("strict", "loose"))
+    write_run(tmp_path / "b", {"pretrained": "org/m", "peft": "org/lora"}, {"em": lambda _: 1.0}, number=2, filters=("loose", "strict"))
+    (design,) = paired_scores(load_runs(tmp_path, foreign=True))
+    assert "Scores: ta by em,strict." in sentence(design)
+
+
+def test_no_metric_in_common(tmp_path):
+    write_run(tmp_path / "a", {"pretrained": "org/m"}, {"f1": lambda _: 0.5})
+    write_run(tmp_path / "b", {"pretrained": "org/m", "peft": "org/lora"}, {"exact_match": lambda _: 0.0}, number=2)
+    with pytest.raises(SealError, match=r"ta: run .* has scores in 0 to 1 by f1 and run .* by exact_match, and no metric is in both"):
+        load_runs(tmp_path, foreign=True)
+
+
+def test_a_model_that_lacks_a_sample(tmp_path):
+    """It is an error; only models with other prompts are shown apart, and it is said why."""
+    for name, more in (("one", {"lacks": [7]}), ("two", {"prompt": "another prompt"})):
+        write_run(tmp_path / name / "a", {"pretrained": "org/m"}, {"f1": lambda _: 0.5})
+        write_run(tmp_path / name / "b", {"pretrained": "org/n"}, {"f1": lambda _: 0.5}, number=2, **more)
+    with pytest.raises(SealError, match="lacks 1 samples that org--m has, first ta:7"):
+        paired_scores(load_runs(tmp_path / "one", foreign=True))
+    runs = load_runs(tmp_path / "two", foreign=True)
+    assert len(paired_scores(runs)) == 2 and "has another prompt for org--n than for org--m" in why_apart(runs)
+
+
+def test_single_samples_and_lengths_that_are_not_known(tmp_path):
+    """One sample of a task with a score between 0 and 1; a task with lengths for some of its samples."""
+    file = tmp_path / "scores.csv"
+    lines = ["1,plain,.5,a,", "1,x,.7,a,", "2,plain,.4,b,", "2,x,.9,b,"]
+    lines += [f"c{i},{method},{(i + k) % 2},c,{512 * (i % 3) or ''}" for i in range(12) for k, method in enumerate(("plain", "x"))]
+    file.write_text("sample,method,score,task,length\n" + "\n".join(lines) + "\n")
+    (design,) = paired_scores(read_scores(file))
+    found = compare(design)
+    single, *_ = [row for row in found.rows if row.task == "a" and row.method == "x"]
+    assert single.difference.value == pytest.approx(0.2) and (single.difference.low, single.difference.high) == (-1, 1)
+    assert {over.task for over in found.lengths} == {"c"}
