@@ -22,14 +22,14 @@ from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, split_of
 from seal_eval.prompts.haystack import sentences_from
-from seal_eval.prompts.mentions import Mention
 from seal_eval.prompts.own_questions import OR, Question, own_sentences, own_texts, read_questions
 from seal_eval.prompts.packing import Packer, build_samples
+from seal_eval.prompts.phrases import find_answers
 from seal_eval.prompts.plain_text import plain_text
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.scoring import score_values
 from seal_eval.prompts.thinking import answer_of
-from seal_eval.prompts.verdict import NEGATED, NEXT_TURN, decide
+from seal_eval.prompts.verdict import NEXT_TURN, decide
 from seal_eval.tasks.needle import spaced, spread
 
 EXAMPLES = Path(__file__).parent / "own" / "questions.jsonl"
@@ -134,18 +134,11 @@ def score_phrase(reply: str, doc: Mapping[str, Any]) -> tuple[Score, str]:
     if turn := next((m for m in NEXT_TURN.finditer(text) if re.search(r"\w", text[: m.start()])), None):
         text = text[: turn.start()]  # the model goes on with a question of its own
     if answer is not None:
-        reading = decide(text, mentions(text, doc["targets"][0].split(OR), doc["targets"][0]), 1)
+        reading = decide(text, find_answers(text, doc["targets"][0].split(OR), doc["targets"][0]), 1)
     found = score_values(reply, doc, reading, lambda value: True, "wrong answer")
     if found.reason == "unparsable" and text.strip():
         found = replace(found, reason="wrong answer")
     return found, text
-
-
-def mentions(text: str, accepted: Sequence[str], target: str) -> list[Mention]:
-    """Return where a plain text names an accepted answer, as mentions of the sample's target. A negated one ('not the porter') is none."""
-    known = "|".join(re.escape(plain_text(answer)) for answer in sorted(accepted, key=len, reverse=True))
-    found = [Mention(target, m.start(), m.end()) for m in re.finditer(rf"(?<!\w)(?:{known})(?!\w)", text, re.IGNORECASE)]
-    return [m for m in found if not NEGATED.search(text[max(0, m.start - 60) : m.start])]
 
 
 def squad(text: str, accepted: Sequence[str]) -> dict[str, float]:

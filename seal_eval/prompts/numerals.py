@@ -45,7 +45,7 @@ def find_numbers(text: str, known: Collection[str], digits: int | None = None) -
     if counting:
         return text, counting
     for language in LANGUAGES:
-        spelt = _in_words(text, language)
+        spelt = in_words(text, language)
         found = [m for m in _written(spelt, known) if m.value in known or len(m.value) == digits] if spelt != text else []
         if found:
             return spelt, found
@@ -124,7 +124,7 @@ def _counts_things(text: str, mention: Mention) -> bool:
     return bool(COUNTED.match(text, mention.end) or ORDINAL.search(before) or FIELD.search(before))
 
 
-def _in_words(text: str, language: str) -> str:
+def in_words(text: str, language: str) -> str:
     """The text with its numbers in words replaced by digits."""
     from text_to_num import alpha2digit
 

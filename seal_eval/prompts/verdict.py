@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from seal_eval.prompts.mentions import Mention
 
-HEDGED, TOO_MANY = "hedged", "too many values"
+HEDGED, TOO_MANY, WRONG = "hedged", "too many values", "wrong value"
 
 CORRECTION = re.compile(
     r"\b(?:no|nope|wait|sorry|correction|corrected|actually|rather|scratch that|oops|hold on|i mean|mistaken?|wrong|incorrect|instead"
@@ -30,7 +30,11 @@ WITHDRAWN = re.compile(
     r"|[\s.,;!]*correction:)",
     re.IGNORECASE,
 )
-ORDERED = re.compile(r"\b(?:then|next|after(?:wards|ward| that)|followed by|before|later|subsequently)\b", re.IGNORECASE)
+ORDERED = re.compile(
+    r"\b(?:then|next|after(?:wards|ward| that)|followed by|before|later|subsequently)\b"
+    r"|^[^.;\n]{0,40}\bfirst\b[\s]*[;,]|[,;]\s*(?:and |while )?(?:the )?second(?: one| topic)?\b",
+    re.IGNORECASE,
+)
 # what may stand between two values of one list: marks, list numbers, brackets with counts, and a few words
 LISTED = re.compile(
     r"(?:[\s,;:|/&+\"'()\[\]{}<>=\-#.?!]|\b(?:and|also|as well as|plus|und|et|y|e|finally|lastly|then|x|times?|appears?|appeared"
@@ -59,7 +63,7 @@ Key = tuple[int, int, str]  # a key in the text: start, end, the key
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reply answers: distinct values in order; problem: '', HEDGED or TOO_MANY."""
+    """What a reply answers: distinct values in order; problem: '', HEDGED, TOO_MANY or WRONG."""
 
     values: tuple[str, ...]
     problem: str = ""
@@ -84,16 +88,18 @@ def decide(
     negated = {m for m, end in zip(mentions, ends, strict=False) if _negated(text, m, end)}
     marks = _with_listed(text, mentions)
     begin, marks = _declared(text, marks, n)
-    marks = [m for m in marks if m not in negated] or marks
+    marks = [m for m in marks if m not in negated]
     if all(_withdrawn(text, m) for m in marks):
         return Reading(())
     marks = _corrected(text, marks, n)
     named = _in_clause_with(text, marks, keys)
     marks = [m for m in marks if owned.get(m, "") in ("", *asked) or owned[m] not in named[m]] or marks
     values = _distinct(marks)
-    if len(values) <= n:
-        return Reading(values)
-    return _of_too_many(text, begin, marks, n, keys, {m for m in marks if named[m].intersection(asked)})
+    if len(values) > n:
+        return _of_too_many(text, begin, marks, n, keys, {m for m in marks if named[m].intersection(asked)})
+    wanted = set(asked)  # of several keys: a value beside the name of another one is an answer to neither
+    right = _distinct(m for m in marks if not (len(named[m]) == 1 and owned.get(m, "") in wanted and named[m] <= wanted - {owned[m]}))
+    return Reading(right) if right or not values else Reading(values, WRONG)
 
 
 def _distinct(marks: Iterable[Mention]) -> tuple[str, ...]:

@@ -12,9 +12,13 @@ from seal_eval.prompts.verdict import CORRECTION, HEDGED, NEXT_TURN, OR, STRONG,
 # words and marks that may stand between two items of a list
 FILLER = re.compile(
     r"(?:[\s,;:|/&+\"'()\[\]{}<>=\-#.!0-9]|\b(?:and|also|as well as|plus|x|times?|time each|each|appears?|appeared|occurs?|occurred"
-    r"|occurrences?|counts?|with|finally|lastly|words?|numbers?|frequency)\b)*",
+    r"|occurrences?|instances?|mal|counts?|with|finally|lastly|words?|numbers?|frequency"
+    r"|(?:(?:twen|thir|for|fif|six|seven|eigh|nine)ty[- ]?)?(?:one|two|three|four|five|six|seven|eight|nine)?|ten|eleven|twelve"
+    r"|(?:thir|four|fif|six|seven|eigh|nine)teen|hundred)\b)*",
     re.IGNORECASE,
 )
+# what a reply adds to an item: (six times), (found 6 times), (noun)
+NOTE = re.compile(r"(?<=\w)[*_\"' ]{0,3}\(([^()\n]{1,60})\)")
 DECLARED = "\ue000"  # stands for the words that declare an answer, which may be words of the document
 BEFORE = frozenset(["and", "are", "is", "be", "been", "was", "were", "also", "but"])  # words of a sentence that its list follows
 # words that stand alone in a reply and are no items, unless the document lists them
@@ -52,6 +56,8 @@ def read_words(text: str, listed: Collection[str], n: int, questions: Collection
     text = FIELD_NAME.sub(
         lambda m: m[0] if m[0].strip('": ').lower() in listed else ":", re.sub(r"</\w{1,30}>", "\n", STRONG.sub(DECLARED, text))
     )
+    if n > 1:
+        text = NOTE.sub(lambda m: m[0] if set(listed) & {word.lower() for word in LETTERS.findall(m[1])} else " " * len(m[0]), text)
     tokens = [m for m in LETTERS.finditer(text) if text[m.start() - 1 : m.start()] != "\\"]
     lists = _lists(text, [Mention(m[0].lower(), m.start(), m.end()) for m in tokens], listed, n)
     if lists and (turn := next((t for t in NEXT_TURN.finditer(text) if t.start() > lists[0].words[0].start), None)):
