@@ -124,15 +124,18 @@ def unequal(rng: np.random.Generator, draws: int, sizes: Sequence[int], p: float
     return means(found)
 
 
-def several(rng: np.random.Generator, draws: int, documents: int, questions: int, p: Sequence[float], q: Sequence[float]) -> Shares:
-    """Several cells, each with its own documents and accuracies p and q: the averages over cells."""
+def several(
+    rng: np.random.Generator, draws: int, documents: Sequence[int], questions: Sequence[int], p: Sequence[float], q: Sequence[float]
+) -> Shares:  # fmt: skip
+    """Several cells, each with its own documents of so many questions and accuracies p and q: the averages over cells."""
     found: Found = defaultdict(list)
-    sizes = [questions] * documents
-    clusters = np.arange(documents * len(p)).repeat(questions)
-    cells = np.arange(len(p)).repeat(documents * questions)
+    clusters = np.arange(sum(documents)).repeat(np.repeat(questions, documents))
+    cells = np.arange(len(p)).repeat(np.multiply(documents, questions))
     truth = float(np.mean(p)), float(np.mean(p) - np.mean(q))
     for _ in range(draws):
-        a, b = (np.concatenate([beta_replies(rng, sizes, x) for x in ps]) for ps in (p, q))
+        drawn = zip(documents, questions, p, q, strict=True)
+        replies = [[beta_replies(rng, [size] * n, x) for x in (x_a, x_b)] for n, size, x_a, x_b in drawn]
+        a, b = (np.concatenate(column) for column in zip(*replies, strict=True))
         found["accuracy"].append(holds(accuracy(a, clusters, cells), truth[0]))
         found["difference"].append(holds(difference(a, b, clusters, cells), truth[1]))
     return means(found)

@@ -18,7 +18,7 @@ from seal_eval.leaderboard.figures import COLOURS, MARKS
 
 import simulated
 
-DRAWS = {"alone": 1000, "equal": 1000, "looks": 300, "plan": 4000}  # data sets per design, 500 where the part is not named
+DRAWS = {"alone": 1000, "equal": 1000, "several": 1000, "looks": 300, "plan": 4000}  # data sets per design, 500 where the part is not named
 ACCURACIES = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98)
 PAIRS = ((0.5, 0.5), (0.7, 0.4), (0.9, 0.9), (0.98, 0.9), (0.1, 0.1))
 EQUAL = ((2, 20), (3, 20), (4, 5), (6, 10), (6, 20), (10, 5), (10, 20), (40, 5))  # documents × questions
@@ -57,11 +57,18 @@ def designs() -> list[tuple[str, str, dict[str, Any]]]:
     out += [("unequal", name, {"sizes": s, "p": p, "q": q, "parts": 1}) for name, s in SIZES.items() for p, q in PAIRS]
     fractional = {"6 × 10": [10] * 6, "50 × 1": [1] * 50} | {name: SIZES[name] for name in ("2 × 100 and 8 × 4", "10, log-normal")}
     out += [("fractional", name, {"sizes": s, "p": p, "q": q, "parts": 4}) for name, s in fractional.items() for p, q in PAIRS]
-    cells = {"12 cells": ([0.02, 0.2, 0.4, 0.6, 0.8, 0.98] * 2, [0.1, 0.1, 0.5, 0.5, 0.9, 0.9] * 2), "2 cells": ([0.99, 0.5], [0.99, 0.5])}
+    twelve = ([0.02, 0.2, 0.4, 0.6, 0.8, 0.98] * 2, [0.1, 0.1, 0.5, 0.5, 0.9, 0.9] * 2)
+    accuracies = {"12 cells": twelve, "2 cells": ([0.99, 0.5], [0.99, 0.5])}
     for documents, questions in ((2, 10), (5, 10), (40, 1)):
-        for name, (p, q) in cells.items():
+        for name, (p, q) in accuracies.items():
             row = f"{name} of {documents} × {questions}"
-            out.append(("several", row, {"documents": documents, "questions": questions, "p": p, "q": q}))
+            k, n = [documents] * len(p), [questions] * len(p)
+            out.append(("several", row, {"documents": k, "questions": n, "p": p, "q": q}))
+    for cells in (((2, 50), (100, 1)), ((2, 20), (20, 5), (20, 5)), ((3, 20), (60, 1)), ((10, 5), (40, 1))):
+        k, n = ([cell[i] for cell in cells] for i in (0, 1))
+        for x_a, x_b in PAIRS:
+            row = ", ".join(f"{a} × {b}" for a, b in cells)
+            out.append(("several", row, {"documents": k, "questions": n, "p": [x_a] * len(k), "q": [x_b] * len(k)}))
     for documents in ([2, 2], [3, 3], [5, 5], [3, 3, 3], [5] * 4, [10, 10], [20, 20], [2, 20], [3, 15]):
         for p, q in ((0.5, 0.5), (0.7, 0.4), (0.9, 0.9)):
             row = "documents at each length: " + ", ".join(map(str, documents))

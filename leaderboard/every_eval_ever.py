@@ -18,12 +18,14 @@ from seal_eval import __version__
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import write_text
 from seal_eval.core.folders import new_folder
-from seal_eval.core.names import safe
+from seal_eval.core.names import recorded, safe
 from seal_eval.core.types import Record, Run, TaskLength
 from seal_eval.leaderboard.samples import prompts_of
 from seal_eval.models.hub import embedded
 from seal_eval.results.records import load_runs
+from seal_eval.results.run_files import model_args_of
 from seal_eval.stats.choose_test import accuracy
+from seal_eval.tasks import base_task
 
 SCHEMA = "0.3.0"
 COLLECTION = "seal-eval"
@@ -48,7 +50,7 @@ def export(results: Path, out: Path, organization: str, relationship: str = "thi
     written = []
     with new_folder(out) as scratch:
         for run in runs:
-            owner, _, name = model_id(run.model, developer).partition("/")
+            owner, _, name = _model_of(run, developer).partition("/")
             place, ident = Path("data") / COLLECTION / owner / name, _uuid(run)
             (scratch / place).mkdir(parents=True, exist_ok=True)
             rows = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in _instances(run, developer))
@@ -74,8 +76,41 @@ def model_id(model: str, developer: str) -> str:
     return f"{owner}/{safe(name)}"
 
 
+def _model_of(run: Run, developer: str) -> str:
+    """The run's `model_id`; the owner is in the model's arguments where a hub id was evaluated."""
+    named = str(model_args_of(run.config).get("pretrained") or "")
+    return model_id(named if named.count("/") == 1 and recorded(named) == run.model else run.model, developer)
+
+
+def _metric(task: str, records: list[Record]) -> dict[str, Any]:
+    """What the scores are: the share of right replies of our tasks, a metric of lm-eval of others."""
+    if base_task(task):
+        said = {
+            "evaluation_description": "share of right replies",
+            "metric_id": "accuracy",
+            "metric_name": "Accuracy",
+            "metric_kind": "accuracy",
+        }
+    else:
+        name = records[0].reason
+        said = {"evaluation_description": f"mean of lm-eval's metric {name}", "metric_id": f"lm_eval.{task}.{name}", "metric_name": name}
+    return {**said, "metric_unit": "proportion", "lower_is_better": False, "score_type": "continuous", "min_score": 0.0, "max_score": 1.0}
+
+
+def _generation(run: Run, task: str) -> dict[str, Any]:
+    """How replies were generated, as far as the run says it: the user's --gen_kwargs; without any, our tasks decode greedily."""
+    given = run.config.get("gen_kwargs") or {}
+    given = given if isinstance(given, dict) else {}
+    known = {key: given[key] for key in ("temperature", "top_p", "top_k") if isinstance(given.get(key), int | float)}
+    if given.get("do_sample") is False or (base_task(task) and not {"temperature", "do_sample"} & set(given)):
+        known["temperature"] = 0.0
+    if isinstance(given.get("max_gen_toks"), int):
+        known["max_tokens"] = given["max_gen_toks"]
+    return {**known, "execution_command": run.command}
+
+
 def _evaluation_id(run: Run, developer: str) -> str:
-    return f"{COLLECTION}/{model_id(run.model, developer)}/{_epoch(run)}/{run.run_id}"
+    return f"{COLLECTION}/{_model_of(run, developer)}/{_epoch(run)}/{run.run_id}"
 
 
 def _uuid(run: Run) -> str:
@@ -97,7 +132,7 @@ def _aggregate(run: Run, developer: str) -> dict[str, Any]:
         "hardware": run.hardware,
         "run": run.run_id,
     }
-    engine, model = str(run.config.get("model") or UNKNOWN), model_id(run.model, developer)
+    engine, model = str(run.config.get("model") or UNKNOWN), _model_of(run, developer)
     return {
         "schema_version": SCHEMA,
         "evaluation_id": _evaluation_id(run, developer),
@@ -139,11 +174,7 @@ def _result(run: Run, cell: TaskLength, records: list[Record]) -> dict[str, Any]
         "evaluation_result_id": _result_id(run, cell),
         "evaluation_name": cell[0],
         "source_data": {"dataset_name": cell[0], "source_type": "other"},
-        "metric_config": {
-            "evaluation_description": "share of right replies", "metric_id": "accuracy", "metric_name": "Accuracy",
-            "metric_kind": "accuracy", "metric_unit": "proportion", "lower_is_better": False, "score_type": "continuous",
-            "min_score": 0.0, "max_score": 1.0,
-        },
+        "metric_config": _metric(cell[0], records),
         "score_details": {
             "score": e.value, "details": details,
             "uncertainty": {
@@ -151,13 +182,13 @@ def _result(run: Run, cell: TaskLength, records: list[Record]) -> dict[str, Any]
                 "num_samples": e.n,
             },
         },
-        "generation_config": {"generation_args": {"temperature": 0.0, "execution_command": run.command}},
+        "generation_config": {"generation_args": _generation(run, cell[0])},
     }  # fmt: skip
 
 
 def _instances(run: Run, developer: str) -> Iterator[dict[str, Any]]:
     """Yield a line for each sample, in the order of the records."""
-    prompts, evaluation, model = dict(prompts_of(run)), _evaluation_id(run, developer), model_id(run.model, developer)
+    prompts, evaluation, model = dict(prompts_of(run)), _evaluation_id(run, developer), _model_of(run, developer)
     for record in run.records:
         prompt, cell = prompts[record.sample_id], (record.task, record.length)
         metadata = {

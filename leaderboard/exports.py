@@ -6,6 +6,7 @@ from seal_eval import __version__
 from seal_eval.core.types import Run
 from seal_eval.leaderboard.board import ModelBoard
 from seal_eval.results.splits import GAP
+from seal_eval.tasks import base_task
 
 
 def model_index(run: Run, board: ModelBoard) -> str:
@@ -20,10 +21,12 @@ def model_index(run: Run, board: ModelBoard) -> str:
             continue
         interval = f"{100 * e.level:g} % {e.low:.3f} to {e.high:.3f}, n = {e.n}"
         config = {} if row.length is None else {"config": str(row.length)}
-        metric = {"type": "accuracy", "name": f"accuracy ({interval})", "value": round(e.value, 4), "verified": False}
+        ours = base_task(str(row.task)) is not None
+        scored_by = "accuracy" if ours else next(record.reason for record in run.records if record.task == row.task)
+        metric = {"type": scored_by, "name": f"{scored_by} ({interval})", "value": round(e.value, 4), "verified": False}
         results.append(
             {
-                "task": {"type": "text-generation", "name": "long-context retrieval"},
+                "task": {"type": "text-generation", "name": "long-context retrieval" if ours else str(row.task)},
                 "dataset": {
                     "type": str(row.task), "name": str(row.task), **config, "split": "test",
                     "args": {"method": run.method, "run": run.run_id, "seal_eval": __version__},

@@ -6,7 +6,17 @@ import numpy as np
 
 from seal_eval.core.types import Estimate
 from seal_eval.stats.intervals import check_level, z_of
-from seal_eval.stats.layout import Array, Layout, Values, cluster_shares, effective_clusters, layout, sample_shares, variance
+from seal_eval.stats.layout import (
+    Array,
+    Layout,
+    Values,
+    cluster_shares,
+    effective_clusters,
+    layout,
+    sample_shares,
+    satterthwaite,
+    variance_parts,
+)
 from seal_eval.stats.paired import tango_bounds
 
 PRIOR_DOCUMENTS = 2  # with PRIOR_CORRELATION, see `effective_size`; benchmarks/statistics_simulation.py shows the coverage
@@ -47,22 +57,26 @@ def clustered_difference(a: Values, b: Values, clusters: Values, cells: Values |
 def effective_size(design: Layout, values: Array, single_variance: float, level: float) -> float:
     """The number n* of independent 0/1 samples (or pairs) that would be as precise: single_variance / V · (z / t)².
 
-    single_variance: variance of one such sample. V is `layout.variance`, averaged with what 0/1 samples of an intraclass correlation of
-    `PRIOR_CORRELATION` would give, which counts like `PRIOR_DOCUMENTS` documents: few documents often show less spread than there is, above
-    all when most scores are alike. V is at least that of independent samples. (z / t)² corrects for few clusters. Where the variance is 0
-    or clusters do not differ, each cluster counts as one sample (`effective_clusters`).
+    single_variance: variance of one such sample. V is `layout.variance`, each of its parts averaged with what 0/1 samples of an intraclass
+    correlation of `PRIOR_CORRELATION` would give there, which counts like `PRIOR_DOCUMENTS` documents: few documents often show less spread
+    than there is, above all when most scores are alike. A cell of few documents keeps this beside one of many. V is at least that of
+    independent samples. (z / t)² corrects for few clusters. Where the variance is 0 or clusters do not differ, each cluster counts as one
+    sample (`effective_clusters`).
     """
     from scipy.stats import t
 
-    between, degrees = map(float, variance(design, values))
+    part, degrees, place = variance_parts(design, values[:, None])
+    between = float(part.sum())
     if single_variance < 1e-12 or between < 1e-12 * single_variance:
         return effective_clusters(design)
-    of_samples, of_clusters = (float((shares(design) ** 2).sum()) for shares in (sample_shares, cluster_shares))
-    spread = float(design.average((values - design.cell_means(values)[design.cell]) ** 2))
+    of_samples = np.bincount(place[design.cluster], sample_shares(design) ** 2, len(part))
+    of_clusters = np.bincount(place, cluster_shares(design) ** 2, len(part))
     prior = single_variance * (PRIOR_CORRELATION * of_clusters + (1 - PRIOR_CORRELATION) * of_samples)
-    total = (degrees * between + PRIOR_DOCUMENTS * prior) / (degrees + PRIOR_DOCUMENTS)
-    correction = (z_of(level) / float(t.ppf((1 + level) / 2, degrees))) ** 2
-    return single_variance / max(total, spread * of_samples) * correction
+    part = (degrees * part[:, 0] + PRIOR_DOCUMENTS * prior) / (degrees + PRIOR_DOCUMENTS)
+    spread = float(design.average((values - design.cell_means(values)[design.cell]) ** 2))
+    together = float(satterthwaite(part[:, None], degrees)[0])
+    correction = (z_of(level) / float(t.ppf((1 + level) / 2, together))) ** 2
+    return single_variance / max(float(part.sum()), spread * float(of_samples.sum())) * correction
 
 
 def intraclass_correlation(values: Values, clusters: Values) -> float:

@@ -108,12 +108,27 @@ def variance(design: Layout, values: Array) -> tuple[Array, Array]:
     within clusters, w² k that of a cluster's mean if its samples were independent (k = 1 / size in one cell). Here all clusters, of any
     size, tell how far one strays (random effects, Searle, Casella, McCulloch 1992, Variance Components, section 3.6).
 
-    A cluster alone in its stratum adds the square of `strays`. Degrees of freedom: K − 1 in a stratum; strata together as Satterthwaite
-    1946, Biometrics 2:110. Raises ValueError for a single cluster.
+    A cluster alone in its stratum adds the square of `strays`. Degrees of freedom: K − 1 in a stratum; strata together as `satterthwaite`.
+    Raises ValueError for a single cluster.
+    """
+    part, degrees, _ = variance_parts(design, values.reshape(len(values), -1))
+    return part.sum(axis=0).reshape(values.shape[1:]), satterthwaite(part, degrees).reshape(values.shape[1:])
+
+
+def satterthwaite(part: Array, degrees: Array) -> Array:
+    """Degrees of freedom of a sum of variances (Satterthwaite 1946, Biometrics 2:110): [n_parts, n_columns], [n_parts] → [n_columns]."""
+    total, fourth = part.sum(axis=0), (part**2 / degrees[:, None]).sum(axis=0)
+    return np.where(fourth > 0, total**2 / np.maximum(fourth, 1e-300), degrees.sum())
+
+
+def variance_parts(design: Layout, flat: Array) -> tuple[Array, Array, Array]:
+    """The parts that `variance` sums up: one of each stratum of several clusters, and one of all clusters that are alone in theirs.
+
+    flat: [n_samples, n_columns]. Returns the parts [n_parts, n_columns], their degrees of freedom [n_parts], and for each cluster the index
+    of its part [n_clusters]. Raises ValueError for a single cluster.
     """
     if design.n_clusters < 2:
         raise ValueError(f"{design.n_clusters} cluster: a variance between clusters needs at least two")
-    flat = values.reshape(len(values), -1)
     residuals = flat - design.cell_means(flat)[design.cell]
     u, share = cluster_totals(design, residuals), cluster_shares(design)
     size = np.bincount(design.stratum)
@@ -123,9 +138,8 @@ def variance(design: Layout, values: Array) -> tuple[Array, Array]:
     if n_alone := int(design.alone.sum()):
         part = np.concatenate([part, (strays(design, flat) ** 2).sum(axis=0)[None]])
         degrees = np.append(degrees, max(n_alone - (n_alone == design.n_clusters), 1))
-    total, fourth = part.sum(axis=0), (part**2 / degrees[:, None]).sum(axis=0)
-    together = np.where(fourth > 0, total**2 / np.maximum(fourth, 1e-300), degrees.sum())
-    return total.reshape(values.shape[1:]), together.reshape(values.shape[1:])
+    place = np.where(size > 1, np.cumsum(size > 1) - 1, int((size > 1).sum()))
+    return part, degrees, place[design.stratum]
 
 
 def _by_stratum(design: Layout, values: Array) -> Array:

@@ -4,8 +4,11 @@ import json
 from hashlib import sha256
 
 import pytest
+import yaml
 
 from seal_eval.core.errors import SealError
+from seal_eval.leaderboard.build import build
+from seal_eval.leaderboard.every_eval_ever import export
 from seal_eval.results.compare import compare
 from seal_eval.results.csv_scores import read_scores
 from seal_eval.results.paired import paired_scores, sentence, why_apart
@@ -73,6 +76,26 @@ def test_a_model_that_lacks_a_sample(tmp_path):
         paired_scores(load_runs(tmp_path / "one", foreign=True))
     runs = load_runs(tmp_path / "two", foreign=True)
     assert len(paired_scores(runs)) == 2 and "has another prompt for org--n than for org--m" in why_apart(runs)
+
+
+def test_what_is_exported_of_other_peoples_tasks(tmp_path):
+    """The metric, the settings of generation and the model's owner are the run's, not those of this project's own tasks."""
+    write_run(tmp_path / "r" / "a", {"pretrained": "org/m"}, {"f1": lambda i: i / 20})
+    file = next((tmp_path / "r" / "a").glob("results_*.json"))
+    data = json.loads(file.read_text())
+    data["config"]["gen_kwargs"] = {"temperature": 0.7, "do_sample": True, "max_gen_toks": 50}
+    file.write_text(json.dumps(data))
+    (written,) = export(tmp_path / "r", tmp_path / "out", "me")
+    found = json.loads(written.read_text())
+    (result,) = found["evaluation_results"]
+    assert found["model_info"]["id"] == "org/m" and result["metric_config"]["metric_name"] == "f1"
+    assert result["metric_config"]["metric_id"] == "lm_eval.ta.f1" and "metric_kind" not in result["metric_config"]
+    generation = result["generation_config"]["generation_args"]
+    assert (generation["temperature"], generation["max_tokens"]) == (0.7, 50)
+    site = build(tmp_path / "r", tmp_path / "site").parent
+    index = yaml.safe_load(next((site / "data" / "runs").glob("*.yml")).read_text())
+    (said,) = index["model-index"][0]["results"]
+    assert said["metrics"][0]["type"] == "f1" and said["task"]["name"] == "ta"
 
 
 def test_single_samples_and_lengths_that_are_not_known(tmp_path):
