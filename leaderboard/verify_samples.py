@@ -18,7 +18,7 @@ from seal_eval.harness.task_config import read_spec
 from seal_eval.leaderboard import limits
 from seal_eval.leaderboard.published import SampleRow
 from seal_eval.leaderboard.submissions import task_hash
-from seal_eval.leaderboard.verify_settings import Work, asked_of, build_settings, check_counts, check_generation
+from seal_eval.leaderboard.verify_settings import Work, asked_of, build_settings, check_counts, check_generation, check_window
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import base_task, get_task
 
@@ -35,6 +35,7 @@ def check_samples(results: Path, data: dict[str, Any], file: Path, task: str, to
     assert base  # checked before
     n_lines, n_bytes = work.measure(file)
     metadata = build_settings(results, data, task, tokenizer)
+    check_window(results, data, metadata)
     try:
         with reading(results):
             spec = read_spec(base, metadata)

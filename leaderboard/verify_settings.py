@@ -6,11 +6,13 @@ from typing import Any
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.strict_json import short
+from seal_eval.harness.stock_window import stock_window
 from seal_eval.harness.task_config import Spec, known_keys
 from seal_eval.leaderboard import limits
 from seal_eval.leaderboard.submissions import refuse_own_files
-from seal_eval.leaderboard.verify_fields import HUB_ID
+from seal_eval.leaderboard.verify_fields import HUB_ID, must
 from seal_eval.leaderboard.verify_files import measure
+from seal_eval.models.window import window_of
 from seal_eval.prompts.settings import recorded_settings
 from seal_eval.tasks import base_task, get_task, task_settings
 
@@ -82,6 +84,19 @@ def build_settings(results: Path, data: dict[str, Any], task: str, tokenizer: st
         if name and Path(str(name)).is_dir():
             raise SealError(f"{results}: {key}={name} is also a folder here; pass --tokenizer with a tokenizer that you trust")
     return metadata
+
+
+def check_window(results: Path, data: dict[str, Any], metadata: dict[str, Any]) -> None:
+    """Raise SealError when the recorded window is not the model's: it decides which lengths of everybody's runs are compared.
+
+    Where only a tokenizer is at hand, its model's window is not known.
+    """
+    said = (data["config"].get("seal_eval") or {}).get("trained_window")
+    place = str(metadata.get("pretrained") or "")
+    window = window_of(place) if said and place else None
+    if window:
+        fits = said in (window, stock_window(place))
+        must(results, fits, "config.seal_eval.trained_window", said, f"the window of the model's configuration, {window}")
 
 
 def asked_of(limit: float | None, n: int) -> int:

@@ -94,8 +94,8 @@ class SealLM(HFLM):
 
     def _create_model(self, pretrained: str, **kwargs: Any) -> None:
         """Load the model as lm-eval does. Raises SealError for an incomplete checkpoint, which transformers completes at random."""
-        auto_class = self.AUTO_MODEL_CLASS
-        self.AUTO_MODEL_CLASS = Whole(auto_class, self.model_label)
+        auto_class: Any = getattr(self, "AUTO_MODEL_CLASS")  # noqa: B009  lm-eval's class attribute has no type
+        self.AUTO_MODEL_CLASS: Any = Whole(auto_class, self.model_label)
         try:
             super()._create_model(pretrained, **kwargs)
         finally:

@@ -162,7 +162,7 @@ def replies_command(
     ] = "",
     task: Annotated[str, typer.Option(help="Only replies to this task.", show_default="all")] = "",
     method: Annotated[str, typer.Option(help="Only replies of this method.", show_default="all")] = "",
-    number: Annotated[int, typer.Option("--number", "-n", help="Most replies to show.")] = 10,
+    number: Annotated[int, typer.Option("--number", "-n", min=1, help="Most replies to show.")] = 10,
 ) -> None:
     """Show replies with the reason for their score.
 

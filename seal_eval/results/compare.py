@@ -10,10 +10,10 @@ from seal_eval.results.comparison import Comparison, Row, Scope
 from seal_eval.results.paired import PairedScores, sentence
 from seal_eval.results.trends import over_lengths, positions
 from seal_eval.stats import Rank, bayes_paired, benjamini_hochberg, cochran_q, holm, ranks, simultaneous
-from seal_eval.stats.choose_test import accuracy, difference, pair_p_value, pair_table, repeats
+from seal_eval.stats.choose_test import accuracy, by_mcnemar, difference, pair_p_value, pair_table, repeats
 from seal_eval.stats.effective import effective_size
 from seal_eval.stats.layout import Array, Layout, layout
-from seal_eval.stats.power import minimum_detectable
+from seal_eval.stats.power import detectable_with, minimum_detectable
 
 
 def compare(paired: PairedScores, level: float = 0.95, sequential: bool = False) -> Comparison:
@@ -86,9 +86,13 @@ def _rows(
             gain = replace(gain, n_missing=int((shared & ~both_scored).sum()))
             if np.isin(scores[both_scored], (0, 1)).all() and np.isin(base[both_scored], (0, 1)).all():
                 pairs = pair_table(scores[both_scored], base[both_scored])
-            if pairs and _count(clusters[both_scored]) == gain.n and not sequential:
+            if _count(clusters[both_scored]) == gain.n > 1 and not sequential:
                 strict = simultaneous(level, len(paired.methods) - 1)
-                detectable = minimum_detectable(gain.n, (pairs[1] + pairs[2]) / gain.n, level=strict)
+                by_table = by_mcnemar(layout(clusters[both_scored], cells[both_scored]), np.column_stack([scores, base])[both_scored])
+                if by_table and pairs:
+                    detectable = minimum_detectable(gain.n, (pairs[1] + pairs[2]) / gain.n, level=strict)
+                else:  # another test, whose precision the interval says
+                    detectable = detectable_with(gain, level=strict)
         rows.append(Row(scope, method, task, length, _count(clusters), share, gain, None, pairs, detectable))
     return rows
 

@@ -7,6 +7,7 @@ import numpy as np
 from seal_eval.core.errors import SealError
 from seal_eval.results.paired import PairedScores
 from seal_eval.stats import RecordPlan, intraclass_correlation, minimum_detectable, plans, simultaneous
+from seal_eval.stats.layout import layout
 
 SHOWN = (1, 2, 5, 10, 20, 50)  # questions per record that are always in the table
 # assumed if none is given: above the upper quartile, .03, of the published runs (docs/correlation.txt), whose average is .00
@@ -71,7 +72,9 @@ def from_pilot(paired: PairedScores, correlation: float | None) -> list[Guess]:
         centred = gains - (np.bincount(cells, gains) / np.maximum(np.bincount(cells), 1))[cells]
         repeated = len(gains) > len(np.unique(clusters)) > 1
         rho = intraclass_correlation(centred, clusters) if repeated and correlation is None else None
-        guesses.append(Guess(method + where, float(gains.mean()), float((gains != 0).mean()), *_correlation(correlation, rho), len(gains)))
+        design = layout(clusters, cells)
+        average, differ = float(design.average(gains)), float(design.average((gains != 0).astype(float)))  # over cells, as `compare`
+        guesses.append(Guess(method + where, average, differ, *_correlation(correlation, rho), len(gains)))
     if not guesses:
         raise SealError(f"{paired.name}: only {paired.baseline} was run; a pilot needs a method to compare with it")
     return guesses

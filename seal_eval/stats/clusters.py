@@ -10,6 +10,7 @@ MOST_FLIPS = 2**20  # assignments of signs that are enumerated
 SIGN_FLIPS = 100_000  # random assignments, where no exact method applies
 MANY_CLUSTERS = 1000  # from here on an Edgeworth expansion replaces random assignments
 MOST_SUM = 2**22  # largest sum of |differences|, in units of the smallest, for the exact convolution
+MOST_STEPS = 2**26  # that sum times the number of different |differences|: about a second
 SMALLEST_P = 1e-12  # reported for anything smaller, which would be rounding error
 
 
@@ -29,9 +30,9 @@ def sign_flip(differences_by_cluster: Values, seed: int = 0) -> SignFlip:
 
     differences_by_cluster: A − B of each cluster (document), [n_clusters]. The p-value comes from the first way that applies: enumeration
     for up to 20 clusters whose difference is not 0; exact convolution when all differences, in absolute value, are whole multiples of the
-    smallest and sum to less than 2^22 of it; the Edgeworth expansion of the sum for 1,000 or more such clusters; 100,000 random
-    assignments of signs, with the observed one counted among them. If all differences are 0, p is 1. Raises ValueError for no cluster and
-    for values that are not finite.
+    smallest and their sum is less than 2^22 of it, and 2^26 divided by how many different ones there are; the Edgeworth expansion of the
+    sum for 1,000 or more such clusters; 100,000 random assignments of signs, with the observed one counted among them. If all differences
+    are 0, p is 1. Raises ValueError for no cluster and for values that are not finite.
     """
     d = np.asarray(differences_by_cluster, dtype=float)
     if d.ndim != 1 or not len(d) or not np.isfinite(d).all():
@@ -43,7 +44,8 @@ def sign_flip(differences_by_cluster: Values, seed: int = 0) -> SignFlip:
         return SignFlip(_every_flip(moved), len(d), len(moved), True, "sign-flip, exact")
     sizes, times = np.unique(np.round(abs(moved) / abs(moved).min(), 9), return_counts=True)
     multiples = np.rint(sizes)
-    if np.allclose(sizes, multiples, rtol=0, atol=1e-6) and multiples @ times < MOST_SUM:
+    total = float(multiples @ times)
+    if np.allclose(sizes, multiples, rtol=0, atol=1e-6) and total < MOST_SUM and total * len(sizes) < MOST_STEPS:
         p = _by_transform(multiples.astype(int), times, abs(moved.sum()) / abs(moved).min())
         return SignFlip(p, len(d), len(moved), True, "sign-flip, exact")
     if len(moved) >= MANY_CLUSTERS:

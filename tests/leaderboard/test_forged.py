@@ -255,6 +255,7 @@ FORGED = {
     "a long argument": (meta(chat_template=True, chat_template_args={"x": "y" * 500}), "chat_template_args.x is .*at most 200"),
     "arguments as text": (meta(chat_template_args="x"), "chat_template_args is 'x', must be an object"),
     "thinking as object": (meta(enable_thinking={"a": 1}), "enable_thinking is .*, must be"),
+    "another window": (lambda f: f.own.update(trained_window=600), "trained_window is 600, must be the window of the model"),
     "many samples": (meta(num_samples=3_000_000), "lacks 5,999,990 of the samples"),
     "many samples behind a limit": (
         lambda f: (meta(num_samples=3_000_000)(f), put("config", limit=10.0)(f)),
