@@ -28,7 +28,11 @@ from seal_eval.tuning.tune import short_right
 PLAIN, C, H, LORA, DORA, RULE = "plain", "seal(seal-channel)", "seal(seal-head)", "lora", "dora", "rule"
 C600, C2048, LORA600, LORA2048 = "seal(seal-600)", "seal(seal-2048)", "lora(lora-600)", "lora(lora-2048)"
 ASKED = (512, 2048, 4096)
+GEMMA = "gemma-within"
 TUNED = ("seal_lines", "seal_needle_multikey")
+
+
+Compared = tuple[str, str, str, Callable[[Record], bool]]  # label, method, baseline, which samples
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,10 @@ class Claim:
     """One claim of the page: the comparisons that test it, and the suite whose runs they use."""
 
     key: str
-    rows: Sequence[tuple[str, str, str, Callable[[Record], bool]]]  # label, method, baseline, which samples
+    rows: Sequence[Compared]
     as_good: bool = False  # the claim is "as good", not "better"
     suite: str = "smollm2-within"
+    gemma: Sequence[Compared] = ()  # the same claim on the second model
 
 
 def tuned(record: Record) -> bool:
@@ -59,7 +64,7 @@ CLAIMS = (
     Claim("gain", (
         ("SEAL-C, both tasks it was tuned on, 512–4,096 tokens", C, PLAIN, tuned),
         ("SEAL-H, the same", H, PLAIN, tuned),
-    )),
+    ), gemma=(("gemma-3-270m: SEAL-C, lines, 2,048 tokens", "seal", PLAIN, every_line),)),
     Claim("rule", (("rule from the map of heads", RULE, PLAIN, tuned),)),
     Claim("granularity", (
         ("SEAL-C against SEAL-H", C, H, tuned),
@@ -71,7 +76,7 @@ CLAIMS = (
         ("SEAL-C against DoRA, the same", C, DORA, lambda r: tuned(r) and r.length == 512),
         ("SEAL-C against LoRA, lines at 4,096 tokens", C, LORA, at("seal_lines", 4096)),
         ("SEAL-C against DoRA, the same", C, DORA, at("seal_lines", 4096)),
-    ), as_good=True),
+    ), as_good=True, gemma=(("gemma-3-270m: SEAL-C against LoRA, lines, 2,048 tokens", "seal", "lora", every_line),)),
     Claim("lengths", (
         *((f"lines, {n:,}", C, PLAIN, at("seal_lines", n)) for n in (512, 1024, 2048, 4096)),
     )),
@@ -137,11 +142,11 @@ def verdict(result: Row, difference: Estimate, as_good: bool) -> str:
     return f"at most {max(0.0, -100 * difference.low):.1f} worse" if as_good else "not shown"
 
 
-def table(runs: list[Run], claim: Claim) -> str:
-    """Return the claim's comparisons as a Markdown table."""
+def table(suites: dict[str, list[Run]], claim: Claim) -> str:
+    """Return the claim's comparisons as a Markdown table. suites: their names → their runs."""
     lines = ["| | samples (texts) | right, % | difference, points | p | could show | verdict |", "|---|---|---|---|---|---|---|"]
-    for label, method, against, keep in claim.rows:
-        paired = compared(runs, method, against, keep)
+    for suite, (label, method, against, keep) in [(claim.suite, one) for one in claim.rows] + [(GEMMA, one) for one in claim.gemma]:
+        paired = compared(suites[suite], method, against, keep)
         if paired is None or (difference := (result := row(paired)).difference) is None:
             lines.append(f"| {label} | | | not run yet | | | |")
             continue
@@ -155,17 +160,17 @@ def table(runs: list[Run], claim: Claim) -> str:
     return "\n".join(lines)
 
 
-def costs(runs: list[Run], methods: Sequence[str]) -> str:
-    """Return a Markdown table of what each tuning run cost and reached, from the adapters' cards."""
+def costs(told: Sequence[tuple[str, list[Run], str]]) -> str:
+    """Return a Markdown table of what each tuning run cost and reached, from the adapters' cards. told: (label, runs, method)."""
     lines = [
         "| method | trained | tuning, s | peak, GB | perplexity of prose | short questions right | validation loss |",
         "|---|---|---|---|---|---|---|",
     ]
-    for method in methods:
+    for label, runs, method in told:
         about = next(run.about for run in runs if run.method == method)
         rise = f"{100 * (about['prose_perplexity_ratio'] - 1):+.1f} %".replace("-", "−")
         lines.append(
-            f"| {method} | {about['trained_parameters']:,} | {about['tuning_seconds']:.0f} | {about['peak_memory_bytes'] / 1e9:.1f} "
+            f"| {label} | {about['trained_parameters']:,} | {about['tuning_seconds']:.0f} | {about['peak_memory_bytes'] / 1e9:.1f} "
             f"| {rise} | {short_right(about)} of {about['short_questions']} | {about['kept']['loss']:.3f} |"
         )
     return "\n".join(lines)
@@ -173,10 +178,12 @@ def costs(runs: list[Run], methods: Sequence[str]) -> str:
 
 def tables(folder: Path) -> dict[str, str]:
     """Return {name of a place in the page: the table that belongs there}; `folder` holds one folder of runs per suite."""
-    suites = {name: load_runs(folder / name) for name in sorted({claim.suite for claim in CLAIMS})}
-    by_place = {claim.key: table(suites[claim.suite], claim) for claim in CLAIMS}
-    by_place["costs"] = costs(suites["smollm2-within"], (C, H, LORA, DORA))
-    by_place["reasons-costs"] = costs(suites["smollm2-tuning"], (C600, LORA600, C2048, LORA2048))
+    suites = {name: load_runs(folder / name) for name in sorted({GEMMA, *(claim.suite for claim in CLAIMS)})}
+    by_place = {claim.key: table(suites, claim) for claim in CLAIMS}
+    within, tuning = suites["smollm2-within"], suites["smollm2-tuning"]
+    second = [(f"gemma-3-270m: {method}", suites[GEMMA], method) for method in ("seal", "lora")]
+    by_place["costs"] = costs([*((method, within, method) for method in (C, H, LORA, DORA)), *second])
+    by_place["reasons-costs"] = costs([(method, tuning, method) for method in (C600, LORA600, C2048, LORA2048)])
     return by_place
 
 

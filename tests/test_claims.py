@@ -24,7 +24,7 @@ def test_the_page_holds_the_tables_of_today():
 def scores(method, adapter):
     """Return {(task, length): {sample id: 0 or 1}} of a method on the two tuned tasks, read directly from the result files."""
     found = {}
-    for results in RESULTS.glob("*within/*/results_*.json"):
+    for results in RESULTS.glob("smollm2-within/*/results_*.json"):
         args = json.loads(results.read_text())["config"]["model_args"]
         if (args["method"], Path(args.get("adapter", "")).name.split("__")[-1]) == (method, adapter):
             for file in results.parent.glob("samples_*.jsonl.gz"):
