@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from seal_eval.core.errors import SealError
 from seal_eval.results.records import load_runs
 from seal_eval.tasks import task_names
 
@@ -64,14 +65,20 @@ def test_stock_glob(tmp_path, tiny_folder):
     assert {r.task for run in load_runs(tmp_path) for r in run.records} == set(task_names())
 
 
-def test_never_cuts_a_prompt(tmp_path, tiny_folder):
-    """Prompts longer than the engine's max_length are refused before any generation, with the counts."""
-    done = seal_eval(
-        "run", "--model_args", f"pretrained={tiny_folder},max_length=500", "--tasks", "seal_lines", "--output_path", tmp_path,
-        "--metadata", '{"lengths": [700], "num_samples": 2, "max_length": 1000}', "--device", "cpu", code=1,
-    )  # fmt: skip
-    assert "do not fit the window of 500" in done.stderr and "80 for the answer" in done.stderr
-    assert not list(tmp_path.rglob("results_*.json"))
+def test_never_cuts_a_prompt(tiny_folder):
+    """Prompts of any task that are longer than the engine's max_length are refused before any generation, with the counts."""
+    from lm_eval.api.instance import Instance
+
+    from seal_eval.harness.seal_lm import SealLM
+
+    engine = SealLM(pretrained=str(tiny_folder), max_length=500, device="cpu")
+    asked = [
+        Instance("generate_until", {"answer_tokens": 80}, ("word " * n, {"until": [], "do_sample": False}), i, metadata=("any", i, 1))
+        for i, n in enumerate((10, 2000))
+    ]
+    with pytest.raises(SealError, match=r"any document 1: prompt of \d+ tokens \+ 80 for the answer do not fit the window of 500"):
+        engine.generate_until(asked)
+    assert not any(instance.resps for instance in asked)
 
 
 @pytest.mark.parametrize(
