@@ -95,7 +95,7 @@ def check_window(results: Path, data: dict[str, Any], metadata: dict[str, Any]) 
     place = str(metadata.get("pretrained") or "")
     window = window_of(place) if said and place else None
     if window:
-        fits = said in (window, stock_window(place))
+        fits = said == window or said == stock_window(place)
         must(results, fits, "config.seal_eval.trained_window", said, f"the window of the model's configuration, {window}")
 
 

@@ -6,15 +6,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from seal_eval.baselines import extended, take_method
+from seal_eval.baselines import take_method
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.names import ENGINE, method_label, safe
-from seal_eval.core.plugins import Method
 from seal_eval.harness.served_args import served_args
-from seal_eval.harness.stock_window import stock_window
 from seal_eval.harness.vllm import vllm_args
 from seal_eval.models.hub import resolve
-from seal_eval.models.window import window_of
 
 
 @dataclass(frozen=True)
@@ -40,8 +37,8 @@ class Engine:
         if self.loads_checkpoint and not isinstance(args.get("pretrained"), str):
             raise SealError("no model: pass --model_args pretrained=SHORT_NAME_FOLDER_OR_HUB_ID")
         if self.applies_methods:
-            _, method, _ = take_method(args)
-            return args | longer_window(args, method)
+            take_method(args)
+            return args
         method = args.pop("method", "plain")
         if method != "plain":
             raise SealError(
@@ -67,18 +64,6 @@ class Engine:
     def folder(self, out: Path, model_args: Mapping[str, Any]) -> Path:
         """Return the folder of a run's files: `out`/MODEL__METHOD."""
         return out / f"{safe(self.subject(model_args))}__{safe(method_label(self.name, dict(model_args)))}"
-
-
-def longer_window(args: Mapping[str, Any], method: Method) -> dict[str, int]:
-    """Return {"max_length": tokens} when the model's window is longer than what lm-eval takes for it and max_length is not set, else {}.
-
-    `method` extends the window.
-    """
-    name, trusted = str(args["pretrained"]), bool(args.get("trust_remote_code"))
-    window, stock = window_of(name, trusted), stock_window(name, trusted)
-    if args.get("max_length") or not window or not stock or window <= stock:
-        return {}
-    return {"max_length": extended(method, window)}
 
 
 OWN = (  # engines that this package knows more about than their name

@@ -19,6 +19,7 @@ from seal_eval.harness.engines import get_engine, register
 from seal_eval.harness.environment import described_quietly
 from seal_eval.harness.logged import replies_logged
 from seal_eval.harness.resume import complete, spec_id
+from seal_eval.harness.stock_window import longer_window
 from seal_eval.harness.task_config import check_keys
 from seal_eval.harness.task_index import fresh_folder, own_tasks_only
 from seal_eval.models.hub import content, resolve
@@ -164,6 +165,8 @@ def _check_tasks(args: Any, model_args: dict[str, Any]) -> bool:
     check_keys(args.metadata, strict=all(fnmatch.filter([*known, *files], pattern) for pattern in args.tasks))
     if any(fnmatch.filter([*known, *files], pattern) for pattern in args.tasks):
         refuse_for_ours(args)
+    if ours and args.model == ENGINE:
+        args.model_args |= longer_window(args.model_args)
     for name in task_names() if "seal_eval" in ours else sorted(ours):
         task, size = known[name]
         sizes = {get_task(task).size_key: [size]} if size else {}

@@ -4,6 +4,8 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 from lm_eval.models.huggingface import HFLM
@@ -30,7 +32,7 @@ from seal_eval.models.caches import Sharing, sharing
 from seal_eval.models.hub import content, resolve, source
 from seal_eval.models.loading import check_finite, release_memory
 from seal_eval.models.selftest import check_method
-from seal_eval.models.whole_checkpoint import Whole
+from seal_eval.models.whole_checkpoint import from_whole
 from seal_eval.models.window import window_of
 from seal_eval.prompts.prompt import end_token
 from seal_eval.prompts.thinking import THINK_TOKENS
@@ -95,7 +97,7 @@ class SealLM(HFLM):
     def _create_model(self, pretrained: str, **kwargs: Any) -> None:
         """Load the model as lm-eval does. Raises SealError for an incomplete checkpoint, which transformers completes at random."""
         auto_class: Any = getattr(self, "AUTO_MODEL_CLASS")  # noqa: B009  lm-eval's class attribute has no type
-        self.AUTO_MODEL_CLASS: Any = Whole(auto_class, self.model_label)
+        self.AUTO_MODEL_CLASS: Any = SimpleNamespace(from_pretrained=partial(from_whole, auto_class, name=self.model_label))
         try:
             super()._create_model(pretrained, **kwargs)
         finally:

@@ -8,6 +8,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.models.hub import resolve
 from seal_eval.models.loading import loading
 from seal_eval.models.quantised import forget_quantisation, set_dequantised
+from seal_eval.models.whole_checkpoint import from_whole
 
 
 def whole_model(name: str, model: Any) -> Any:
@@ -28,7 +29,7 @@ def whole_model(name: str, model: Any) -> Any:
         return model
     with loading(name):
         set_dequantised(config, name)
-        whole = cls.from_pretrained(place, config=config, dtype=model.dtype, use_safetensors=True).eval()
+        whole = from_whole(cls, place, name, config=config, dtype=model.dtype, use_safetensors=True).eval()
     forget_quantisation(whole, name)
     put_text(whole, model, name)
     return whole

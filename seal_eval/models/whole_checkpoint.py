@@ -32,16 +32,3 @@ def check_whole(told: Mapping[str, Any], name: str) -> None:
             f"model '{name}': the checkpoint is quantised in a way that transformers does not read: {unread[0]} and "
             f"{len(unread) - 1} more; name the checkpoint that it was quantised from"
         )
-
-
-class Whole:
-    """Stands for one of transformers' auto classes: its from_pretrained is `from_whole`."""
-
-    def __init__(self, auto_class: Any, name: str) -> None:
-        self.auto_class, self.name = auto_class, name
-
-    def from_pretrained(self, place: str, *args: Any, **options: Any) -> Any:
-        """As the auto class's."""
-        if args:
-            raise TypeError(f"arguments by position: {args}")
-        return from_whole(self.auto_class, place, self.name, **options)

@@ -49,7 +49,7 @@ def _pattern(answer: str) -> re.Pattern[str]:
 
 
 def _alternatives(text: str, mention: Mention) -> list[Mention]:
-    """What the reply names beside an answer, joined by 'or': 'Paris, London or Rome'. A name's alternative is a name or a number."""
+    """Other answers that the reply joins to this one by 'or': 'Paris, London or Rome'. The alternative to a name is a name or a number."""
     item = r"(?:the |a |an )?[A-Z0-9][\w'’.-]*(?: [A-Z0-9][\w'’.-]*){0,4}"
     if not re.match(r"[A-Z0-9]", text[mention.start : mention.end]):
         item = r"(?:the |a |an )[\w'’-]+"

@@ -97,7 +97,7 @@ def decide(
     values = _distinct(marks)
     if len(values) > n:
         return _of_too_many(text, begin, marks, n, keys, {m for m in marks if named[m].intersection(asked)})
-    wanted = set(asked)  # of several keys: a value beside the name of another one is an answer to neither
+    wanted = set(asked)  # of several keys: a value next to the name of another key answers neither
     right = _distinct(m for m in marks if not (len(named[m]) == 1 and owned.get(m, "") in wanted and named[m] <= wanted - {owned[m]}))
     return Reading(right) if right or not values else Reading(values, WRONG)
 

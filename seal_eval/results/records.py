@@ -52,8 +52,9 @@ def load_runs(
             raise SealError(f"{link} is a link to a place outside of {folder}; copy the file instead")
     runs = [read_run(file, foreign, metric, cluster, scored_only) for file in files]
     if not metric and (shared := shared_metrics(runs)):
-        again = {run.folder / f"results_{run.date}.json" for run in runs for record in run.records if record.task in shared}
-        runs = [read_run(f, foreign, "", cluster, scored_only, shared) if f in again else run for f, run in zip(files, runs, strict=True)]
+        for i, run in enumerate(runs):
+            if any(record.task in shared for record in run.records):
+                runs[i] = read_run(files[i], foreign, "", cluster, scored_only, shared)
     runs.sort(key=lambda run: (run.utc, run.run_id))
     if cluster and all(base_task(record.task) for run in runs for record in run.records):
         raise SealError(f"--cluster {cluster} is for tasks from outside this project, and {folder} has none; leave it out")

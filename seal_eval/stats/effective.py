@@ -59,9 +59,9 @@ def effective_size(design: Layout, values: Array, single_variance: float, level:
 
     single_variance: variance of one such sample. V is `layout.variance`, each of its parts averaged with what 0/1 samples of an intraclass
     correlation of `PRIOR_CORRELATION` would give there, which counts like `PRIOR_DOCUMENTS` documents: few documents often show less spread
-    than there is, above all when most scores are alike. A cell of few documents keeps this beside one of many. V is at least that of
-    independent samples. (z / t)² corrects for few clusters. Where the variance is 0 or clusters do not differ, each cluster counts as one
-    sample (`effective_clusters`).
+    than there is, above all when most scores are alike. A cell of few documents keeps this when another cell has many. V is at least that
+    of independent samples. (z / t)² corrects for few clusters. Where the variance is 0 or clusters do not differ, each cluster counts as
+    one sample (`effective_clusters`).
     """
     from scipy.stats import t
 

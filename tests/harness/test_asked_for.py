@@ -145,7 +145,7 @@ def test_what_only_the_engine_can_obey_is_no_metadata(tiny_folder, given):
 
 @pytest.mark.parametrize("tasks", [("niah_single_1",), ("seal_lines", "niah_single_1")])
 def test_lm_evals_ruler_gets_the_folder_of_a_short_name(tmp_path, tiny_folder, monkeypatch, tasks):
-    """RULER's own tasks look their tokenizer up on the hub; also where a task of ours, which knows short names, runs beside them."""
+    """RULER's own tasks look their tokenizer up on the hub; also in one run with a task of ours, which knows short names."""
     monkeypatch.setenv("SEAL_EVAL_CACHE", str(tmp_path))
     folder = shutil.copytree(tiny_folder, tmp_path / "models" / "smollm2-135m-instruct")
     model_args = {"pretrained": "smollm2-135m-instruct"}

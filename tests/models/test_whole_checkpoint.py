@@ -14,7 +14,7 @@ from conftest import seal_eval
 LAYER = "model.layers.1.self_attn."
 DAMAGE = {
     "a layer's attention": (lambda weights: [weights.pop(key) for key in list(weights) if key.startswith(LAYER)], "not in the checkpoint"),
-    "scales beside FP8 weights": (  # as ModelOpt writes them, where the configuration does not say so
+    "scales of FP8 weights": (  # as ModelOpt writes them, where the configuration does not say so
         lambda weights: weights.update({f"{LAYER}q_proj.{kind}": torch.ones(()) for kind in ("weight_scale", "input_scale")}),
         "quantised in a way that transformers does not read: model.layers.1.self_attn.q_proj.input_scale and 1 more",
     ),

@@ -1,15 +1,17 @@
 """A model's window, and the length at which lm-eval would cut a prompt for it."""
 
 import json
+import shutil
 
 import pytest
 from transformers import AutoConfig
 
 from seal_eval.core.errors import SealError
-from seal_eval.harness.engines import get_engine
-from seal_eval.harness.stock_window import stock_window
+from seal_eval.harness.stock_window import longer_window, stock_window
 from seal_eval.harness.task_config import read_spec
 from seal_eval.models.window import window_of
+
+from conftest import seal_eval
 
 VICUNA = {  # the lengths of lmsys/vicuna-7b-v1.5-16k's config.json
     "model_type": "llama", "max_position_embeddings": 4096, "max_sequence_length": 16384, "rope_scaling": {"type": "linear", "factor": 4.0},
@@ -77,4 +79,16 @@ def test_vllms_length_counts(made):
 )  # fmt: skip
 def test_our_engine_reads_the_whole_window(made, config, args, length):
     """A window that lm-eval does not find is named to it; a user's own max_length stays."""
-    assert get_engine("seal").prepare({"pretrained": made(config), **args}).get("max_length") == length
+    assert {**args, **longer_window({"pretrained": made(config), **args})}.get("max_length") == length
+
+
+def test_from_the_command_line(tiny_folder, tmp_path):
+    """Beyond max_position_embeddings, within max_sequence_length: our engine runs it, lm-eval's own, which would cut it, is refused."""
+    folder = shutil.copytree(tiny_folder, tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 600, "max_sequence_length": 2048}))
+    asked = ("--tasks", "seal_lines", "--metadata", '{"lengths": [900], "num_samples": 1}', "--device", "cpu", "--output_path", tmp_path)
+    seal_eval("run", "--model_args", f"pretrained={folder}", *asked)
+    assert len(list(tmp_path.rglob("results_*.json"))) == 1
+    stock = seal_eval("run", "--model", "hf", "--model_args", f"pretrained={folder}", *asked, code=1)
+    assert "length 900 is above the model's window of 600 tokens" in stock.stderr
