@@ -79,7 +79,10 @@ class MsPoe(Method):
             if slides(module, kwargs) or module in unrotated or module.layer_idx < self.skip or self.most == 1:
                 return plain_attention(module, query, key, value, attention_mask, **kwargs), None
             layer, (batch, n_heads) = module.layer_idx, query.shape[:2]
-            if query.shape[2] == key.shape[2] or layer not in orders or len(orders[layer]) != batch:  # a prompt
+            if query.shape[2] == key.shape[2]:  # a prompt: no layer above goes on with the heads' order of an earlier one
+                for other in [other for other in orders if other >= layer]:
+                    del orders[other]
+            if layer not in orders or len(orders[layer]) != batch:
                 orders[layer] = ranks(query, key, attention_mask, kwargs)
             rows = []
             for b, order in enumerate(orders[layer].tolist()):

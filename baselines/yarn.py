@@ -57,5 +57,5 @@ class Yarn(Method):
 
 
 def _partial(old: dict[str, Any]) -> dict[str, Any]:
-    """Return the share of rotated channels, if the model's parameters name one."""
-    return {key: old[key] for key in ("partial_rotary_factor",) if key in old}
+    """Return what the model's parameters say besides the base and its scaling: the share of rotated channels, sections for images."""
+    return {key: old[key] for key in ("partial_rotary_factor", "mrope_section", "mrope_interleaved") if key in old}

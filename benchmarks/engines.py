@@ -22,6 +22,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from seal_eval.models.hub import resolve
 from seal_eval.results.records import load_runs
 
@@ -33,6 +35,8 @@ WORKS: dict[str, tuple[str, dict[str, Any], int]] = {
     "independent at 1K": ("seal_lines", {"lengths": [1024]}, 12),
 }
 PORT = 18321
+# of vLLM's CPU build: by default it leaves one processor idle, and takes half of the memory for keys and values
+VLLM_ON_CPU = {"VLLM_TARGET_DEVICE": "cpu", "VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_CPU_NUM_OF_RESERVED_CPU": "0"}
 BIN = Path(sys.executable).parent
 
 
@@ -46,6 +50,8 @@ def commands(args: argparse.Namespace) -> dict[str, list[Any]]:
         "seal, batch 1": [BIN / "seal-eval", run, "--model_args", weights],
         "seal, batch 8": [BIN / "seal-eval", run, "--model_args", weights, "--batch_size", "8"],
     }
+    batching = Path(__file__).with_name("generate_batch.py")
+    found["transformers, generate_batch"] = [sys.executable, batching, run, "--model", "generate_batch", "--model_args", weights]
     if args.vllm:
         in_process = f"{weights},enable_prefix_caching=True,max_model_len=8192"
         found["vLLM"] = [args.vllm / "bin" / "seal-eval", run, "--model", "vllm", "--model_args", in_process, "--batch_size", "auto"]
@@ -109,8 +115,9 @@ def table(rows: list[dict[str, Any]], against: str = "hf") -> str:
             ratio = f" ({(base['seconds'][1] - base['seconds'][0]) / base['n'] / each:.1f})" if base else ""
             cells.append(f"{each:.2f}{ratio}")
             if base:
-                # replies of `hf` go on behind the answer, where ours ends
-                same += sum(base["replies"][key].startswith(reply.rstrip()) for key, reply in row["replies"].items())
+                # replies of `hf` go on behind the answer, where ours ends; an empty reply begins like any other
+                pairs = [(base["replies"][key].strip(), reply.strip()) for key, reply in row["replies"].items()]
+                same += sum(whole.startswith(reply) and bool(reply) == bool(whole) for whole, reply in pairs)
                 n += len(row["replies"])
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {sum(starts) / len(starts):.0f} | {same} of {n} |")
     return "\n".join(lines)
@@ -128,6 +135,7 @@ def main() -> None:
     parser.add_argument("--works", nargs="+", choices=WORKS, default=list(WORKS))
     parser.add_argument("--table", action="store_true", help="print the table of OUT and do nothing else")
     args = parser.parse_args()
+    os.environ.update({} if torch.cuda.is_available() else VLLM_ON_CPU)
     args.out.mkdir(parents=True, exist_ok=True)
     file = args.out / "rows.jsonl"
     rows = [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []

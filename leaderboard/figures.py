@@ -57,6 +57,13 @@ def curves(rows: list[Row], baseline: str, theme: str, unit: str) -> str:
     return svg_text(figure, "Accuracy by length", "One line per method with its interval as a band.")
 
 
+def ink_on(face: tuple[float, ...]) -> str:
+    """Black or white, whichever has more contrast on a colour (WCAG 2.2, relative luminance). face: red, green, blue, from 0 to 1."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in face[:3]]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#000000" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "#ffffff"
+
+
 def heatmap(cells: dict[str, dict[int, list[Estimate | None]]], theme: str, unit: str) -> str:
     """Accuracy by depth (down) and length (across), one panel per method. cells: method → length → one estimate per fifth of depth."""
     import matplotlib as mpl
@@ -75,9 +82,8 @@ def heatmap(cells: dict[str, dict[int, list[Estimate | None]]], theme: str, unit
                 face = colours(cell.value) if cell else THEMES[theme]["none"]
                 panel.add_patch(mpl.patches.Rectangle((x - 0.48, y - 0.48), 0.96, 0.96, facecolor=face, linewidth=0))
                 if cell:
-                    ink = "#000000" if cell.value > 0.55 else "#ffffff"
                     text = f"{100 * cell.value:.0f} %\n{100 * cell.low:.0f}–{100 * cell.high:.0f}\nn={cell.n}"
-                    panel.text(x, y, text, ha="center", va="center", fontsize=8, color=ink)
+                    panel.text(x, y, text, ha="center", va="center", fontsize=8, color=ink_on(face))
         panel.set_xlim(-0.5, len(lengths) - 0.5)
         panel.set_ylim(n_depths - 0.5, -0.5)
         panel.set_xticks(range(len(lengths)), [f"{n:,}" for n in lengths])

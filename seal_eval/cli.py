@@ -1,6 +1,9 @@
 """The command line: each command parses its options, calls a function, prints. An error is one line on stderr, unless --debug is given."""
 
+import shutil
 import sys
+import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -108,7 +111,7 @@ def baselines_command() -> None:
         method, fields = get_method(name), method_settings(name)
         settings = ", ".join(f.name + ("" if f.default is dataclasses.MISSING else f"={f.default}") for f in fields) or "none"
         lines = (name, method.summary, f"source: {method.citation or '-'}", f"settings: {settings}", f"from: {source_package(name)}")
-        say("\n  ".join(lines))
+        _say_about(lines)
 
 
 @app.command("tasks")
@@ -121,11 +124,19 @@ def tasks_command() -> None:
         key, size = task.size_key, (task.sizes or (1024,))[0]
         example = f"seal-eval run --model_args pretrained=M --tasks {name} --metadata {key}=[{size}]"
         settings = ", ".join((key, *task_settings(task)))
-        say("\n  ".join((name, task.summary, f"source: {task.citation}", f"settings: {settings}", f"example: {example}")))
+        _say_about((name, task.summary, f"source: {task.citation}", f"settings: {settings}", f"example: {example}"))
     members = [name.removeprefix(f"{RULER_GROUP}_") for name in ruler_tasks()]
     example = f"seal-eval run --model_args pretrained=M --tasks {RULER_GROUP} --metadata lengths=[4096]"
     about = f"a group: RULER's {len(members)} tasks, in its composition and in this project's words; 'seal_*' does not match it"
-    say("\n  ".join((RULER_GROUP, about, f"tasks: {', '.join(members)}", f"example: {example}")))
+    _say_about((RULER_GROUP, about, f"tasks: {', '.join(members)}", f"example: {example}"))
+
+
+def _say_about(lines: Iterable[str]) -> None:
+    """Print a name and the lines about it, indented. A terminal gets no line that it would break; a pipe gets each whole."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1 << 20
+    name, *about = lines
+    filled = (textwrap.fill(line, width, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False) for line in about)
+    say("\n".join([name, *filled]))
 
 
 def script() -> None:

@@ -15,9 +15,9 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split
-from seal_eval.prompts.invented import world
+from seal_eval.prompts.invented import KINDS, world
 from seal_eval.prompts.prompt import PromptFormat
-from seal_eval.tasks.needle import spaced, spread
+from seal_eval.tasks.needle import paired, spaced, spread
 from seal_eval.tasks.qa import HEADER, PREFIX, TAIL, score_name
 
 LINE = "Document [{number}]: {title}. {text}\n"
@@ -48,7 +48,7 @@ class Documents(Task):
             raise SealError(f"{self.name}: documents is {length}, must be at most {MOST}")
         places = spread(spaced(self.positions, "linear"))
         line_up = Lines(prompt_format, length, f"{seed}:{self.name}:{split}:{length}", split)
-        return [self._sample(line_up, i, places[i % len(places)], seed, split) for i in range(n)]
+        return [self._sample(line_up, i, places[paired(i, KINDS, len(places))], seed, split) for i in range(n)]
 
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
         """Score 1 when the name that the reply answers is the right one. A surname alone will do."""

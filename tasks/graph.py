@@ -7,7 +7,7 @@ given depth of a breadth-first search, scored by the exact set and by F1. Nodes 
 import random
 import re
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal
@@ -75,7 +75,7 @@ class Graph(Task):
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
         """Score 1 when the nodes of the reply's list are the targets, in any order. metrics: f1 of the two sets."""
         nodes, answer, targets = nodes_of(doc["input"]), answer_of(reply, doc), set(doc["targets"])
-        reading = None if answer is None else read_words(plain_text(answer), nodes, len(targets), doc["keys"])
+        reading = None if answer is None else read_words(other_ends(plain_text(answer), doc["keys"]), nodes, len(targets), doc["keys"])
         found = score_values(reply, doc, reading, lambda node: node in nodes, "wrong node")
         named = set(reading.values) if reading else set()
         f1 = 2 * len(targets & named) / (len(targets) + len(named))
@@ -117,6 +117,13 @@ def random_edges(packer: Packer, seed: str, split: Split) -> Pool:
     drawn = dict.fromkeys((a, b) for a, b in zip(rng.choices(nodes, k=n), rng.choices(nodes, k=n), strict=True) if a != b)
     texts = [EDGE.format(a=a, b=b) for a, b in drawn]
     return Pool([a for a, _ in drawn], [b for _, b in drawn], texts, packer.costs(texts))
+
+
+def other_ends(text: str, asked: Collection[str]) -> str:
+    """The reply with the other node alone for each edge of the node in question: 'a' for 'a -> asked' and for 'asked -> a'."""
+    for key in asked:
+        text = re.sub(rf"(?i)(?<=\w)[\"' ]*-+>[\"' ]*{key}\b|\b{key}[\"' ]*-+>(?=\W*\w)", " ", text)
+    return text
 
 
 @lru_cache(maxsize=64)

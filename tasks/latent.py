@@ -29,7 +29,7 @@ from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.scoring import score_values
 from seal_eval.prompts.thinking import answer_of
 from seal_eval.prompts.verdict import decide
-from seal_eval.tasks.needle import spaced, spread
+from seal_eval.tasks.needle import paired, spaced, spread
 
 # kind of association → (needle, question); {thing} is what the needle names, {known} what it is known for
 FORMS = {
@@ -84,13 +84,17 @@ class Latent(Task):
 
         Raises SealError when `length` cannot be filled, naming roughly the smallest length that can, and for a haystack that is too small.
         """
-        depths = spread(spaced(self.depths, "linear"))
+        depths, usable = spread(spaced(self.depths, "linear")), self._usable(split)
+        order = random.Random(f"{seed}:{self.name}:{split}").sample(usable, len(usable))
 
         def start(tokens: int) -> Callable[[int], list[Sample]]:
             packer = Packer(prompt_format, " ", prompt_format.budget(self.answer_tokens), tokens)
-            return lambda i: [self._sample(packer, i, depths[i % len(depths)], seed, split)]
+            return lambda i: [self._sample(packer, order[i % len(order)], i, depths[paired(i, len(order), len(depths))], seed, split)]
 
         return build_samples(start, self.name, length, n)
+
+    def _usable(self, split: Split) -> list[Association]:
+        return [a for a in associations(split) if self.hops == 1 or a.two]
 
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
         """Score 1 when the person that the reply answers is the right one."""
@@ -99,20 +103,21 @@ class Latent(Task):
         found = score_values(reply, doc, reading, lambda name: name in facts.owners, "wrong person")
         return replace(found, metrics={})
 
-    def _sample(self, packer: Packer, i: int, depth: float, seed: int, split: Split) -> Sample:
+    def _sample(self, packer: Packer, asked: Association, i: int, depth: float, seed: int, split: Split) -> Sample:
         rng = random.Random(f"{seed}:{self.name}:{split}:{packer.length}:{i}")
-        usable = [a for a in associations(split) if self.hops == 1 or a.two]
-        asked = usable[(i * 7 + seed) % len(usable)]
+        usable = self._usable(split)
+        known = re.compile(rf"\b{re.escape(asked.known(self.hops))}\b", re.IGNORECASE)
         others: list[Association] = []
         for other in rng.sample(usable, len(usable)):
-            if len(others) < self.people - 1 and other.kind == asked.kind and not {other.one, other.two} & {asked.one, asked.two} - {""}:
+            differs = other.kind == asked.kind and not {other.one, other.two} & {asked.one, asked.two} - {""}
+            if len(others) < self.people - 1 and differs and not known.search(other.thing):
                 others.append(other)
         cluster, pieces, costs = sentences_from(self.haystack, split, packer.prompt_format, i, rng, packer.length)
         names = rng.sample([name for name in FIRST if split_of(name) == split], 1 + len(others))
         needle, question = FORMS[asked.kind]
         texts = [needle.format(name=name, thing=a.thing) for name, a in zip(names, (asked, *others), strict=True)]
         facts = [(text, rng.random() if j else depth) for j, text in enumerate(texts)]
-        mentioned = re.compile(rf"\b(?:{'|'.join((*names, re.escape(asked.known(self.hops))))})\b")
+        mentioned = re.compile(rf"\b(?:(?:{'|'.join(names)})\b|{re.escape(asked.known(self.hops))})")  # India, also in Indian
         kept = [k for k, piece in enumerate(pieces) if not mentioned.search(piece)]
         prefix = packer.prompt_format.answer_prefix(PREFIX)
         tail = TAIL.format(question=question.format(known=asked.known(self.hops)))

@@ -64,7 +64,8 @@ class Needle(Task):
     keys: number of keys, each with needles of the same form; queries: number of keys that the question asks about; values: needles per key.
     value: number (7 digits), word or uuid. haystack: prose, noise, needles, a folder of .txt files or datasets:ID.
     depths: number of places of the first needle in question, with `spacing` linear or sigmoid (denser at both ends).
-    depths_per_haystack: number of samples that share one text, which is their cluster. phrasing: 0, 1, 2, or -1 for all in turn.
+    depths_per_haystack: number of samples that share one text, which is their cluster. phrasing: 0, 1, 2, or -1 for all in turn, each
+    at every depth; -2 as -1 in version 3.0, where most depths had one phrasing.
     """
 
     name: str
@@ -77,7 +78,7 @@ class Needle(Task):
     depths: Annotated[int, Ge(1), Le(1000)] = 11
     depths_per_haystack: Annotated[int, Ge(1), Le(1000)] = 1
     spacing: Literal["linear", "sigmoid"] = "linear"
-    phrasing: Annotated[int, Ge(-1), Le(len(PHRASINGS) - 1)] = -1
+    phrasing: Annotated[int, Ge(-2), Le(len(PHRASINGS) - 1)] = -1
     pass_key: bool = field(default=False, metadata={"setting": False})
 
     until: ClassVar[tuple[str, ...]] = (".", "\n\n")
@@ -134,7 +135,8 @@ class Needle(Task):
         haystack_rng = random.Random(f"{seed_text}:haystack{haystack}") if shared else rng
         many = self.values * self.queries > 1
         singular, noun = SINGULAR[self.value], (PLURAL if many else SINGULAR)[self.value]
-        turn = haystack if shared else i + i // self.depths  # every depth is combined with every phrasing
+        in_turn = i + i // self.depths if self.phrasing == -2 else paired(i, self.depths, len(PHRASINGS))
+        turn = haystack if shared else in_turn
         phrasing = PASS_KEY if self.pass_key else PHRASINGS[turn % len(PHRASINGS) if self.phrasing < 0 else self.phrasing]
         if self.haystack == "needles" and phrasing not in pools:
             pools[phrasing] = self._pool(packer, phrasing, seed, split)
@@ -225,6 +227,11 @@ def spaced(n: int, spacing: str) -> list[float]:
         return [0.5]
     even = [j / (n - 1) for j in range(n)]
     return even if spacing == "linear" else [x if x in (0, 1) else 1 / (1 + math.exp(-10 * (x - 0.5))) for x in even]
+
+
+def paired(i: int, items: int, places: int) -> int:
+    """Return the place, 0 to `places` - 1, of a sample that asks item `i % items`: in time each item meets each place equally often."""
+    return (i + i // math.lcm(items, places)) % places
 
 
 def spread(values: Sequence[float]) -> list[float]:

@@ -29,8 +29,9 @@ from seal_eval.prompts.plain_text import plain_text
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.scoring import score_values
 from seal_eval.prompts.thinking import answer_of
-from seal_eval.prompts.verdict import NEXT_TURN, decide
-from seal_eval.tasks.needle import spaced, spread
+from seal_eval.prompts.verdict import decide
+from seal_eval.prompts.wordings import NEXT_TURN
+from seal_eval.tasks.needle import paired, spaced, spread
 
 EXAMPLES = Path(__file__).parent / "own" / "questions.jsonl"
 HEADER = "Read the following text. I will ask you a question about it afterwards.\n\nThe text:"
@@ -75,8 +76,8 @@ class Own(Task):
             costs = packer.costs([sentence for _, sentence in pieces])
 
             def one(i: int) -> list[Sample]:
-                turn = i // len(asked)  # every round moves each question to another depth
-                return [self._sample(packer, asked[i % len(asked)], pieces, costs, i, depths[(i + turn) % len(depths)], seed, split)]
+                depth = depths[paired(i, len(asked), len(depths))]
+                return [self._sample(packer, asked[i % len(asked)], pieces, costs, i, depth, seed, split)]
 
             return one
 

@@ -7,7 +7,7 @@ world is invented (prompts/invented.py), so that only the text can tell.
 
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar
@@ -18,7 +18,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split
-from seal_eval.prompts.invented import PERSON_END, TOWN_END, Passage, world
+from seal_eval.prompts.invented import KINDS, PERSON_END, TOWN_END, Passage, world
 from seal_eval.prompts.mentions import Facts, Mention
 from seal_eval.prompts.own_questions import OR
 from seal_eval.prompts.packing import Packer, Pool, build_samples
@@ -28,7 +28,7 @@ from seal_eval.prompts.qa_files import FileQuestion, read_qa
 from seal_eval.prompts.scoring import score_values
 from seal_eval.prompts.thinking import answer_of
 from seal_eval.prompts.verdict import decide
-from seal_eval.tasks.needle import spaced, spread
+from seal_eval.tasks.needle import paired, spaced, spread
 from seal_eval.tasks.own import score_phrase
 
 HEADER = "Below are documents about people, towns and books. I will ask you a question that they answer.\n\n"
@@ -39,6 +39,7 @@ FILE_HEADER = "Below are documents. I will ask you a question that they answer.\
 FILE_TAIL = "\nThese were the documents. {question} Answer in a few words.\n"
 NAME = re.compile(rf"\b[A-Z][a-z]+?(?:{'|'.join((*PERSON_END, *TOWN_END))})\b")
 TOWN = re.compile(rf"[A-Z][a-z]+(?:{'|'.join(TOWN_END)})")
+TITLES = frozenset(["mr", "mrs", "ms", "miss", "dr", "prof", "professor", "sir"])
 PAIRS = 150  # pairs of passages for questions of two hops, from which a length's samples take theirs in turn
 
 
@@ -87,7 +88,7 @@ class Passages(Task):
             passages, pairs = world(rng, tokens // 55 + 200, PAIRS if self.hops > 1 else 0, split)
             texts = [LINE.format(title=p.title, text=p.text) for p in passages]
             pool = Pool([p.title for p in passages], [p.word for p in passages], texts, packer.costs(texts))
-            return lambda i: [self._sample(packer, pool, passages, pairs, i, depths[i % len(depths)], seed, split)]
+            return lambda i: [self._sample(packer, pool, passages, pairs, i, depths[paired(i, KINDS, len(depths))], seed, split)]
 
         return build_samples(start, self.name, length, n)
 
@@ -111,7 +112,12 @@ class Passages(Task):
             packer = Packer(prompt_format, "", prompt_format.budget(self.answer_tokens), tokens, "D")
             texts = [LINE.format(title=title, text=text) for title, text in file.passages]
             pool = Pool([title for title, _ in file.passages], texts, texts, packer.costs(texts))
-            return lambda i: [self._sample_of_file(packer, pool, asked[i % len(asked)], i, depths[i % len(depths)], seed, kind)]
+
+            def one(i: int) -> list[Sample]:
+                depth = depths[paired(i, len(asked), len(depths))]
+                return [self._sample_of_file(packer, pool, asked[i % len(asked)], i, depth, seed, kind)]
+
+            return one
 
         return build_samples(start, self.name, length, n)
 
@@ -158,7 +164,7 @@ def score_name(reply: str, doc: Mapping[str, Any]) -> Score:
     reading = None
     if answer is not None:
         text = plain_text(answer)
-        reading = decide(text, names_in(text, facts, is_town(doc["targets"][0])), 1)
+        reading = decide(text, names_in(text, facts, is_town(doc["targets"][0]), first_names(doc["input"])), 1)
     found = score_values(reply, doc, reading, lambda name: name in facts.owners, "wrong name")
     return replace(found, metrics={})
 
@@ -169,13 +175,22 @@ def facts_of(text: str, asked: tuple[str, ...]) -> Facts:
     return Facts(dict.fromkeys(NAME.findall(text), ""), asked)
 
 
+@lru_cache(maxsize=64)
+def first_names(text: str) -> frozenset[str]:
+    """The words before invented names in a prompt's documents, in lower case: first names, and a few others."""
+    return frozenset(word.lower() for word in re.findall(rf"\b([A-Z][a-z]+) (?={NAME.pattern})", text))
+
+
 def is_town(name: str) -> bool:
     """True for a town's name, False for a surname."""
     return TOWN.fullmatch(name) is not None
 
 
-def names_in(text: str, facts: Facts, towns: bool) -> list[Mention]:
-    """The towns or the surnames in a reply, in any case, without those of the question. Unknown ones do not count by themselves."""
+def names_in(text: str, facts: Facts, towns: bool, first: Collection[str] = ()) -> list[Mention]:
+    """The towns or the surnames in a reply, in any case, without those of the question. Unknown ones do not count by themselves.
+
+    A mention of a surname begins with the title and with the word of `first` in front of it.
+    """
     known = {name.lower(): name for name in facts.owners}
     asked = " ".join(facts.asked).lower()
     found = []
@@ -183,7 +198,12 @@ def names_in(text: str, facts: Facts, towns: bool) -> list[Mention]:
         word = match[0].lower()
         name = known.get(word) or (match[0] if NAME.fullmatch(match[0]) else None)
         if name and word not in asked and is_town(name) == towns:
-            found.append(Mention(name, match.start(), match.end(), word in known))
+            start = match.start()
+            while (before := re.search(r"([^\W\d_]+)\.? $", text[max(0, start - 40) : start])) and (
+                before[1].lower() in TITLES or (before[1][0].isupper() and before[1].lower() in first)
+            ):
+                start -= len(before[0])
+            found.append(Mention(name, start, match.end(), word in known))
     return found
 
 

@@ -194,3 +194,12 @@ def site(results, tmp_path_factory):
     done = seal_eval("site", results, "--out", out)
     assert done.stdout.strip() == str(out / "index.html")
     return out
+
+
+@pytest.fixture(autouse=True)
+def little_prose(request, monkeypatch):
+    """Tests of tuning validate on four pieces of prose, not sixteen: what they test does not depend on their number."""
+    if request.path.parent.name == "tuning":
+        from seal_eval.tuning import selection
+
+        monkeypatch.setattr(selection, "PROSE_PIECES", 4)

@@ -1,5 +1,7 @@
 """The command line: help, and errors of usage."""
 
+import os
+
 import pytest
 
 from conftest import seal_eval
@@ -78,3 +80,22 @@ def test_version():
     from seal_eval import __version__
 
     assert seal_eval("--version").stdout.strip() == __version__
+
+
+def test_run_help_says_what_is_ours():
+    """lm-eval's help would name another default, another kind of output and flags that this project's tasks refuse."""
+    lines = seal_eval("run", "--help", env={"COLUMNS": "80"}).stdout.splitlines()
+    text = " ".join(" ".join(lines).split())
+    assert all(len(line) <= 80 for line in lines[:40]) and lines[0].startswith("usage: seal-eval run")
+    assert "seal (default), or a model class" in text and "default: hf" not in text and "Folder of the results" in text
+    said = seal_eval("run", "--no-such-flag", code=2).stderr
+    assert "usage: seal-eval run" in said and "unrecognized arguments: --no-such-flag" in said
+
+
+def test_lists_fit_the_terminal(monkeypatch, capsys):
+    from seal_eval import cli
+
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((60, 20)))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    cli._say_about(("name", "word " * 40, "settings: " + ", ".join(["setting"] * 20)))
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 60

@@ -16,6 +16,11 @@ from seal_eval.core.folders import cache
 SMALL = 1 << 26  # bytes; the hashes of larger files are cached
 SETTLED_NS = 2_000_000_000  # a file that changed this recently could change again within one tick of the file system's clock
 TEXTS = ("method", "system_instruction", "answer_prefix", "dtype", "device")  # settings that name no file, except a method's file.py:Class
+# settings whose bare values are names; so are bare words of a command
+NAMES = frozenset({
+    "method", "on", "task", "tasks", "dtype", "device", "device_map", "recipe", "by", "granularity", "wordings", "kind", "name", "engine",
+    "backend", "value", "spacing", "operation",
+})  # fmt: skip
 _CLASS = re.compile(r"(\.py):\w+$")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -64,11 +69,13 @@ def _status(file: Path, handle: int) -> tuple[str, int, int, int, int, int]:
 def named_files(settings: Mapping[str, Any], but: Path | None = None) -> dict[str, str]:
     """The fingerprints of the files and folders that settings name: key, with the keys around it → fingerprint.
 
-    A value may be nested, and a Python file may be followed by the name of a class (file.py:Class). but: paths below it do not count.
+    A value may be nested, and a Python file may be followed by the name of a class (file.py:Class). A bare word where a name is meant, such
+    as a method's, is no path, even if a folder here has that name. but: paths below it do not count.
     """
     found = {}
     for key, value in texts_in(settings):
-        if not value or (key.rpartition("/")[2] in TEXTS and not _CLASS.search(value)):
+        last, bare = key.rpartition("/")[2], "/" not in value and os.sep not in value and not Path(value).suffix
+        if not value or (last in TEXTS and not _CLASS.search(value)) or (bare and (last in NAMES or last.isdecimal())):
             continue
         path = Path(_CLASS.sub(r"\1", value))
         with suppress(OSError, ValueError):  # not a path: too long, or with a zero byte

@@ -11,6 +11,27 @@ from typing import Any
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.settings import key_values
 
+USAGE = """seal-eval run --model_args pretrained=M,method=NAME[,SETTING=VALUE…]
+                     --tasks TASK[,TASK…] [more of lm-eval's flags]"""
+DESCRIPTION = """\
+lm-eval's own command with this project's engine, which applies a method, shares
+what prompts have in common and never cuts one. M is a short name, a folder or a
+hub id. Results and samples go to OUTPUT_PATH/MODEL__METHOD.
+
+The tasks' settings go into --metadata, such as
+  --metadata '{"lengths": [1024, 4096], "num_samples": 100}'
+`seal-eval tasks` lists them, and `seal-eval baselines` lists the methods."""
+HELP = {  # of flags that mean something else here than in lm-eval
+    "model": "seal (default), or a model class that runs checkpoints as they are: hf, vllm, served, or another of lm-eval's",
+    "model_args": "Arguments of the model: pretrained=, dtype=, method= and its settings, max_length=, prefill_chunk=, share_prefixes=",
+    "batch_size": "Prompts at a time, a number; auto is 8 with the model class seal",
+    "output_path": "Folder of the results (default: results)",
+    "log_samples": "Samples are always saved here",
+    "num_fewshot": "Examples in the prompt, of tasks from outside only",
+    "cache_requests": "Of tasks from outside only; this project's have a cache of their own",
+    "metadata": "Settings of the tasks, as JSON or NAME=VALUE",
+}
+
 
 def stock_arguments() -> Any:
     """The arguments of the `lm_eval` command that this process runs, its --config file included; None in any other process.
@@ -86,13 +107,16 @@ def read_config(args: Any) -> None:
 
 
 def lm_eval_command() -> Any:
-    """lm-eval's command line object; its parser of `run` also knows the flag of `seal-eval run`, --no-selftest (see `take_selftest`)."""
+    """lm-eval's command line object, whose parser of `run` is `seal-eval run`'s: its help, and --no-selftest (see `take_selftest`)."""
     from lm_eval._cli import HarnessCLI
 
     harness = HarnessCLI()
-    harness._subparsers.choices["run"].add_argument(
-        "--no-selftest", action="store_true", help="apply the method without trying it on the model first"
-    )
+    parser = harness._subparsers.choices["run"]
+    parser.add_argument("--no-selftest", action="store_true", help="Apply the method without trying it on the model first")
+    parser.usage, parser.description, parser.epilog = USAGE, DESCRIPTION, None
+    harness._parser.prog, harness._parser.usage = "seal-eval run", USAGE
+    for action in parser._actions:
+        action.help = HELP.get(action.dest, action.help)
     return harness
 
 

@@ -15,6 +15,7 @@ from seal_eval.core.folders import new_folder
 from seal_eval.harness.metrics import SUMMARIES, process_results
 from seal_eval.prompts.settings import PromptSettings
 from seal_eval.tasks import VERSION, base_task, get_task, task_settings
+from seal_eval.tasks.needle import Needle
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Moved:
 def rescore(results: Path, out: Path) -> list[Moved]:
     """Copy every run below `results` into the new folder `out`, with the scores of today's rules; return what moved.
 
-    The results file says that its scores are of today's version, and records the answer budget that its samples were built with, where it
-    is no longer the default. Prompts and replies stay as they are. Raises SealError, and leaves `out` as it was, for damaged files.
+    The results file says that its scores are of today's version, and records the settings that its samples were built with, where they are
+    no longer the default. Prompts and replies stay as they are. Raises SealError, and leaves `out` as it was, for damaged files.
     """
     files = sorted(results.rglob("results_*.json"))
     if not files:
@@ -52,7 +53,7 @@ def rescore(results: Path, out: Path) -> list[Moved]:
 def _one(file: Path, folder: Path) -> Iterator[Moved]:
     """Score one results file's tasks again and write the new files."""
     data, stamp = read_json(file), file.stem.removeprefix("results_")
-    budgets = set()
+    kept: dict[str, dict[str, int]] = {}
     for task in data["results"]:
         samples = next((f for f in file.parent.glob(f"samples_{task}_{stamp}.jsonl*")), None)
         if not base_task(task) or samples is None:
@@ -70,12 +71,10 @@ def _one(file: Path, folder: Path) -> Iterator[Moved]:
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         write_text(folder / f"samples_{task}_{stamp}.jsonl", text)
         data["results"][task] |= summaries(rows)
+        metadata = data["configs"][task]["metadata"]
+        kept[task] = _built_with(task, data["versions"][task], metadata, rows)
+        metadata.update(kept[task], version=VERSION)
         data["versions"][task] = VERSION
-        config = data["configs"][task]
-        config["metadata"]["version"] = VERSION
-        if budget := _own_budget(task, config["metadata"], rows):
-            config["metadata"]["answer_tokens"] = budget
-            budgets.add(budget)
         yield Moved(
             file, task, len(rows), sum(before) / len(rows), sum(after) / len(rows),
             sum(a > b for a, b in zip(after, before, strict=True)), sum(a < b for a, b in zip(after, before, strict=True)),
@@ -84,7 +83,8 @@ def _one(file: Path, folder: Path) -> Iterator[Moved]:
     command = file.with_name(f"command_{stamp}.txt")
     if command.is_file():
         said = read_text(command)
-        write_text(folder / command.name, _with_budget(said, budgets.pop()) if len(budgets) == 1 else said)
+        alike = len({json.dumps(settings, sort_keys=True) for settings in kept.values()}) == 1
+        write_text(folder / command.name, _with_settings(said, next(iter(kept.values()))) if alike else said)
 
 
 def summaries(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -106,6 +106,16 @@ def summaries(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _built_with(task: str, version: float, metadata: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, int]:
+    """The settings that build the task's samples today and that its metadata does not name."""
+    budget, kept = _own_budget(task, metadata, rows), dict[str, int]()
+    if budget:
+        kept["answer_tokens"] = budget
+    if version < 3.1 and isinstance(get_task(base_task(task) or ""), Needle) and metadata.get("phrasing", -1) == -1:
+        kept["phrasing"] = -2
+    return kept
+
+
 def _own_budget(task: str, metadata: dict[str, Any], rows: list[dict[str, Any]]) -> int:
     """The answer budget of the samples, if the task has another one today and the metadata does not name it; else 0."""
     base = base_task(task)
@@ -116,14 +126,14 @@ def _own_budget(task: str, metadata: dict[str, Any], rows: list[dict[str, Any]])
     return used.pop() if len(used) == 1 and used != {today} else 0
 
 
-def _with_budget(command: str, budget: int) -> str:
-    """The command with answer_tokens in its --metadata."""
+def _with_settings(command: str, settings: dict[str, int]) -> str:
+    """The command with settings in its --metadata."""
     words = shlex.split(command)
-    if "--metadata" not in words:
+    if "--metadata" not in words or not settings:
         return command
     at = words.index("--metadata") + 1
     try:
-        words[at] = json.dumps({**json.loads(words[at]), "answer_tokens": budget})
+        words[at] = json.dumps({**json.loads(words[at]), **settings})
     except ValueError:  # NAME=VALUE …
-        words.insert(at, f"answer_tokens={budget}")
+        words[at:at] = [f"{key}={value}" for key, value in settings.items()]
     return shlex.join(words) + "\n"

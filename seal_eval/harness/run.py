@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,7 @@ ON_PURPOSE = ("Custom kwargs can be passed to `--metadata`", "SHOULD ONLY BE USE
 ENGINES_OWN = ("max_length", "max_model_len", "add_bos_token", "chat_template_args", "enable_thinking")
 # model_args that may differ when a run continues
 FASTER = ("batch_size", "max_batch_size", "prefill_chunk", "share_prefixes", "selftest", "num_concurrent", "max_retries", "timeout")
-USAGE = "seal-eval run --model_args pretrained=M,method=NAME[,SETTING=VALUE…] --tasks TASK[,TASK…] [more of lm-eval's flags]"
-DESCRIPTION = (
-    "lm-eval's own command with our engine: --model defaults to 'seal', which applies method= and never truncates a prompt; "
-    "M is a short name, a folder or a hub id. Results and samples go to OUTPUT_PATH/MODEL__METHOD; OUTPUT_PATH defaults to results."
-)
+NO_TEMPLATE = "instruct or chat variant but chat template is not applied"  # lm-eval's advice; docs/tasks.md says when to follow it
 
 
 def run(argv: list[str]) -> Path:
@@ -58,8 +55,6 @@ def run(argv: list[str]) -> Path:
     for name in ("lm_eval.api.task", "lm_eval.evaluator", "lm_eval._cli.run", "lm_eval.config.evaluate_config"):
         logging.getLogger(name).addFilter(_concerns_the_user)
     harness = lm_eval_command()
-    parser = harness._subparsers.choices["run"]
-    parser.usage, parser.description, parser.epilog = USAGE, DESCRIPTION, None
     try:
         args = harness._parser.parse_args(["run", *argv])
     except (ValueError, RecursionError) as error:  # of lm-eval's own conversions, such as of a number with thousands of digits
@@ -72,6 +67,8 @@ def run(argv: list[str]) -> Path:
     take_selftest(args)
     model_args = {key: from_home(value) for key, value in (args.model_args or {}).items()}
     args.model_args = engine.prepare(model_args)
+    if engine.name == "vllm" and "vllm" not in sys.modules and find_spec("vllm") is None:
+        raise SealError("--model vllm needs vLLM: pip install vllm (without a GPU: docs/served.md)")
     args.gen_kwargs = user_budget(args.gen_kwargs)
     args.metadata = {  # tasks need the prompt flags to count the tokens of a prompt, and lm-eval does not pass them on
         "chat_template": getattr(args, "apply_chat_template", None) or False,
@@ -84,6 +81,8 @@ def run(argv: list[str]) -> Path:
         if key in args.metadata:
             raise SealError(f"--metadata {key}: the engine would not know of it; pass it in --model_args")
     only_ours = _check_tasks(args, model_args)
+    if only_ours:
+        logging.getLogger("lm_eval.evaluator").addFilter(lambda record: NO_TEMPLATE not in record.getMessage())
     FROM_USER.set("max_gen_toks" in args.gen_kwargs)
     folder = engine.folder(Path(from_home(args.output_path or "results")), model_args)
     args.log_samples = True

@@ -10,10 +10,9 @@ from typing import Any
 
 from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils_hf import stop_sequences_criteria
-from safetensors import SafetensorError
 
 from seal_eval.baselines import extended, settings, take_method
-from seal_eval.core.errors import SealError, first_line
+from seal_eval.core.errors import SealError
 from seal_eval.core.names import safe
 from seal_eval.core.progress import progress
 from seal_eval.core.settings import Count, check_value
@@ -21,6 +20,7 @@ from seal_eval.harness.batch_plan import batches, parts
 from seal_eval.harness.budget import FROM_USER
 from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.machine import hardware, out_of_memory
+from seal_eval.harness.model_args import clearly
 from seal_eval.harness.padding import can_pad
 from seal_eval.harness.planned import SUITE
 from seal_eval.harness.prefix_cache import SharedPrefix, growing_cache, keeps_all
@@ -28,6 +28,7 @@ from seal_eval.harness.record_first import RecordFirst, record_tokens
 from seal_eval.harness.reply_log import ACTIVE, lookup
 from seal_eval.harness.stopping import AnswerEnded, ended_at_answer, is_ours
 from seal_eval.harness.throughput import Throughput
+from seal_eval.models.base_weights import REVISION
 from seal_eval.models.caches import Sharing, sharing
 from seal_eval.models.hub import content, resolve, source
 from seal_eval.models.loading import check_finite, release_memory
@@ -57,7 +58,8 @@ class SealLM(HFLM):
         self.method_name, self.method, kwargs = take_method({"method": method, **kwargs})
         self.model_label, location = safe(pretrained), resolve(pretrained)
         self.prefill_chunk = check_value("model_args", "prefill_chunk", prefill_chunk, Count)
-        trained = window_of(location)
+        revision = str(kwargs.get("revision") or "")
+        trained = window_of(location, bool(kwargs.get("trust_remote_code")), revision)
         if trained and not kwargs.get("max_length"):
             kwargs["max_length"] = extended(self.method, trained)
         kwargs.setdefault("use_safetensors", True)  # never load a pickle
@@ -65,12 +67,8 @@ class SealLM(HFLM):
             kwargs["parallelize"] = True  # without it, lm-eval drops the device map
         if kwargs.get("enable_thinking"):
             kwargs.setdefault("think_end_token", "</think>")  # lm-eval wants one; the tasks themselves tell the answer from the thinking
-        try:
+        with clearly(pretrained, self.method_name):
             super().__init__(pretrained=location, batch_size=_batch_size(batch_size), **kwargs)
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            if isinstance(error, RuntimeError) and out_of_memory(error):
-                raise SealError(f"model '{pretrained}' does not fit into memory; try dtype=bfloat16") from error
-            raise SealError(f"model '{pretrained}' could not be loaded: {first_line(error)}") from error
         # lm-eval would cut at a text, and an unfinished thinking would look like an answer
         if not isinstance(getattr(self, "think_end_token", None), int):
             self.think_end_token = None
@@ -78,7 +76,8 @@ class SealLM(HFLM):
         self._special_ids = {*self.tokenizer.all_special_ids, *(i for i, token in added.items() if token.special)}
         self._think_ids = {i for i in self._special_ids if i in added and added[i].content in THINK_TOKENS}
         check_finite(self._model, pretrained)
-        self.model_source, self.model_content = source(location), content(location, str(kwargs.get("revision") or "")) or None
+        self.model_source, self.model_content = source(location), content(location, revision) or None
+        setattr(self._model, REVISION, revision)
         self.trained_window = trained
         if selftest:
             check_method(self.method_name, self.method, self._model)
@@ -226,13 +225,11 @@ class SealLM(HFLM):
         criteria = stop_sequences_criteria(self.tokenizer, stop, context.shape[1], context.shape[0])
         if any(docs):
             criteria.append(AnswerEnded(self.tok_decode, docs, context.shape[1]))
-        if self._prefix_cache is not None:
-            options["past_key_values"] = self._prefix_cache.begin(context, mask)
-        if self._record_first:
-            if options.get("do_sample") or options.get("num_beams", 1) != 1:
-                raise SealError(f"method '{self.method_name}' reads records first and decodes greedily; leave out do_sample and num_beams")
-            return self._record_first.generate(context, max_length, criteria)
         with torch.autocast(self.device.type, self.mixed_precision_dtype, enabled=self.mixed_precision_dtype is not None):
+            if self._record_first:
+                return self._record_first.generate(context, max_length, criteria, options)
+            if self._prefix_cache is not None:
+                options["past_key_values"] = self._prefix_cache.begin(context, mask)
             out = self.model.generate(
                 input_ids=context, max_length=max_length, stopping_criteria=criteria, pad_token_id=self.tokenizer.pad_token_id,
                 use_cache=True, **options,

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from threading import Lock
 from typing import Any
 
 from lm_eval.models.api_models import JsonChatStr
@@ -89,15 +90,21 @@ class Served(LocalCompletionsAPI):
         payloads, expected = zip(*(self._payload(request) for request in requests), strict=True) if requests else ((), ())
         keys, replies, left = lookup(self._journal, requests)
         left.sort(key=lambda i: str(requests[i].args[0]))
-        pool = ThreadPoolExecutor(self.concurrent)
+        pool, writing = ThreadPoolExecutor(self.concurrent), Lock()
+
+        def one(i: int) -> str:
+            """Also when another prompt fails meanwhile, the reply is on disk before this thread takes the next prompt."""
+            reply = self._reply(payloads[i], expected[i])
+            if self._journal:
+                with writing:
+                    self._journal.add([(keys[i], reply)])
+            return reply
+
         with progress("replies", len(requests), done=len(requests) - len(left), quiet=disable_tqdm) as bar:
-            under_way: dict[Future[str], int] = {pool.submit(self._reply, payloads[i], expected[i]): i for i in left}
+            under_way: dict[Future[str], int] = {pool.submit(one, i): i for i in left}
             try:
                 for future in as_completed(under_way):
-                    i, reply = under_way[future], future.result()
-                    replies[i] = reply
-                    if self._journal:
-                        self._journal.add([(keys[i], reply)])
+                    replies[under_way[future]] = future.result()
                     bar.update(1)
             finally:
                 pool.shutdown(cancel_futures=True)

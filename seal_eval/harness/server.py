@@ -1,7 +1,10 @@
 """Requests to an OpenAI-compatible server: what it serves, how long its window is, how it counts tokens; answers, with retries."""
 
 import threading
+import time
 from collections.abc import Mapping
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
@@ -131,10 +134,13 @@ def _wait(state: RetryCallState) -> float:
 
 
 def _seconds(text: str | None) -> float:
+    """The seconds that a Retry-After asks to wait: it is their number, or a date. 0.0 without one."""
     try:
         return max(0.0, float(text or 0))
     except ValueError:
-        return 0.0  # a date; the usual waiting time will do
+        with suppress(ValueError, TypeError):
+            return max(0.0, parsedate_to_datetime(text or "").timestamp() - time.time())
+        return 0.0
 
 
 def _short(error: Exception) -> str:

@@ -36,7 +36,8 @@ def vllm_args(model_args: Mapping[str, Any]) -> dict[str, Any]:
         check_adapter(str(args["lora_local_path"]))
     if isinstance(args.get("hf_overrides"), str):
         args["hf_overrides"] = _object(args["hf_overrides"])
-    return {"enable_prefix_caching": True} | args | _length(args)
+    length = _length(args)
+    return {"enable_prefix_caching": True} | args | length
 
 
 def _length(args: dict[str, Any]) -> dict[str, int]:

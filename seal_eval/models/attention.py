@@ -22,6 +22,8 @@ from seal_eval.models.rotation import Frequencies, rotate
 BLOCK = 256  # queries per block
 TOKENS, FURTHER = 4, 5  # unrotated_layers reads 4 tokens one by one, each at position 0 and at position 5
 KEY_TOLERANCE = 0.1  # times the largest key value: bf16 rounding stays well below it, a wrong rotation well above
+WINDOWED = ("sliding_attention", "chunked_attention")  # kinds of layers that do not see the whole text
+CHOOSES = ("indices", "block_indices")  # how a model tells its attention function which keys it has chosen
 _names = count()
 
 
@@ -70,7 +72,8 @@ def attention_function(model: Any, function: Callable[..., Any]) -> Iterator[Any
     """Context manager: inside it the model's attention is `function`, with the signature of transformers' attention functions.
 
     Masks are those of sdpa: boolean [batch, 1, n_queries, n_keys], True where allowed, or None. Raises SealError for a model that does not
-    allow it.
+    allow it, and in the first pass for one that chooses the keys to attend to (DeepSeek V3.2): under another name than sdpa, it leaves
+    that to the attention function.
     """
     from transformers import AttentionInterface
     from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
@@ -79,7 +82,16 @@ def attention_function(model: Any, function: Callable[..., Any]) -> Iterator[Any
     if not getattr(type(model), "_supports_attention_backend", getattr(model, "_supports_attention_backend", False)):
         raise SealError(f"{type(model).__name__} does not let its attention be replaced; choose a method that does not change it")
     name, before = f"seal_eval_{next(_names)}", config._attn_implementation
-    AttentionInterface.register(name, function)
+
+    def checked(module: Any, *args: Any, **kwargs: Any) -> Any:
+        if chosen := [key for key in CHOOSES if kwargs.get(key) is not None]:
+            raise SealError(
+                f"{type(model).__name__} chooses the keys that its attention sees ({chosen[0]}), which this method would ignore; choose a "
+                "method that does not change attention"
+            )
+        return function(module, *args, **kwargs)
+
+    AttentionInterface.register(name, checked)
     AttentionMaskInterface.register(name, ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
     try:
         config._attn_implementation = name
@@ -208,7 +220,7 @@ def _fused(block: Block, v: torch.Tensor, i: torch.Tensor, scaling: float) -> to
 
 
 def slides(module: Any, kwargs: dict[str, Any]) -> bool:
-    """True for a layer that attends within a sliding window. `kwargs`: those of the attention call.
+    """True for a layer that attends within a sliding window or a chunk (Llama 4). `kwargs`: those of the attention call.
 
     The layer's type is checked first, because layers with full attention may carry a `sliding_window` too (EXAONE 4).
     """
@@ -216,7 +228,7 @@ def slides(module: Any, kwargs: dict[str, Any]) -> bool:
         return bool(is_sliding)
     kinds, index = getattr(getattr(module, "config", None), "layer_types", None), getattr(module, "layer_idx", None)
     if kinds and index is not None:
-        return bool(kinds[index] == "sliding_attention")
+        return kinds[index] in WINDOWED
     return bool(kwargs.get("sliding_window") or getattr(module, "sliding_window", None))
 
 
@@ -231,7 +243,7 @@ def check_attends_fully(model: Any) -> None:
     config = model.config.get_text_config()
     window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
     kinds = getattr(config, "layer_types", None) or (["sliding_attention"] if window else ["full_attention"])
-    if all(kind == "sliding_attention" for kind in kinds):
+    if all(kind in WINDOWED for kind in kinds):
         raise SealError(f"{type(model).__name__}: every layer attends within a window of {window} tokens; this method needs full attention")
 
 

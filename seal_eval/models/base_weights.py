@@ -9,19 +9,21 @@ from seal_eval.core.files import CARD, read_object, sha256
 from seal_eval.core.streams import warn
 from seal_eval.models.hub import embedded, resolve, source
 
+REVISION = "loaded_revision"  # attribute of a model that was loaded from the hub at another revision than the newest
 FINGERPRINT = "model_weights"  # key of the card of an adapter, and of a map of heads
 
 
-def weights_fingerprint(place: str, commit: str = "") -> str:
+def weights_fingerprint(place: str, revision: str = "") -> str:
     """Return 16 hex digits that identify a model's weights by the content of its safetensors files, whatever their names.
 
-    place: folder or hub id. commit: of the hub id; '' for the newest in the client's cache. Returns '' when there are no such files.
+    place: folder or hub id. revision: branch, tag or commit of the hub id; '' for the newest in the client's cache. Returns '' when there
+    are no such files.
     """
     folder = Path(place)
     if not folder.is_dir():
         from huggingface_hub import try_to_load_from_cache
 
-        cached = try_to_load_from_cache(place, "config.json", revision=commit or None)
+        cached = try_to_load_from_cache(place, "config.json", revision=revision or None)
         if not isinstance(cached, str):
             return ""
         folder = Path(cached).parent
@@ -51,7 +53,7 @@ def base_difference(folder: str, model: Any, file: str = CARD) -> dict[str, Any]
     place = str(getattr(model, "name_or_path", "") or "")
     if not made_with or not place:
         return {}
-    here = weights_fingerprint(place, str(getattr(model.config, "_commit_hash", None) or ""))
+    here = weights_fingerprint(place, str(getattr(model, REVISION, "")))
     if not here or here == made_with:
         return {}
     what = "adapter {} was tuned on" if file == CARD else "map of heads {} was measured on"

@@ -86,13 +86,27 @@ def probe(model: Any) -> Sharing:
     return Sharing("the model predicts something else behind a cache than in one pass")
 
 
+def keep_logits(model: Any, keep: Any) -> dict[str, Any]:
+    """Return the argument that makes a forward pass compute the logits of the last `keep` tokens alone, {} for a model without it.
+
+    keep: a number, or a tensor of places. Custom code often computes all logits, so callers take the last ones of what they get. For a
+    number, models that share keys between layers (Gemma 4) compute those layers for the kept tokens alone; an attention function in the
+    place of sdpa would take these for the first tokens of the text. For a slice they do not.
+    """
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    if "logits_to_keep" not in inspect.signature(inner.forward).parameters:
+        return {}
+    shares = isinstance(keep, int) and getattr(inner.config.get_text_config(), "num_kv_shared_layers", 0)
+    return {"logits_to_keep": slice(-keep, None) if shares else keep}
+
+
 def read_on(model: Any, ids: torch.Tensor, cache: Any, n: int, last: bool = False) -> torch.Tensor:
     """Add the tokens `ids` [batch, n_tokens] to a cache of `n` tokens; return the logits [batch, n_tokens, vocabulary], fp32.
 
     last: return only those of the last token, if the model supports that.
     """
     batch, end = ids.shape[0], n + ids.shape[1]
-    more: dict[str, Any] = {"logits_to_keep": 1} if last and model._supports_logits_to_keep() else {}
+    more = keep_logits(model, 1) if last else {}
     if "position_ids" in inspect.signature(model.forward).parameters:
         more["position_ids"] = torch.arange(n, end, device=ids.device)[None].expand(batch, -1)
     mask = torch.ones(batch, end, dtype=torch.long, device=ids.device)

@@ -28,10 +28,18 @@ def spread(device_map: str) -> dict[str, Any]:
         except ValueError as error:
             raise SealError(f"device map {device_map!r} is no JSON object of module → device: {error}") from error
     elif device_map not in MAPS:
-        raise SealError(f"device map '{device_map}' is not one of {', '.join(MAPS)}{nearest(device_map, MAPS)}, nor a JSON object")
+        raise SealError(f"device map '{device_map}' is not known{nearest(device_map, MAPS)}; a JSON object of module → device will do, too")
     folder = tempfile.mkdtemp(prefix="seal-eval-offload-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return {"device_map": found, "offload_folder": folder}
+
+
+def is_dtype(name: str) -> bool:
+    """True for the name of a torch type of floating-point numbers."""
+    import torch
+
+    kind = getattr(torch, name, None)
+    return isinstance(kind, torch.dtype) and kind.is_floating_point
 
 
 def low_bits(dtype: str) -> dict[str, Any]:

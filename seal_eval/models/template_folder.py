@@ -13,10 +13,11 @@ TEMPLATE = "chat_template.jinja"  # the file name that transformers looks for
 TURNS = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is 2 + 2?"}]
 
 
-def with_template(model: str, template: Path, out: Path) -> None:
+def with_template(model: str, template: Path, out: Path, trust_remote_code: bool = False) -> None:
     """Write a model folder `out`: copies of its .json and .txt files, links to the others, and the Jinja template.
 
-    Use the folder in place of the model: here, in stock lm-eval, in vLLM. model: folder, short name or hub id. Raises SealError when the
+    Use the folder in place of the model: here, in stock lm-eval, in vLLM. model: folder, short name or hub id. trust_remote_code: run the
+    tokenizer's own code. Raises SealError when the
     template is missing, cannot be rendered or drops a turn, when the model cannot be found, and when `out` exists.
     """
     if not template.is_file():
@@ -31,7 +32,7 @@ def with_template(model: str, template: Path, out: Path) -> None:
             else:
                 (scratch / file.name).symlink_to(file.resolve())
         (scratch / TEMPLATE).write_text(template.read_text(encoding="utf-8"), encoding="utf-8")
-        _check(scratch, template)
+        _check(scratch, template, trust_remote_code)
         write_json(scratch / CARD, {"model": model, "chat_template": template.name, "chat_template_sha256": sha256(template)})
 
 
@@ -43,17 +44,17 @@ def _files(place: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(place, allow_patterns=["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]))
+        return Path(snapshot_download(place, allow_patterns=["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.py"]))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise SealError(f"model '{place}' could not be fetched: {first_line(error)}") from error
 
 
-def _check(folder: Path, template: Path) -> None:
+def _check(folder: Path, template: Path, trust_remote_code: bool) -> None:
     """Render a short conversation; raise SealError unless the prompt contains the text of every turn."""
     from jinja2 import TemplateError
 
     try:
-        prompt = load_tokenizer(str(folder)).apply_chat_template(TURNS, tokenize=False, add_generation_prompt=True)
+        prompt = load_tokenizer(str(folder), trust_remote_code).apply_chat_template(TURNS, tokenize=False, add_generation_prompt=True)
     except (TemplateError, ValueError, TypeError) as error:
         raise SealError(f"chat template {template}: {first_line(error)}") from error
     for turn in TURNS:

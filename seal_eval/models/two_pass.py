@@ -1,7 +1,6 @@
 """Two passes for each token of a reply: one that shows what chosen heads attend to, and one with more attention there (DySCO)."""
 
 import functools
-import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +10,7 @@ import torch
 from seal_eval.core.errors import SealError
 from seal_eval.models.attention import attention_function, plain_attention, slides
 from seal_eval.models.by_head import head_weights
-from seal_eval.models.caches import branch
+from seal_eval.models.caches import branch, keep_logits
 
 
 class Importance:
@@ -82,7 +81,6 @@ def two_passes(model: Any, heads: Sequence[tuple[int, int]], importance: Importa
         return torch.cat([out[:, :-1], last], 1), None
 
     plain_forward, own_forward = model.forward, vars(model).get("forward")
-    parameters = inspect.signature(plain_forward).parameters
 
     @functools.wraps(plain_forward)
     def forward(*args: Any, **kwargs: Any) -> Any:
@@ -90,8 +88,7 @@ def two_passes(model: Any, heads: Sequence[tuple[int, int]], importance: Importa
         first = dict(kwargs)
         if (cache := kwargs.get("past_key_values")) is not None:
             first["past_key_values"] = branch(cache)
-        if "logits_to_keep" in parameters:
-            first["logits_to_keep"] = 1
+        first |= keep_logits(model, 1)
         plain_forward(*args, **first)
         if not seen:
             raise SealError(f"{type(model).__name__}: none of the chosen heads is in a layer with full attention; choose other heads")

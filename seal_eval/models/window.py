@@ -8,7 +8,7 @@ from seal_eval.models.hub import resolve
 OTHER_NAMES = ("n_positions", "max_seq_len", "seq_length", "model_max_length")  # of models without max_position_embeddings
 
 
-def window_of(name: str, trust_remote_code: bool = False) -> int | None:
+def window_of(name: str, trust_remote_code: bool = False, revision: str = "") -> int | None:
     """Return the window (tokens) of a model by its configuration; None when it names none or cannot be read.
 
     Models behind an API have no configuration here.
@@ -16,7 +16,7 @@ def window_of(name: str, trust_remote_code: bool = False) -> int | None:
     from transformers import AutoConfig
 
     try:
-        config = AutoConfig.from_pretrained(resolve(name), trust_remote_code=trust_remote_code)
+        config = AutoConfig.from_pretrained(resolve(name), trust_remote_code=trust_remote_code, revision=revision or None)
     except (OSError, ValueError, SealError):
         return None
     return window_in(config)

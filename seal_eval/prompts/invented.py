@@ -57,6 +57,9 @@ class Passage:
     full: str
 
 
+KINDS = 3  # of passages and their questions, in turn: where somebody was born, who wrote a novel, who founded a town
+
+
 @dataclass(frozen=True)
 class Person:
     """A person: first name, surname (the unique word), and the town of birth where it matters."""
@@ -137,9 +140,9 @@ def world(rng: random.Random, n: int, n_pairs: int, split: Split) -> tuple[list[
 
     passages = []
     for i in range(n):
-        if i % 3 == 0:
+        if i % KINDS == 0:
             passages.append(biography(rng, someone(towns.pop()), towns.pop()))
-        elif i % 3 == 1:
+        elif i % KINDS == 1:
             passages.append(book(rng, a_title(), someone(), someone()))
         else:
             passages.append(town(rng, towns.pop(), someone(), someone()))

@@ -13,9 +13,12 @@ INDIAN = re.compile(r"\d{1,2}(?:,\d{2})+,\d{3}")
 DATE = re.compile(r"(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|\d{1,2}:\d{2}(?::\d{2})?)")
 # what a small number counts or orders, when it is no value
 MARKER = re.compile(r"^[ \t>|#-]*\(?\d{1,3}(?:[.):](?=[ \t]+\S)|\)(?=\S)|[ \t]*\|)", re.M)
-ORDINAL = re.compile(r"(?:step|line|no\.?|number|item|option|call|chapter|section|part|page|entry|record|row|#)[ _:#]{0,2}$", re.I)
+ORDINAL = re.compile(
+    r"(?:(?:step|line|item|option|call|chapter|section|part|page|entry|record|row)(?:[ _]number)?|no\.?|#)[ _:#]{0,2}$", re.I
+)
+NUMBERED = re.compile(r"number[ _:#]{0,2}$", re.I)  # "number 2" orders, unless 2 is a value of the document
 COUNTED = re.compile(
-    r"\s*(?:%|(?:of|lines?|numbers?|entries|entry|records?|words?|topics?|times|steps?|items?|values?|tokens?|percent|seconds?|different)\b)",
+    r"[^\S\n]*(?:%|(?:of|lines?|numbers?|entries|entry|records?|words?|topics?|times|steps?|items?|values?|tokens?|percent|seconds?|different)\b)",
     re.I,
 )
 STATED = re.compile(r"(?:^|<|[:={\"\n]|->|\b(?:is|was|be|holds|contains|but|or|to)\b)[\s\"'<({]*$", re.I)
@@ -36,7 +39,7 @@ def find_numbers(text: str, known: Collection[str], digits: int | None = None) -
     """
     mentions = _written(text, known)
     markers = {place for match in MARKER.finditer(text) for place in range(match.start(), match.end())}
-    plain = [m for m in mentions if m.start not in markers and not _counts_things(text, m)]
+    plain = [m for m in mentions if m.start not in markers and not _counts_things(text, m, known)]
     if digits:
         counting = [m for m in mentions if len(m.value) == digits]
     else:
@@ -118,10 +121,11 @@ def _stated(text: str, mention: Mention) -> bool:
     return text[mention.end : mention.end + 1] == ">" or STATED.search(before) is not None
 
 
-def _counts_things(text: str, mention: Mention) -> bool:
+def _counts_things(text: str, mention: Mention, known: Collection[str]) -> bool:
     """True when a number counts or orders something: 'step 2', '35 lines', '\"count\": 4'."""
     before = text[max(0, mention.start - 40) : mention.start]
-    return bool(COUNTED.match(text, mention.end) or ORDINAL.search(before) or FIELD.search(before))
+    numbered = NUMBERED.search(before) and mention.value not in known
+    return bool(COUNTED.match(text, mention.end) or ORDINAL.search(before) or FIELD.search(before) or numbered)
 
 
 def in_words(text: str, language: str) -> str:

@@ -6,15 +6,26 @@ from collections.abc import Sequence
 from seal_eval.prompts.mentions import Mention
 from seal_eval.prompts.numerals import THOUSANDS, in_words
 from seal_eval.prompts.plain_text import plain_text
-from seal_eval.prompts.verdict import NEGATED
+from seal_eval.prompts.verdict import denied
 
 # a number is no part of another one (12 of 12,500 or 3.12), of a range (1945-1950), a time (10:30) or a date
 NUMBER = re.compile(r"(?<![\w])(?<!\d[-–/:.,'])\d+(?:[,.'’]\d{3})*(?![-–/:.,'’]?\d)", re.ASCII)
-# where a reply that answers yes or no says so: at its beginning, or where it declares its answer
-SAYS_SO = (
-    r"(?:^|\n|\banswers?(?: is| would be)?:? |\b(?:so|therefore|thus|hence),? |[.!:] )\s*(?:{})"
-    r"(?=\s*(?:[.,;:!\n]|$|\b(?:it|they|he|she)\b))"
+# where a reply says yes or no: as a sentence, or a part of one that marks set off, or behind "is"; not in "no idea", "no-one"
+SAYS_SO = re.compile(
+    r"(?:^|[\n.!?:;,(\[{\"'>]|(?<!\w)-\s|\b(?:is|be|say|says|so|therefore|thus|hence))[\s\"'(\[{]*\b(yes|no)\b"
+    r"(?=\s*(?:[.,;:!?()\]}\"'<\n]|$|-\s|\b(?:it|they|he|she|this|that|there|because|since|indeed)\b)|\s-|-(?:it|they|he|she|there)\b)",
+    re.IGNORECASE,
 )
+# parts of an English number: "four" is no answer in "twenty-four"
+PART = (
+    r"(?:(?:twen|thir|for|fif|six|seven|eigh|nine)ty|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+    r"|(?:thir|four|fif|six|seven|eigh|nine)teen|hundred|thousand|million|billion)"
+)
+ORDINALS = r"(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|\w+teenth|tenth|eleventh|twelfth|\w+tieth|\w+dth|\w+nth)"
+BEFORE = re.compile(rf"(?:\b{PART}[- ]|\b(?:hundred|thousand|million) and )$", re.IGNORECASE)
+AFTER = re.compile(rf"(?:[- ]{PART}|[- ]{ORDINALS}|(?<=dred) and {PART}|(?<=sand) and {PART})\b", re.IGNORECASE)
+NUMBER_WORD = re.compile(rf"(?:{PART}|{ORDINALS})", re.IGNORECASE)
+CURRENCIES = {"$": "(?:us )?dollars?|usd|us\\$", "€": "euros?|eur", "£": "pounds?|gbp"}
 
 
 def find_answers(text: str, accepted: Sequence[str], target: str) -> list[Mention]:
@@ -26,22 +37,39 @@ def find_answers(text: str, accepted: Sequence[str], target: str) -> list[Mentio
     found: list[Mention] = []
     for read in dict.fromkeys((_plain_numbers(text), _plain_numbers(in_words(text, "en")))):
         for answer in sorted(accepted, key=len, reverse=True):
+            if answer.lower() in ("yes", "no"):
+                found += [Mention(target if m[1].lower() == answer.lower() else m[1], *m.span(1)) for m in SAYS_SO.finditer(read)]
+                continue
             for form in dict.fromkeys((answer, in_words(answer, "en"))):
-                found += [Mention(target, m.start(), m.end()) for m in _pattern(_plain_numbers(plain_text(form))).finditer(read)]
+                known = _plain_numbers(plain_text(form))
+                found += [Mention(target, *m.span()) for m in _pattern(known).finditer(read) if not _part_of_number(read, m)]
         if found:
-            found = [m for m in found if not NEGATED.search(read[max(0, m.start - 60) : m.start])]
+            found = [m for m in found if not denied(read, m)]
             return sorted(found + [other for m in found for other in _alternatives(read, m)], key=lambda m: m.start)
     return []
 
 
 def _plain_numbers(text: str) -> str:
-    """The text with its numbers without separators of thousands."""
+    """The text with its numbers without separators of thousands, and signs of currencies for their names: 5 dollars is $5."""
+    for sign, names in CURRENCIES.items():
+        text = re.sub(rf"(?i)(?<![\w$€£])(\d[\d,.]*)\s?(?:{names}|{re.escape(sign)})(?!\w)", rf"{sign}\1", text)
+        text = re.sub(rf"(?i)(?<!\w)(?:{names}|{re.escape(sign)})\s?(?=\d)", sign, text)
     return NUMBER.sub(lambda m: re.sub(r"\D", "", m[0]) if THOUSANDS.fullmatch(m[0].replace("’", "'")) else m[0], text)
 
 
+def _part_of_number(text: str, match: re.Match[str]) -> bool:
+    """True when a match begins or ends in the middle of a number in words."""
+    words = re.findall(r"[^\W\d_]+", match[0])
+    if words and NUMBER_WORD.fullmatch(words[0]) and BEFORE.search(text[max(0, match.start() - 30) : match.start()]):
+        return True
+    return bool(words) and re.fullmatch(PART, words[-1], re.IGNORECASE) is not None and AFTER.match(text, match.end()) is not None
+
+
 def _pattern(answer: str) -> re.Pattern[str]:
-    if answer.lower() in ("yes", "no"):
-        return re.compile(SAYS_SO.format(answer), re.IGNORECASE)
+    """Matches an answer as whole words. A sum of money is also named by its number where that is the whole reply."""
+    if answer[:1] in CURRENCIES and answer[1:2].isdigit():
+        number = re.escape(answer[1:])
+        return re.compile(rf"(?<!\w){re.escape(answer)}(?!\w)(?![-–/:.,'’]\d)|^\W*(?<![$€£]){number}\W*$")
     known = re.sub(r"(?<=\d)(?:\\ )?(?=[^\W\d_])", r"\\s*", re.escape(answer))
     before = r"(?<!\w)(?<!\d[-–/:.,'])" if answer[:1].isdigit() else r"(?<!\w)"
     after = r"(?!\w)(?![-–/:.,'’]\d)" if answer[-1:].isdigit() else r"(?!\w)"

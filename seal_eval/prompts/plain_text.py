@@ -10,7 +10,7 @@ SPACES = "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u20
 INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\ufe0f"
 OTHERS = {"\u2018": "'", "\u2019": "'", "\u02bc": "'", "\u201c": '"', "\u201d": '"',
           "\u066c": ",", "\u3001": ", ", "\u3002": ". ", "\u2044": "/", "\u00b7": ".",
-          "\u2026": "..."}  # fmt: skip
+          "\u2026": "...", "\u2192": "->", "\u27f6": "->", "\u21d2": "=>"}  # fmt: skip
 LOOK_ALIKES = str.maketrans(
     {**dict.fromkeys(HYPHENS, "-"), **dict.fromkeys(SPACES, " "), **dict.fromkeys(INVISIBLE, None), **OTHERS}
     | {chr(0xFEE0 + code): chr(code) for code in range(0x21, 0x7F)}  # full-width forms
@@ -31,7 +31,7 @@ STRUCK = re.compile(r"~~[^~\n]{1,200}~~|<(?:del|s|strike)>[^<\n]{0,200}</(?:del|
 LATEX = (
     (re.compile(r"\\(?:text|textbf|textit|texttt|textrm|mathrm|mathbf|mathit|mathtt|mathsf|emph|underline)\s*\{([^{}]{0,2000})\}"), r"\1"),
     (re.compile(r"(?<=\d)(?:\{,\}|\{\.\}|\\[,;: ]|~)(?=\d)"), " "),
-    (re.compile(r"\\!|\\[()\[\]]|\$|\\(?:left|right|displaystyle|quad|qquad)\b"), ""),
+    (re.compile(r"\\!|\\[()\[\]]|\$(?!\d[\d,.]*(?![\d,.]*\s*\$))|\\(?:left|right|displaystyle|quad|qquad)\b"), ""),
     (re.compile(r"\\([_\-&#%$<>*])"), r"\1"),
     (re.compile(r"\\n(?![a-z])"), "\n"),
     (re.compile(r"\\(?:rightarrow|to|implies|mapsto)\b"), "->"),

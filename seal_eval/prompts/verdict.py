@@ -1,61 +1,36 @@
 """Decides which of the values that a reply mentions are its answer: declared, corrected, hedged, or too many."""
 
 import re
-from bisect import bisect
-from collections.abc import Collection, Iterable, Sequence
+from bisect import bisect, bisect_left
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from seal_eval.prompts.mentions import Mention
+from seal_eval.prompts.wordings import (
+    BECAUSE,
+    CLAUSE_END,
+    CORRECTION,
+    IN_ORDER,
+    LISTED,
+    MENTIONS_ONLY,
+    NEGATED,
+    NEXT_TURN,
+    NOT_BUT,
+    OR,
+    ORDERED,
+    REFUSES,
+    SENTENCE_END,
+    STATES,
+    STRONG,
+    WEAK,
+    WITHDRAWN,
+)
 
 HEDGED, TOO_MANY, WRONG = "hedged", "too many values", "wrong value"
 
-CORRECTION = re.compile(
-    r"\b(?:no|nope|wait|sorry|correction|corrected|actually|rather|scratch that|oops|hold on|i mean|mistaken?|wrong|incorrect|instead"
-    r"|on second thought|apologies|not|isn't|wasn't|in fact|re-?check(?:ed|ing)?|strike that|should be|should have been)\b(?!\.? ?\d)",
-    re.IGNORECASE,
-)
-OR = re.compile(r"\b(?:or|either|alternatively|possibly|maybe|perhaps)\b", re.IGNORECASE)
-NEGATED = re.compile(
-    r"\b(?:not|nor|never|isn't|wasn't|aren't|instead of|rather than|unlike|except|excluding|different from|as opposed to)"
-    r"[\s\"'(<:*]+(?:(?!but\b)[^\s.,;:!?]+[\s\"'(<]+){0,2}$",
-    re.IGNORECASE,
-)
-WITHDRAWN = re.compile(
-    r"^[\"')>\]]*\s*(?:\?\s*(?:hmm,?\s*|uh,?\s*|oh,?\s*)?(?:no|nope|wait|not)\b"
-    r"|[-,.;(]*\s*(?:(?:no|sorry|wait|oops),? )?(?:that|this|it|which|that one|this one)?"
-    r"\s*(?:is|was|are|'s)\s+(?:wrong|incorrect|not (?:it|right|correct|the)|a mistake|mistaken|another)\b"
-    r"|[\s.,;!]*(?:(?:no|wait|sorry|oops|hmm|actually)\b[\s,:.!]*)+(?:let me [^.\n]{0,40}[.,]\s*)?"
-    r"(?:it|that|this|the (?:right |correct )?(?:answer|topic|word|number|value|code|one))\b[^.\n]{0,30}\b(?:is|was|should)\b"
-    r"|[\s.,;!]*correction:)",
-    re.IGNORECASE,
-)
-ORDERED = re.compile(
-    r"\b(?:then|next|after(?:wards|ward| that)|followed by|before|later|subsequently)\b"
-    r"|^[^.;\n]{0,40}\bfirst\b[\s]*[;,]|[,;]\s*(?:and |while )?(?:the )?second(?: one| topic)?\b",
-    re.IGNORECASE,
-)
-# what may stand between two values of one list: marks, list numbers, brackets with counts, and a few words
-LISTED = re.compile(
-    r"(?:[\s,;:|/&+\"'()\[\]{}<>=\-#.?!]|\b(?:and|also|as well as|plus|und|et|y|e|finally|lastly|then|x|times?|appears?|appeared"
-    r"|occurs?|occurrences?|count|VAR)\b"
-    r"|(?<![\d.])\d{1,3}(?!\d))*",
-    re.IGNORECASE,
-)
-STRONG = re.compile(
-    r"\\boxed\s*\{|<answer>|<final_answer>|####"
-    r"|\"?\b(?:final|correct|my|the|short)?[ _-]?answers?\b\"?(?: to (?:your|the) question)?\s*"
-    r"(?:(?:is|are|would be|should be)\b\s*:?|:|=|->|\n)+"
-    r"|\b(?:right|correct|actual|true|real) (?:one|number|value|word|code|key|name|topic|variable)s?\s*(?:(?:is|are)\b\s*:?|:|=)"
-    r"|\bfirst (?:topic )?(?:that )?(?:we |was |to be )?(?:ever )?(?:discussed |talked about |covered )?(?:was|is)\b",
-    re.IGNORECASE,
-)
-WEAK = re.compile(r"\b(?:therefore|thus|hence|so|in conclusion|overall|in short|conclusion|result|solution)\b", re.IGNORECASE)
 CLOSING = {"\\boxed": "}", "<answer>": "</answer>", "<final_answer>": "</final_answer>"}
-CLAUSE_END = re.compile(r"[.,;!?]\s|\n")
 MOST = 1000  # mentions that are looked at
-SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n|>")
-NEXT_TURN = re.compile(r"\n[ \t]*(?:question|q|user|human|instruction|### ?(?:instruction|question|user|input))\s*:", re.IGNORECASE)
 
 
 Key = tuple[int, int, str]  # a key in the text: start, end, the key
@@ -85,10 +60,10 @@ def decide(
         text = text[: turn.start()]
         mentions = [m for m in mentions if m.end <= len(text)]
     ends = [0, *(m.end for m in mentions)]
-    negated = {m for m, end in zip(mentions, ends, strict=False) if _negated(text, m, end)}
+    negated = {m for m, end in zip(mentions, ends, strict=False) if denied(text, m, end)}
     marks = _with_listed(text, mentions)
     begin, marks = _declared(text, marks, n)
-    marks = [m for m in marks if m not in negated]
+    marks = [m for m in marks if m not in negated and not _in_refusal(text, m)]
     if all(_withdrawn(text, m) for m in marks):
         return Reading(())
     marks = _corrected(text, marks, n)
@@ -98,8 +73,19 @@ def decide(
     if len(values) > n:
         return _of_too_many(text, begin, marks, n, keys, {m for m in marks if named[m].intersection(asked)})
     wanted = set(asked)  # of several keys: a value next to the name of another key answers neither
+    if len(values) == n > 1 and "respectively" in text.lower() and _crossed(values, marks, owned, keys, wanted):
+        return Reading(values, WRONG)
     right = _distinct(m for m in marks if not (len(named[m]) == 1 and owned.get(m, "") in wanted and named[m] <= wanted - {owned[m]}))
     return Reading(right) if right or not values else Reading(values, WRONG)
+
+
+def _crossed(
+    values: Sequence[str], marks: Sequence[Mention], owned: Mapping[Mention, str], keys: Sequence[Key], wanted: Collection[str]
+) -> bool:  # fmt: skip
+    """True when values stand in another order than the keys that they belong to."""
+    belongs = {m.value: owned.get(m, "") for m in marks}
+    named = list(dict.fromkeys(key for _, _, key in sorted(keys) if key in wanted))
+    return sorted(named) == sorted(belongs.values()) and named != [belongs[value] for value in values]
 
 
 def _distinct(marks: Iterable[Mention]) -> tuple[str, ...]:
@@ -174,9 +160,19 @@ def _declared(text: str, marks: list[Mention], n: int) -> tuple[int, list[Mentio
     return (begin, best) if len(_distinct(best)) >= n else (0, marks)
 
 
-def _negated(text: str, mark: Mention, after: int) -> bool:
-    """'not 26022', 'rather than 26022'; `after`: where the mention before it ends."""
-    return NEGATED.search(text[max(after, mark.start - 60) : mark.start]) is not None
+def denied(text: str, mark: Mention, after: int = 0) -> bool:
+    """'not 26022', 'rather than 26022', 'not repaired by 26022 but'; `after`: where the mention before it ends."""
+    before = text[max(after, mark.start - 60) : mark.start]
+    if NEGATED.search(before):
+        return True
+    return NOT_BUT[0].search(before) is not None and NOT_BUT[1].match(text, mark.end) is not None
+
+
+def _in_refusal(text: str, mark: Mention) -> bool:
+    """'I cannot tell. The text only mentions A.'"""
+    before, after = text[max(0, mark.start - 300) : mark.start], text[mark.end : mark.end + 300]
+    sentence = re.split(r"[.;!?\n]", before)[-1] + re.split(r"[.;!?\n]", after, maxsplit=1)[0]
+    return MENTIONS_ONLY.search(sentence) is not None and REFUSES.search(text, 0, mark.start) is not None
 
 
 def _withdrawn(text: str, mark: Mention) -> bool:
@@ -201,8 +197,19 @@ def _corrected(text: str, marks: Sequence[Mention], n: int) -> list[Mention]:
 
 
 def _in_clause_with(text: str, marks: Sequence[Mention], keys: Sequence[Key]) -> dict[Mention, set[str]]:
-    """For each mention the keys that stand in its clause."""
-    ends = [m.end() for m in CLAUSE_END.finditer(text)]
+    """For each mention the keys that stand in its clause. A line that names a key and no value belongs to the next one."""
+    places, values = sorted(start for start, _, _ in keys), sorted(m.start for m in marks)
+
+    def holds(starts: Sequence[int], begin: int, end: int) -> bool:
+        return bisect_left(starts, begin) < bisect_left(starts, end)
+
+    ends = list[int]()
+    begin = 0
+    for end in (m.end() for m in CLAUSE_END.finditer(text)):
+        goes_on = text[end - 1] == "\n" and (holds(places, begin, end) or not text[begin:end].strip())
+        if not goes_on or holds(values, begin, end):
+            ends.append(end)
+            begin = end
     named: dict[int, set[str]] = {}
     for start, _, key in keys:
         named.setdefault(bisect(ends, start), set()).add(key)
@@ -224,11 +231,15 @@ def _of_too_many(text: str, begin: int, marks: Sequence[Mention], n: int, keys: 
         bound = _distinct(m for m in marks if m in asked)
         if len(bound) == 1 and not hedged:
             return Reading(bound)
-        if ORDERED.search(_gap(text, marks[0], marks[1])) and not hedged:
+        gap = _gap(text, marks[0], marks[1])
+        in_order = "->" in gap and IN_ORDER.search(text[: marks[0].start]) is not None
+        if not hedged and (in_order or ORDERED.search(gap) or BECAUSE.search(gap)):
             return Reading((marks[0].value,))
         for match in reversed(list(WEAK.finditer(text))):
             if last := _distinct(m for m in marks if m.start >= match.end()):
                 return Reading(last) if len(last) == 1 else Reading(_distinct(marks), TOO_MANY)
+        if not hedged and STATES.search(text[begin : marks[0].start]) and SENTENCE_END.match(text[marks[0].end :].lstrip(" \"')]}")):
+            return Reading((marks[0].value,))  # the first sentence that names a value states it
     elif not hedged:
         exact = [group for group in lists if len(_distinct(group)) == n]
         if exact and max(len(_distinct(group)) for group in lists) == n:
@@ -237,10 +248,11 @@ def _of_too_many(text: str, begin: int, marks: Sequence[Mention], n: int, keys: 
 
 
 def _lists(text: str, marks: Sequence[Mention], keys: Sequence[Key]) -> list[list[Mention]]:
-    """The mentions in groups that are one list each."""
+    """The mentions in groups that are one list each. A sentence that begins with a value and goes on is no item of a list."""
     groups = [[marks[0]]]
     for left, right in pairwise(marks):
-        if _listed(_gap(text, left, right, keys)):
+        gap = _gap(text, left, right, keys)
+        if _listed(gap) and (_bare(text, right, 1) or not SENTENCE_END.match(gap.lstrip(" \"')]}"))):
             groups[-1].append(right)
         else:
             groups.append([right])

@@ -21,7 +21,8 @@ ClusterOption = Annotated[
 
 def compare_command(
     results: Annotated[
-        Path, typer.Argument(help="Folder with lm-eval's result files, of this project's tasks or any other; subfolders are searched too.")
+        Path,
+        typer.Argument(help="Folder with result files of lm-eval or of Every Eval Ever, subfolders included; or a CSV file of scores."),
     ],
     baseline: Annotated[
         str,
@@ -171,7 +172,8 @@ def replies_command(
     from seal_eval.results.reasons import examples
     from seal_eval.results.records import load_runs
 
-    found = examples(load_runs(results), reason, task, method, number)
+    runs = load_runs(results, foreign=results.is_dir(), scored_only=True)  # tasks from outside have no reasons, and are passed over
+    found = examples(runs, reason, task, method, number)
     for run, record in found:
         expected, answer = (" ".join(visible(text).split()) for text in (", ".join(record.targets), record.answer or "–"))
         say(f"{record.sample_id}  {run.model}, {run.method}: {record.reason}")

@@ -10,8 +10,9 @@ from seal_eval.stats import RecordPlan, intraclass_correlation, minimum_detectab
 from seal_eval.stats.layout import layout
 
 SHOWN = (1, 2, 5, 10, 20, 50)  # questions per record that are always in the table
-# assumed if none is given: above the upper quartile, .03, of the published runs (docs/correlation.txt), whose average is .00
+# assumed if none is given: above the upper quartile, .04, of the published runs (docs/correlation.txt), whose average is .00
 USUAL_CORRELATION = 0.05
+LEAST_DIFFERENCE = 0.001  # smallest difference of accuracies that a plan is made for
 LEAST_ALPHA = 1e-9  # smallest significance level of a plan; below it p-values are rounding errors
 
 
@@ -44,6 +45,10 @@ def guess(accuracy: float, against: float, discordance: float | None, correlatio
     gap, most = abs(accuracy - against), min(accuracy + against, 2 - accuracy - against)
     if gap == 0:
         raise SealError(f"--accuracy and --against are both {accuracy}: no number of samples shows a difference of 0")
+    if gap < LEAST_DIFFERENCE:
+        raise SealError(
+            f"--accuracy {accuracy} and --against {against} differ by less than {LEAST_DIFFERENCE:g}: that takes millions of samples"
+        )
     if discordance is None:
         discordance = accuracy * (1 - against) + against * (1 - accuracy)
     if not gap - 1e-12 <= discordance <= most + 1e-12:
@@ -96,8 +101,15 @@ def lines(
     least the same power. Plans are for the test that `compare` will use: McNemar's for one question per record, else the sign-flip test of
     records. Raises SealError for values out of range.
     """
-    if not 0.5 <= power < 1 or not 0 < level < 1 or comparisons < 1:
-        raise SealError(f"--power {power}, --level {level}, --comparisons {comparisons}: needs .5 to 1, 0 to 1, and at least 1")
+    for name, value, fine, needed in (
+        ("power", power, 0.5 <= power < 1, "from .5 to below 1"), ("level", level, 0 < level < 1, "between 0 and 1, such as .95"),
+        ("comparisons", comparisons, comparisons >= 1, "at least 1"),
+        ("seconds-per-record", seconds_per_record, seconds_per_record >= 0, "at least 0"),
+        ("seconds-per-question", seconds_per_question, seconds_per_question >= 0, "at least 0"),
+        ("seconds-per-question", seconds_per_question, seconds_per_record + seconds_per_question > 0, "above 0 when a record costs 0"),
+    ):  # fmt: skip
+        if not fine:
+            raise SealError(f"--{name} is {value}, must be {needed}")
     strict = simultaneous(level, comparisons)
     if 1 - strict < LEAST_ALPHA:
         raise SealError(

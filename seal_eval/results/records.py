@@ -35,7 +35,8 @@ def load_runs(
             raise SealError(f"--{'metric' if metric else 'cluster'} is for result files; {folder} has columns score and cluster")
         return read_scores(folder)
     if not folder.is_dir():
-        raise SealError(f"results folder {folder} does not exist")
+        problem = "is no folder" + (" and no .csv file" if foreign else "") if folder.exists() else "does not exist"
+        raise SealError(f"results folder {folder} {problem}")
     files = sorted(f for f in folder.rglob("results_*.json") if not any(p.startswith(".") for p in f.relative_to(folder).parts))
     if not files and foreign and not scored_only and any(folder.rglob(PATTERN)):
         if metric or cluster:
@@ -56,8 +57,9 @@ def load_runs(
             if any(record.task in shared for record in run.records):
                 runs[i] = read_run(files[i], foreign, "", cluster, scored_only, shared)
     runs.sort(key=lambda run: (run.utc, run.run_id))
-    if cluster and all(base_task(record.task) for run in runs for record in run.records):
-        raise SealError(f"--cluster {cluster} is for tasks from outside this project, and {folder} has none; leave it out")
+    if (cluster or metric) and all(base_task(record.task) for run in runs for record in run.records):
+        flag = f"--cluster {cluster}" if cluster else f"--metric {metric}"
+        raise SealError(f"{flag} is for tasks from outside this project, and {folder} has none; leave it out")
     return with_absent(folder, label_runs(runs))
 
 
@@ -80,8 +82,8 @@ def _by_subject(runs: list[Run], subject: Callable[[Run], str]) -> dict[str, dic
             earlier = owner.setdefault((name, record.sample_id), run)
             if earlier is not run:
                 raise SealError(
-                    f"{run.model}, method {run.method}: sample {record.sample_id} is in two runs, {earlier.date} and {run.date}; "
-                    "move one of them out of the results folder"
+                    f"{run.model}, method {run.method}: sample {record.sample_id} is in two runs, {earlier.folder} ({earlier.date}) and "
+                    f"{run.folder} ({run.date}); move one of them out of the results folder"
                 )
             table[name][record.sample_id] = record
     return dict(table)
@@ -97,7 +99,7 @@ def pair(baseline: dict[str, Record], other: dict[str, Record], names: tuple[str
             runs = ", ".join(sorted({record.run_id for record in lack.values()}))
             raise SealError(
                 f"{names[i]} (run {runs or 'none'}) lacks {len(missing)} samples that {names[1 - i]} has, first {missing[0]}; "
-                "run both with the same tasks, --metadata and --limit"
+                "run both with the same tasks, --metadata and --limit; to a file of scores add a line, with an empty score if there is none"
             )
     for key in sorted(baseline):
         if baseline[key].prompt_hash != other[key].prompt_hash:
@@ -154,4 +156,4 @@ def models(runs: list[Run]) -> list[str]:
 def check_baseline(methods: list[str], baseline: str, model: str) -> None:
     """Raise SealError when the baseline was not run on this model."""
     if baseline not in methods:
-        raise SealError(f"baseline '{baseline}' was not run on {model}{nearest(baseline, methods)}")
+        raise SealError(f"baseline '{baseline}' was not run on {model}{nearest(baseline, methods)}; choose another with --baseline")

@@ -7,6 +7,7 @@ from typing import Any
 
 from seal_eval.core.content import fingerprint
 from seal_eval.core.errors import SealError
+from seal_eval.core.files import CARD, read_object
 from seal_eval.harness.planned import SUITE
 from seal_eval.models.hub import content
 from seal_eval.suite.cells import Cell
@@ -20,7 +21,7 @@ def perform(cell: Cell) -> dict[str, Any]:
     Raises SealError when the model's files are not those with which the suite was planned: they changed since, or this machine has others.
     """
     work = cell.work
-    if content(cell.model, work["revision"]) != cell.content:
+    if cell.model and content(cell.model, work["revision"]) != cell.content:
         raise SealError(
             f"the files of model {cell.model} on {platform.node()} are not those that the suite was planned with; copy the same model "
             "there, or leave its files alone while a suite runs"
@@ -37,6 +38,8 @@ def perform(cell: Cell) -> dict[str, Any]:
     out = Path(work["out"])
     if not is_made(out):  # else by a process that was killed before it could record this
         _make(cell.kind, work, out)
+    elif cell.kind == "tune" and (why := read_object(out / CARD).get("diverged")):
+        raise SealError(f"{why}; remove {out} before you tune again")
     return {"made": fingerprint(out)}
 
 
@@ -44,12 +47,12 @@ def _make(kind: str, work: dict[str, Any], out: Path) -> None:
     if kind == "template":
         from seal_eval.models.template_folder import with_template
 
-        with_template(work["model"], Path(work["template"]), out)
+        with_template(work["model"], Path(work["template"]), out, **work.get("load", {}))
     elif kind == "tune":
         from seal_eval.tuning.tune import tune
 
-        tune(work["model"], tune_spec(work["spec"]), out)
+        tune(work["model"], tune_spec(work["spec"]), out, **work.get("load", {}))
     else:
         from seal_eval.tuning.head_importance import head_map
 
-        head_map(work["model"], heads_spec(work["spec"]), out)
+        head_map(work["model"], heads_spec(work["spec"]), out, **work.get("load", {}))

@@ -13,7 +13,8 @@ class Cell:
     folder: of the cell's files, relative to the suite's output folder. model, dtype: from which `cell_cost` estimates time and memory.
     n_samples: 0 unless a run, and for all samples of a task that is not ours. size: in the task's unit, 0 for such a task. content: of the
     model, from `hub.content`, when the suite was planned.
-    loads: the name of what a run loads, in result files. planned: of a run, (method with its settings, task, size).
+    loads: the name of what a run loads, in result files. planned: of a run, (method with its settings, task, size). needs: folders of the
+    cells whose files this one reads.
     """
 
     ident: str
@@ -29,3 +30,4 @@ class Cell:
     content: str = ""
     loads: str = ""
     planned: tuple[str, str, int] | None = None
+    needs: tuple[str, ...] = ()

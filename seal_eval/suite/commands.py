@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def suite_command(
-    file: Annotated[Path, typer.Argument(help="YAML file that lists models, methods and tasks; see docs/suites.md.")],
+    file: Annotated[Path, typer.Argument(help="YAML file with name, models, methods, tasks, and adapters and heads that are made first.")],
     out: Annotated[
         Path | None, typer.Option(help="Folder for results, adapters and logs.", show_default="results/NAME, with the suite's name")
     ] = None,
@@ -33,7 +33,11 @@ def suite_command(
 
     if executor not in ("local", "ray"):
         raise SealError(f"--executor {executor} is not known; choose local or ray")
+    if address and executor != "ray":
+        raise SealError(f"--address {address} is for --executor ray; leave it out")
     out = (out or Path("results") / read_suite(file)[0].name).absolute()
+    if out.exists() and not out.is_dir():
+        raise SealError(f"--out {out} is a file; name a folder")
     suite, cells = plan(file, out)
     if dry_run:
         show_plan(suite, cells, out)
@@ -68,14 +72,22 @@ def show_plan(suite: "Suite", cells: "list[Cell]", out: Path) -> None:
     from seal_eval.suite.state import state_of
 
     table = Table("cell", "samples", "tokens read", "time", "memory", "state", box=None, header_style="bold")
-    total = 0.0
+    total, unknown = 0.0, 0
     for cell in cells:
         cost, state = cell_cost(suite, cell), state_of(out, cell)["state"]
+        if cost is None:
+            unknown += 1
+            table.add_row(cell.label, str(cell.n_samples or ""), "–", "–", "–", state)
+            continue
         total += cost.seconds if state != "done" else 0
         memory = f"{cost.memory / 1e9:.1f} GB"
         table.add_row(cell.label, str(cell.n_samples or ""), f"{cost.n_read:,}", spell(cost.seconds), memory, state)
     console().print(table)
-    print(f"{len(cells)} cells, about {spell(total)} left on this machine, one after the other (estimated, within a factor of about two)")
+    without = f", without {unknown} that cannot be estimated" if unknown else ""
+    print(
+        f"{len(cells)} cells, about {spell(total)} left on this machine, one after the other (estimated, within a factor of about "
+        f"two{without})"
+    )
 
 
 def show_status(folder: Path) -> None:

@@ -11,7 +11,7 @@ from seal_eval.tuning.config import TuneSpec
 
 REPLY_TOKENS = 16  # guessed length of a reply
 PEAK_SHARE = 0.5  # guessed share of the measured peak rate that a model reaches
-BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+BYTES = {"float32": 4, "float": 4, "bfloat16": 2, "float16": 2, "half": 2, "8bit": 1, "4bit": 0.5}
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,12 @@ def shape(model: str) -> dict[str, Any]:
     text = config.get_text_config()
     head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     kv = (getattr(text, "num_key_value_heads", None) or text.num_attention_heads) * head
+    inner = getattr(text, "intermediate_size", None)  # a list where layers differ
     dtype = str(getattr(text, "dtype", None) or "float32").removeprefix("torch.")
     return {
         "dtype": dtype if dtype in BYTES else "float32",
         "parameters": sum(p.numel() for p in skeleton.parameters()), "layers": text.num_hidden_layers, "kv": kv,
-        "heads": text.num_attention_heads * head, "inner": getattr(text, "intermediate_size", None) or 4 * text.hidden_size,
+        "heads": text.num_attention_heads * head, "inner": max(inner) if isinstance(inner, list) else inner or 4 * text.hidden_size,
     }  # fmt: skip
 
 
@@ -78,7 +79,15 @@ def machine(dtype: str) -> tuple[float, float]:
     return rate(lambda: a @ a, 2.0 * n**3), rate(lambda: b.clone(), 2.0 * b.numel())
 
 
-def cell_cost(suite: Suite, cell: Cell) -> CellCost:
+def cell_cost(suite: Suite, cell: Cell) -> CellCost | None:
+    """`_cell_cost`, or None for a model whose shape cannot be read: a served one, or one with code of its own."""
+    try:
+        return _cell_cost(suite, cell)
+    except Exception:  # of any configuration; an estimate is no reason to refuse a plan
+        return None
+
+
+def _cell_cost(suite: Suite, cell: Cell) -> CellCost:
     """Estimated cost of a cell on this machine.
 
     Prefill: 2 operations per parameter and token, and 2 per layer, unit of width and pair of tokens. Decode: the weights are read once per

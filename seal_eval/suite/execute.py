@@ -7,10 +7,11 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import redirect_stderr, redirect_stdout
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -55,18 +56,30 @@ def run_suite(suite: Suite, cells: list[Cell], out: Path, executor: str = "local
         ]
         write_json(out / PLAN, {"name": suite.name, "cells": listed})
         event("suite", name=suite.name, cells=len(cells), done=len(cells) - len(todo))
-        failed = 0
+        failed, lost = 0, dict[str, str]()  # lost: folder of a failed cell → its label
         with progress(suite.name, sum(c.n_samples for c in cells), done=sum(replies(out, c) for c in cells), unit="reply") as bar:
             for wave in sorted({cell.wave for cell in todo}):
-                now = [cell for cell in todo if cell.wave == wave]
-                for cell, error in _local(out, now, workers) if executor == "local" else _ray(out, now, suite, address):
+                now = [cell for cell in todo if cell.wave == wave and not lost.keys() & cell.needs]
+                outcomes = _local(out, now, workers) if executor == "local" else _ray(out, now, suite, address)
+                for cell, error in chain(_without_what_they_need(out, todo, wave, lost), outcomes):
                     if cell is not None:
                         failed += bool(error)
+                        if error:
+                            lost[cell.folder] = cell.label
                         event("cell", label=cell.label, error=error)
                         if error:
                             print(f"{cell.label}: {error}", file=sys.stderr)
                     bar.update(sum(replies(out, c) for c in cells) - bar.done)
     return failed
+
+
+def _without_what_they_need(out: Path, cells: list[Cell], wave: int, lost: Mapping[str, str]) -> Iterator[Outcome]:
+    """The cells of a wave that cannot run, because a cell whose files they read has failed."""
+    for cell in list(cells):
+        if cell.wave == wave and (missing := [lost[folder] for folder in cell.needs if folder in lost]):
+            error = f"not run, because '{missing[0]}' failed"
+            note(out, cell, "failed", error=error)
+            yield cell, error
 
 
 def work(out: Path, cell: Cell) -> str:
@@ -78,6 +91,8 @@ def work(out: Path, cell: Cell) -> str:
     with log_of(out, cell).open("a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
         try:
             about |= perform(cell)
+        except SystemExit as end:  # of argparse, whose message is in the log
+            error = f"it ended with status {end.code}; see {log_of(out, cell)}"
         except Exception as failure:
             import traceback
 

@@ -52,7 +52,7 @@ def linked(cells: list[Cell], out: Path) -> list[Cell]:
     for cell in sorted(cells, key=lambda cell: cell.wave):
         named = {value for _, value in texts_in(_arguments(cell.work) | {"out": ""})}
         needs = {folder: ident for folder, ident in sorted(made.items()) if str(out / folder) in named}
-        found.append(replace(cell, ident=_hash([cell.ident, needs])) if needs else cell)
+        found.append(replace(cell, ident=_hash([cell.ident, needs]), needs=tuple(needs)) if needs else cell)
         if cell.kind != "run":
             made[cell.folder] = found[-1].ident
     return found

@@ -10,9 +10,12 @@ from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.names import ENGINE, safe
 from seal_eval.harness.engines import get_engine
 from seal_eval.suite.cells import Cell
+from seal_eval.suite.checks import check_args, check_model, check_task, tuned_with
 from seal_eval.suite.identity import content_of, forget, ident_of, linked
-from seal_eval.suite.other_tasks import check_other, is_other, located
-from seal_eval.suite.schema import MethodEntry, ModelEntry, Suite, TaskEntry, explained, heads_spec, read_suite, tune_spec
+from seal_eval.suite.other_tasks import check_other, located
+from seal_eval.suite.schema import MethodEntry, ModelEntry, Suite, TaskEntry, explained, heads_spec, read_suite
+
+PASSED = ("trust_remote_code", "device_map")  # arguments of a model that making something with it takes, too
 
 
 def plan(file: Path, out: Path) -> tuple[Suite, list[Cell]]:
@@ -40,16 +43,25 @@ def plan(file: Path, out: Path) -> tuple[Suite, list[Cell]]:
     models = [_completed(file, engine_name, ModelEntry(pretrained=m) if isinstance(m, str) else m) for m in suite.models]
     methods = [MethodEntry(method=m) if isinstance(m, str) else m for m in suite.methods]
     tasks = [(t, one) for t, task in enumerate(suite.tasks) for one in located(task, file)]
-    tasks = [(t, task) for t, task in tasks if attempt(("tasks", t), lambda o=task: _check_task(o))]
+    tasks = [(t, task) for t, task in tasks if attempt(("tasks", t), lambda o=task: check_task(o))]
+    sizes = {size for task in suite.tasks for size in task.sizes or ()}
+    for k, method in enumerate(methods):
+        if method in methods[:k]:
+            mistakes.append((("methods", k), f"method '{method.method}' is listed twice with the same settings; leave one out"))
+        if unknown := sorted({*(method.sizes or ())} - sizes):
+            mistakes.append((("methods", k), f"sizes: no task has the size {unknown[0]}"))
     for m, model in enumerate(models):
-        if not attempt(("models", m), lambda o=model: _check_model(o, methods)):
+        if not attempt(("models", m), lambda o=model: check_model(o, methods)):
+            continue
+        makes = [key for key in ("adapters", "heads") if getattr(suite, key)] if get_engine(model.engine).applies_methods else []
+        if not attempt(("models", m), lambda o=model, k=makes: check_args(o, k)):
             continue
         if model.chat_template:
             attempt(("models", m), lambda o=model: _made(0, o, "template", Path(o.chat_template).stem, {"template": o.chat_template}, out))
         tunes = get_engine(model.engine).applies_methods
         for name, entry in suite.adapters.items() if tunes else ():
             settings = {"chat": model.apply_chat_template, "system": model.system_instruction, "dtype": model.dtype, **entry}
-            attempt(("adapters", name), lambda n=name, s=settings, o=model: _made(1, o, "tune", n, {"spec": asdict(tune_spec(s))}, out))
+            attempt(("adapters", name), lambda n=name, s=settings, o=model: _made(1, o, "tune", n, {"spec": tuned_with(o, s)}, out))
         for name, entry in suite.heads.items() if tunes else ():
             attempt(("heads", name), lambda n=name, s=entry, o=model: _made(1, o, "heads", n, {"spec": asdict(heads_spec(s))}, out))
         for k, method in enumerate(methods if engine_known else ()):
@@ -89,32 +101,6 @@ def _completed(file: Path, engine: str, model: ModelEntry) -> ModelEntry:
     return model.model_copy(update={"engine": model.engine or engine, "chat_template": template})
 
 
-def _check_model(model: ModelEntry, methods: Sequence[MethodEntry]) -> None:
-    from seal_eval.models.hub import resolve
-
-    engine, known = get_engine(model.engine), {method.method for method in methods}
-    if unknown := [name for name in model.methods or () if name not in known]:
-        raise SealError(f"methods: '{unknown[0]}' is not one of the suite's methods{nearest(unknown[0], known)}")
-    if engine.loads_checkpoint:
-        resolve(model.pretrained)
-    elif model.chat_template or model.dtype != "auto":
-        key = "chat_template" if model.chat_template else "dtype"
-        raise SealError(f"{key} has no effect with engine {engine.name}, whose server decides it; leave it out")
-    engine.prepare({**engine.names_model(model.pretrained, model.dtype), **model.args})
-    if model.chat_template and not Path(model.chat_template).is_file():
-        raise SealError(f"chat template {model.chat_template} does not exist")
-    if model.chat_template and not model.apply_chat_template:
-        raise SealError(f"chat_template {model.chat_template} has no effect without apply_chat_template: true")
-
-
-def _check_task(task: TaskEntry) -> None:
-    """Raise SealError for a task of ours without sizes and samples, and as `check_other` for any other."""
-    if is_other(task.task):
-        check_other(task)
-    elif missing := [key for key in ("sizes", "num_samples") if getattr(task, key) is None]:
-        raise SealError(f"{missing[0]} is missing; {task.task} takes sizes, a list, and num_samples, the number of samples of each")
-
-
 def _check_method(suite: Suite, model: ModelEntry, method: MethodEntry, out: Path) -> None:
     """Check a method's settings. An adapter or map that the suite makes first counts as made."""
     from seal_eval.baselines import take_method
@@ -138,6 +124,8 @@ def _settings(suite: Suite, model: ModelEntry, method: MethodEntry, out: Path) -
     for key, value in method.settings.items():
         kind = {"adapter": "adapters", "heads": "heads"}.get(key.rsplit(".", 1)[-1])
         known: dict[str, Any] = getattr(suite, kind) if kind else {}
+        if not isinstance(value, str | int | float | bool):
+            raise SealError(f"{key} is {value!r}, must be a single value")
         if value in known:
             settings[key] = str(out / _place(model, str(value)))
         elif kind and not Path(str(value)).is_dir():
@@ -160,7 +148,13 @@ def _loaded(model: ModelEntry, out: Path) -> str:
 def _made(wave: int, model: ModelEntry, kind: str, name: str, work: dict[str, Any], out: Path) -> Cell:
     """The cell that makes a template, adapter or map. kind: template, tune or heads."""
     folder = _place(model, name)
-    work = {"model": _loaded(model, out) if wave else model.pretrained, **work, "out": str(out / folder)}
+    load = {key: model.args[key] for key in PASSED if key in model.args and (kind != "template" or key == "trust_remote_code")}
+    work = {
+        "model": _loaded(model, out) if wave else model.pretrained,
+        **work,
+        **({"load": load} if load else {}),
+        "out": str(out / folder),
+    }
     size = int(work["spec"]["length"]) if "spec" in work else 0
     return _cell(wave, f"{safe(model.pretrained)} · {kind} {name}", folder, kind, model, work, 0, size, out)
 
@@ -186,7 +180,8 @@ def _run(suite: Suite, model: ModelEntry, method: MethodEntry, task: TaskEntry, 
         args["pretrained"] = _loaded(model, out)
     argv = ["--model", engine.name, "--model_args", json.dumps(args), "--tasks", task.task]
     argv += ["--apply_chat_template"] if model.apply_chat_template else []
-    argv += ["--system_instruction", model.system_instruction] if model.system_instruction else []
+    if system := model.system_instruction:  # one that begins with a dash would be read as a flag
+        argv += [f"--system_instruction={system}"] if system.startswith("-") else ["--system_instruction", system]
     argv += [] if size else ["--seed", str(suite.seed), *(["--limit", str(task.num_samples)] if task.num_samples else [])]
     name = method.method + "".join(
         f",{k}={Path(v).name.split('__')[-1] if isinstance(v, str) else v}" for k, v in sorted(method.settings.items())
@@ -207,8 +202,8 @@ def _cell(
 ) -> Cell:  # fmt: skip
     """A cell with its ident. faster: flags that do not change results."""
     revision = str(model.args.get("revision") or "")
-    files = model.pretrained if get_engine(model.engine).loads_checkpoint else str(model.args["tokenizer"])
-    held = content_of(files, revision)
+    files = model.pretrained if get_engine(model.engine).loads_checkpoint else str(model.args.get("tokenizer", ""))
+    held = content_of(files, revision) if files else ""  # an engine that we know nothing about
     ident = ident_of(kind, work, held, model.chat_template, out)
     work = {**work, "faster": list(faster), "revision": revision}
     return Cell(ident, wave, label, folder, kind, files, model.dtype, work, n, size, held)

@@ -58,7 +58,7 @@ class MethodEntry(Open):
     """
 
     method: str
-    sizes: list[Size] | None = None
+    sizes: Annotated[list[Size], Field(min_length=1)] | None = None
 
 
 class TaskEntry(Open):
@@ -85,8 +85,8 @@ class Suite(Strict):
     batch_size: Size = 8
     device: str = ""
     seed: Annotated[int, Field(ge=0, strict=True)] = 0
-    gpus: Annotated[float, Field(ge=0)] = 0
-    cpus: Annotated[float, Field(gt=0)] = 1
+    gpus: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0
+    cpus: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1
 
 
 def read_suite(file: Path) -> tuple[Suite, LineNumbers]:
@@ -97,7 +97,10 @@ def read_suite(file: Path) -> tuple[Suite, LineNumbers]:
     try:
         return Suite.model_validate(value), lines
     except ValidationError as error:
-        raise SealError(explained(file, lines, [(_place(e["loc"], value), _explain(e)) for e in error.errors()])) from error
+        found = error.errors()
+        deeper = {tuple(e["loc"][:2]) for e in found if len(e["loc"]) > 3}  # a list's entry that is a mapping with a mistake of its own
+        told = [e for e in found if not (e["loc"][-1] == "str" and tuple(e["loc"][:2]) in deeper)]
+        raise SealError(explained(file, lines, [(_place(e["loc"], value), _explain(e)) for e in told])) from error
 
 
 def explained(file: Path, lines: LineNumbers, mistakes: list[tuple[tuple[str | int, ...], str]]) -> str:
@@ -133,6 +136,8 @@ def _explain(error: Any) -> str:
         return f"unknown key{nearest(str(error['loc'][-1]), known)}"
     if error["type"] == "missing":
         return "is missing"
+    if error["type"] == "string_pattern_mismatch":
+        return f"may hold letters, digits, dots, dashes and underscores, and begins with a letter or digit (it is {error['input']!r:.60})"
     return f"{error['msg'][0].lower()}{error['msg'][1:]} (it is {error['input']!r:.60})"
 
 

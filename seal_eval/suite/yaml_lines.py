@@ -1,5 +1,6 @@
 """Read untrusted YAML: plain values only, with the line number of each."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +14,28 @@ PLAIN = ("null", "bool", "int", "float", "str", "seq", "map")
 LineNumbers = dict[tuple[str | int, ...], int]  # path of keys and indexes to a value → its line, counted from 1
 
 
+class Loader(yaml.SafeLoader):
+    """Also reads 1e-3 as a number, as YAML 1.2 does; PyYAML wants 1.0e-3."""
+
+
+Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(?:\.\d*)?[eE][-+]?\d+$"), [*"-+0123456789"])
+
+
 def read_yaml(file: Path) -> tuple[Any, LineNumbers]:
     """Return (value, line of every part of it). Raises SealError for a file that is not YAML or too large, aliases, tags, repeated keys."""
     if not file.is_file():
-        raise SealError(f"{file} does not exist")
+        raise SealError(f"{file} {'is no file' if file.exists() else 'does not exist'}; name a suite's YAML file")
     if file.stat().st_size > LARGEST:
         raise SealError(f"{file} has {file.stat().st_size} bytes; at most {LARGEST} are read")
     try:
         text, depth = file.read_text(encoding="utf-8"), 0
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        for event in yaml.parse(text, Loader=Loader):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > DEEPEST:  # PyYAML's time grows with the square of the depth
                 raise SealError(f"{file}, line {event.start_mark.line + 1}: nested deeper than {DEEPEST} levels; a suite needs five")
             if isinstance(event, yaml.AliasEvent):  # nested aliases can expand to gigabytes
                 raise SealError(f"{file}, line {event.start_mark.line + 1}: aliases (*{event.anchor}) are not allowed; write the value out")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=Loader)
         lines: LineNumbers = {}
         return (None if node is None else _value(node, (), lines, file)), lines
     except UnicodeDecodeError as error:
@@ -55,4 +63,4 @@ def _value(node: Any, path: tuple[str | int, ...], lines: LineNumbers, file: Pat
         return mapping
     if isinstance(node, yaml.SequenceNode):
         return [_value(item, (*path, i), lines, file) for i, item in enumerate(node.value)]
-    return yaml.SafeLoader("").construct_object(node)
+    return Loader("").construct_object(node)

@@ -85,6 +85,10 @@ class TuneSpec:
         check_settings("tuning", self)
         if self.method != "seal" and self.shrink:
             raise SealError(f"shrink is {self.shrink}: it pulls scales to 1, and {self.method} has none; leave it out")
+        own = {"seal": ("granularity", "channel", "scales"), "other": ("rank", 4, "low-rank weights")}
+        name, default, parameters = own["other" if self.method == "seal" else "seal"]
+        if (value := getattr(self, name)) != default:
+            raise SealError(f"{name} is {value}: it is of {parameters}, and {self.method} has none; leave it out")
         self.mixture()  # raises for a malformed task
         self.validation_mixture()
 
@@ -101,7 +105,7 @@ class TuneSpec:
         for task, colon, size in parts:
             if not task or (colon and not (size.isdecimal() and int(size))):
                 raise SealError(f"{name} '{task}{colon}{size}' is not NAME or NAME:SIZE with a size above 0")
-        first, *more = (max(1, self.length // part) for part in RECIPES[self.recipe]["parts"])
+        first, *more = dict.fromkeys(max(1, self.length // part) for part in RECIPES[self.recipe]["parts"])
         mixture = [(task, int(size) if colon else first) for task, colon, size in parts]
         mixture += [(task, longer) for longer in more for task, colon, _ in parts if not colon]
         if len(set(mixture)) < len(mixture):

@@ -14,6 +14,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.types import Sample
 from seal_eval.models.attention import attention_function, check_attends_fully, plain_attention
 from seal_eval.models.by_head import head_weights
+from seal_eval.models.caches import keep_logits
 from seal_eval.models.modules import device_of, head_projections, n_heads
 from seal_eval.prompts.prompt import PromptFormat
 
@@ -73,7 +74,7 @@ def largest_weights(model: Any, ids: list[int], steps: list[int]) -> torch.Tenso
         return plain_attention(module, query, key, value, attention_mask, **kwargs), None
 
     with attention_function(model, attend):
-        model(torch.tensor([ids], device=device_of(model)), use_cache=False, logits_to_keep=1)
+        model(torch.tensor([ids], device=device_of(model)), use_cache=False, **keep_logits(model, 1))
     return torch.stack([found[layer] for layer in sorted(found)])
 
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from seal_eval.core.progress import steps
 from seal_eval.models.modules import device_of
+from seal_eval.models.window import window_in
 from seal_eval.prompts.corpus import prose
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tuning.short_questions import questions
@@ -19,9 +20,11 @@ BATCH = 16  # short questions per forward pass
 def perplexity(model: Any, tokenizer: Any, n_documents: int = 16, n_tokens: int = 512, progress: str = "") -> float:
     """Return exp of the mean negative log-likelihood (nats per token) of the first `n_tokens` of `n_documents` presidential addresses.
 
-    The addresses belong to the evaluation split and are spread over the years. `progress` is the name of a progress bar, "" for none.
+    The addresses belong to the evaluation split and are spread over the years.
+    A model with a shorter window reads as many as fit. `progress` is the name of a progress bar, "" for none.
     """
     documents = prose("eval")
+    n_tokens = min(n_tokens, window_in(model.config) or n_tokens)
     total, count = 0.0, 0
     for i in steps(progress, range(n_documents), n_documents, quiet=not progress):
         text = " ".join(documents[i * len(documents) // n_documents].sentences[: n_tokens // 4])

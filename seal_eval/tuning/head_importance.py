@@ -65,7 +65,7 @@ def head_map(model_name: str, spec: HeadsSpec, out: Path, trust_remote_code: boo
         place = resolve(model_name)
         result: dict[str, Any] = {
             "seal_eval": __version__, "model": model_name, "model_source": source(place),
-            FINGERPRINT: weights_fingerprint(place, str(getattr(model.config, "_commit_hash", None) or "")), **asdict(spec),
+            FINGERPRINT: weights_fingerprint(place), **asdict(spec),
             "gradient": None, "pruned": None, "copy": None,
         }  # fmt: skip
         pictures, effect = {}, None

@@ -20,7 +20,7 @@ from seal_eval.tuning.config import CHECKPOINT_FROM, TuneSpec
 from seal_eval.tuning.losses import PROSE_TOKENS, prose_kl, prose_pieces, read_prose, record_loss
 from seal_eval.tuning.parameters import State, Trainable
 from seal_eval.tuning.processes import Processes
-from seal_eval.tuning.records import records_of
+from seal_eval.tuning.records import Record, records_within
 from seal_eval.tuning.selection import Candidate, Validator, choose
 
 VALIDATE_EVERY = 10  # training steps between validation steps
@@ -55,12 +55,13 @@ class Learned:
 def learn(
     model: Any, prompt_format: PromptFormat, spec: TuneSpec, trained: Trainable, done: TuningState | None = None,
     save: Callable[[TuningState], None] = lambda _: None, window: int | None = None, progress: bool = False,
-    group: Processes | None = None,
+    group: Processes | None = None, records: tuple[list[Record], list[Record]] | None = None,
 ) -> Learned:  # fmt: skip
     """Train `trained`, then load the parameters of the candidate that `choose` keeps.
 
     done: state of an interrupted run to continue; changed in place. save: called with the state every VALIDATE_EVERY // 2 steps.
     window: the model's window in tokens, None when unknown; longer samples raise SealError. group: the processes that share each batch.
+    records: those of `records_within`, which are built if there are none.
 
     Loss of a record: cross-entropy of the answer's tokens (mean, nats) + kl * KL(plain ‖ tuned) on a piece of prose (mean, nats)
     + shrink * mean (s − 1)². A step takes the mean over the records of its batch. Training stops early as `stopped_improving` says. It
@@ -68,8 +69,7 @@ def learn(
     """
     done, group = done or TuningState(), group or Processes()
     began = time.perf_counter() - done.seconds
-    train, validation = records_of(prompt_format, spec)
-    _check_window(window, [sample for record in (*train, *validation) for sample in record])
+    train, validation = records or records_within(prompt_format, spec, window)
     share = not sharing(model, method_of(spec.on)).why_not and allows_gradients(model)
     pieces = prose_pieces(prompt_format.tokenizer, spec.samples, PROSE_TOKENS, spec.seed)
     batches = [list(zip(train[i : i + spec.batch], pieces[i : i + spec.batch], strict=True)) for i in range(0, len(train), spec.batch)]
@@ -218,13 +218,6 @@ def _in_mode(layer: Any, training: bool, recompute: Callable[..., Any]) -> Calla
         return recompute(in_mode, *args, **kwargs)
 
     return run
-
-
-def _check_window(window: int | None, samples: list[Sample]) -> None:
-    """Raise SealError when a sample with its answer budget is longer than the window."""
-    longest = max(s.n_tokens + s.answer_tokens for s in samples)
-    if window and longest > window:
-        raise SealError(f"samples of {longest} tokens do not fit the window of {window}; choose a smaller --length, or extend it with --on")
 
 
 def _optimizer_state(optimizer: torch.optim.Optimizer) -> State:

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from seal_eval.core.types import Sample
+from seal_eval.models.caches import keep_logits
 from seal_eval.models.modules import device_of
 from seal_eval.prompts.corpus import prose
 from seal_eval.prompts.prompt import PromptFormat
@@ -26,7 +27,7 @@ def answer_logits(model: Any, prompt_format: PromptFormat, sample: Sample, copie
     ids, n_prompt = prompt_format.continued(sample.input, sample.prefix, sample.answer)
     batch = torch.tensor([ids] * copies, device=device_of(model))
     keep = len(ids) - n_prompt + 1
-    logits = model(batch, logits_to_keep=keep, use_cache=False).logits[:, -keep:-1]  # some models compute all of them
+    logits = model(batch, use_cache=False, **keep_logits(model, keep)).logits[:, -keep:-1]
     return logits, batch[0, n_prompt:]
 
 
@@ -92,7 +93,9 @@ def kl_divergence(plain: torch.Tensor, now: torch.Tensor) -> torch.Tensor:
 
 def log_probabilities(model: Any, ids: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
     """Return [n_positions, vocab]: log-probabilities of the tokens after the positions `where` [n_positions] of `ids` [n_tokens]."""
-    return model(ids[None], use_cache=False, logits_to_keep=where).logits[0].float().log_softmax(-1)
+    kept = keep_logits(model, where)
+    logits = model(ids[None], use_cache=False, **kept).logits[0]
+    return (logits if kept else logits[where]).float().log_softmax(-1)
 
 
 def prose_pieces(tokenizer: Any, n: int, n_tokens: int, seed: int, validation: bool = False) -> list[torch.Tensor]:

@@ -1,6 +1,7 @@
 """The README.md of an adapter and of a folded checkpoint, in the form that the Hugging Face hub reads: fields, then text."""
 
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,8 @@ These few samples chose the step that was kept, so they are no evaluation. To me
 that share nothing with the tuning samples:
 
 ```bash
-seal-eval run --model_args pretrained={base},method=plain --tasks seal_lines
-seal-eval run --model_args pretrained={base},method={method},adapter=FOLDER --tasks seal_lines
+seal-eval run --model_args pretrained={base},method={without} --tasks {asked}
+seal-eval run --model_args pretrained={base},method={with_it},adapter=FOLDER --tasks {asked}
 seal-eval compare results
 ```
 
@@ -69,11 +70,22 @@ def adapter_readme(card: Mapping[str, Any], base: str) -> str:
         right_before=f"{plain['accuracy']:.0%}", right_after=f"{kept['accuracy']:.0%}", prose_before=before, prose_after=after,
         rise=100 * (after / before - 1), short=card["short_questions"], 
         short_before=card["short_accuracy_before"] * card["short_questions"],
-        short_after=card["short_accuracy_after"] * card["short_questions"], method=card["method"], steps=card["steps"],
+        short_after=card["short_accuracy_after"] * card["short_questions"], steps=card["steps"], **_measured(card),
         seconds=card["tuning_seconds"], device=card["device"], parameters=card["trained_parameters"], lr=card["lr"], kl=card["kl"],
         seed=card["seed"], version=card["seal_eval"],
     )  # fmt: skip
     return _fields("peft", base, [card["method"]]) + text
+
+
+def _measured(card: Mapping[str, Any]) -> dict[str, str]:
+    """The parts of the commands that measure the gain: methods without and with the adapter, and tasks with the flags it was tuned for."""
+    on, _, settings = card["on"].partition(",")
+    settings = f",{settings}" if settings else ""
+    tasks = dict.fromkeys(part.strip().partition(":")[0] for part in card["task"].split(","))
+    flags = " --apply_chat_template" if card["chat"] else ""
+    flags += f" --system_instruction {shlex.quote(card['system'])}" if card["system"] else ""
+    chained = f"{on}+{card['method']}{settings}" if on else card["method"]
+    return {"without": f"{on}{settings}" if on else "plain", "with_it": chained, "asked": ",".join(tasks) + flags}
 
 
 def checkpoint_readme(card: Mapping[str, Any], base: str) -> str:

@@ -5,6 +5,10 @@ from typing import Any
 
 from seal_eval.core.files import read_object, write_json
 
+# model type → name in rope_parameters → its name in transformers 4, which overwrites the usual one with its default
+NEOX = {"rope_theta": "rotary_emb_base", "partial_rotary_factor": "rotary_pct"}
+OTHER_NAMES = {"gpt_neox": NEOX, "gpt_neox_japanese": NEOX}
+
 
 def write_old_rope(folder: Path) -> None:
     """Add `rope_theta` and `rope_scaling` to a config.json that holds `rope_parameters`, in place.
@@ -21,6 +25,9 @@ def write_old_rope(folder: Path) -> None:
         return
     if not any(isinstance(value, dict) for value in parameters.values()):
         fields |= _old(parameters)
+        for name, older in OTHER_NAMES.get(str(fields.get("model_type")), {}).items():
+            if name in parameters:
+                fields[older] = parameters[name]
     elif "gemma3" in str(fields.get("model_type")) and {"full_attention", "sliding_attention"} <= set(parameters):
         fields |= _old(parameters["full_attention"])
         fields["rope_local_base_freq"] = parameters["sliding_attention"]["rope_theta"]

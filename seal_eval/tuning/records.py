@@ -30,8 +30,17 @@ def records_of(prompt_format: PromptFormat, spec: TuneSpec) -> tuple[list[Record
     train = [records[i] for i in range(n_train) for records in per_task][: spec.samples]
     validation = [record for records in per_task for record in records[n_train:]]
     for task, size in validated:
-        if (task, size) not in spec.mixture():
+        if (task, size) not in mixture and (spec.validate_on or (task, size) not in spec.mixture()):
             validation += _built(prompt_format, spec, task, size, n_valid)
+    return train, validation
+
+
+def records_within(prompt_format: PromptFormat, spec: TuneSpec, window: int | None) -> tuple[list[Record], list[Record]]:
+    """Return `records_of`. Raises SealError when a sample with its answer budget is longer than the window, in tokens."""
+    train, validation = records_of(prompt_format, spec)
+    longest = max(s.n_tokens + s.answer_tokens for record in (*train, *validation) for s in record)
+    if window and longest > window:
+        raise SealError(f"samples of {longest} tokens do not fit the window of {window}; choose a smaller --length, or extend it with --on")
     return train, validation
 
 

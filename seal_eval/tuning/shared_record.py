@@ -7,7 +7,7 @@ import torch
 from transformers.cache_utils import DynamicCache
 
 from seal_eval.core.types import Sample
-from seal_eval.models.caches import branch, in_common
+from seal_eval.models.caches import branch, in_common, keep_logits
 from seal_eval.models.modules import device_of
 from seal_eval.prompts.prompt import PromptFormat
 
@@ -29,12 +29,12 @@ def logits_of_answers(
     cache = None
     if share and len(rows) > 1 and common >= WORTH:
         read = torch.tensor([texts[0][:common]], device=device_of(model))
-        cache = model(read, past_key_values=DynamicCache(config=model.config), use_cache=True, logits_to_keep=1).past_key_values
+        cache = model(read, past_key_values=DynamicCache(config=model.config), use_cache=True, **keep_logits(model, 1)).past_key_values
     answers = []
     for ids, n_prompt in rows:
         keep = len(ids) - n_prompt + 1
         batch = torch.tensor([ids[common:] if cache is not None else ids], device=device_of(model))
         past = {} if cache is None else {"past_key_values": branch(cache)}
-        logits = model(batch, **past, use_cache=cache is not None, logits_to_keep=keep).logits[0, -keep:-1]
+        logits = model(batch, **past, use_cache=cache is not None, **keep_logits(model, keep)).logits[0, -keep:-1]
         answers.append((logits, torch.tensor(ids[n_prompt:], device=device_of(model))))
     return answers

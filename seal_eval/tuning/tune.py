@@ -31,7 +31,7 @@ from seal_eval.tuning.model_card import README, adapter_readme
 from seal_eval.tuning.parameters import trainable
 from seal_eval.tuning.processes import processes
 from seal_eval.tuning.read_back import check_adapter, logits, probe_ids, vocabulary
-from seal_eval.tuning.records import check_spec
+from seal_eval.tuning.records import check_spec, records_within
 
 
 def tune(
@@ -63,6 +63,7 @@ def tune(
         prompt_format = PromptFormat(tokenizer, PromptSettings(chat_template=spec.chat, system_instruction=spec.system))
         ids = probe_ids(model.config, vocabulary(model))
         check_method(spec.on, on, model)
+        records = records_within(prompt_format, spec, window)  # a length that does not fit is found before anything is measured
         with ExitStack() as applied:
             applied.enter_context(on.apply(model))
             tuned = applied.enter_context(ExitStack())
@@ -70,7 +71,7 @@ def tune(
             before = measure_forgetting(model, tokenizer, "before", progress) if group.first else {}
             forget_peak()
             save = (lambda run_state: save_state(file, run_state, run_settings)) if group.first else lambda _: None
-            learned = learn(model, prompt_format, spec, trained, done, save, window, progress and group.first, group)
+            learned = learn(model, prompt_format, spec, trained, done, save, window, progress and group.first, group, records)
             if not group.first:
                 return {}
             peak = peak_memory()

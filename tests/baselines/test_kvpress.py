@@ -126,10 +126,23 @@ def test_a_record_first_that_keeps_everything(tiny_folder, asked):
     assert engine(tiny_folder, press="KnormPress", ratio=0.0, query_aware=False).generate_until(requests(), disable_tqdm=True) == plain
 
 
+def test_record_first_obeys_the_checkpoints_penalties(tiny_folder, asked):
+    """Many Qwen checkpoints penalise repetition, of the prompt too; a press must not escape that."""
+    _, requests = asked
+
+    def replies(**own):
+        lm = engine(tiny_folder, **own) if own else SealLM(str(tiny_folder), device="cpu")
+        lm.model.generation_config.repetition_penalty, lm.model.generation_config.no_repeat_ngram_size = 1.8, 2
+        return lm.generate_until(requests(), disable_tqdm=True)
+
+    without = SealLM(str(tiny_folder), device="cpu").generate_until(requests(), disable_tqdm=True)
+    assert replies(press="KnormPress", ratio=0.0, query_aware=False) == replies() != without
+
+
 def test_record_first_refuses(tiny_folder, asked):
     docs, requests = asked
     lm = engine(tiny_folder, press="KnormPress", query_aware=False)
-    with pytest.raises(SealError, match="decodes greedily; leave out do_sample"):
+    with pytest.raises(SealError, match="do_sample is True: the method reads records first and decodes greedily"):
         lm.generate_until(requests(do_sample=True, temperature=1.0), disable_tqdm=True)
     foreign = requests()
     foreign[0].doc = {"question": "?"}

@@ -19,16 +19,16 @@ from method_cases import CASES, MADE, made
 KINDS = ("llama", "qwen3", "phi", "gpt_neox")
 
 
-def prompts(seed=0):
-    """Return 17 prompts: four records with four questions each, two of them equally long, and a prompt with a prefix of its own."""
-    draw = random.Random(seed)
+def prompts(n_records=2):
+    """Return prompts: records with four questions each, two of them equally long, and a prompt with a prefix of its own."""
+    draw = random.Random(0)
     tokens = lambda n: [draw.randrange(2, 900) for _ in range(n)]  # noqa: E731
-    records = [tokens(60 + 9 * i) for i in range(4)]
+    records = [tokens(60 + 9 * i) for i in range(n_records)]
     return [record + tokens(n) for n in (5, 5, 6, 7) for record in records] + [tokens(40)]
 
 
 def replies(model, asked, size=1, chunk=0):
-    """Return greedy replies of at most eight tokens and the number of tokens computed. With a `chunk`, the shared cache is used."""
+    """Return greedy replies of at most five tokens and the number of tokens computed. With a `chunk`, the shared cache is used."""
     how = probe(model)
     read, out = 0, {}
 
@@ -50,7 +50,7 @@ def replies(model, asked, size=1, chunk=0):
         context = torch.tensor([[1] * (longest - len(asked[i])) + asked[i] for i in part])
         mask = torch.tensor([[0] * (longest - len(asked[i])) + [1] * len(asked[i]) for i in part])
         more = {"past_key_values": cache.begin(context, mask)} if through_cache else {}
-        found = model.generate(context, attention_mask=mask, max_new_tokens=8, do_sample=False, pad_token_id=1, use_cache=True, **more)
+        found = model.generate(context, attention_mask=mask, max_new_tokens=5, do_sample=False, pad_token_id=1, use_cache=True, **more)
         if through_cache:
             cache.end(found)
         out |= dict(zip(part, found[:, context.shape[1] :].tolist(), strict=True))
@@ -77,7 +77,7 @@ def test_same_replies(kind, name, tmp_path):
     if sharing(model, method).why_not:
         assert name in WHOLE
         return
-    asked = prompts()
+    asked = prompts(4 if name == "plain" else 2)
     with method.apply(model), torch.no_grad():
         alone, read_alone = replies(model, asked)
         shared, read_shared = replies(model, asked, chunk=1000)
@@ -142,7 +142,7 @@ def test_prompts_are_read_whole_where_frequencies_follow_their_length(kind, tmp_
 
 
 def test_batches():
-    asked = prompts()
+    asked = prompts(4)
     alone = [part for part, shared in batches(asked, [0] * 17, 1, True) if shared]
     assert sorted(i for part in alone for i in part) == list(range(17)) and all(len(part) == 1 for part in alone)
     starts = [asked[part[0]][0] for part in alone]

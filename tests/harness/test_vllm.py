@@ -49,6 +49,8 @@ def test_windows_of_overrides(tiny_folder, overrides, window):
     """The windows that vLLM 0.32 and 0.33 derive, worked out by hand from their `_get_and_verify_max_len`; neither has YaRN's factor."""
     assert vllm_args({"pretrained": str(tiny_folder), "hf_overrides": overrides, "max_model_len": 1024})["max_model_len"] == 1024
     assert vllm_args({"pretrained": str(tiny_folder), "hf_overrides": overrides})["max_model_len"] == window
+    other_name = vllm_args({"pretrained": str(tiny_folder), "hf_overrides": overrides, "max_length": 1024})
+    assert other_name["max_model_len"] == 1024 and "max_length" not in other_name  # lm-eval refuses both
 
 
 @pytest.mark.parametrize(

@@ -81,3 +81,19 @@ def test_addresses_last():
     several = addresses(["ntk+seal", "ntk seal", "../../etc", "…", "x" * 500])
     assert len(set(several.values())) == 5 and several["ntk+seal"].startswith("ntk-seal-")
     assert all(text.replace("-", "").isalnum() and text.isascii() and len(text) < 100 for text in several.values())
+
+
+def test_numbers_on_the_depth_map_can_be_read():
+    """Contrast of at least 4.5 on every colour of the map (WCAG 2.2, level AA)."""
+    import matplotlib as mpl
+
+    from seal_eval.leaderboard.figures import ink_on
+
+    def luminance(colour):
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in mpl.colors.to_rgb(colour)]
+        return sum(share * c for share, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    for step in range(101):
+        face = mpl.colormaps["cividis"](step / 100)
+        dark, light = sorted((luminance(face), luminance(ink_on(face))))
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, step

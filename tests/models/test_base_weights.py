@@ -8,8 +8,9 @@ from safetensors.torch import load_file, save_file
 
 from seal_eval.baselines import method_of
 from seal_eval.core.errors import SealError
+from seal_eval.harness.seal_lm import SealLM
 from seal_eval.models.adapters import load_scales
-from seal_eval.models.base_weights import peft_name, weights_fingerprint
+from seal_eval.models.base_weights import REVISION, base_difference, peft_name, weights_fingerprint
 from seal_eval.models.loading import load_model
 
 from conftest import seal_eval, tiny_model
@@ -80,3 +81,23 @@ def test_the_first_key_that_does_not_match(adapter, tmp_path):
     wanted = r"scales for model\.language_model\.layers\.0\.self_attn\.o_proj, the model's projection is model\.layers\.0\.self_attn"
     with pytest.raises(SealError, match=wanted):
         load_scales(str(folder), tiny_model())
+
+
+def test_a_revision_of_the_hub_is_a_model_of_its_own(tiny_folder, adapter, tmp_path, monkeypatch):
+    """An adapter of the newest revision is of other weights than `revision=v2`, and the other way round."""
+    place = tmp_path / "hub" / "models--some--body"
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.file_download.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    for commit, ref, seed in (("a" * 40, "main", 0), ("b" * 40, "v2", 5)):
+        shutil.copytree(tiny_folder, place / "snapshots" / commit)
+        tiny_model(seed=seed).save_pretrained(place / "snapshots" / commit)
+        (place / "refs").mkdir(exist_ok=True)
+        (place / "refs" / ref).write_text(commit)
+    assert weights_fingerprint("some/body") != weights_fingerprint("some/body", "v2") == weights_fingerprint("some/body", "b" * 40) != ""
+    folder = shutil.copytree(adapter, tmp_path / "adapter")
+    (folder / "seal_eval.json").write_text(json.dumps({"method": "seal", "model_weights": weights_fingerprint("some/body")}))
+    engine = SealLM(pretrained=str(tiny_folder), revision="v2", device="cpu")
+    engine._model.name_or_path = "some/body"
+    assert base_difference(str(folder), engine._model)["base_weights"] == weights_fingerprint("some/body", "v2")
+    setattr(engine._model, REVISION, "")
+    assert base_difference(str(folder), engine._model) == {}

@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501  (tables of replies)
 
+import itertools
 import re
 from dataclasses import asdict, replace
 
@@ -66,21 +67,19 @@ def others(kind, doc):
     return (left[0] if left else None), KINDS[kind][3]
 
 
-@pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_right_in_every_style(asked, kind, style):
+def test_right_in_every_style(asked, kind):
     task, docs = asked[kind]
-    for doc in docs:
+    for style, doc in itertools.product(STYLES, docs):
         score = task.score(STYLES[style](list(doc["targets"]), doc), doc)
-        assert (score.value, score.reason) == (1.0, "exact"), score
+        assert (score.value, score.reason) == (1.0, "exact"), (style, score)
 
 
-@pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_wrong_in_every_style(asked, kind, style):
+def test_wrong_in_every_style(asked, kind):
     """The first or last of the values wrong, one missing, one too many, before the others or after them."""
     task, docs = asked[kind]
-    for doc in docs:
+    for style, doc in itertools.product(STYLES, docs):
         right = list(doc["targets"])
         for other in filter(None, others(kind, doc)):
             wrong = [[other, *right[1:]], [*right[:-1], other], *([right[:-1]] if len(right) > 1 else [])]
@@ -91,17 +90,15 @@ def test_wrong_in_every_style(asked, kind, style):
                 wrong += [[*right, other], [other, *right]]
             for values in wrong:
                 score = task.score(STYLES[style](values, doc), doc)
-                assert score.value == 0.0, (values, score)
+                assert score.value == 0.0, (style, values, score)
 
 
-@pytest.mark.parametrize(
-    "style", ("plain", "sentence", "numbered bold", "json", "boxed", "table", "keyed", "blank lines", "bold label", "numbered )")
-)
 @pytest.mark.parametrize("notation", NOTATIONS)
 @pytest.mark.parametrize("kind", NUMBERS)
-def test_numbers_in_every_notation(asked, kind, notation, style):
+def test_numbers_in_every_notation(asked, kind, notation):
     task, docs = asked[kind]
-    for doc in docs:
+    styles = ("plain", "sentence", "numbered bold", "json", "boxed", "table", "keyed", "blank lines", "bold label", "numbered )")
+    for style, doc in itertools.product(styles, docs):
         reply = STYLES[style]([NOTATIONS[notation](value) for value in doc["targets"]], doc)
         assert task.score(reply, doc).value == 1.0, reply
 
@@ -135,11 +132,10 @@ SAID = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("said", "right"), SAID)
 @pytest.mark.parametrize("kind", KINDS)
-def test_hedges_corrections_and_thinking(asked, kind, said, right):
+def test_hedges_corrections_and_thinking(asked, kind):
     task, docs = asked[kind]
-    for doc in docs:
+    for (said, right), doc in itertools.product(SAID, docs):
         for other in filter(None, others(kind, doc)):
             reply = said.format(t=", ".join(doc["targets"]), w=", ".join([other, *doc["targets"][1:]]), o=other)
             assert task.score(reply, doc).value == right, (reply, task.score(reply, doc))

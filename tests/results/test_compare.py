@@ -258,11 +258,19 @@ def test_power_commands(results):
         (("--accuracy", ".5", "--against", ".5"), "both 0.5"),
         (("--accuracy", ".5", "--against", ".4", "--discordance", ".05"), "allow 0.1 to 0.9"),
         (("--accuracy", ".5", "--against", ".4", "--correlation", "7"), "--correlation is 7"),
-        (("--accuracy", ".5", "--against", ".4", "--power", "1"), "--power 1.0"),
-        (("--accuracy", ".5", "--against", ".4", "--seconds-per-record", "-1"), "costs of at least 0"),
+        (("--accuracy", ".5", "--against", ".4", "--power", "1"), "--power is 1.0"),
+        (("--accuracy", ".5", "--against", ".4", "--seconds-per-record", "-1"), "--seconds-per-record is -1.0, must be at least 0"),
         ((results, "--accuracy", ".5"), "one or the other"),
     ):
         assert message in seal_eval("power", *args, code=1).stderr
+
+
+def test_replies_pass_over_tasks_from_outside(foreign, results, tmp_path):
+    import shutil
+
+    for name, folder in (("theirs", foreign), ("ours", results)):
+        shutil.copytree(folder, tmp_path / name)
+    assert "capitals" not in seal_eval("replies", tmp_path).stdout
 
 
 def test_large_comparisons_are_quick():

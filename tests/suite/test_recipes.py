@@ -83,6 +83,9 @@ def test_its_cells_run(recipe, tmp_path):
     if template := suite["models"][0].get("chat_template"):
         suite["models"][0]["chat_template"] = str(file.parent / template)
     del suite["gpus"]
+    if suite["name"] != "longchat-7b-32k":  # its scales per head are made and run; elsewhere they would be the same again
+        suite["adapters"] = {name: given for name, given in suite["adapters"].items() if given.get("granularity") != "head"}
+        suite["methods"] = [m for m in suite["methods"] if isinstance(m, str) or m.get("adapter", "") in ("", *suite["adapters"])]
     for given in suite["adapters"].values():
         given.update(length=900, samples=2, validation=1)
     longer = [1300] if suite["models"][0].get("args") else []

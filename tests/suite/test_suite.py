@@ -78,7 +78,7 @@ tasks:
     ("change", "line", "message"),
     [
         ({"nmae": "x"}, 24, "nmae: unknown key; did you mean 'name'?"),
-        ({"name": "a b"}, 1, "should match pattern"),
+        ({"name": "a b"}, 1, "may hold letters, digits, dots"),
         ({"methods": []}, 5, "at least 1 item"),
         ({"batch_size": "8"}, 24, "batch_size: input should be a valid integer (it is '8')"),
         ({"models": [{"pretrained": "m", "dtpye": "x"}]}, 3, "models/0/dtpye: unknown key; did you mean 'dtype'?"),

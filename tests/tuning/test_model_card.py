@@ -42,3 +42,15 @@ def test_fields_on_the_hub(tiny_folder, tmp_path):
     assert readme.data.base_model == "HuggingFaceTB/SmolLM2-135M-Instruct" and readme.data.pipeline_tag == "text-generation"
     assert "# DORA of rank 4, for HuggingFaceTB/SmolLM2-135M-Instruct" in readme.text
     assert "method=dora,adapter=FOLDER" in readme.text and "{" not in readme.text
+
+
+def test_the_commands_that_measure_the_gain_are_those_of_the_tuning(tiny_folder, tmp_path):
+    spec = TuneSpec(
+        task="seal_needle:420,seal_lines", recipe="fixed", length=450, samples=2, validation=1, granularity="head", chat=True,
+        system="Be 'brief'.", on="linear,factor=2",
+    )  # fmt: skip
+    card = tune(str(tiny_folder), spec, tmp_path / "adapter", progress=False)
+    readme = adapter_readme(card, "org/base")
+    flags = "--tasks seal_needle,seal_lines --apply_chat_template --system_instruction 'Be '\"'\"'brief'\"'\"'.'"
+    assert f"pretrained=org/base,method=linear,factor=2 {flags}\n" in readme
+    assert f"pretrained=org/base,method=linear+seal,factor=2,adapter=FOLDER {flags}\n" in readme

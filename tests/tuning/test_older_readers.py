@@ -27,6 +27,9 @@ GEMMA = {
         ({"model_type": "gemma3_text", "rope_parameters": GEMMA}, {
             "rope_theta": 1e6, "rope_scaling": {"rope_type": "linear", "factor": 8.0}, "rope_local_base_freq": 1e4,
         }),
+        ({"model_type": "gpt_neox", "rope_parameters": {"rope_type": "default", "rope_theta": 4e4, "partial_rotary_factor": 0.5}}, {
+            "rope_theta": 4e4, "partial_rotary_factor": 0.5, "rotary_emb_base": 4e4, "rotary_pct": 0.5,
+        }),
         ({"model_type": "gpt2"}, {}),
     ],
     ids=lambda value: value.get("model_type", "") if isinstance(value, dict) else "",

@@ -123,3 +123,11 @@ def test_perplexity_of_a_uniform_model(tokenizer):
     with torch.no_grad():
         model.lm_head.weight.zero_()  # every token equally likely
     assert perplexity(model, tokenizer, n_documents=2, n_tokens=50) == pytest.approx(1000, rel=1e-4)
+
+
+def test_perplexity_within_a_short_window(tokenizer):
+    """A model reads no more prose than fits its window."""
+    model = tiny_model("llama")
+    whole, short = (perplexity(model, tokenizer, n_documents=2, n_tokens=n) for n in (50, 30))
+    model.config.max_position_embeddings = 30
+    assert perplexity(model, tokenizer, n_documents=2, n_tokens=50) == short != whole

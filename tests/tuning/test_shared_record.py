@@ -132,6 +132,11 @@ def test_parts_that_are_too_short(tokenizer, capsys):
     train, validation = records_of(prompt_format, TuneSpec(length=1300, samples=4))
     assert [record[0].length for record in train] == [650, 1300] * 2 and [record[0].length for record in validation] == [650, 1300]
     assert capsys.readouterr().err.count("seal_lines: 325, a part of the length 1300, is too short for 6 questions and is left out") == 1
+    with pytest.raises(SealError, match="with 6 questions"):  # the user named this size
+        records_of(prompt_format, TuneSpec(length=1300, samples=4, validate_on="seal_lines:325"))
+    asked = TuneSpec(length=1300, samples=4, validation=2, validate_on="seal_lines:1300,seal_lines:900")
+    assert [record[0].length for record in records_of(prompt_format, asked)[1]] == [1300, 1300, 900, 900]
+    assert TuneSpec(task="seal_documents", length=3).mixture() == (("seal_documents", 1), ("seal_documents", 3))
     with pytest.raises(SealError, match="with 6 questions about one record; take a longer --length or fewer --questions"):
         records_of(prompt_format, TuneSpec(length=450))
     with pytest.raises(SealError, match="with 6 questions"):

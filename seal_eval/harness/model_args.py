@@ -1,0 +1,64 @@
+"""Errors of --model_args: arguments that nobody takes, with the nearest one that somebody does, and models that cannot be loaded."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from safetensors import SafetensorError
+
+from seal_eval.baselines import method_names, method_settings
+from seal_eval.core.errors import SealError, first_line, nearest
+from seal_eval.harness.machine import out_of_memory
+
+UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
+# of transformers' from_pretrained, to which lm-eval hands what it does not know
+LOADING = (
+    "cache_dir", "subfolder", "variant", "use_safetensors", "attn_implementation", "device_map", "max_memory", "offload_folder", "token",
+    "local_files_only", "quantization_config", "low_cpu_mem_usage",
+)  # fmt: skip
+
+
+def known_arguments() -> set[str]:
+    """Return the arguments of `--model seal`: lm-eval's, ours and those of transformers that load a model."""
+    from seal_eval.harness.seal_lm import HFLM, SealLM
+
+    takes = {name for cls in (HFLM, SealLM) for name in inspect.signature(cls.__init__).parameters}
+    return (takes | {*LOADING}) - {"self", "kwargs"}
+
+
+@contextmanager
+def clearly(model: str, method: str) -> Iterator[None]:
+    """Context manager: what goes wrong while a model is loaded becomes a SealError. model: as the user named it."""
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        if isinstance(error, RuntimeError) and out_of_memory(error):
+            raise SealError(f"model '{model}' does not fit into memory; try dtype=bfloat16") from error
+        raise SealError(f"model '{model}' could not be loaded: {first_line(error)}") from error
+    except TypeError as error:
+        raise unknown_argument(error, method) or error from error
+
+
+def unknown_argument(error: TypeError, method: str) -> SealError | None:
+    """Return the error for an argument that neither lm-eval nor the method nor the model takes; None for another TypeError.
+
+    error: of making the model. method: the name of the applied method.
+    """
+    found = UNEXPECTED.search(str(error))
+    if not found:
+        return None
+    name = found[1]
+    if owners := [other for other in method_names() if name in {field.name for field in method_settings(other)}]:
+        first = "seal" if "seal" in owners else owners[0]
+        return SealError(f"model_args: {name} is a setting of {', '.join(owners)}, not of method '{method}'; pass method={first} with it")
+    return SealError(f"model_args: nothing takes '{name}'{nearest(name, known_arguments())}")
+
+
+def misspelt(names: set[str]) -> str:
+    """Return a message for the first name that looks like a known argument and is none; '' for none. The model may know other names."""
+    known = known_arguments()
+    for name in sorted(names - known):
+        if "did you mean" in (hint := nearest(name, known)):
+            return f"args: nothing takes '{name}'{hint}"
+    return ""
