@@ -83,7 +83,7 @@ def heatmap(cells: dict[str, dict[int, list[Estimate | None]]], theme: str, unit
                 panel.add_patch(mpl.patches.Rectangle((x - 0.48, y - 0.48), 0.96, 0.96, facecolor=face, linewidth=0))
                 if cell:
                     text = f"{100 * cell.value:.0f} %\n{100 * cell.low:.0f}–{100 * cell.high:.0f}\nn={cell.n}"
-                    panel.text(x, y, text, ha="center", va="center", fontsize=8, color=ink_on(face))
+                    panel.text(x, y, text, ha="center", va="center", fontsize=8, color=ink_on(mpl.colors.to_rgb(face)))
         panel.set_xlim(-0.5, len(lengths) - 0.5)
         panel.set_ylim(n_depths - 0.5, -0.5)
         panel.set_xticks(range(len(lengths)), [f"{n:,}" for n in lengths])

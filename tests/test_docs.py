@@ -28,6 +28,7 @@ NOT_RUN = {  # (page, beginning of the block): no other block may be left out
     ("docs/ship.md", "vllm serve"),
     ("docs/tuning.md", "seal-eval tune --model MODEL"),  # tests/tuning/test_processes.py, tests/models/test_placement.py
     ("docs/served.md", "vllm serve"),  # test_served.py starts a server
+    ("docs/served.md", "python benchmarks/engines.py"),  # needs vLLM
     ("docs/recipes.md", "seal-eval suite benchmarks/suites/longchat-7b-32k.yaml"),  # test_recipes.py
     ("docs/cluster.md", "ray start"),  # test_suite.py starts a cluster
     ("docs/thinking.md", "seal-eval run --model_args pretrained=Qwen/Qwen3-1.7B"),  # test_thinking.py runs it on small models

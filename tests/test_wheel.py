@@ -126,12 +126,10 @@ def real(alone, tmp_path_factory):
 
 
 QUICK_START = """
-import functools, json, pathlib, sys
+import json, pathlib, sys
 from seal_eval.models.loading import faster_dtype
 from seal_eval.quickstart import Plan, quickstart
-from seal_eval.tuning import selection, tune
 from seal_eval.tuning.config import TuneSpec
-selection.PROSE_PIECES, tune.perplexity = 6, functools.partial(tune.perplexity, n_documents=6)  # of 16 each: it is quicker
 tuning = TuneSpec(recipe="fixed", length=400, samples=8, questions=5, validation=1, cost_limit=0.04, dtype=faster_dtype())
 evaluations = (("seal_lines", (400,), 36, {"questions_per_record": 4}),)
 plan = Plan(headline_length=400, evaluations=evaluations, tuning=tuning, dtype="auto")

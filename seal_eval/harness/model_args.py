@@ -21,7 +21,9 @@ LOADING = (
 
 def known_arguments() -> set[str]:
     """Return the arguments of `--model seal`: lm-eval's, ours and those of transformers that load a model."""
-    from seal_eval.harness.seal_lm import HFLM, SealLM
+    from lm_eval.models.huggingface import HFLM
+
+    from seal_eval.harness.seal_lm import SealLM
 
     takes = {name for cls in (HFLM, SealLM) for name in inspect.signature(cls.__init__).parameters}
     return (takes | {*LOADING}) - {"self", "kwargs"}

@@ -79,7 +79,8 @@ class RecordFirst:
         cache, out, read = branch(self.cache), prompt, size
         while len(out) < max_length:
             logits = self._read(cache, out[read:], read)
-            scores = penalties(torch.tensor([out], device=context.device), logits[None].float())
+            written: Any = torch.tensor([out], device=context.device)
+            scores = penalties(written, logits[None].float())
             read, out = len(out), [*out, int(scores.argmax())]
             if out[-1] in self.ends or bool(stopping(torch.tensor([out], device=context.device), None)):
                 break

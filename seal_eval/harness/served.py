@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 from lm_eval.models.api_models import JsonChatStr
@@ -90,11 +90,17 @@ class Served(LocalCompletionsAPI):
         payloads, expected = zip(*(self._payload(request) for request in requests), strict=True) if requests else ((), ())
         keys, replies, left = lookup(self._journal, requests)
         left.sort(key=lambda i: str(requests[i].args[0]))
-        pool, writing = ThreadPoolExecutor(self.concurrent), Lock()
+        pool, writing, failed = ThreadPoolExecutor(self.concurrent), Lock(), Event()
 
         def one(i: int) -> str:
             """Also when another prompt fails meanwhile, the reply is on disk before this thread takes the next prompt."""
-            reply = self._reply(payloads[i], expected[i])
+            if failed.is_set():
+                return ""
+            try:
+                reply = self._reply(payloads[i], expected[i])
+            except BaseException:
+                failed.set()  # no further prompt is asked
+                raise
             if self._journal:
                 with writing:
                     self._journal.add([(keys[i], reply)])

@@ -242,6 +242,7 @@ def check_attends_fully(model: Any) -> None:
         raise SealError(f"{type(model).__name__} has learned attention sinks, which this method would ignore; choose another method")
     config = model.config.get_text_config()
     window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
+    window = window or getattr(config, "attention_chunk_size", None)
     kinds = getattr(config, "layer_types", None) or (["sliding_attention"] if window else ["full_attention"])
     if all(kind in WINDOWED for kind in kinds):
         raise SealError(f"{type(model).__name__}: every layer attends within a window of {window} tokens; this method needs full attention")

@@ -96,8 +96,9 @@ def keep_logits(model: Any, keep: Any) -> dict[str, Any]:
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     if "logits_to_keep" not in inspect.signature(inner.forward).parameters:
         return {}
-    shares = isinstance(keep, int) and getattr(inner.config.get_text_config(), "num_kv_shared_layers", 0)
-    return {"logits_to_keep": slice(-keep, None) if shares else keep}
+    if isinstance(keep, int) and getattr(inner.config.get_text_config(), "num_kv_shared_layers", None):
+        return {"logits_to_keep": slice(-keep, None)}
+    return {"logits_to_keep": keep}
 
 
 def read_on(model: Any, ids: torch.Tensor, cache: Any, n: int, last: bool = False) -> torch.Tensor:

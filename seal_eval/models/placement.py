@@ -28,7 +28,7 @@ def spread(device_map: str) -> dict[str, Any]:
         except ValueError as error:
             raise SealError(f"device map {device_map!r} is no JSON object of module → device: {error}") from error
     elif device_map not in MAPS:
-        raise SealError(f"device map '{device_map}' is not known{nearest(device_map, MAPS)}; a JSON object of module → device will do, too")
+        raise SealError(f"device map '{device_map}' is no JSON object of module → device and no known name{nearest(device_map, MAPS)}")
     folder = tempfile.mkdtemp(prefix="seal-eval-offload-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return {"device_map": found, "offload_folder": folder}

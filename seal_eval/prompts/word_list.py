@@ -141,9 +141,9 @@ def _lists(text: str, tokens: Sequence[Mention], listed: Collection[str], n: int
         right = text[token.end : tokens[i + 1].start if i + 1 < len(tokens) else len(text)]
         following = tokens[i + 1].value if i + 1 < len(tokens) else ""
         heading = re.fullmatch(r"['\")\]]*\s*(?:#?\d{1,3}\s*)?:\s*", right) and following and not FILLER.fullmatch(following)
-        ends = not following or re.search(r"[^\s'\-]|\n", right) or following == "or" or FILLER.fullmatch(following)
+        ends: object = not following or re.search(r"[^\s'\-]|\n", right) or following == "or" or FILLER.fullmatch(following)
         if not ends and following in AFTER and token.value in listed:  # "belly, talk and pie are"
-            ends = i and (tokens[i - 1].value in ("and", "or") or re.search(r"[,;]", left))
+            ends = i > 0 and (tokens[i - 1].value in ("and", "or") or re.search(r"[,;]", left))
         separated = not i or re.search(r"[^\s'\-]|\n", left)
         bare = token.value in listed and separated and ends and not left.rstrip()[-1:].isdecimal()
         if heading or not ends or (not bare and (FILLER.fullmatch(token.value) or token.value in OUTSIDE)):

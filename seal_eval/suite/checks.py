@@ -77,10 +77,10 @@ def check_task(task: TaskEntry) -> None:
     if is_other(task.task):
         check_other(task)
         return
+    if missing := [key for key in ("sizes", "num_samples") if getattr(task, key) is None]:
+        raise SealError(f"{missing[0]} is missing; {task.task} takes sizes, a list, and num_samples, the number of samples of each")
     from seal_eval.tasks import get_task
 
     for key, where in {get_task(task.task).size_key: "sizes", **MODELS_OWN}.items():
         if key in task.settings:
             raise SealError(f"{key} is not set here but by {where}")
-    if missing := [key for key in ("sizes", "num_samples") if getattr(task, key) is None]:
-        raise SealError(f"{missing[0]} is missing; {task.task} takes sizes, a list, and num_samples, the number of samples of each")

@@ -63,11 +63,11 @@ def tune(
         prompt_format = PromptFormat(tokenizer, PromptSettings(chat_template=spec.chat, system_instruction=spec.system))
         ids = probe_ids(model.config, vocabulary(model))
         check_method(spec.on, on, model)
-        records = records_within(prompt_format, spec, window)  # a length that does not fit is found before anything is measured
         with ExitStack() as applied:
             applied.enter_context(on.apply(model))
             tuned = applied.enter_context(ExitStack())
             trained = tuned.enter_context(trainable(model, spec))
+            records = records_within(prompt_format, spec, window)  # a length that does not fit is found before anything is measured
             before = measure_forgetting(model, tokenizer, "before", progress) if group.first else {}
             forget_peak()
             save = (lambda run_state: save_state(file, run_state, run_settings)) if group.first else lambda _: None

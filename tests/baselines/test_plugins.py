@@ -48,7 +48,7 @@ def test_installed_package(tmp_path, tiny_folder):
     for method in ("method=plain", "method=first_heads,by=3.0"):
         run(*flags(tiny_folder, tmp_path / "results", method))
     run("site", tmp_path / "results", "--out", tmp_path / "site")
-    assert "first_heads" in (tmp_path / "site" / "index.html").read_text()
+    assert "the first head of every layer" in "".join(page.read_text() for page in (tmp_path / "site" / "methods").rglob("*.html"))
     runs = {r.method: r for r in load_runs(tmp_path / "results")}
     assert runs["first_heads"].settings == {"by": 3.0}
     assert [r.reply for r in runs["plain"].records] != [r.reply for r in runs["first_heads"].records]

@@ -15,6 +15,7 @@ from seal_eval.harness.rescore import summaries
 from seal_eval.leaderboard import limits
 from seal_eval.leaderboard.submissions import submit, task_hash
 from seal_eval.leaderboard.verify import check
+from seal_eval.tasks import VERSION
 
 
 class Forged:
@@ -326,7 +327,7 @@ FORGED = {
     # versions, generation, dates
     "version": (key("versions", "seal_lines", 99), "versions.seal_lines is 99, must be 3"),
     "version as text": (key("versions", "seal_lines", "<b>"), 'versions.seal_lines is "<b>", must be a number'),
-    "version in the metadata": (meta(version=2.0), "metadata.version is 2.0, must be 3.0"),
+    "version in the metadata": (meta(version=2.0), f"metadata.version is 2.0, must be {VERSION}"),
     "few-shot examples": (key("configs/seal_lines", "num_fewshot", 5), "num_fewshot is 5"),
     "repeats": (key("configs/seal_lines", "repeats", 9), "repeats is 9"),
     "a filter": (key("configs/seal_lines", "filter_list", [{"name": "x"}]), "configs.seal_lines.filter_list is"),

@@ -16,6 +16,7 @@ from seal_eval.leaderboard.verify_samples import refuse_secrets
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.results.records import load_runs
 from seal_eval.results.stock_command import stock_command
+from seal_eval.tasks import VERSION
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def test_a_chat_template_that_knows(asked, tmp_path, template, message):
 def test_the_command_of_a_stock_run_says_all(tmp_path):
     """It repeats the run, and `check` finds it to agree with the results file it was made from."""
     args = {"pretrained": "org/m", "dtype": "auto"}
-    metadata = {"lengths": [500], "num_samples": 2, "version": 3.0, "config_source": "seal_lines.yaml"}
+    metadata = {"lengths": [500], "num_samples": 2, "version": VERSION, "config_source": "seal_lines.yaml"}
     config = {"model": "hf", "model_args": args, "limit": 3.0, "gen_kwargs": {"max_gen_toks": 80}}
     data = {"config": config, "results": {"seal_lines": {}}, "configs": {"seal_lines": {"metadata": args | metadata}}}
     data |= {"chat_template": "{{ x }}", "system_instruction": "It's $5; be brief."}

@@ -82,7 +82,7 @@ def test_merging(tiny_folder, adapter, tmp_path):
 
 def test_maps_that_are_wrong(tiny_folder, tmp_path):
     command = ("tune", "--model", tiny_folder, "--out", tmp_path / "out", "--length", 450, "--device-map")
-    assert "is not one of auto, balanced, balanced_low_0, sequential; did you mean 'auto'" in seal_eval(*command, "auot", code=1).stderr
+    assert "no known name; did you mean 'auto'" in seal_eval(*command, "auot", code=1).stderr
     assert "is no JSON object of module → device" in seal_eval(*command, '{"": ', code=1).stderr
     left_out = json.dumps({part: "cpu" for part in PARTS if part != "model.layers.1"})
     said = seal_eval(*command, left_out, code=1).stderr

@@ -48,7 +48,7 @@ def test_frequencies_that_change_with_the_text(order):
         (
             "llama4_text",
             {"head_dim": 16, "num_local_experts": 2, "intermediate_size_mlp": 96},
-            "does not rotate its keys in halves of the first channels",
+            "every layer attends within a window of 8192 tokens",
         ),
         ("cohere", {}, "interleaves its rotary channels"),
         ("gpt_oss", {"head_dim": 16}, "has learned attention sinks"),

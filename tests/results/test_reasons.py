@@ -9,6 +9,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.types import Record
 from seal_eval.results.reasons import shares, warning
 from seal_eval.results.records import load_runs
+from seal_eval.tasks import VERSION
 
 from conftest import program, seal_eval
 
@@ -61,7 +62,7 @@ def old(results, tmp_path):
 def test_scores_of_an_older_version(results, old, tmp_path):
     """They are refused with the remedy; the remedy gives what a new run has."""
     with pytest.raises(
-        SealError, match=r"scored by the rules of version 2.0, this is version 3.0; score its replies again: seal-eval score results"
+        SealError, match=rf"scored by the rules of version 2.0, this is version {VERSION}; score its replies again: seal-eval score results"
     ):
         load_runs(old)
     before = {file: file.read_bytes() for file in old.rglob("*") if file.is_file()}
