@@ -26,7 +26,8 @@ SIZES: dict[str, Any] = {
     **dict.fromkeys(("vocab_size", "vocab_size_per_layer_input"), 1000),
     **dict.fromkeys(("bos_token_id", "decoder_start_token_id"), 0),
     **dict.fromkeys(("eos_token_id", "pad_token_id", "sep_token_id", "cls_token_id"), 1),
-    "hidden_size_per_layer_input": 16, "sliding_window": 32, "attention_dropout": 0.0, "is_decoder": True, "first_k_dense_replace": 1,
+    **dict.fromkeys(("sliding_window", "attention_chunk_size"), 32),
+    "hidden_size_per_layer_input": 16, "attention_dropout": 0.0, "is_decoder": True, "first_k_dense_replace": 1,
 }  # fmt: skip
 SLIDING = ["sliding_attention", "full_attention"] * 2
 LINEAR = ["linear_attention", "full_attention"] * 2
