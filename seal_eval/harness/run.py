@@ -81,8 +81,8 @@ def run(argv: list[str]) -> Path:
         if key in args.metadata:
             raise SealError(f"--metadata {key}: the engine would not know of it; pass it in --model_args")
     only_ours = _check_tasks(args, model_args)
-    if only_ours:
-        logging.getLogger("lm_eval.evaluator").addFilter(lambda record: NO_TEMPLATE not in record.getMessage())
+    advice = logging.getLogger("lm_eval.evaluator")
+    (advice.addFilter if only_ours else advice.removeFilter)(_is_no_advice)
     FROM_USER.set("max_gen_toks" in args.gen_kwargs)
     folder = engine.folder(Path(from_home(args.output_path or "results")), model_args)
     args.log_samples = True
@@ -116,6 +116,10 @@ def _name_tokenizer(metadata: dict[str, Any], model_args: Mapping[str, Any]) -> 
 
 def _concerns_the_user(record: logging.LogRecord) -> bool:
     return not any(text in record.getMessage() for text in ON_PURPOSE)
+
+
+def _is_no_advice(record: logging.LogRecord) -> bool:
+    return NO_TEMPLATE not in record.getMessage()
 
 
 def spec_of(args: Any) -> dict[str, Any]:

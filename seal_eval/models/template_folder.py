@@ -17,8 +17,8 @@ def with_template(model: str, template: Path, out: Path, trust_remote_code: bool
     """Write a model folder `out`: copies of its .json and .txt files, links to the others, and the Jinja template.
 
     Use the folder in place of the model: here, in stock lm-eval, in vLLM. model: folder, short name or hub id. trust_remote_code: run the
-    tokenizer's own code. Raises SealError when the
-    template is missing, cannot be rendered or drops a turn, when the model cannot be found, and when `out` exists.
+    tokenizer's own code. Raises SealError when the template is missing, cannot be rendered or drops a turn, when the model cannot be found,
+    and when `out` exists.
     """
     if not template.is_file():
         raise SealError(f"no chat template {template}; name a file with a Jinja template")

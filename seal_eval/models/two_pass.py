@@ -81,6 +81,7 @@ def two_passes(model: Any, heads: Sequence[tuple[int, int]], importance: Importa
         return torch.cat([out[:, :-1], last], 1), None
 
     plain_forward, own_forward = model.forward, vars(model).get("forward")
+    last = keep_logits(model, 1)
 
     @functools.wraps(plain_forward)
     def forward(*args: Any, **kwargs: Any) -> Any:
@@ -88,7 +89,7 @@ def two_passes(model: Any, heads: Sequence[tuple[int, int]], importance: Importa
         first = dict(kwargs)
         if (cache := kwargs.get("past_key_values")) is not None:
             first["past_key_values"] = branch(cache)
-        first |= keep_logits(model, 1)
+        first |= last
         plain_forward(*args, **first)
         if not seen:
             raise SealError(f"{type(model).__name__}: none of the chosen heads is in a layer with full attention; choose other heads")

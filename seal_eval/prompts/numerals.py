@@ -26,6 +26,10 @@ FIELD = re.compile(
     r'"(?:count|total|confidence|score|id|index|step|position|line_?number|n|found|length|lines|probability|rank)"\s*:\s*$', re.I
 )
 SCALE = re.compile(r"\b(million|thousand|hundred),\s", re.I)
+# English numbers in words, as patterns
+UNITS = "one|two|three|four|five|six|seven|eight|nine"
+TEENS = "ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
+TENS = "(?:twen|thir|for|fif|six|seven|eigh|nine)ty"
 LANGUAGES = ("en", "de", "fr", "es", "pt", "it", "nl")
 
 

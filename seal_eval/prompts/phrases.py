@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from seal_eval.prompts.mentions import Mention
-from seal_eval.prompts.numerals import THOUSANDS, in_words
+from seal_eval.prompts.numerals import TEENS, TENS, THOUSANDS, UNITS, in_words
 from seal_eval.prompts.plain_text import plain_text
 from seal_eval.prompts.verdict import denied
 
@@ -17,10 +17,7 @@ SAYS_SO = re.compile(
     re.IGNORECASE,
 )
 # parts of an English number: "four" is no answer in "twenty-four"
-PART = (
-    r"(?:(?:twen|thir|for|fif|six|seven|eigh|nine)ty|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
-    r"|(?:thir|four|fif|six|seven|eigh|nine)teen|hundred|thousand|million|billion)"
-)
+PART = f"(?:{TENS}|{UNITS}|{TEENS}|hundred|thousand|million|billion)"
 ORDINALS = r"(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|\w+teenth|tenth|eleventh|twelfth|\w+tieth|\w+dth|\w+nth)"
 BEFORE = re.compile(rf"(?:\b{PART}[- ]|\b(?:hundred|thousand|million) and )$", re.IGNORECASE)
 AFTER = re.compile(rf"(?:[- ]{PART}|[- ]{ORDINALS}|(?<=dred) and {PART}|(?<=sand) and {PART})\b", re.IGNORECASE)

@@ -100,6 +100,11 @@ def _gap(text: str, left: Mention, right: Mention, keys: Sequence[Key] = ()) -> 
     return gap
 
 
+def _sentence_ends(following: str) -> bool:
+    """True when a sentence ends at the beginning of `following`, behind closing quotes and brackets."""
+    return SENTENCE_END.match(following.lstrip(" \"')]}")) is not None
+
+
 def _listed(gap: str) -> bool:
     return len(gap) < 200 and LISTED.fullmatch(gap) is not None
 
@@ -224,7 +229,7 @@ def _of_too_many(text: str, begin: int, marks: Sequence[Mention], n: int, keys: 
     lists = _lists(text, marks, keys)
     head = _opening(text, begin, marks[0], keys)
     following = text[lists[0][-1].end :]
-    if head and len(_distinct(lists[0])) == n and SENTENCE_END.match(following.lstrip(" \"')]}")) and not OR.match(following.strip()):
+    if head and len(_distinct(lists[0])) == n and _sentence_ends(following) and not OR.match(following.strip()):
         return Reading(_distinct(lists[0]))
     hedged = any(OR.search(_gap(text, a, b)) for a, b in pairwise(marks))
     if n == 1:
@@ -238,7 +243,7 @@ def _of_too_many(text: str, begin: int, marks: Sequence[Mention], n: int, keys: 
         for match in reversed(list(WEAK.finditer(text))):
             if last := _distinct(m for m in marks if m.start >= match.end()):
                 return Reading(last) if len(last) == 1 else Reading(_distinct(marks), TOO_MANY)
-        if not hedged and STATES.search(text[begin : marks[0].start]) and SENTENCE_END.match(text[marks[0].end :].lstrip(" \"')]}")):
+        if not hedged and STATES.search(text[begin : marks[0].start]) and _sentence_ends(text[marks[0].end :]):
             return Reading((marks[0].value,))  # the first sentence that names a value states it
     elif not hedged:
         exact = [group for group in lists if len(_distinct(group)) == n]
@@ -252,7 +257,7 @@ def _lists(text: str, marks: Sequence[Mention], keys: Sequence[Key]) -> list[lis
     groups = [[marks[0]]]
     for left, right in pairwise(marks):
         gap = _gap(text, left, right, keys)
-        if _listed(gap) and (_bare(text, right, 1) or not SENTENCE_END.match(gap.lstrip(" \"')]}"))):
+        if _listed(gap) and (_bare(text, right, 1) or not _sentence_ends(gap)):
             groups[-1].append(right)
         else:
             groups.append([right])

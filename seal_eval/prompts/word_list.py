@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from seal_eval.prompts.mentions import LETTERS, Mention
+from seal_eval.prompts.numerals import TEENS, TENS, UNITS
 from seal_eval.prompts.plain_text import FIELD_NAME
 from seal_eval.prompts.verdict import HEDGED, TOO_MANY, Reading, decide
 from seal_eval.prompts.wordings import CORRECTION, NEXT_TURN, OR, STRONG
@@ -14,8 +15,7 @@ from seal_eval.prompts.wordings import CORRECTION, NEXT_TURN, OR, STRONG
 FILLER = re.compile(
     r"(?:[\s,;:|/&+\"'()\[\]{}<>=\-#.!0-9$]|\b(?:and|also|as well as|plus|x|times?|time each|each|appears?|appeared|occurs?|occurred"
     r"|occurrences?|instances?|mal|counts?|with|finally|lastly|words?|numbers?|frequency"
-    r"|(?:(?:twen|thir|for|fif|six|seven|eigh|nine)ty[- ]?)?(?:one|two|three|four|five|six|seven|eight|nine)?|ten|eleven|twelve"
-    r"|(?:thir|four|fif|six|seven|eigh|nine)teen|hundred)\b)*",
+    rf"|(?:{TENS}[- ]?)?(?:{UNITS})?|{TEENS}|hundred)\b)*",
     re.IGNORECASE,
 )
 # what a reply adds to an item: (six times), (found 6 times), (noun)
@@ -91,8 +91,10 @@ def read_words(text: str, listed: Collection[str], n: int, questions: Collection
     for before, items in pairwise([Items((), ()), *lists]):
         if items.known >= max(1, n // 2) and _renewed(text, before, items):
             best = items
-    if best.known != n and (last := [items for items in lists if items.known == n and _concludes(text, lists, items)]):
-        best = last[-1]
+    if best.known != n:
+        for before, items in pairwise(lists):
+            if items.known == n and CONCLUDES.search(_between(text, before, items)):
+                best = items
     at = lists.index(best)
     for before, items in pairwise(lists[max(0, at - 1) : at + 2]):
         if min(before.known, items.known) >= max(2, n // 2) and OR.search(_between(text, before, items)):
@@ -168,12 +170,6 @@ def _renewed(text: str, before: Items, items: Items) -> bool:
     """True when the answer is declared, or an earlier one corrected, between the list before and this one."""
     between = _between(text, before, items)
     return DECLARED in between or (bool(before.words) and CORRECTION.search(between) is not None)
-
-
-def _concludes(text: str, lists: Sequence[Items], items: Items) -> bool:
-    """True when a list follows others and is introduced as what comes of them."""
-    at = lists.index(items)
-    return at > 0 and CONCLUDES.search(_between(text, lists[at - 1], items)) is not None
 
 
 def _between(text: str, before: Items, items: Items) -> str:

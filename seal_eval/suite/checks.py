@@ -9,6 +9,7 @@ from seal_eval.core.errors import SealError, nearest
 from seal_eval.harness.engines import get_engine
 from seal_eval.harness.model_args import misspelt
 from seal_eval.models.placement import LOW_BITS, is_dtype
+from seal_eval.suite.estimate import in_tokens
 from seal_eval.suite.other_tasks import check_other, is_other
 from seal_eval.suite.schema import MethodEntry, ModelEntry, TaskEntry, tune_spec
 
@@ -62,11 +63,10 @@ def check_args(model: ModelEntry, makes: Sequence[str]) -> None:
 def tuned_with(model: ModelEntry, settings: dict[str, Any]) -> dict[str, Any]:
     """The settings of a tuning run. Raises SealError as `tune_spec` and for samples above the model's window."""
     from seal_eval.models.window import window_of
-    from seal_eval.tasks import get_task
 
     spec = tune_spec(settings)
     window = None if spec.on else window_of(model.pretrained, bool(model.args.get("trust_remote_code")))
-    longest = max(size * get_task(task).tokens_per_unit for task, size in (*spec.mixture(), *spec.validation_mixture()))
+    longest = max(in_tokens(task, size) for task, size in (*spec.mixture(), *spec.validation_mixture()))
     if window and longest > window:
         raise SealError(f"samples of {longest} tokens do not fit the window of {model.pretrained}, {window}; choose a shorter length")
     return asdict(spec)

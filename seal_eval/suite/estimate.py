@@ -104,7 +104,7 @@ def _cell_cost(suite: Suite, cell: Cell) -> CellCost:
         per_record, n, passes = int(metadata.get("questions_per_record", 1)), cell.n_samples, 1
         if not cell.size:
             return CellCost(0, 0, 0.0, model["parameters"] * BYTES[dtype])
-        size = _tokens(cell.work["argv"][cell.work["argv"].index("--tasks") + 1], cell.size)
+        size = in_tokens(cell.work["argv"][cell.work["argv"].index("--tasks") + 1], cell.size)
     else:
         per_record, passes = 1, 4  # forward, backward, prose
         n, size = _asked(cell)
@@ -124,13 +124,13 @@ def _asked(cell: Cell) -> tuple[int, int]:
     """(number of records, tokens of the longest) of a tuning run or a map of heads."""
     spec = cell.work["spec"]
     if cell.kind == "heads":
-        return int(spec["samples"]), _tokens(spec["task"], int(spec["length"]))
+        return int(spec["samples"]), in_tokens(spec["task"], int(spec["length"]))
     tuning = TuneSpec(**spec)
     mixture = {*tuning.mixture(), *tuning.validation_mixture()}
-    return tuning.samples + tuning.validation * len(tuning.validation_mixture()), max(_tokens(*part) for part in mixture)
+    return tuning.samples + tuning.validation * len(tuning.validation_mixture()), max(in_tokens(*part) for part in mixture)
 
 
-def _tokens(task: str, size: int) -> int:
+def in_tokens(task: str, size: int) -> int:
     """The approximate number of tokens in a sample of `size` units of the task."""
     from seal_eval.tasks import get_task
 

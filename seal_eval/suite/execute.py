@@ -59,27 +59,26 @@ def run_suite(suite: Suite, cells: list[Cell], out: Path, executor: str = "local
         failed, lost = 0, dict[str, str]()  # lost: folder of a failed cell → its label
         with progress(suite.name, sum(c.n_samples for c in cells), done=sum(replies(out, c) for c in cells), unit="reply") as bar:
             for wave in sorted({cell.wave for cell in todo}):
-                now = [cell for cell in todo if cell.wave == wave and not lost.keys() & cell.needs]
-                outcomes = _local(out, now, workers) if executor == "local" else _ray(out, now, suite, address)
-                for cell, error in chain(_without_what_they_need(out, todo, wave, lost), outcomes):
+                now = [cell for cell in todo if cell.wave == wave]
+                whole = [cell for cell in now if not lost.keys() & cell.needs]
+                outcomes = _local(out, whole, workers) if executor == "local" else _ray(out, whole, suite, address)
+                for cell, error in chain(_not_run(out, [cell for cell in now if cell not in whole], lost), outcomes):
                     if cell is not None:
                         failed += bool(error)
-                        if error:
-                            lost[cell.folder] = cell.label
                         event("cell", label=cell.label, error=error)
                         if error:
+                            lost[cell.folder] = cell.label
                             print(f"{cell.label}: {error}", file=sys.stderr)
                     bar.update(sum(replies(out, c) for c in cells) - bar.done)
     return failed
 
 
-def _without_what_they_need(out: Path, cells: list[Cell], wave: int, lost: Mapping[str, str]) -> Iterator[Outcome]:
-    """The cells of a wave that cannot run, because a cell whose files they read has failed."""
-    for cell in list(cells):
-        if cell.wave == wave and (missing := [lost[folder] for folder in cell.needs if folder in lost]):
-            error = f"not run, because '{missing[0]}' failed"
-            note(out, cell, "failed", error=error)
-            yield cell, error
+def _not_run(out: Path, cells: list[Cell], lost: Mapping[str, str]) -> Iterator[Outcome]:
+    """The outcomes of cells that cannot run, because they read files of failed cells. lost: folder of a failed cell → its label."""
+    for cell in cells:
+        error = f"not run, because '{next(lost[folder] for folder in cell.needs if folder in lost)}' failed"
+        note(out, cell, "failed", error=error)
+        yield cell, error
 
 
 def work(out: Path, cell: Cell) -> str:

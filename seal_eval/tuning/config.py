@@ -85,9 +85,8 @@ class TuneSpec:
         check_settings("tuning", self)
         if self.method != "seal" and self.shrink:
             raise SealError(f"shrink is {self.shrink}: it pulls scales to 1, and {self.method} has none; leave it out")
-        own = {"seal": ("granularity", "channel", "scales"), "other": ("rank", 4, "low-rank weights")}
-        name, default, parameters = own["other" if self.method == "seal" else "seal"]
-        if (value := getattr(self, name)) != default:
+        name, parameters = ("rank", "low-rank weights") if self.method == "seal" else ("granularity", "scales")
+        if (value := getattr(self, name)) != getattr(type(self), name):  # the default
             raise SealError(f"{name} is {value}: it is of {parameters}, and {self.method} has none; leave it out")
         self.mixture()  # raises for a malformed task
         self.validation_mixture()

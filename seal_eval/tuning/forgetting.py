@@ -20,8 +20,8 @@ BATCH = 16  # short questions per forward pass
 def perplexity(model: Any, tokenizer: Any, n_documents: int = 16, n_tokens: int = 512, progress: str = "") -> float:
     """Return exp of the mean negative log-likelihood (nats per token) of the first `n_tokens` of `n_documents` presidential addresses.
 
-    The addresses belong to the evaluation split and are spread over the years.
-    A model with a shorter window reads as many as fit. `progress` is the name of a progress bar, "" for none.
+    The addresses belong to the evaluation split and are spread over the years. A model with a shorter window reads as many as fit.
+    `progress` is the name of a progress bar, "" for none.
     """
     documents = prose("eval")
     n_tokens = min(n_tokens, window_in(model.config) or n_tokens)
