@@ -134,7 +134,7 @@ def take_method(model_args: Mapping[str, Any], others: Collection[str] = ()) -> 
     """
     name = str(model_args.get("method", "plain"))
     names = name.split("+")
-    _check_composition(names)
+    check_composition(names)
     fields = {part: method_settings(part) for part in names}
     count = {f.name: sum(f.name in [g.name for g in fs] for fs in fields.values()) for fs in fields.values() for f in fs}
     keys = {f"{part}.{f.name}": (part, f.name) for part, fs in fields.items() for f in fs}
@@ -177,7 +177,8 @@ def _make(name: str, fields: list[dataclasses.Field[Any]], given: dict[str, Any]
     return method
 
 
-def _check_composition(names: list[str]) -> None:
+def check_composition(names: list[str]) -> None:
+    """Raise SealError for methods that make no sense together, in this order."""
     if len(names) == 1:
         return
     if len(set(names)) < len(names):

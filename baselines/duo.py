@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from seal_eval.baselines.rule import By, FromMap
 from seal_eval.core.settings import Count, Index, Share
 from seal_eval.models.attention import Region, attention_function, check_attends_fully, plain_attention, slides
+from seal_eval.models.modules import attention_layers
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Duo(FromMap):
         retrieves = torch.zeros(scores.numel(), dtype=torch.bool)
         order = scores.flatten().argsort(descending=True, stable=True)
         retrieves[order[: round(self.share * len(order))]] = True
-        rows = retrieves.reshape(scores.shape).tolist()
+        rows = dict(zip(attention_layers(model), retrieves.reshape(scores.shape).tolist(), strict=True))
         s, w = self.sinks, self.recent
         recent = Region(holds=lambda i, j: i - j < w, keys=lambda first, last: (first - w + 1, last + 1))
         sinks = Region(holds=lambda i, j: (j < s) & (i - j >= w), keys=lambda first, last: (0, s))

@@ -11,6 +11,7 @@ from annotated_types import Gt, Le
 from seal_eval.baselines.rule import By, FromMap
 from seal_eval.core.settings import Count, Factor, Share
 from seal_eval.models.attention import check_attends_fully
+from seal_eval.models.modules import attention_layers
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class Dysco(FromMap):
         check_attends_fully(model)
         scores = self.scores(model)
         best = scores.flatten().argsort(descending=True, stable=True)[: self.top].tolist()
-        chosen = [divmod(index, scores.shape[1]) for index in best]
+        layers = attention_layers(model)  # a hybrid has fewer rows in its map than layers
+        chosen = [(layers[row], head) for row, head in (divmod(index, scores.shape[1]) for index in best)]
         if self.strength == 1:  # nothing would be added
             yield model
             return

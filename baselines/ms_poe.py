@@ -47,16 +47,17 @@ class MsPoe(Method):
         import torch
 
         from seal_eval.models.by_head import by_head, head_weights
-        from seal_eval.models.modules import head_projections
+        from seal_eval.models.modules import head_projections, layer_index
 
         check_attends_fully(model)
         frequencies = Frequencies(model)
         unrotated = unrotated_layers(model, frequencies)
-        attentions = [model.get_submodule(name.rpartition(".")[0]) for name, _ in head_projections(model)]
-        if not any(not slides(m, {}) and m not in unrotated for m in attentions[self.skip :]):
+        names = [name.rpartition(".")[0] for name, _ in head_projections(model)]
+        attentions = [model.get_submodule(name) for name in names if layer_index(name) >= self.skip]
+        if not any(not slides(m, {}) and m not in unrotated for m in attentions):
             raise SealError(
                 f"method 'ms_poe': no layer from {self.skip} on has full attention with rotated keys in {type(model).__name__}, so nothing "
-                f"would change; set skip below {len(attentions)}, or choose another method"
+                f"would change; set skip below {1 + max(map(layer_index, names))}, or choose another method"
             )
         orders: dict[int, torch.Tensor] = {}  # by layer: [batch, n_heads], the rank of each head
 

@@ -139,9 +139,12 @@ class ModelBoard:
 
     @property
     def costs(self) -> list[tuple[str, float, Estimate]]:
-        """(method, rise in perplexity on prose as a fraction, accuracy); 0 for a method that records none. Empty if all are 0."""
-        whole = [(e, e.row.accuracy) for e in self.entries if e.row.accuracy]
-        costs = [(self.said(e.method), float(e.about.get("prose_perplexity_ratio", 1.0)) - 1, accuracy) for e, accuracy in whole]
+        """(method, rise in perplexity on prose as a fraction, accuracy); plain costs nothing, and methods that record no rise are left out.
+
+        Empty if all are 0.
+        """
+        known = [(e, e.about.get("prose_perplexity_ratio", 1.0 if e.method == "plain" else None)) for e in self.entries]
+        costs = [(self.said(e.method), float(ratio) - 1, e.row.accuracy) for e, ratio in known if ratio is not None and e.row.accuracy]
         return costs if any(rise for _, rise, _ in costs) else []
 
 
@@ -150,7 +153,13 @@ def boards(runs: list[Run], baseline: str) -> list[ModelBoard]:
 
     Raises SealError when a model has no sample that was scored for every method, and as `paired_scores_of`.
     """
-    return [_board(runs, model, number, baseline) for number, model in enumerate(models(runs))]
+    return [_board(runs, model, number, _baseline(runs, model, baseline)) for number, model in enumerate(models(runs))]
+
+
+def _baseline(runs: list[Run], model: str, wanted: str) -> str:
+    """The method that a model's others are compared with: the wanted one; the only one where plain was wanted and there is one other."""
+    methods = list(dict.fromkeys(run.method for run in runs if run.model == model))
+    return methods[0] if wanted == "plain" and len(methods) == 1 else wanted
 
 
 def _board(runs: list[Run], model: str, number: int, baseline: str) -> ModelBoard:
@@ -186,7 +195,8 @@ def _shortest(lengths: list[Estimate]) -> Estimate | None:
 def _speed(runs: list[Run]) -> tuple[float | None, bool]:
     """(prompt tokens per second, whether that is a lower bound), from the engine's own timing, else from evaluation time with loading.
 
-    None when a run has no time recorded, and for tasks from outside this project, whose prompts are not counted.
+    None when a run has no time recorded, or went on from an earlier attempt whose time it does not know, and for tasks from outside this
+    project, whose prompts are not counted.
     """
     paces = [run.config.get("seal_eval", {}).get("pace") for run in runs]
     if all(paces):

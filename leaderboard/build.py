@@ -81,7 +81,7 @@ def _write(folder: Path, files: Iterator[tuple[str, str]]) -> Iterator[str]:
 
 def _files(site_boards: list[ModelBoard], runs: list[Run], baseline: str) -> Iterator[tuple[str, str]]:
     """Yield (relative path, text) of every generated file."""
-    figures = dict(_figures(site_boards, baseline))
+    figures = dict(_figures(site_boards))
     yield from figures.items()
     sizes = {name.removeprefix("figures/").removesuffix("-light.svg"): size_of(text) for name, text in figures.items()}
     yield from Pages(site_boards, runs, baseline, sizes).files()
@@ -93,14 +93,14 @@ def _files(site_boards: list[ModelBoard], runs: list[Run], baseline: str) -> Ite
         yield f"data/runs/{run.run_id}.bib", bibtex(run)
 
 
-def _figures(site_boards: list[ModelBoard], baseline: str) -> Iterator[tuple[str, str]]:
+def _figures(site_boards: list[ModelBoard]) -> Iterator[tuple[str, str]]:
     """Yield (relative path, SVG text) of every figure, for the light and the dark theme."""
     for board in site_boards:
         for theme in THEMES:
             for name, text in _board_figures(board, theme):
                 yield f"figures/{name}-{theme}.svg", text
             for block in board.tasks:
-                for name, text in _task_figures(board, block, baseline, theme):
+                for name, text in _task_figures(board, block, theme):
                     yield f"figures/{name}-{theme}.svg", text
 
 
@@ -116,8 +116,8 @@ def _board_figures(board: ModelBoard, theme: str) -> Iterator[tuple[str, str]]:
             yield f"{board.number}-{e.run.run_id}-scales", scale_picture(scales, theme)
 
 
-def _task_figures(board: ModelBoard, block: TaskBlock, baseline: str, theme: str) -> Iterator[tuple[str, str]]:
-    unit, first = about(block.name).unit, board.said(baseline)
+def _task_figures(board: ModelBoard, block: TaskBlock, theme: str) -> Iterator[tuple[str, str]]:
+    unit, first = about(block.name).unit, board.said(board.found.baseline)
     yield f"{block.slug}-length", curves([replace(row, method=board.said(row.method)) for row in block.rows], first, theme, unit)
     if block.has_depths:
         depths = {board.said(method): cells for method, cells in block.depths.items()}

@@ -86,9 +86,9 @@ def export_command(
 def push_command(
     folder: Annotated[Path, typer.Argument(help="Adapter of seal-eval tune, or checkpoint of seal-eval merge.")],
     repo: Annotated[str, typer.Argument(help="Model repository on the Hugging Face hub, OWNER/NAME.")],
-    results: Annotated[Path | None, typer.Option(help="Folder with runs of the adapter and of plain, for the README.")] = None,
+    results: Annotated[Path | None, typer.Option(help="Folder with runs with and without the adapter, for the README.")] = None,
     dataset: Annotated[str, typer.Option(help="A benchmark's data set on the hub, to list the accuracies under.")] = "",
-    base_model: Annotated[str, typer.Option(help="The adapter's base model on the hub, OWNER/NAME.", show_default="as it says")] = "",
+    base_model: Annotated[str, typer.Option(help="The base model on the hub, OWNER/NAME.", show_default="as it says")] = "",
     private: Annotated[bool, typer.Option("--private", help="Make the repository private, if it is new.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be uploaded.")] = False,
 ) -> None:

@@ -62,8 +62,11 @@ def board_names(runs: Iterable[Run]) -> dict[str, tuple[str, str]]:
 
 
 def addresses(names: Iterable[str]) -> dict[str, str]:
-    """An address for each name, of letters, digits and hyphens. It depends on the name alone, unless two names would have the same."""
-    plain = {name: re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:80] or "method" for name in names}
+    """An address for each name, of letters, digits and hyphens. It depends on the name alone, unless two names would have the same.
+
+    Three of them in one file name stay below 255 bytes.
+    """
+    plain = {name: re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "method" for name in names}
     several = Counter(plain.values())
     return {name: text if several[text] == 1 else f"{text}-{_hash(name)}" for name, text in plain.items()}
 

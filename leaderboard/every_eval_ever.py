@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from seal_eval import __version__
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import write_text
 from seal_eval.core.folders import new_folder
@@ -132,6 +131,8 @@ def _aggregate(run: Run, developer: str) -> dict[str, Any]:
         "hardware": run.hardware,
         "run": run.run_id,
     }
+    engine_version = run.versions.get("transformers", UNKNOWN) if run.config.get("model") in ("seal", "hf") else UNKNOWN
+    library = "seal-eval" if "seal-eval" in run.versions else "lm-eval"
     engine, model = str(run.config.get("model") or UNKNOWN), _model_of(run, developer)
     return {
         "schema_version": SCHEMA,
@@ -139,12 +140,12 @@ def _aggregate(run: Run, developer: str) -> dict[str, Any]:
         "evaluation_timestamp": run.utc,
         "retrieved_timestamp": _epoch(run),
         "eval_library": {
-            "name": "seal-eval", "version": run.versions.get("seal-eval", __version__),
+            "name": library, "version": run.versions.get(library, UNKNOWN),
             "additional_details": {f"{name}_version": version for name, version in run.versions.items()},
         },
         "model_info": {
             "name": run.model, "id": model, "developer": model.partition("/")[0],
-            "inference_engine": {"name": engine, "version": run.versions.get("vllm" if engine == "vllm" else "transformers", UNKNOWN)},
+            "inference_engine": {"name": engine, "version": engine_version},
             "additional_details": {"deployment_type": UNKNOWN, "model_availability": UNKNOWN, **details},
         },
         "evaluation_results": [_result(run, cell, records) for cell, records in sorted(cells.items(), key=lambda item: _key(item[0]))],

@@ -58,4 +58,4 @@ def bibtex(run: Run) -> str:
 
 def _plain(text: str) -> str:
     """The text without characters that are special in BibTeX and LaTeX."""
-    return "".join(c for c in text if c not in '{}\\"%#&$~^')
+    return "".join(c for c in text if c not in '{}\\"%#&$~^').replace("_", "\\_")

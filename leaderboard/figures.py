@@ -8,6 +8,7 @@ from seal_eval.core.figure import THEMES, canvas, single_panel, svg_text
 from seal_eval.core.types import Estimate
 from seal_eval.results.comparison import Row
 from seal_eval.results.depths import DEPTH_EDGES
+from seal_eval.results.numbers import whole_percent
 from seal_eval.stats import wilson
 
 BASELINE = {"light": "#59636e", "dark": "#9aa4af"}
@@ -82,7 +83,7 @@ def heatmap(cells: dict[str, dict[int, list[Estimate | None]]], theme: str, unit
                 face = colours(cell.value) if cell else THEMES[theme]["none"]
                 panel.add_patch(mpl.patches.Rectangle((x - 0.48, y - 0.48), 0.96, 0.96, facecolor=face, linewidth=0))
                 if cell:
-                    text = f"{100 * cell.value:.0f} %\n{100 * cell.low:.0f}–{100 * cell.high:.0f}\nn={cell.n}"
+                    text = f"{whole_percent(cell.value)} %\n{100 * cell.low:.0f}–{100 * cell.high:.0f}\nn={cell.n}"
                     panel.text(x, y, text, ha="center", va="center", fontsize=8, color=ink_on(mpl.colors.to_rgb(face)))
         panel.set_xlim(-0.5, len(lengths) - 0.5)
         panel.set_ylim(n_depths - 0.5, -0.5)
@@ -152,7 +153,7 @@ def pareto(points: list[tuple[str, float, Estimate]], theme: str, x_label: str, 
     front.sort(key=lambda p: sign * p[1])
     axes.step([p[1] for p in front], [p[2].value for p in front], where="post", color=THEMES[theme]["soft"], linewidth=1, linestyle=":")
     axes.set_ylim(0, 1.02)
-    axes.xaxis.set_major_formatter((lambda x, _: f"{100 * x:+.2g} %".replace("+0 ", "0 ")) if less else (lambda x, _: f"{x:,.0f}"))
+    axes.xaxis.set_major_formatter((lambda x, _: f"{100 * x:+.3g} %".replace("+0 ", "0 ")) if less else (lambda x, _: f"{x:,.0f}"))
     if not less:
         axes.set_xlim(0, 1.08 * max(cost for _, cost, _ in points))
     _percent_axis(axes.yaxis)

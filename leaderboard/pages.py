@@ -64,7 +64,9 @@ class Pages:
         for method in self.methods:
             entries = [(board, e) for board in self.boards for e in board.entries if e.method == method]
             info = method_info(entries[0][1].run)
-            yield self.slug(method), self._page("method.html", "../", name=method, entries=entries, method_info=info)
+            displays = list(dict.fromkeys(board.shown[method] for board, _ in entries))
+            values = {"name": method, "entries": entries, "method_info": info, "displays": displays}
+            yield self.slug(method), self._page("method.html", "../", **values)
         for run in self.runs:
             (board,) = (board for board in self.boards if board.name == run.model)
             cells = {(record.task, record.length) for record in run.records}

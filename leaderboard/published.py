@@ -142,6 +142,7 @@ class Generation(Exact):
     """`generation_kwargs` of a task: greedy, within a budget, up to stop strings."""
 
     do_sample: Literal[False]
+    temperature: Literal[0] | None = None  # greedy in other words
     max_gen_toks: Count
     until: Annotated[list[Annotated[str, Field(max_length=50)]], Field(max_length=20)]
 
@@ -207,6 +208,7 @@ class Published(Exact):
     task_hashes: dict[Name, Sha]
     date: Annotated[float, Field(ge=1_577_836_800)]  # seconds since 1970; 2020 or later
     total_evaluation_time_seconds: Annotated[str, Field(pattern=r"^[0-9]{1,8}(\.[0-9]{1,20})?(e-[0-9]{1,2})?$")]
+    replies_found: Count | None = None
     git_hash: Annotated[str, Field(pattern=r"^[0-9A-Za-z._/-]{0,200}$")] | None = None
     upper_git_hash: Annotated[str, Field(pattern=r"^[0-9A-Za-z._/-]{0,200}$")] | None = None
     lm_eval_version: Short

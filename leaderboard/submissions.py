@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import re
+import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -16,7 +17,7 @@ from seal_eval.core.files import open_lines, read_json, sha256, write_json, writ
 from seal_eval.core.folders import new_folder
 from seal_eval.core.types import Absent, Run
 from seal_eval.results.absent import MANIFEST as MANIFEST
-from seal_eval.results.absent import find
+from seal_eval.results.absent import find, suite_of
 from seal_eval.results.records import load_runs
 from seal_eval.tasks import base_task, tasks
 
@@ -48,7 +49,9 @@ def submit(results: Path, out: Path) -> Path:
         if others:
             print(f"left out, because no check can build their samples again: {', '.join(others)}", file=sys.stderr)
         unanswered = find(results, everything)
-        write_manifest(scratch, [cell if cell in unanswered else replace(cell, reason=LEFT_OUT) for cell in find(results, runs)])
+        suites = {suite_of(run).get("name") for run in runs}
+        absent = [cell for cell in find(results, runs) if cell.suite in suites]  # not those of a suite of which nothing is published
+        write_manifest(scratch, [cell if cell in unanswered else replace(cell, reason=LEFT_OUT) for cell in absent])
     return out / MANIFEST
 
 
@@ -96,6 +99,8 @@ def _pack(run: Run, out: Path) -> None:
     for task, config in data["configs"].items():
         refuse_own_files(f"run {run.run_id}", task, config)
     stamp = name.removeprefix("results_").removesuffix(".json")
+    if len(run.files) - 1 < len(data["results"]) and isinstance(data["config"].get("seal_eval"), dict):
+        data["config"]["seal_eval"].pop("pace", None)  # it counts the prompts of tasks that are left out, too
     data, packed = scrubbed(_ours(data)), {}
     for sample_file in sorted(n for n in run.files if n.startswith("samples_")):
         with open_lines(run.folder / sample_file) as lines:
@@ -108,9 +113,11 @@ def _pack(run: Run, out: Path) -> None:
         data["model_name_sanitized"] = sanitized(str(data.get("model_name")))
     text = json.dumps(data, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
     folder = out / hashlib.sha256(text.encode()).hexdigest()[:12]  # the run id that load_runs derives from the packed file
+    if folder.exists():
+        raise SealError(f"{run.folder} ({run.date}) is in the results twice, as a copy; move one out of the folder")
     folder.mkdir()
     write_text(folder / name, text)
-    write_text(folder / f"command_{stamp}.txt", scrub(run.command) + "\n")
+    write_text(folder / f"command_{stamp}.txt", scrubbed_command(run.command) + "\n")
     for sample_file, content in packed.items():
         (folder / sample_file).write_bytes(content)
 
@@ -153,6 +160,20 @@ def sanitized(name: str) -> str:
 def scrub(text: str) -> str:
     """`text` with absolute paths cut to their last part, which also removes user names."""
     return PATH.sub(lambda match: match[1], text)
+
+
+def scrubbed_command(text: str) -> str:
+    """A command with `scrub` applied to its words, except the system prompt, which is part of every prompt."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return scrub(text)
+    if shlex.join(words) != text or "system_instruction" not in text:
+        return scrub(text)
+    prompt = [before == "--system_instruction" for before in ["", *words[:-1]]]
+    return shlex.join(
+        word if kept or word.startswith("--system_instruction=") else scrub(word) for word, kept in zip(words, prompt, strict=True)
+    )
 
 
 def scrubbed(value: Any, key: str = "") -> Any:

@@ -13,7 +13,7 @@ from seal_eval.core.files import open_lines, read_json, read_text, sha256
 from seal_eval.core.folders import LOCK
 from seal_eval.core.strict_json import dotted, short
 from seal_eval.leaderboard import limits
-from seal_eval.leaderboard.submissions import MANIFEST, PATH, PATH_KEYS, SCHEMA, scrubbed
+from seal_eval.leaderboard.submissions import MANIFEST, PATH, PATH_KEYS, SCHEMA, scrubbed, scrubbed_command
 
 STAMP = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}-[0-9]{2}-[0-9]{2}(?:\.[0-9]{6})?"  # lm-eval's, in the names of a run's files
 RESULTS = re.compile(rf"results_({STAMP})\.json")
@@ -165,5 +165,7 @@ def _path_in(file: Path) -> str:
         named = next((match[0] for match in PATH.finditer(before) if match[0] != match[1]), None)
         return f"the absolute path {short(named)[1:-1]!r}" if named else f"a path under one of {', '.join(PATH_KEYS)}"
     text = read_text(file) if file.suffix == ".txt" else ""
+    if scrubbed_command(text.removesuffix("\n")) == text.removesuffix("\n"):
+        return ""
     named = next((match[0] for match in PATH.finditer(text) if match[0] != match[1]), None)
     return f"the absolute path {short(named)[1:-1]!r}" if named else ""

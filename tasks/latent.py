@@ -45,12 +45,16 @@ PREFIX = "The person is"
 
 
 class Association(NamedTuple):
-    """What a needle names, and what that is known for: in one step, and for places in two (city, country)."""
+    """What a needle names, and what that is known for: in one step, and for places in two (city, country).
+
+    also: what else it could be taken for, so that no question about that has two answers.
+    """
 
     kind: str
     thing: str
     one: str
     two: str
+    also: tuple[str, ...]
 
     def known(self, hops: int) -> str:
         """What the question asks for."""
@@ -110,7 +114,8 @@ class Latent(Task):
         others: list[Association] = []
         for other in rng.sample(usable, len(usable)):
             differs = other.kind == asked.kind and not {other.one, other.two} & {asked.one, asked.two} - {""}
-            if len(others) < self.people - 1 and differs and not known.search(other.thing):
+            fits = known.search(other.thing) or asked.known(self.hops) in other.also
+            if len(others) < self.people - 1 and differs and not fits:
                 others.append(other)
         cluster, pieces, costs = sentences_from(self.haystack, split, packer.prompt_format, i, rng, packer.length)
         names = rng.sample([name for name in FIRST if split_of(name) == split], 1 + len(others))
@@ -135,7 +140,7 @@ def associations(split: Split) -> tuple[Association, ...]:
     """The associations that belong to `split`, in an order that mixes their kinds."""
     file = Path(__file__).parent / "associations" / "associations.jsonl"
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-    found = [Association(row["kind"], row["needle"], row["one"], row.get("two", "")) for row in rows]
+    found = [Association(row["kind"], row["needle"], row["one"], row.get("two", ""), tuple(row.get("also", ()))) for row in rows]
     return tuple(random.Random(0).sample([a for a in found if split_of(a.thing) == split], sum(split_of(a.thing) == split for a in found)))
 
 

@@ -18,7 +18,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split
-from seal_eval.prompts.invented import KINDS, PERSON_END, TOWN_END, Passage, world
+from seal_eval.prompts.invented import BEGIN, KINDS, MIDDLE, PERSON_END, TOWN_END, Passage, world
 from seal_eval.prompts.mentions import Facts, Mention
 from seal_eval.prompts.own_questions import OR
 from seal_eval.prompts.packing import Packer, Pool, build_samples
@@ -37,7 +37,8 @@ TAIL = "\nThese were the documents. {question} Answer with the name only.\n"
 PREFIX = "The answer is:"
 FILE_HEADER = "Below are documents. I will ask you a question that they answer.\n\n"
 FILE_TAIL = "\nThese were the documents. {question} Answer in a few words.\n"
-NAME = re.compile(rf"\b[A-Z][a-z]+?(?:{'|'.join((*PERSON_END, *TOWN_END))})\b")
+NAME = re.compile(rf"\b(?:{'|'.join(BEGIN)})(?:{'|'.join(MIDDLE)})(?:{'|'.join((*PERSON_END, *TOWN_END))})\b")
+LIKE_A_NAME = re.compile(rf"[A-Z][a-z]+?(?:{'|'.join((*PERSON_END, *TOWN_END))})")  # one that the text does not hold
 TOWN = re.compile(rf"[A-Z][a-z]+(?:{'|'.join(TOWN_END)})")
 TITLES = frozenset(["mr", "mrs", "ms", "miss", "dr", "prof", "professor", "sir"])
 PAIRS = 150  # pairs of passages for questions of two hops, from which a length's samples take theirs in turn
@@ -196,7 +197,7 @@ def names_in(text: str, facts: Facts, towns: bool, first: Collection[str] = ()) 
     found = []
     for match in re.finditer(r"[^\W\d_]+", text):
         word = match[0].lower()
-        name = known.get(word) or (match[0] if NAME.fullmatch(match[0]) else None)
+        name = known.get(word) or (match[0] if LIKE_A_NAME.fullmatch(match[0]) else None)
         if name and word not in asked and is_town(name) == towns:
             start = match.start()
             while (before := re.search(r"([^\W\d_]+)\.? $", text[max(0, start - 40) : start])) and (

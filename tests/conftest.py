@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from seal_eval.core.streams import collect_rarely
@@ -38,6 +39,19 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
 
 
+def made_once(tmp_path_factory, name, make):
+    """Return the folder that `make(folder)` fills, called in the first worker that needs it; the others wait for it."""
+    place = tmp_path_factory.getbasetemp()
+    place = (place.parent if "PYTEST_XDIST_WORKER" in os.environ else place) / "shared"
+    place.mkdir(exist_ok=True)
+    with FileLock(place / f"{name}.lock"):
+        if not (place / f"{name}.made").exists():
+            (place / name).mkdir()
+            make(place / name)
+            (place / f"{name}.made").touch()
+    return place / name
+
+
 @pytest.fixture(scope="session")
 def tokenizer_file(tmp_path_factory):
     """A byte-level BPE tokenizer with single digits, trained on prose."""
@@ -45,18 +59,19 @@ def tokenizer_file(tmp_path_factory):
 
     from seal_eval.prompts.corpus import prose
 
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=1000, special_tokens=["<s>", "</s>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
-    )
-    tokenizer.train_from_iterator((s for d in prose("tune")[:4] for s in d.sentences), trainer)
-    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
-    tokenizer.save(str(path))
-    return path
+    def make(folder):
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        )
+        tokenizer.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=1000, special_tokens=["<s>", "</s>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        )
+        tokenizer.train_from_iterator((s for d in prose("tune")[:4] for s in d.sentences), trainer)
+        tokenizer.save(str(folder / "tokenizer.json"))
+
+    return made_once(tmp_path_factory, "tokenizer", make) / "tokenizer.json"
 
 
 @pytest.fixture(scope="session")
@@ -121,10 +136,12 @@ def terse(model):
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory, tokenizer):
     """A saved random Llama with its tokenizer."""
-    folder = tmp_path_factory.mktemp("models") / "tiny-llama"
-    tiny_model().save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+
+    def make(folder):
+        tiny_model().save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+    return made_once(tmp_path_factory, "tiny-llama", make)
 
 
 @pytest.fixture(scope="session")
@@ -136,28 +153,24 @@ def adapter(tmp_path_factory, tiny_folder):
     from seal_eval.models.loading import load_model
     from seal_eval.models.modules import head_projections, in_features
 
-    model, _ = load_model(str(tiny_folder))
-    generator = torch.Generator().manual_seed(3)
-    scales = {n: 0.2 + 2 * torch.rand(in_features(m), generator=generator) for n, m in head_projections(model)}
-    out = tmp_path_factory.mktemp("adapters") / "random"
-    out.mkdir()
-    save_adapter(model, scales, out, {"method": "seal", "trained_parameters": 192})
-    return out
+    def make(folder):
+        model, _ = load_model(str(tiny_folder))
+        generator = torch.Generator().manual_seed(3)
+        scales = {n: 0.2 + 2 * torch.rand(in_features(m), generator=generator) for n, m in head_projections(model)}
+        save_adapter(model, scales, folder, {"method": "seal", "trained_parameters": 192})
+
+    return made_once(tmp_path_factory, "random", make)
 
 
 @pytest.fixture(scope="session")
 def wheel_file(tmp_path_factory):
     """The project's wheel, built once for all workers as a release builds it: from its source archive, which lies next to it."""
-    from filelock import FileLock
 
-    place = tmp_path_factory.getbasetemp()
-    place = (place.parent if "PYTEST_XDIST_WORKER" in os.environ else place) / "wheel"
-    place.mkdir(exist_ok=True)
-    with FileLock(place / "lock"):
-        if not list(place.glob("*.whl")):
-            root = Path(__file__).resolve().parent.parent
-            subprocess.run([sys.executable, "-m", "build", "-o", place, root], check=True, stdout=subprocess.DEVNULL)
-    return next(place.glob("*.whl"))
+    def make(folder):
+        root = Path(__file__).resolve().parent.parent
+        subprocess.run([sys.executable, "-m", "build", "-o", folder, root], check=True, stdout=subprocess.DEVNULL)
+
+    return next(made_once(tmp_path_factory, "wheel", make).glob("*.whl"))
 
 
 def program(name, start=False):
@@ -178,22 +191,26 @@ def seal_eval(*args, cwd=None, env=None, code=0, start=False):
 @pytest.fixture(scope="session")
 def results(tmp_path_factory, tiny_folder, adapter):
     """Real result files, written by the command line: plain and SEAL on the tiny model, two tasks, two lengths."""
-    out = tmp_path_factory.mktemp("results")
-    for method in ("method=plain", f"method=seal,adapter={adapter}"):
-        seal_eval(
-            "run", "--model", "seal", "--model_args", f"pretrained={tiny_folder},{method}", "--tasks", "seal_lines,seal_needle",
-            "--metadata", '{"lengths": [450, 700], "num_samples": 5}', "--output_path", out, "--device", "cpu",
-        )  # fmt: skip
-    return out
+
+    def make(out):
+        for method in ("method=plain", f"method=seal,adapter={adapter}"):
+            seal_eval(
+                "run", "--model", "seal", "--model_args", f"pretrained={tiny_folder},{method}", "--tasks", "seal_lines,seal_needle",
+                "--metadata", '{"lengths": [450, 700], "num_samples": 5}', "--output_path", out, "--device", "cpu",
+            )  # fmt: skip
+
+    return made_once(tmp_path_factory, "results", make)
 
 
 @pytest.fixture(scope="session")
 def site(results, tmp_path_factory):
     """The site of `results`, built by the command line."""
-    out = tmp_path_factory.mktemp("site") / "out"
-    done = seal_eval("site", results, "--out", out)
-    assert done.stdout.strip() == str(out / "index.html")
-    return out
+
+    def make(folder):
+        out = folder / "out"
+        assert seal_eval("site", results, "--out", out).stdout.strip() == str(out / "index.html")
+
+    return made_once(tmp_path_factory, "site", make) / "out"
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,9 @@
 import os
 
 import pytest
+import typer
+
+from seal_eval.cli import app
 
 from conftest import seal_eval
 
@@ -31,7 +34,12 @@ def test_help_lists_every_command():
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help(name):
-    assert "--" in seal_eval(name, "--help", env={"COLUMNS": "100"}).stdout
+    """It begins with the command's usage and names each option, or each command below it."""
+    said = seal_eval(name, "--help", env={"COLUMNS": "100"}).stdout
+    command = typer.main.get_command(app).commands[name]
+    named = [p.opts[0] for p in command.params if p.opts[0].startswith("--")] + list(getattr(command, "commands", ()))
+    assert said.startswith(f"Usage: seal-eval {name} ") and all(one in said for one in named), named
+    assert len(named) > 1 or name in ("run", "check", "baselines", "tasks"), named
 
 
 @pytest.mark.parametrize("args", [(), ("tune",), ("compare",), ("suite",), ("models",)])

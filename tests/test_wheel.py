@@ -160,8 +160,12 @@ def test_peft_and_folded_reply_the_same_on_the_real_model(real, tmp_path):
         stops = ("--gen_kwargs", '{"until": [">", "\\n"]}', "--limit", "6", "--output_path", tmp_path / name)
         subprocess.run([program("lm_eval"), "--model", "hf", "--model_args", model_args, *asked, *stops], check=True, capture_output=True)
         theirs = {r.sample_id: r.reply for run in load_runs(tmp_path / name) for r in run.records}
-        ours = {r.sample_id: r.reply for run in load_runs(out / "results") if run.method == "seal" for r in run.records}
+        ours, plain = (
+            {r.sample_id: r.reply for run in load_runs(out / "results") if run.method == method for r in run.records}
+            for method in ("seal", "plain")
+        )
         assert len(theirs) == 6 and theirs == {sample: ours[sample] for sample in theirs}, name
+        assert theirs != {sample: plain[sample] for sample in theirs}, name
 
 
 def test_the_command_line_imports_nothing_heavy(run):

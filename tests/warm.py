@@ -1,4 +1,4 @@
-"""Commands without their start: `seal-eval`, `lm_eval` and scripted.py run in forks of one process that has imported everything.
+"""Commands without their start: `seal-eval`, `lm_eval` and `python FILE` run in forks of one process that has imported everything.
 
 A start costs six seconds of processor time, most of it imports. `programs` starts this file as a server; the programs in the folder that
 it returns hand the server their arguments, environment, working folder and open files, wait, and end with the command's exit status. Where
@@ -6,7 +6,6 @@ a variable differs that libraries read when they are imported, they start the re
 of signals, and of several processes, uses the real programs.
 """
 
-import atexit
 import gc
 import json
 import multiprocessing.context
@@ -25,6 +24,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from filelock import FileLock
+
 READ_ON_IMPORT = (
     "HF_HUB_OFFLINE",
     "HF_HOME",
@@ -41,11 +42,12 @@ real = {real!r}
 same = {same!r}
 try:
     assert all(os.environ.get(key) == value for key, value in same.items())
+    assert {named} or sys.argv[1:] and sys.argv[1].endswith(".py")
     server = socket.socket(socket.AF_UNIX)
     server.connect({address!r})
 except (OSError, AssertionError):
     os.execv(real[0], [*real, *sys.argv[1:]])
-text = json.dumps([real[-1], *sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
+text = json.dumps([*(real[-1:] if {named} else []), *sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
 server.sendmsg([len(text).to_bytes(8, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))])
 server.sendall(text)
 code = server.recv(8)
@@ -55,30 +57,41 @@ os._exit(int(code) if code else 97)
 
 @cache
 def programs() -> Path:
-    """The folder of the programs; the server starts when they are first asked for and ends with this process."""
-    folder = Path(tempfile.mkdtemp(prefix="seal-eval-"))
-    address = str(folder / "socket")
-    environment = {**os.environ, "TQDM_DISABLE": "1"}
-    server = subprocess.Popen([sys.executable, __file__, address], env=environment, stdin=subprocess.DEVNULL)
-    atexit.register(lambda: (server.kill(), server.wait(), shutil.rmtree(folder, ignore_errors=True)))
-    same = {key: environment.get(key) for key in READ_ON_IMPORT if key != "TQDM_DISABLE"}
-    (folder / "bin").mkdir()
-    scripts = {name: [str(Path(sys.executable).parent / name)] for name in ("seal-eval", "lm_eval")}
-    scripts["scripted"] = [sys.executable, str(Path(__file__).with_name("scripted.py"))]
-    for name, real in scripts.items():
-        program = folder / "bin" / name
-        program.write_text(PROGRAM.format(python=sys.executable, real=real, same=same, address=address))
-        program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    while not Path(address).exists() and server.poll() is None:
-        time.sleep(0.05)
+    """The folder of the programs, which all workers of the session share; the server starts when they are first asked for."""
+    owner = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+    folder = Path(tempfile.gettempdir()) / f"seal-eval-{os.getuid()}-{owner}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with FileLock(folder / "lock"):
+        if not (folder / "socket").exists():
+            start(folder, owner)
     return folder / "bin"
 
 
-def serve(address: str) -> None:
-    """Import everything, then run one command per connection."""
+def start(folder: Path, owner: int) -> None:
+    """Write the programs and start their server, which ends with the process `owner` and takes the folder along."""
+    address = str(folder / "socket")
+    environment = {**os.environ, "TQDM_DISABLE": "1"}
+    server = subprocess.Popen([sys.executable, __file__, address, str(owner)], env=environment, stdin=subprocess.DEVNULL)
+    same = {key: environment.get(key) for key in READ_ON_IMPORT if key != "TQDM_DISABLE"}
+    (folder / "bin").mkdir(exist_ok=True)
+    scripts = {name: [str(Path(sys.executable).parent / name)] for name in ("seal-eval", "lm_eval")}
+    scripts["scripted"] = [sys.executable, str(Path(__file__).with_name("scripted.py"))]
+    scripts["python"] = [sys.executable]  # with a file; other options start the real one
+    for name, real in scripts.items():
+        program = folder / "bin" / name
+        values = {"python": sys.executable, "real": real, "same": same, "address": address, "named": name != "python"}
+        program.write_text(PROGRAM.format(**values))
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    while not Path(address).exists() and server.poll() is None:
+        time.sleep(0.05)
+
+
+def serve(address: str, owner: int) -> None:
+    """Import everything, then run one command per connection, until the process `owner` has ended."""
     import datasets  # noqa: F401
     import matplotlib.pyplot  # noqa: F401
     import peft  # noqa: F401
+    import pytablewriter  # noqa: F401
     import statsmodels.api  # noqa: F401
     import transformers  # noqa: F401
     from torch.utils import collect_env
@@ -90,29 +103,33 @@ def serve(address: str) -> None:
     import seal_eval.results.compare
     import seal_eval.tuning.tune  # noqa: F401
     from seal_eval.baselines import method_names
+    from seal_eval.harness.dataset import _code
+    from seal_eval.harness.environment import described_quietly
     from seal_eval.harness.task_yaml import yaml_files
-    from seal_eval.prompts.corpus import prose, words
+    from seal_eval.prompts.corpus import numbers, prose, words
 
     remember_task_files()
-    method_names(), yaml_files()  # what every command would read again
+    method_names(), yaml_files(), _code()  # what every command would read again
     for split in ("eval", "tune"):
-        prose(split), words(split)
-    packages = collect_env.get_pip_packages(collect_env.run)  # lm-eval asks for them at the end of each run, by starting pip
-    collect_env.get_pip_packages = lambda *_: packages
+        prose(split), words(split), numbers(1, 50_000, split)
+    with described_quietly():
+        machine = collect_env.get_pretty_env_info()  # lm-eval asks for it at the end of each run: half of a small run's time
+    collect_env.get_pretty_env_info = lambda: machine
     contexts = multiprocessing.context._concrete_contexts
     contexts["forkserver"] = contexts["fork"]  # a suite's server of forks would import everything again
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen(64)
-    parent = os.getppid()
     gc.freeze()  # a fork that goes through these objects would copy their memory
     while True:
         ready, _, _ = select.select([listener], [], [], 1.0)
         with suppress(ChildProcessError):  # none left
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-        if os.getppid() != parent:  # the session is over
-            Path(address).unlink(missing_ok=True)
+        try:
+            os.kill(owner, 0)
+        except ProcessLookupError:  # the session is over
+            shutil.rmtree(Path(address).parent, ignore_errors=True)
             return
         if ready:
             connection, _ = listener.accept()
@@ -195,4 +212,4 @@ def command(argv: list[str], cwd: str, environment: dict[str, str], files: list[
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(sys.argv[1], int(sys.argv[2]))

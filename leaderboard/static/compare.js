@@ -1,7 +1,7 @@
 // Menus that choose a model and two methods, in addition to the table of links.
 "use strict";
 
-const links = [...document.querySelectorAll("a[data-pair]")].map((link) => ({ href: link.getAttribute("href"), names: link.dataset.pair.split("|") }));
+const links = [...document.querySelectorAll("a[data-pair]")].map((link) => ({ href: link.getAttribute("href"), names: JSON.parse(link.dataset.pair) }));
 
 function menu(label, choices) {
   const select = document.createElement("select");

@@ -42,7 +42,7 @@ function options(key) {
   const cells = board().cells.filter((cell) => !filters.get("task") || cell.task === filters.get("task"));
   if (key === "model") return manifest.map((one, i) => [String(i), one.model]);
   if (key === "task") return [["", "all tasks"], ...unique(board().cells.map((cell) => cell.task)).map((x) => [x, x])];
-  if (key === "length") return [["", "all lengths"], ...unique(cells.map((cell) => cell.length)).map((x) => [String(x), String(x)])];
+  if (key === "length") return [["", "all lengths"], ...unique(cells.map((cell) => cell.length)).map((x) => [String(x), String(x ?? "any length")])];
   if (key === "method") return board().methods.map((name, i) => [String(i), name]);
   if (key === "depth") return [["", "any depth"], ...[0, 1, 2, 3, 4].map((i) => [String(i), `${20 * i}–${20 * i + 20} % deep`])];
   if (key === "outcome") return [["", "right or wrong"], ["1", "right"], ["0", "wrong"], ["none", "unscored"], ["won", "right where the first method is wrong"], ["lost", "wrong where the first method is right"]];

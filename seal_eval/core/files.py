@@ -48,10 +48,11 @@ def writing(path: Path) -> Iterator[None]:
         raise SealError(f"{path} cannot be written ({error.strerror or error}); make room or name another place, and repeat") from error
 
 
-def read_json(path: Path) -> Any:
-    """Parse a JSON file. Raises SealError naming the file, line and column of a syntax error, and the field of what JSON does not allow.
+def read_json(path: Path, nan: bool = False) -> Any:
+    """Parse a JSON file; nan: NaN and infinity are allowed, as other programs write them.
 
-    See `strict_json.loads` for what is refused beyond syntax.
+    Raises SealError naming the file, line and column of a syntax error, and the field of what JSON does not allow; see `strict_json.loads`
+    for what is refused beyond syntax.
     """
     try:
         if path.stat().st_size > LONGEST:
@@ -62,7 +63,7 @@ def read_json(path: Path) -> Any:
     if not text.strip():
         raise SealError(f"{path} is empty; remove it or run again")
     try:
-        return strict_json.loads(text)
+        return strict_json.loads(text, nan)
     except json.JSONDecodeError as error:
         raise SealError(f"{path}, line {error.lineno}, column {error.colno}: not JSON ({error.msg})") from error
     except ValueError as error:

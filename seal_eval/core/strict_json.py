@@ -1,6 +1,7 @@
 """Parse JSON that every parser reads alike: what parsers read differently, and what other programs cannot read, is refused."""
 
 import json
+import math
 import re
 import sys
 from collections import Counter
@@ -42,6 +43,15 @@ def loads(text: str | bytes, nan: bool = False) -> Any:
     for path, problem in _problems(value):
         raise ValueError(f"{dotted(path)}: {problem}" if path else problem)
     return value
+
+
+def check_finite(value: Any, *path: str | int) -> None:
+    """Raise ValueError with the path of a number in a parsed value that is NaN or infinite. path: of `value` itself."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{dotted(path)}: {_constant_problem('NaN' if math.isnan(value) else 'Infinity')}")
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            check_finite(inner, *path, key)
 
 
 def dotted(path: Sequence[str | int]) -> str:

@@ -1,6 +1,6 @@
 """Whose answer budget and stop strings count: the task's, unless the user gives some in --gen_kwargs; refuses those that cannot work."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -31,16 +31,22 @@ def user_budget(gen_kwargs: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def check_generation(gen_kwargs: Mapping[str, Any], docs: Iterable[Mapping[str, Any]], spec: Spec, stock: bool) -> None:
     """Raise SealError for a budget or stop strings that cannot work with a task's documents. stock: an engine of lm-eval's own."""
+    docs = list(docs)
     if stock:
-        _refuse_small_budget(gen_kwargs, spec)
+        _refuse_another_budget(gen_kwargs, docs, spec)
     refuse_contradictions(spec.task.name, gen_kwargs, docs, spec)
 
 
-def _refuse_small_budget(gen_kwargs: Mapping[str, Any], spec: Spec) -> None:
-    """Raise SealError when an engine of lm-eval's own would cut answers: it takes a task's budget from the task's YAML file."""
-    needed = spec.prompt.budget(spec.task.answer_tokens)
-    budget = int(gen_kwargs.get("max_gen_toks") or get_task(spec.task.name).answer_tokens)
-    if budget < needed:
+def _refuse_another_budget(gen_kwargs: Mapping[str, Any], docs: Sequence[Mapping[str, Any]], spec: Spec) -> None:
+    """Raise SealError when an engine of lm-eval's own, which takes a task's budget from the task's YAML file, needs one from the user.
+
+    That is when its budget would cut answers, is another than the user's `answer_tokens`, or would push a prompt out of the window.
+    """
+    needed, given = spec.prompt.budget(spec.task.answer_tokens), gen_kwargs.get("max_gen_toks")
+    budget = int(given or get_task(spec.task.name).answer_tokens)
+    longest = max((int(doc["n_tokens"]) for doc in docs), default=0)
+    beyond = spec.window is not None and longest + budget > spec.window
+    if budget < needed or (not given and (beyond or (spec.prompt.answer_tokens and budget > needed))):
         raise SealError(
             f"{spec.task.name}: answers with these settings need {needed} tokens, lm-eval's own engines generate {budget}; "
             f"pass --gen_kwargs max_gen_toks={needed}"

@@ -12,7 +12,8 @@ from packaging.utils import canonicalize_name
 
 def freeze() -> str:
     """Return the installed distributions as `pip list --format=freeze` does: NAME==VERSION, a line each, by name."""
-    found = {canonicalize_name(dist.name): f"{dist.name}=={dist.version}" for dist in reversed(list(distributions())) if dist.name}
+    described = [dist.metadata for dist in reversed(list(distributions()))]  # each look at it parses the file again
+    found = {canonicalize_name(said["Name"]): f"{said['Name']}=={said['Version']}" for said in described if said and said["Name"]}
     return "\n".join(line for _, line in sorted(found.items()))
 
 

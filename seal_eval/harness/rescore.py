@@ -10,7 +10,7 @@ from typing import Any
 
 from seal_eval.core.checked import Part, checked_row
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import numbered_lines, read_json, read_text, reading, write_json, write_text
+from seal_eval.core.files import numbered_lines, read_json, read_text, reading, write_text
 from seal_eval.core.folders import new_folder
 from seal_eval.harness.metrics import SUMMARIES, process_results
 from seal_eval.prompts.settings import PromptSettings
@@ -52,7 +52,7 @@ def rescore(results: Path, out: Path) -> list[Moved]:
 
 def _one(file: Path, folder: Path) -> Iterator[Moved]:
     """Score one results file's tasks again and write the new files."""
-    data, stamp = read_json(file), file.stem.removeprefix("results_")
+    data, stamp = read_json(file, nan=True), file.stem.removeprefix("results_")
     kept: dict[str, dict[str, int]] = {}
     for task in data["results"]:
         samples = next((f for f in file.parent.glob(f"samples_{task}_{stamp}.jsonl*")), None)
@@ -79,7 +79,7 @@ def _one(file: Path, folder: Path) -> Iterator[Moved]:
             file, task, len(rows), sum(before) / len(rows), sum(after) / len(rows),
             sum(a > b for a, b in zip(after, before, strict=True)), sum(a < b for a, b in zip(after, before, strict=True)),
         )  # fmt: skip
-    write_json(folder / file.name, data)
+    write_text(folder / file.name, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     command = file.with_name(f"command_{stamp}.txt")
     if command.is_file():
         said = read_text(command)

@@ -71,6 +71,9 @@ def complete(folder: Path, spec: dict[str, Any], command: str, evaluate: Callabl
         results = next(iter(out.glob("results_*.json")), None)
         if results is None:  # lm-eval only warns when it cannot write
             raise SealError(f"lm-eval wrote no results into {out}; is the disk full or the folder read-only?")
+        if journal.n_found:  # so that nobody divides all tokens by the time of this attempt
+            found = {**read_json(results, nan=True), "replies_found": journal.n_found}
+            write_text(results, json.dumps(found, indent=2, ensure_ascii=False))
         stamp = results.stem.removeprefix("results_")
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             for samples in out.glob("samples_*.jsonl"):

@@ -36,7 +36,7 @@ from seal_eval.models.selftest import check_method
 from seal_eval.models.whole_checkpoint import from_whole
 from seal_eval.models.window import window_of
 from seal_eval.prompts.prompt import end_token
-from seal_eval.prompts.thinking import THINK_TOKENS
+from seal_eval.prompts.thinking import THINK_TOKENS, check_known
 
 AUTO_BATCH = 8  # batch size for --batch_size auto
 PREFILL_CHUNK = 8192  # default of prefill_chunk: most tokens in one forward pass of the prefill, when prefixes are shared
@@ -69,9 +69,10 @@ class SealLM(HFLM):
             kwargs.setdefault("think_end_token", "</think>")  # lm-eval wants one; the tasks themselves tell the answer from the thinking
         with clearly(pretrained, self.method_name):
             super().__init__(pretrained=location, batch_size=_batch_size(batch_size), **kwargs)
-        # lm-eval would cut at a text, and an unfinished thinking would look like an answer
-        if not isinstance(getattr(self, "think_end_token", None), int):
-            self.think_end_token = None
+        # lm-eval would cut the thinking out, and a reply that did not finish it would look like an answer: the tasks find the marks
+        mark: Any = getattr(self, "think_end_token", None)
+        check_known(self.tokenizer.decode([mark]) if isinstance(mark, int) else mark)
+        self.think_end_token = None
         added = self.tokenizer.added_tokens_decoder
         self._special_ids = {*self.tokenizer.all_special_ids, *(i for i, token in added.items() if token.special)}
         self._think_ids = {i for i in self._special_ids if i in added and added[i].content in THINK_TOKENS}

@@ -20,10 +20,12 @@ from seal_eval.models.hub import TOKENIZER, resolve
 from seal_eval.models.loading import load_tokenizer
 from seal_eval.models.window import window_of
 from seal_eval.prompts.template_args import read_by
+from seal_eval.prompts.thinking import THINK_TOKENS
 
-# Two texts whose counts show which tokenizer a server has: digits, names, spaces, other scripts
+# Two texts whose counts show which tokenizer a server has: digits, names, spaces, other scripts. No white space at the ends, which many
+# chat templates strip
 SHORT_TEXT = "1"
-LONG_TEXT = "1 The number in line 4096 of unhurried-walrus is 83,017.\n\n  Straße, 東京, naïve café: f(x) = x**2 + 0.5\tEND\n"
+LONG_TEXT = "1 The number in line 4096 of unhurried-walrus is 83,017.\n\n  Straße, 東京, naïve café: f(x) = x**2 + 0.5\tEND"
 EDGES = 8  # tokens by which a server's count of a turn may be below ours: joined at its ends, or white space that its template strips
 
 
@@ -79,7 +81,7 @@ class Served(LocalCompletionsAPI):
 
     def _count(self, text: str) -> int | None:
         message: dict[str, Any] = {"messages": [{"role": "user", "content": text}]} if self.chat else {"prompt": text}
-        return prompt_tokens(self.server.ask({"model": self.model, "max_tokens": 1, "temperature": 0, **message}))
+        return prompt_tokens(self.server.ask({"model": self.model, "max_tokens": 1, **message}))
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
         """Return the replies to `requests`, in their order; overrides lm-eval's method.
@@ -143,6 +145,12 @@ class Served(LocalCompletionsAPI):
             payload |= {"continue_final_message": True, "add_generation_prompt": False}
         if self.chat and self.template_args:
             payload["chat_template_kwargs"] = self.template_args
+        if (
+            not self.chat
+            and self.told.get("owned_by") in ("vllm", "sglang")
+            and THINK_TOKENS.intersection(self.tokenizer.all_special_tokens)
+        ):
+            payload["skip_special_tokens"] = False  # the marks of the thinking are among them
         turns = len(messages) if self.chat else 1
         exactly = self.tokenized_requests and not self.chat
         may_read = range(least, least + 1) if exactly else range(max(0, least - EDGES * turns), sys.maxsize)

@@ -15,6 +15,7 @@ from seal_eval.harness.served_args import root_of
 
 AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 529}  # statuses that may be another one a little later
 BROKEN_OFF = ("abort", "error")  # finish reasons of replies that the server itself did not finish
+NEW_BUDGET = "max_completion_tokens"  # what OpenAI's newer models take in place of max_tokens, which they refuse
 LONGEST_WAIT = 120.0  # seconds between two attempts, whatever the server asks for
 WINDOWS = ("max_model_len", "context_length", "context_window", "max_context_length")  # what servers call it in their list of models
 
@@ -39,6 +40,7 @@ class Server:
         self.address = f"{self.root}/{'chat/completions' if chat else 'completions'}"
         self.retries, self.timeout = retries, timeout
         self.header = {"Authorization": f"Bearer {key}"} if key else {}
+        self.budget = "max_tokens"  # what the server calls the budget of a reply
         self._local = threading.local()
 
     def models(self) -> dict[str, dict[str, Any]]:
@@ -75,12 +77,16 @@ class Server:
             raise SealError(f"{self.address}: {error}, {self.retries + 1} times in a row; repeat the command to go on from here") from None
 
     def _ask_once(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        sent = {self.budget if name == "max_tokens" else name: value for name, value in payload.items()}
         try:
-            response = self._session().post(self.address, json=dict(payload), headers=self.header, timeout=self.timeout)
+            response = self._session().post(self.address, json=sent, headers=self.header, timeout=self.timeout)
         except requests.RequestException as error:  # no connection, no answer in time, an answer that breaks off
             raise Busy(_short(error)) from error
         if response.status_code in AGAIN:
             raise Busy(f"status {response.status_code}{_said(response)}", _seconds(response.headers.get("Retry-After")))
+        if response.status_code == 400 and NEW_BUDGET in response.text and NEW_BUDGET not in sent:
+            self.budget = NEW_BUDGET
+            return self._ask_once(payload)
         if response.status_code != 200:
             key = "; is the key in OPENAI_API_KEY right?" if response.status_code in (401, 403) else ""
             raise SealError(f"{self.address}: status {response.status_code}{_said(response)}{key}")

@@ -26,10 +26,10 @@ class Throughput:
 
     def told(self) -> dict[str, Any]:
         """Return {prompt_tokens, seconds, others: fraction of all processors' time that other processes used}; {} before any call."""
-        if not self.seconds:
+        if not self.tokens:  # every reply was in the journal
             return {}
         fraction = self.others / (self.seconds * (os.cpu_count() or 1))
-        return {"prompt_tokens": self.tokens, "seconds": round(self.seconds, 3), "others": round(fraction, 3)}
+        return {"prompt_tokens": self.tokens, "seconds": max(round(self.seconds, 3), 0.001), "others": round(fraction, 3)}
 
 
 def _others() -> float:

@@ -16,13 +16,13 @@ import torch
 
 from seal_eval.core.errors import SealError
 from seal_eval.models.flash import OnlineSoftmax, mask_ranges, usable
-from seal_eval.models.modules import device_of
+from seal_eval.models.modules import device_of, text_decoder
 from seal_eval.models.rotation import Frequencies, rotate
 
 BLOCK = 256  # queries per block
 TOKENS, FURTHER = 4, 5  # unrotated_layers reads 4 tokens one by one, each at position 0 and at position 5
 KEY_TOLERANCE = 0.1  # times the largest key value: bf16 rounding stays well below it, a wrong rotation well above
-WINDOWED = ("sliding_attention", "chunked_attention")  # kinds of layers that do not see the whole text
+WINDOWED = ("sliding_attention", "chunked_attention", "hybrid_sliding")  # kinds of layers that do not see the whole text
 CHOOSES = ("indices", "block_indices")  # how a model tells its attention function which keys it has chosen
 _names = count()
 
@@ -109,7 +109,7 @@ def unrotated_layers(model: Any, frequencies: Frequencies) -> set[Any]:
     keys of the first position to those of the second. Raises SealError where it does not: interleaved or complex channels (Cohere,
     Llama 4), rotated channels that do not come first (DeepSeek).
     """
-    for kind in {type(m).__module__ for m in model.modules()}:
+    for kind in {type(m).__module__ for m in text_decoder(model)[1].modules()}:
         rotate_half = getattr(sys.modules.get(kind), "rotate_half", None)
         if rotate_half is not None and rotate_half(torch.arange(4.0)).tolist() != [-2.0, -3.0, 0.0, 1.0]:
             raise SealError(
@@ -222,8 +222,11 @@ def _fused(block: Block, v: torch.Tensor, i: torch.Tensor, scaling: float) -> to
 def slides(module: Any, kwargs: dict[str, Any]) -> bool:
     """True for a layer that attends within a sliding window or a chunk (Llama 4). `kwargs`: those of the attention call.
 
-    The layer's type is checked first, because layers with full attention may carry a `sliding_window` too (EXAONE 4).
+    The layer's type is checked first, because layers with full attention may carry a `sliding_window` too (EXAONE 4). A window as long as
+    the model's own (Phi-3) hides nothing.
     """
+    if covers_all(getattr(module, "config", None)):
+        return False
     if (is_sliding := getattr(module, "is_sliding", None)) is not None:
         return bool(is_sliding)
     kinds, index = getattr(getattr(module, "config", None), "layer_types", None), getattr(module, "layer_idx", None)
@@ -232,19 +235,31 @@ def slides(module: Any, kwargs: dict[str, Any]) -> bool:
     return bool(kwargs.get("sliding_window") or getattr(module, "sliding_window", None))
 
 
+def window_of_layers(config: Any) -> int | None:
+    """Return the window (tokens) of layers with a sliding window or chunks, by a text configuration; None if it names none."""
+    window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
+    window = window or getattr(config, "attention_chunk_size", None)
+    return window if isinstance(window, int) and window > 0 else None
+
+
+def covers_all(config: Any) -> bool:
+    """True where the window of the layers is at least as long as the model's."""
+    window, longest = window_of_layers(config), getattr(config, "max_position_embeddings", None)
+    return bool(window and isinstance(longest, int) and window >= longest)
+
+
 def check_attends_fully(model: Any) -> None:
     """Raise SealError for a model whose attention a method cannot replace.
 
     Two kinds: every layer has a sliding window, so there is nothing to change; or the model has learned attention sinks (gpt-oss), which
     a replaced attention function would ignore.
     """
-    if any(isinstance(getattr(module, "sinks", None), torch.Tensor) for module in model.modules()):
+    if any(isinstance(getattr(module, "sinks", None), torch.Tensor) for module in text_decoder(model)[1].modules()):
         raise SealError(f"{type(model).__name__} has learned attention sinks, which this method would ignore; choose another method")
     config = model.config.get_text_config()
-    window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
-    window = window or getattr(config, "attention_chunk_size", None)
+    window = window_of_layers(config)
     kinds = getattr(config, "layer_types", None) or (["sliding_attention"] if window else ["full_attention"])
-    if all(kind in WINDOWED for kind in kinds):
+    if all(kind in WINDOWED for kind in kinds) and not covers_all(config):
         raise SealError(f"{type(model).__name__}: every layer attends within a window of {window} tokens; this method needs full attention")
 
 

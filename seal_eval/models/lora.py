@@ -2,7 +2,7 @@
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -21,8 +21,9 @@ def applied(model: Any, adapter: str, dora: bool) -> Iterator[Any]:
     What else the folder carries (whole modules, tokens, biases) counts too, as with stock peft. Raises SealError for an adapter of another
     kind, one made for another model, one with values that are not finite, and a pickle.
     """
-    _, tensors = adapter_tensors(adapter)
-    with restored(model, tensors):
+    config, tensors = adapter_tensors(adapter)
+    changed = [key.partition(".lora_")[0] + ".weight" for key in tensors] if changes_base(config) else []
+    with restored(model, [*tensors, *changed]):
         _put_in(model, adapter, dora)
         yield model
 
@@ -42,8 +43,8 @@ def merged(model: Any, adapter: str, dora: bool) -> Any:
 
 
 @contextlib.contextmanager
-def restored(model: Any, tensors: dict[str, Any]) -> Iterator[None]:
-    """Context manager: afterwards the model has the modules it had, and the weights that are named like an adapter's tensors.
+def restored(model: Any, tensors: Iterable[str]) -> Iterator[None]:
+    """Context manager: afterwards the model has the modules it had, and the weights that are named like an adapter's `tensors`.
 
     Taking an adapter out with peft would leave whole modules and biases of it in the model.
     """
@@ -64,8 +65,13 @@ def restored(model: Any, tensors: dict[str, Any]) -> Iterator[None]:
         forget_peft(model)
 
 
+def changes_base(config: dict[str, Any]) -> bool:
+    """Whether peft changes the base weights when it loads an adapter: PiSSA and its like take what the adapter begins with out of them."""
+    return str(config.get("init_lora_weights")).lower().startswith(("pissa", "olora", "corda", "loftq", "lora_ga"))
+
+
 def _put_in(model: Any, adapter: str, dora: bool) -> Any:
-    from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
+    from peft import PeftModel, set_peft_model_state_dict
 
     tensors = _check(model, adapter, dora)
     try:
@@ -75,7 +81,8 @@ def _put_in(model: Any, adapter: str, dora: bool) -> Any:
         loaded: Any = set_peft_model_state_dict(wrapped, dict(tensors))
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SealError(f"adapter {adapter} is for another model, or peft cannot load it: {first_line(error)}") from error
-    missing = sorted(set(get_peft_model_state_dict(wrapped, save_embedding_layers=False)) - set(tensors))
+    own = (".lora_", ".modules_to_save.", ".trainable_tokens_")  # what is missing beside these is the base model's
+    missing = sorted(key for key in loaded.missing_keys if any(part in key for part in own))
     if (unused := loaded.unexpected_keys) or missing:
         what = f"the model has no place for its {unused[0]}" if unused else f"it has no {missing[0]}, which its configuration names"
         raise SealError(f"adapter {adapter} is for another model: {what}")
@@ -89,11 +96,17 @@ def _check(model: Any, adapter: str, dora: bool) -> dict[str, torch.Tensor]:
     expected = "DORA" if dora else "LORA"
     if kind != expected:
         raise SealError(f"{adapter} is a {kind} adapter, not {expected}; use method={kind.lower()}, or another folder")
+    if config.get("alora_invocation_tokens"):
+        raise SealError(
+            f"{adapter} is an activated LoRA, which works only behind its invocation tokens; peft itself can run it, no method here can"
+        )
     modules = dict(model.named_modules())
     for key, tensor in tensors.items():
         name, _, matrix = key.removeprefix("base_model.model.").partition(".lora_")
         if not matrix.startswith(("A.", "B.")):
             continue  # whole modules, biases, embeddings and magnitudes: peft finds their places
+        if "experts" in name:
+            continue  # peft renames those of other versions of transformers, and says below what does not fit
         width = in_features(modules[name]) if name in modules else 0
         if name not in modules or (width and matrix.startswith("A.") and tensor.shape[-1] != width):
             have = f"{tensor.shape[-1]} inputs in {name}" if width else f"weights for {name}"

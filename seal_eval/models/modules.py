@@ -85,6 +85,11 @@ def layer_index(name: str) -> int:
     return next((int(part) for part in name.split(".") if part.isdecimal()), 0)
 
 
+def attention_layers(model: nn.Module) -> list[int]:
+    """Return the index among all decoder layers of each layer with attention, bottom first: the layers that a map of heads has rows for."""
+    return [layer_index(name) for name, _ in head_projections(model)]
+
+
 def in_features(projection: nn.Module) -> int:
     """Return the width of a projection's input (nn.Linear, or GPT-2's transposed Conv1D); 0 for any other module.
 

@@ -8,7 +8,8 @@ from typing import Any
 from torch import nn
 
 from seal_eval.core.errors import SealError
-from seal_eval.models.modules import text_config
+from seal_eval.models.modules import text_decoder
+from seal_eval.models.window import window_in
 
 Parameters = dict[str, Any]  # rope_parameters of transformers, for one layer type
 
@@ -41,10 +42,10 @@ def rotary_replaced(model: Any, change: Callable[[Parameters], Parameters]) -> I
 
 
 def rotary_modules(model: Any) -> list[tuple[nn.Module, str, Any]]:
-    """Return (parent, attribute, module) of every rotary embedding in the model. Raises SealError when there is none."""
-    modules = dict(model.named_modules())
+    """Return (parent, attribute, module) of every rotary embedding of the text decoder. Raises SealError when there is none."""
+    modules, (prefix, decoder) = dict(model.named_modules()), text_decoder(model)
     rotary = []
-    for name, module in modules.items():
+    for name, module in decoder.named_modules(prefix=prefix):
         if hasattr(module, "config") and any("inv_freq" in b for b, _ in module.named_buffers(recurse=False)):
             parent, _, leaf = name.rpartition(".")
             rotary.append((modules[parent], leaf, module))
@@ -58,7 +59,8 @@ def following_length(model: Any) -> list[str]:
 
     A model may have parameters per layer type. The method dynamic_ntk is not listed: it builds an embedding of type 'default'.
     """
-    configured = [getattr(getattr(module, "config", None), "rope_parameters", None) or {} for module in model.modules()]
+    parts = text_decoder(model)[1].modules()
+    configured = [getattr(getattr(module, "config", None), "rope_parameters", None) or {} for module in parts]
     by_layer_type = [parameters for outer in configured for parameters in (outer, *outer.values()) if isinstance(parameters, dict)]
     types = {str(parameters["rope_type"]) for parameters in by_layer_type if "rope_type" in parameters}
     return sorted(types & {"dynamic", "longrope"})
@@ -70,13 +72,12 @@ def frequency_names(module: nn.Module) -> list[str]:
 
 
 def trained_window(model: Any, original: int) -> int:
-    """Return the trained window in tokens: `original` unless it is 0, else what the rope parameters or the configuration say.
+    """Return the trained window in tokens: `original` unless it is 0, else what `window_in` finds, which is also what results say.
 
-    Raises SealError when none of them does.
+    Not `original_max_position_embeddings` of rope parameters: Llama 3.1 was trained on, with its scaled embedding. Raises SealError for a
+    configuration without a window.
     """
-    config = text_config(model)
-    parameters = getattr(config, "rope_parameters", None) or {}
-    window = original or parameters.get("original_max_position_embeddings") or getattr(config, "max_position_embeddings", None)
+    window = original or window_in(model.config)
     if not window:
         raise SealError(f"{type(model).__name__}: no trained window (max_position_embeddings) in its configuration; choose another method")
     return int(window)

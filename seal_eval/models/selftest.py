@@ -15,7 +15,7 @@ from torch import nn
 
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.plugins import Method
-from seal_eval.models.attention import WINDOWED, slides
+from seal_eval.models.attention import WINDOWED, covers_all, slides, window_of_layers
 from seal_eval.models.modules import ATTENTIONS, WITHOUT_HEADS, device_of, layer_index, layer_kinds, text_config, text_decoder
 
 TOKENS = 48  # read by each of about ten forward passes
@@ -160,8 +160,7 @@ def full_attentions(model: Any) -> list[nn.Module]:
     """
     prefix, decoder = text_decoder(model)
     kinds, config = layer_kinds(model), text_config(model)
-    window = getattr(config, "sliding_window", None) or getattr(config, "attention_chunk_size", None) or 0
-    short = window < (getattr(config, "max_position_embeddings", None) or float("inf"))
+    window, short = window_of_layers(config), not covers_all(config)
     found: dict[str, nn.Module] = {}
     for name, module in decoder.named_modules(prefix=prefix):
         kind = kinds[layer_index(name)] if kinds else ""
@@ -170,7 +169,7 @@ def full_attentions(model: Any) -> list[nn.Module]:
         if any(name.startswith(f"{outer}.") for outer in found):
             continue
         # without kinds of layers, a window in the configuration is that of all of them
-        all_slide = getattr(module, "is_sliding", None) is None and window and getattr(config, "use_sliding_window", True)
+        all_slide = getattr(module, "is_sliding", None) is None and window
         slid = kind in WINDOWED if kind else slides(module, {}) or all_slide
         if not (slid and short):
             found[name] = module

@@ -13,6 +13,7 @@ INDIAN = re.compile(r"\d{1,2}(?:,\d{2})+,\d{3}")
 DATE = re.compile(r"(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|\d{1,2}:\d{2}(?::\d{2})?)")
 # what a small number counts or orders, when it is no value
 MARKER = re.compile(r"^[ \t>|#-]*\(?\d{1,3}(?:[.):](?=[ \t]+\S)|\)(?=\S)|[ \t]*\|)", re.M)
+CELL = re.compile(r"\s*(\d{1,3})[ \t]*\|")
 ORDINAL = re.compile(
     r"(?:(?:step|line|item|option|call|chapter|section|part|page|entry|record|row)(?:[ _]number)?|no\.?|#)[ _:#]{0,2}$", re.I
 )
@@ -43,6 +44,8 @@ def find_numbers(text: str, known: Collection[str], digits: int | None = None) -
     """
     mentions = _written(text, known)
     markers = {place for match in MARKER.finditer(text) for place in range(match.start(), match.end())}
+    if (cell := CELL.match(text)) and cell[1] in known:  # the rest of a row of a table whose beginning is the prompt's
+        markers -= {*range(cell.end())}
     plain = [m for m in mentions if m.start not in markers and not _counts_things(text, m, known)]
     if digits:
         counting = [m for m in mentions if len(m.value) == digits]

@@ -13,7 +13,7 @@ NUMBER = re.compile(r"(?<![\w])(?<!\d[-–/:.,'])\d+(?:[,.'’]\d{3})*(?![-–/:
 # where a reply says yes or no: as a sentence, or a part of one that marks set off, or behind "is"; not in "no idea", "no-one"
 SAYS_SO = re.compile(
     r"(?:^|[\n.!?:;,(\[{\"'>]|(?<!\w)-\s|\b(?:is|be|say|says|so|therefore|thus|hence))[\s\"'(\[{]*\b(yes|no)\b"
-    r"(?=\s*(?:[.,;:!?()\]}\"'<\n]|$|-\s|\b(?:it|they|he|she|this|that|there|because|since|indeed)\b)|\s-|-(?:it|they|he|she|there)\b)",
+    r"(?=\s*(?:[.,;:!?()\]}\"'<\n]|$|-\s|\b(?:it|they|he|she|this|that|there|because|since|indeed|both|neither|all|the|we|i|you)\b)|\s-|-(?:it|they|he|she|there)\b)",
     re.IGNORECASE,
 )
 # parts of an English number: "four" is no answer in "twenty-four"
@@ -22,6 +22,7 @@ ORDINALS = r"(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|\w+te
 BEFORE = re.compile(rf"(?:\b{PART}[- ]|\b(?:hundred|thousand|million) and )$", re.IGNORECASE)
 AFTER = re.compile(rf"(?:[- ]{PART}|[- ]{ORDINALS}|(?<=dred) and {PART}|(?<=sand) and {PART})\b", re.IGNORECASE)
 NUMBER_WORD = re.compile(rf"(?:{PART}|{ORDINALS})", re.IGNORECASE)
+WHOLE = r"(?![-–/:.,'’]\d|\s(?:thousand|million|billion|trillion)\b)"  # behind a number that is no part of another
 CURRENCIES = {"$": "(?:us )?dollars?|usd|us\\$", "€": "euros?|eur", "£": "pounds?|gbp"}
 
 
@@ -47,10 +48,15 @@ def find_answers(text: str, accepted: Sequence[str], target: str) -> list[Mentio
 
 
 def _plain_numbers(text: str) -> str:
-    """The text with its numbers without separators of thousands, and signs of currencies for their names: 5 dollars is $5."""
+    """The text with its numbers without separators of thousands, and signs for names: 5 dollars is $5, 5 percent 5%."""
     for sign, names in CURRENCIES.items():
-        text = re.sub(rf"(?i)(?<![\w$€£])(\d[\d,.]*)\s?(?:{names}|{re.escape(sign)})(?!\w)", rf"{sign}\1", text)
+        text = re.sub(
+            rf"(?i)(?<![\w$€£])(\d[\d,.]*(?:\s(?:hundred|thousand|million|billion|trillion))?)\s?(?:{names}|{re.escape(sign)})(?!\w)",
+            rf"{sign}\1",
+            text,
+        )
         text = re.sub(rf"(?i)(?<!\w)(?:{names}|{re.escape(sign)})\s?(?=\d)", sign, text)
+    text = re.sub(r"(?i)(?<=\d)\s?(?:%|per ?cent\b)", "%", text)
     return NUMBER.sub(lambda m: re.sub(r"\D", "", m[0]) if THOUSANDS.fullmatch(m[0].replace("’", "'")) else m[0], text)
 
 
@@ -66,10 +72,10 @@ def _pattern(answer: str) -> re.Pattern[str]:
     """Matches an answer as whole words. A sum of money is also named by its number where that is the whole reply."""
     if answer[:1] in CURRENCIES and answer[1:2].isdigit():
         number = re.escape(answer[1:])
-        return re.compile(rf"(?<!\w){re.escape(answer)}(?!\w)(?![-–/:.,'’]\d)|^\W*(?<![$€£]){number}\W*$")
+        return re.compile(rf"(?<!\w){re.escape(answer)}(?!\w){WHOLE}|^\W*(?<![$€£]){number}\W*$")
     known = re.sub(r"(?<=\d)(?:\\ )?(?=[^\W\d_])", r"\\s*", re.escape(answer))
     before = r"(?<!\w)(?<!\d[-–/:.,'])" if answer[:1].isdigit() else r"(?<!\w)"
-    after = r"(?!\w)(?![-–/:.,'’]\d)" if answer[-1:].isdigit() else r"(?!\w)"
+    after = rf"(?!\w){WHOLE}" if answer[-1:].isdigit() else r"(?!\w)"
     return re.compile(before + known + after, re.IGNORECASE)
 
 

@@ -58,8 +58,10 @@ def _answered(task: Scorer, begun: str, stop: str, doc: Mapping[str, Any]) -> bo
     values, targets = re.split(r"[,;] ", score.answer), doc["targets"]
     if len(values) < len(targets) or (stop[0] == "," and score.reason != TOO_MANY):
         return False
-    if any(value.isdecimal() and len(value) < 4 for value in values):  # a list number, unless it is closed like a value
-        return stop[0] == ">"
+    if any(
+        value.isdecimal() and len(value) < 4 for value in values
+    ):  # a list number, unless it is closed like a value or a cell of a table
+        return stop[0] == ">" or (score.reason != "not found" and stop.strip()[:1] == "|")
     return score.reason != "not found" or all(len(value) == len(targets[0]) for value in values) or stop[-1:].isspace()
 
 

@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import Any
+
+from seal_eval.core.errors import SealError
 
 CUT_OFF = "cut off while thinking"  # the reason of a reply that ends inside its thinking
 # how models mark their thinking: DeepSeek-R1 and Qwen3; older fine-tunes; Magistral; Kimi; Cohere; Open-Thoughts; Seed;
@@ -44,16 +47,22 @@ def without_thinking(reply: str, own: tuple[str, str] = ("", ""), opened: bool =
     bare = [match[0].strip() for match in BARE_CHANNEL.finditer(reply)]
     if bare and bare[0] == "analysis":
         return (reply.rpartition("assistantfinal")[2], False) if bare[-1] == "assistantfinal" else ("", True)
-    lower = reply.lower()
     for opening, closing in (own, *PAIRS):
-        closed = lower.rfind(closing.lower()) if closing else -1
+        closed = max((m.start() for m in _mark(closing).finditer(reply)), default=-1) if closing else -1
         begin = closed + len(closing) if closed >= 0 else 0
-        again = lower.find(opening.lower(), begin) if opening else -1
+        found = _mark(opening).search(reply, begin) if opening else None
+        again = found.start() if found else -1
         if again >= 0:  # opened and not closed: what stands before it may be an answer
             return reply[begin:again], not reply[begin:again].strip()
         if closed >= 0:
             return reply[begin:], False
     return ("", True) if opened else (reply, False)
+
+
+@cache
+def _mark(mark: str) -> re.Pattern[str]:
+    """Matches a mark in any case. A copy of the reply in lower case would not do: it can be longer (İ)."""
+    return re.compile(re.escape(mark), re.IGNORECASE)
 
 
 def opens_thinking(end: str, own: Sequence[tuple[str, str]] = ()) -> bool:
@@ -63,6 +72,14 @@ def opens_thinking(end: str, own: Sequence[tuple[str, str]] = ()) -> bool:
     pair of marks.
     """
     return any(end.rfind(opening) > end.rfind(closing) for opening, closing in (*own, *PAIRS))
+
+
+def check_known(mark: str | None) -> None:
+    """Raise SealError for a closing mark, given to an engine, that the tasks do not know."""
+    if mark and mark not in MARKS:
+        raise SealError(
+            f"--model_args think_end_token is {mark!r}, no mark that is known; name it in --metadata think_end_token={mark} instead"
+        )
 
 
 def closing_mark(vocabulary: Collection[str], template: str) -> str | None:

@@ -29,7 +29,7 @@ TYPO = 0.85  # similarity of two long words that are one word misspelt
 def read_topic(text: str, topics: Sequence[str]) -> Reading:
     """The topic that a reply answers; a topic that the record does not have makes it hedged or one of too many, too."""
     mentions = find_topics(text, topics)
-    reading = decide(text, mentions, 1)
+    reading = decide(text, mentions, 1, ordered=True)
     if len(reading.values) == 1 and not reading.problem:
         last = next(m for m in reversed(mentions) if m.value == reading.values[0])
         after = any(word not in STOP for word in WORD.findall(text[last.end :].lower())) and OR_AFTER.match(text[last.end :])

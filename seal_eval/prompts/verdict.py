@@ -46,12 +46,12 @@ class Reading:
 
 def decide(
     text: str, mentions: Sequence[Mention], n: int, keys: Sequence[Key] = (), asked: Iterable[str] = (),
-    owner: Sequence[str] | None = None,
+    owner: Sequence[str] | None = None, ordered: bool = False,
 ) -> Reading:  # fmt: skip
     """Read `n` values out of the mentions in a plain text.
 
     keys: places of the document's keys in the text; asked: the keys in question; owner: for each mention the key that it belongs to in the
-    document. The order of the rules is docs/tasks.md's, "Which values of a reply are its answer".
+    document; ordered: "A, then B" answers A. The order of the rules is docs/tasks.md's, "Which values of a reply are its answer".
     """
     mentions = mentions[:MOST]
     owned = dict(zip(mentions, owner, strict=False)) if owner is not None else {}
@@ -66,12 +66,13 @@ def decide(
     marks = [m for m in marks if m not in negated and not _in_refusal(text, m)]
     if all(_withdrawn(text, m) for m in marks):
         return Reading(())
-    marks = _corrected(text, marks, n)
     named = _in_clause_with(text, marks, keys)
     marks = [m for m in marks if owned.get(m, "") in ("", *asked) or owned[m] not in named[m]] or marks
+    if n == 1 or len(_distinct(marks)) > n:
+        marks = _corrected(text, marks, n)
     values = _distinct(marks)
     if len(values) > n:
-        return _of_too_many(text, begin, marks, n, keys, {m for m in marks if named[m].intersection(asked)})
+        return _of_too_many(text, begin, marks, n, keys, {m for m in marks if named[m].intersection(asked)}, ordered)
     wanted = set(asked)  # of several keys: a value next to the name of another key answers neither
     if len(values) == n > 1 and "respectively" in text.lower() and _crossed(values, marks, owned, keys, wanted):
         return Reading(values, WRONG)
@@ -202,7 +203,10 @@ def _corrected(text: str, marks: Sequence[Mention], n: int) -> list[Mention]:
 
 
 def _in_clause_with(text: str, marks: Sequence[Mention], keys: Sequence[Key]) -> dict[Mention, set[str]]:
-    """For each mention the keys that stand in its clause. A line that names a key and no value belongs to the next one."""
+    """For each mention the keys that stand in its clause. A line that names a key and no value belongs to the next one.
+
+    Keys in one list ('a, b, and c are 1, 2, and 3') stand in the clauses of all of them.
+    """
     places, values = sorted(start for start, _, _ in keys), sorted(m.start for m in marks)
 
     def holds(starts: Sequence[int], begin: int, end: int) -> bool:
@@ -216,12 +220,26 @@ def _in_clause_with(text: str, marks: Sequence[Mention], keys: Sequence[Key]) ->
             ends.append(end)
             begin = end
     named: dict[int, set[str]] = {}
-    for start, _, key in keys:
-        named.setdefault(bisect(ends, start), set()).add(key)
+    for group in _groups(text, keys):
+        for start, _, _ in group:
+            named.setdefault(bisect(ends, start), set()).update(key for _, _, key in group)
     return {m: named.get(bisect(ends, m.start), set()) for m in marks}
 
 
-def _of_too_many(text: str, begin: int, marks: Sequence[Mention], n: int, keys: Sequence[Key], asked: Collection[Mention]) -> Reading:
+def _groups(text: str, keys: Sequence[Key]) -> list[list[Key]]:
+    """The keys in groups that are one list each."""
+    groups = list[list[Key]]()
+    for key in sorted(keys):
+        if groups and _items(re.sub(r"(?i)\b(?:the|of)\b", " ", text[groups[-1][-1][1] : key[0]])):
+            groups[-1].append(key)
+        else:
+            groups.append([key])
+    return groups
+
+
+def _of_too_many(
+    text: str, begin: int, marks: Sequence[Mention], n: int, keys: Sequence[Key], asked: Collection[Mention], ordered: bool
+) -> Reading:
     """Reading of a reply with more than `n` distinct values.
 
     begin: where its answer is declared; asked: the mentions whose clause names a key in question.
@@ -229,7 +247,7 @@ def _of_too_many(text: str, begin: int, marks: Sequence[Mention], n: int, keys: 
     lists = _lists(text, marks, keys)
     head = _opening(text, begin, marks[0], keys)
     following = text[lists[0][-1].end :]
-    if head and len(_distinct(lists[0])) == n and _sentence_ends(following) and not OR.match(following.strip()):
+    if head and len(_distinct(lists[0])) == n and _sentence_ends(following) and not OR.match(following.lstrip(" \n.!?>\"')]}")):
         return Reading(_distinct(lists[0]))
     hedged = any(OR.search(_gap(text, a, b)) for a, b in pairwise(marks))
     if n == 1:
@@ -238,7 +256,7 @@ def _of_too_many(text: str, begin: int, marks: Sequence[Mention], n: int, keys: 
             return Reading(bound)
         gap = _gap(text, marks[0], marks[1])
         in_order = "->" in gap and IN_ORDER.search(text[: marks[0].start]) is not None
-        if not hedged and (in_order or ORDERED.search(gap) or BECAUSE.search(gap)):
+        if not hedged and (in_order or (ordered and ORDERED.search(gap)) or BECAUSE.search(gap)):
             return Reading((marks[0].value,))
         for match in reversed(list(WEAK.finditer(text))):
             if last := _distinct(m for m in marks if m.start >= match.end()):

@@ -2,9 +2,13 @@
 
 import re
 
+# between a value and the one that corrects it; some words do so only where they begin what follows the value
 CORRECTION = re.compile(
-    r"\b(?:no|nope|wait|sorry|correction|corrected|actually|rather|scratch that|oops|hold on|i mean|mistaken?|wrong|incorrect|instead"
-    r"|on second thought|apologies|not|isn't|wasn't|in fact|re-?check(?:ed|ing)?|strike that|should be|should have been)\b(?!\.? ?\d)",
+    r"\b(?:wait|sorry|correction|corrected|scratch that|oops|hold on|i mean|mistaken?|wrong|incorrect"
+    r"|on second thought|apologies|re-?check(?:ed|ing)?|strike that|should be|should have been)\b(?!\.? ?\d)"
+    r"|(?:^|[.?!\n])[\W_]*(?:(?:hmm|oh|uh|well|or|but|and)\W+)?(?:(?:no|nope)\b(?!\.? ?\d)(?=\W*[.,;:!?…—–-]|\s+(?:it|that|the|i)\b|\W*$)"
+    r"|(?:(?:it|that|this|the (?:answer|number|value|name|word))(?:'s| is| was)? )?(?:actually|rather|in fact|instead)\b"
+    r"|(?:not really|not quite|that's not|it's not|(?:it|that|this) (?:isn't|wasn't|is not|was not))\b)",
     re.IGNORECASE,
 )
 OR = re.compile(r"\b(?:or|either|alternatively|possibly|maybe|perhaps)\b", re.IGNORECASE)
@@ -22,9 +26,12 @@ NOT_BUT = (  # "not repaired by A but", with A between the two
 WITHDRAWN = re.compile(
     r"^[\"')>\]]*\s*(?:\?\s*(?:hmm,?\s*|uh,?\s*|oh,?\s*)?(?:no|nope|wait|not)\b"
     r"|[-,.;(]*\s*(?:(?:no|sorry|wait|oops),? )?(?:that|this|it|which|that one|this one)?"
-    r"\s*(?:is|was|are|'s)\s+(?:wrong|incorrect|not (?:it|right|correct|the)|a mistake|mistaken|another)\b"
+    r"\s*(?:is|was|are|'s)\s+(?:wrong|incorrect|not (?:it|right|correct|the (?:right|correct|answer|one\b(?! of)))|a mistake|mistaken"
+    r"|another)\b"
+    r"|[ \"')]*(?:is|was) not the\b(?! only)"
     r"|[\s.,;!]*(?:(?:no|wait|sorry|oops|hmm|actually)\b[\s,:.!]*)+(?:let me [^.\n]{0,40}[.,]\s*)?"
-    r"(?:it|that|this|the (?:right |correct )?(?:answer|topic|word|number|value|code|one))\b[^.\n]{0,30}\b(?:is|was|should)\b"
+    r"(?:it|that|this|the (?:right |correct )?(?:answer|topic|word|number|value|code|one))\b[^.\n]{0,30}"
+    r"\b(?:is|was|should)\b(?! (?:also )?(?:the )?(?:only|right|correct)\b)"
     r"|[\s.,;!]*correction:)",
     re.IGNORECASE,
 )
@@ -59,5 +66,5 @@ STRONG = re.compile(
 )
 WEAK = re.compile(r"\b(?:therefore|thus|hence|so|in conclusion|overall|in short|conclusion|result|solution)\b", re.IGNORECASE)
 CLAUSE_END = re.compile(r"[.,;!?]\s|\n")
-SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n|>")
+SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n|>|\|[ \t]*(?:\n|$)")
 NEXT_TURN = re.compile(r"\n[ \t]*(?:question|q|user|human|instruction|### ?(?:instruction|question|user|input))\s*:", re.IGNORECASE)

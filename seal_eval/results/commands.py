@@ -65,6 +65,8 @@ def compare_command(
     chosen = [name for name, wanted in zip(FORMATS, (json, csv, markdown, latex), strict=True) if wanted]
     if len(chosen) > 1:
         raise SealError(f"--{chosen[0]} and --{chosen[1]}: choose one output format")
+    if anytime and bayes:
+        raise SealError("--bayes gives the posterior of one look at a finished run, which --anytime is not; choose one of the two")
     comparisons = []
     runs = comparable_groups(load_runs(results, foreign=True, metric=metric, cluster=cluster))
     for paired in paired_scores(runs, baseline):
@@ -107,7 +109,7 @@ def power_command(
     Also the cheapest combination of the two.
     """
     from seal_eval.core.errors import SealError
-    from seal_eval.results.paired import paired_scores
+    from seal_eval.results.paired import check_clusters, paired_scores
     from seal_eval.results.power import from_pilot, guess, lines
     from seal_eval.results.records import load_runs
     from seal_eval.results.splits import comparable_groups
@@ -115,12 +117,17 @@ def power_command(
     if pilot is None:
         if accuracy is None or against is None:
             raise SealError("power needs a pilot's results folder, or --accuracy and --against")
+        for flag, value in (("baseline", baseline), ("metric", metric), ("cluster", cluster)):
+            if value:
+                raise SealError(f"--{flag} is for a pilot's results; leave it out, or name a results folder")
         guesses = [guess(accuracy, against, discordance, correlation)]
     elif accuracy is not None or against is not None or discordance is not None:
         raise SealError("a pilot's results replace --accuracy, --against and --discordance; give one or the other")
     else:
         runs = comparable_groups(load_runs(pilot, foreign=True, metric=metric, cluster=cluster))
         pilots = paired_scores(runs, baseline)
+        for paired in pilots:
+            check_clusters(paired)
         say(*dict.fromkeys(paired.assumed for paired in pilots if paired.assumed))
         guesses = [g for paired in pilots for g in from_pilot(paired, correlation)]
     for each in guesses:

@@ -11,6 +11,7 @@ from seal_eval.results.paired import PairedScores, sentence
 from seal_eval.results.trends import over_lengths, positions
 from seal_eval.stats import Rank, bayes_paired, benjamini_hochberg, cochran_q, holm, ranks, simultaneous
 from seal_eval.stats.choose_test import accuracy, by_mcnemar, difference, pair_p_value, pair_table, repeats
+from seal_eval.stats.clusters import least_p
 from seal_eval.stats.effective import effective_size
 from seal_eval.stats.layout import Array, Layout, layout
 from seal_eval.stats.power import detectable_with, minimum_detectable
@@ -91,8 +92,9 @@ def _rows(
                 by_table = by_mcnemar(layout(clusters[both_scored], cells[both_scored]), np.column_stack([scores, base])[both_scored])
                 if by_table and pairs:
                     detectable = minimum_detectable(gain.n, (pairs[1] + pairs[2]) / gain.n, level=strict)
-                else:  # another test, whose precision the interval says
-                    detectable = detectable_with(gain, level=strict)
+                elif least_p(_count(clusters[both_scored])) <= 1 - strict:  # another test, whose precision the interval says
+                    found = detectable_with(gain, level=strict)
+                    detectable = found if found <= 1 else None
         rows.append(Row(scope, method, task, length, _count(clusters), share, gain, None, pairs, detectable))
     return rows
 

@@ -13,6 +13,14 @@ def percent(estimate: Estimate, sign: bool = False) -> str:
     return f"{value:+.1f} ({low:+.1f} to {high:+.1f})".replace("-", "−") if sign else f"{value:.1f} % ({low:.1f}–{high:.1f})"
 
 
+def whole_percent(share: float) -> str:
+    """A share in whole percent, without the sign; '>99.9', '99.7', '0.3' and '<0.1' where that would look like all or nothing."""
+    text = f"{100 * share:.0f}"
+    if text not in ("0", "100") or share in (0, 1):
+        return text
+    return ">99.9" if share > 0.9995 else "<0.1" if share < 0.0005 else f"{100 * share:.1f}"
+
+
 def p_text(p: float | None) -> str:
     """A p-value: '.031', '< .001', '1'; '' for None."""
     return "" if p is None else "< .001" if p < 0.001 else "1" if p > 0.9995 else f"{p:.3f}".removeprefix("0")

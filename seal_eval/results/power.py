@@ -39,8 +39,8 @@ def guess(accuracy: float, against: float, discordance: float | None, correlatio
     positively correlated. Without a correlation, `USUAL_CORRELATION` is taken. Raises SealError for values out of range, equal accuracies,
     and a discordance that these accuracies do not allow.
     """
-    for name, value in (("accuracy", accuracy), ("against", against), ("correlation", correlation)):
-        if value is not None and not 0 <= value <= 1:
+    for name, value in (("accuracy", accuracy), ("against", against)):
+        if not 0 <= value <= 1:
             raise SealError(f"--{name} is {value}, must lie between 0 and 1")
     gap, most = abs(accuracy - against), min(accuracy + against, 2 - accuracy - against)
     if gap == 0:
@@ -86,7 +86,12 @@ def from_pilot(paired: PairedScores, correlation: float | None) -> list[Guess]:
 
 
 def _correlation(given: float | None, measured: float | None) -> tuple[float, str]:
-    """The correlation within a document and where it comes from: given, measured on a pilot, or the usual one."""
+    """The correlation within a document and where it comes from: given, measured on a pilot, or the usual one.
+
+    Raises SealError for a given one outside 0 to 1.
+    """
+    if given is not None and not 0 <= given <= 1:
+        raise SealError(f"--correlation is {given}, must lie between 0 and 1")
     if given is not None:
         return given, "given"
     return (USUAL_CORRELATION, "assumed, --correlation sets it") if measured is None else (measured, "measured on the pilot")

@@ -8,6 +8,7 @@ from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.types import Record, Run
 from seal_eval.prompts.thinking import CUT_OFF
 from seal_eval.prompts.verdict import HEDGED, TOO_MANY
+from seal_eval.results.numbers import whole_percent
 from seal_eval.tasks import base_task
 
 REASONS = ("exact", "incomplete", "wrong value", "not found", TOO_MANY, HEDGED, "refused", "cut off", CUT_OFF, "unparsable")
@@ -37,7 +38,7 @@ class Shares:
     @property
     def text(self) -> str:
         """'exact 80 %, wrong value 15 %, cut off 5 %'."""
-        return ", ".join(f"{reason} {100 * count / self.n:.0f} %" for reason, count in self.counts.items())
+        return ", ".join(f"{reason} {whole_percent(count / self.n)} %" for reason, count in self.counts.items())
 
 
 def kind(reason: str) -> str:

@@ -13,6 +13,7 @@ from seal_eval.results.absent import with_absent
 from seal_eval.results.csv_scores import read_scores
 from seal_eval.results.instance_files import PATTERN, read_instances
 from seal_eval.results.labels import label_runs
+from seal_eval.results.model_names import told_apart
 from seal_eval.results.run_files import read_run, shared_metrics
 from seal_eval.tasks import base_task
 
@@ -23,10 +24,12 @@ def load_runs(
     """Read every run in `folder` and its subfolders (hidden ones are skipped), the oldest first.
 
     foreign: also read tasks from outside this project, a CSV file in the folder's place (`read_scores`) and a folder of instance files of
-    Every Eval Ever (`read_instances`); metric, cluster: the score and document of such tasks, see `read_foreign`; without `metric` it is
-    one that all runs of the task have. scored_only: tasks from outside that have no score in 0 to 1 are left out, with a remark on stderr,
-    and are no error. Raises SealError for a missing or empty folder, a link to a place outside of it, and damaged files, naming file and,
-    where possible, line.
+    Every Eval Ever (`read_instances`). metric, cluster: the score and document of such tasks, see `read_foreign`. A task that lacks
+    `metric` is scored by its default, unless all lack it; without `metric` it is one that all runs of the task have. Tasks from outside
+    that have no score in 0 to 1 are left out, with a remark on stderr, if the run has another; with scored_only in any case.
+
+    Raises SealError for a missing or empty folder, a link to a place outside of it, and damaged files, naming file and, where possible,
+    line.
     """
     if folder.suffix.lower() == ".csv" and folder.is_file():
         if not foreign or scored_only:
@@ -44,23 +47,37 @@ def load_runs(
         return read_instances(folder)
     if not files:
         raise SealError(f"{folder} holds no results_*.json; write some with seal-eval run --output_path {folder}")
-    for link in (p for p in folder.rglob("*") if p.is_symlink() and p.suffix in (".json", ".jsonl", ".gz", ".txt")):
+    for link in (p for p in folder.rglob("*") if p.is_symlink() and (p.suffix in (".json", ".jsonl", ".gz", ".txt") or p.is_dir())):
         try:
             inside = followed(link).is_relative_to(folder.resolve())
         except OSError as error:
             raise SealError(f"{link} is a link that leads nowhere; remove it") from error
         if not inside:
-            raise SealError(f"{link} is a link to a place outside of {folder}; copy the file instead")
+            raise SealError(f"{link} is a link to a place outside of {folder}; copy what it leads to instead")
     runs = [read_run(file, foreign, metric, cluster, scored_only) for file in files]
+    if metric and not any(_scored_by(record, metric) for run in runs for record in _outside(run)):
+        for file in files:  # no task has it: say what the first one has
+            read_run(file, foreign, metric, cluster, scored_only, strict=True)
     if not metric and (shared := shared_metrics(runs)):
         for i, run in enumerate(runs):
             if any(record.task in shared for record in run.records):
                 runs[i] = read_run(files[i], foreign, "", cluster, scored_only, shared)
     runs.sort(key=lambda run: (run.utc, run.run_id))
-    if (cluster or metric) and all(base_task(record.task) for run in runs for record in run.records):
+    if (cluster or metric) and not any(map(_outside, runs)):
         flag = f"--cluster {cluster}" if cluster else f"--metric {metric}"
         raise SealError(f"{flag} is for tasks from outside this project, and {folder} has none; leave it out")
-    return with_absent(folder, label_runs(runs))
+    return with_absent(folder, label_runs(told_apart(runs)))
+
+
+def _outside(run: Run) -> list[Record]:
+    """The run's records of tasks from outside this project; the reason of each is its metric."""
+    return [record for record in run.records if not base_task(record.task)]
+
+
+def _scored_by(record: Record, metric: str) -> bool:
+    """Whether a record of a task from outside has the score that was named, 'NAME' or 'NAME,FILTER'."""
+    own = record.reason if "," in record.reason else f"{record.reason},none"
+    return metric == own or metric == own.partition(",")[0]
 
 
 def by_method(runs: list[Run], model: str) -> dict[str, dict[str, Record]]:

@@ -11,27 +11,31 @@ from seal_eval.core.checked import check, check_printable, checked_row
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import PARSING, damaged, numbered_lines, read_json, read_text, reading, sha256
 from seal_eval.core.names import method_label, recorded, visible
+from seal_eval.core.strict_json import check_finite
 from seal_eval.core.types import CLUSTER_KEY, Record, Run
 from seal_eval.results.lm_eval_documents import Guess, in_words
-from seal_eval.results.lm_eval_tasks import NoScore, read_foreign, usable_metrics
+from seal_eval.results.lm_eval_tasks import NoMetric, NoScore, lower_is_better, read_foreign, usable_metrics
 from seal_eval.results.schema import ResultsFile, Row
 from seal_eval.results.stock_command import stock_command
 from seal_eval.tasks import VERSION, base_task, get_task
 
 # model_args of a stock engine that change the model: runs in which they differ are different methods
-STOCK_SETTINGS = ("peft", "delta", "revision", "subfolder", "rope_parameters", "rope_scaling", "hf_overrides", "max_position_embeddings")
+STOCK_SETTINGS = (
+    "peft", "delta", "revision", "subfolder", "rope_parameters", "rope_scaling", "hf_overrides", "max_position_embeddings",
+    "dtype", "load_in_4bit", "load_in_8bit", "quantization", "quantization_config", "gguf_file", "autogptq", "gptqmodel", "kv_cache_dtype",
+)  # fmt: skip
 
 
 def read_run(
     file: Path, foreign: bool = False, metric: str = "", cluster: str = "", scored_only: bool = False,
-    metrics: Mapping[str, str] | None = None,
+    metrics: Mapping[str, str] | None = None, strict: bool = False,
 ) -> Run:  # fmt: skip
     """Read the run of one results file. Raises SealError as `load_runs`, which also tells runs of one name apart.
 
-    metrics: task → metric, in place of `metric`.
+    metrics: task → metric, in place of `metric`. strict: a task without that metric is an error; else it is scored by its default.
     """
     with reading(file):
-        return _run_of(file, foreign, lambda task: (metrics or {}).get(task, metric), cluster, scored_only)
+        return _run_of(file, foreign, lambda task: (metrics or {}).get(task, metric), cluster, scored_only, strict)
 
 
 def shared_metrics(runs: Sequence[Run]) -> dict[str, str]:
@@ -47,11 +51,8 @@ def shared_metrics(runs: Sequence[Run]) -> dict[str, str]:
     for task, by_metric in by_task.items():
         if len(by_metric) < 2:
             continue
-        usable = [
-            usable_metrics(_samples_of(run.folder / f"results_{run.date}.json", task, run.date))
-            for some in by_metric.values()
-            for run in some
-        ]
+        files = [(run.folder / f"results_{run.date}.json", run.date) for some in by_metric.values() for run in some]
+        usable = [usable_metrics(_samples_of(file, task, date), lower_is_better(read_json(file, nan=True), task)) for file, date in files]
         shared = [metric for metric in usable[0] if all(metric in others for others in usable)]
         if not shared:
             (first, (a, *_)), (second, (b, *_)) = list(by_metric.items())[:2]
@@ -63,10 +64,12 @@ def shared_metrics(runs: Sequence[Run]) -> dict[str, str]:
     return found
 
 
-def _run_of(file: Path, foreign: bool, metric_of: Callable[[str], str], cluster: str, scored_only: bool) -> Run:
-    data = read_json(file)
+def _run_of(file: Path, foreign: bool, metric_of: Callable[[str], str], cluster: str, scored_only: bool, strict: bool) -> Run:
+    data = read_json(file, nan=True)  # a mean over no sample is NaN in lm-eval's tables, which are not read
     if not isinstance(data, dict) or not isinstance(data.get("config"), dict) or not isinstance(data.get("results"), dict):
         raise SealError(f"{file}: not an lm-eval results file (no 'config' and 'results')")
+    for part in data.keys() - {"results", "groups"}:
+        check_finite(data[part], part)
     check(ResultsFile, data, file, "the file was edited, run again")
     stamp = file.stem.removeprefix("results_")
     seal = _told(data["config"].get("seal_eval"))  # what seal-eval adds to lm-eval's file
@@ -78,6 +81,7 @@ def _run_of(file: Path, foreign: bool, metric_of: Callable[[str], str], cluster:
     run_id = digest[:12]
     records: list[Record] = []
     guesses: list[Guess] = []
+    unscored: list[NoScore] = []
     hashes = {file.name: digest}
     for task in sorted(data["results"]):
         base = base_task(task)
@@ -89,18 +93,26 @@ def _run_of(file: Path, foreign: bool, metric_of: Callable[[str], str], cluster:
             _check_version(file, task, (data.get("versions") or {}).get(task))
             rows = list(_read_samples(samples, base, run_id))
         else:
+            lower = lower_is_better(data, task)
             try:
-                rows, guess = read_foreign(samples, task, run_id, metric_of(task), cluster)
+                try:
+                    rows, guess = read_foreign(samples, task, run_id, metric_of(task), cluster, lower)
+                except NoMetric:  # it may be another task's
+                    if strict:
+                        raise
+                    rows, guess = read_foreign(samples, task, run_id, "", cluster, lower)
             except NoScore as error:
-                if not scored_only:
-                    raise
-                print(f"{task} is left out: {error}", file=sys.stderr)
+                unscored.append(error)
                 continue
             guesses += [guess] if guess else []
         records += rows
         reported = ((data.get("n-samples") or {}).get(task) or {}).get("effective")
         if reported is not None and reported != len(rows):
             raise SealError(f"{samples} holds {len(rows)} samples, {file.name} reports {reported}; the file is cut or was edited")
+    if unscored and not records and not scored_only:
+        raise unscored[0]
+    for problem in unscored:
+        print(f"left out: {problem}", file=sys.stderr)
     if not records:
         raise SealError(f"{file}: no {'scored' if foreign else 'seal_*'} task in it ({', '.join(data['results']) or 'no task at all'})")
     sidecar = file.with_name(f"command_{stamp}.txt")
@@ -118,13 +130,18 @@ def _run_of(file: Path, foreign: bool, metric_of: Callable[[str], str], cluster:
         date=stamp,
         utc=utc_of(data.get("date"), stamp),
         command=visible(read_text(sidecar).strip() if sidecar.is_file() else stock_command(config, model_args, data)),
-        seconds=float(data["total_evaluation_time_seconds"]) if data.get("total_evaluation_time_seconds") else None,
+        seconds=None if data.get("replies_found") else _seconds(data),
         files=hashes,
         task_versions={task: str(version) for task, version in (data.get("versions") or {}).items()},
         folder=file.parent,
         records=tuple(records),
         assumed=" ".join(filter(None, (_scored_by(records), in_words(guesses)))),
     )
+
+
+def _seconds(data: dict[str, Any]) -> float | None:
+    """The time of the whole run; None when the file does not say it."""
+    return float(data["total_evaluation_time_seconds"]) if data.get("total_evaluation_time_seconds") else None
 
 
 def _scored_by(records: list[Record]) -> str:

@@ -108,7 +108,9 @@ class ResultsFile(Part):
     versions: dict[Name, Label | float | None] | None = None
     counts: dict[str, Counts] | None = Field(None, alias="n-samples")
     group_subtasks: dict[str, list[str]] | None = None
+    higher_is_better: dict[Name, dict[Name, bool | None] | None] | None = None
     date: Annotated[float, Field(ge=0, lt=253402300800)] | None = None  # seconds since 1970, up to the year 9999
+    replies_found: Whole | None = None  # of an earlier attempt, whose time the run does not know
     total_evaluation_time_seconds: Annotated[Any, AfterValidator(_seconds)] = None
     pretty_env_info: str | None = None
     lm_eval_version: Label | None = None

@@ -26,14 +26,17 @@ def comparable_groups(runs: list[Run]) -> list[Run]:
 
     A group holds one set of prompts per cell: two suites that ask other questions about the same cells (for example more per record) are
     two groups. Cells beyond the window for which the model was trained (see `_window`) are another group than those within it, if two
-    methods have them. A method that lacks cells of its group stays in it. A model is not split when a run is in two groups or a group has
-    only one method, which then has nothing to be compared with; if its prompts differ from the others', pairing will name the first.
+    methods have them. A method that lacks cells of its group stays in it. A model is not split when a run is in two groups, or when a group
+    has only one method or lacks the plain model that another has: then it has nothing to be compared with. If its prompts differ from the
+    others', pairing will name the first.
     """
     names: dict[str, str] = {}  # run id → model name with its group
     for model in models(runs):
         groups = _groups([run for run in runs if run.model == model])
         of_run = Counter(run_id for group in groups for run_id in {run.run_id for run in group.runs})
         alone = any(len({run.method for run in group.runs}) < 2 for group in groups)
+        plain = {any(run.method == "plain" for run in group.runs) for group in groups}
+        alone = alone or len(plain) > 1  # a group without the plain model that another has would lack what it is compared with
         if len(groups) < 2 or alone or max(of_run.values()) > 1:
             continue
         for group, label in zip(groups, _labels([group.cells for group in groups]), strict=True):

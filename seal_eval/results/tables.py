@@ -58,8 +58,8 @@ def _primary(comparison: Comparison, bayes: bool) -> Table:
     if not comparison.sequential and any(row.n_clusters == row.accuracy.n + row.accuracy.n_missing for row in rows[1:] if row.accuracy):
         columns.append("shows")
         notes.append(
-            "Shows: the smallest difference that this number of pairs detects with 80 % power at this discordance, at the level that the "
-            "number of methods leaves."
+            "Shows: the smallest difference that such a comparison detects with 80 % power, at the level that the number of methods "
+            "leaves; none: it can detect no difference."
         )
         for cells, row in zip(extra, rows, strict=True):
             cells.append("" if not row.difference else "none" if row.detectable is None else f"{100 * row.detectable:.1f}")
@@ -77,7 +77,12 @@ def _primary(comparison: Comparison, bayes: bool) -> Table:
             notes.append(f"Any difference at all: Cochran's Q = {c.value:.2f}, {c.degrees} df, p {p_equals(c.p_value)}.")
     if bayes:
         columns += ["P(better)", "P(same)"]
-        notes.append("P(better), P(same): posterior under Jeffreys' prior; same is a difference of at most one point.")
+        known = any(row.posterior for row in rows)
+        notes.append(
+            "P(better), P(same): posterior under Jeffreys' prior; same is a difference of at most one point."
+            if known
+            else "P(better), P(same): there is no posterior for scores other than 0 and 1, nor from one document."
+        )
         for cells, row in zip(extra, rows, strict=True):
             cells += [f"{row.posterior.p_better:.3f}", f"{row.posterior.p_same:.3f}"] if row.posterior else ["", ""]
     body = tuple((row.method, *_cells(row, rows, comparison), *cells) for row, cells in zip(rows, extra, strict=True))
@@ -191,7 +196,7 @@ def as_text(comparisons: list[Comparison], kind: str, bayes: bool = False) -> st
         # in ASCII, so that it is the same whatever the terminal's encoding
         return json.dumps([_plain(asdict(comparison)) for comparison in comparisons], indent=1, allow_nan=False) + "\n"
     if kind == "csv":
-        return _csv(comparisons)
+        return _csv(comparisons, bayes)
     write = _markdown if kind == "markdown" else _latex
     return "\n".join(write(table) for comparison in comparisons for table in tables(comparison, bayes))
 
@@ -208,21 +213,26 @@ def _plain(value: Any) -> Any:
 ESTIMATES = ("value", "low", "high", "n", "n_missing", "method")
 
 
-def _csv(comparisons: list[Comparison]) -> str:
-    """One line per row of every comparison."""
+def _csv(comparisons: list[Comparison], bayes: bool) -> str:
+    """One line per row of every comparison. bayes: with the posterior probabilities."""
     out = io.StringIO()
     names = [f"accuracy_{k}" for k in ESTIMATES] + [f"difference_{k}" for k in (*ESTIMATES, "p_value", "n_discordant")]
     writer = csv.writer(out, lineterminator="\n")
     pairs = ["both", "only_method", "only_baseline", "neither"]
     place = ["model", "baseline", "level", "scope", "task", "length", "method", "documents"]
-    writer.writerow([*place, *names, "p_adjusted", *pairs, "detectable", "lacks"])
+    ranks, posterior = ["place_low", "place_high", "tied_group"], ["p_better", "p_same"] if bayes else []
+    writer.writerow([*place, *names, "p_adjusted", *pairs, "detectable", "lacks", *ranks, *posterior])
     for comparison in comparisons:
+        rank_of = dict(zip(comparison.methods, comparison.ranks, strict=True)) if comparison.ranks else {}
         for row in comparison.rows:
+            rank = rank_of.get(row.method) if row.scope == "primary" else None
             difference = [getattr(row.difference, k) if row.difference else None for k in (*ESTIMATES, "p_value", "n_discordant")]
             accuracy = [getattr(row.accuracy, k) if row.accuracy else None for k in ESTIMATES]
             lacks = "; ".join(f"{task} {length or ''}".strip() for task, length in row.lacks)
             where = [comparison.name, comparison.baseline, comparison.level, row.scope, row.task, row.length, row.method, row.n_clusters]
             values = [*where, *accuracy, *difference, row.p_adjusted, *(row.pairs or [None] * 4), row.detectable, lacks]
+            values += [rank.low, rank.high, rank.group] if rank else [None] * 3
+            values += [getattr(row.posterior, key) if row.posterior else None for key in posterior]
             writer.writerow(map(csv_cell, values))
     return out.getvalue()
 

@@ -13,15 +13,17 @@ from seal_eval.tasks import RULER_GROUP, ruler_tasks
 
 
 def over_lengths(paired: PairedScores, level: float, sequential: bool) -> Iterator[OverLengths]:
-    """For each task at several lengths and each method; for the mean of RULER's thirteen tasks too, where all are there. Samples whose
-    length is not known are left out.
+    """For each task at several lengths and each method; for the mean of RULER's thirteen tasks too, over the lengths at which all are
+    there. Samples whose length is not known are left out.
 
     The bounds of the effective length hold together over all cells of a method, so also for the shortest effective length over tasks.
     """
     strict = simultaneous(level, sum(length is not None for _, length in paired.cells))
     subjects = [(task, paired.of_task(task)) for task in paired.tasks]
     if set(ruler_tasks()) <= set(paired.tasks):
-        subjects.append((RULER_GROUP, np.any([paired.of_task(task) for task in ruler_tasks()], axis=0)))
+        lengths = [{length for name, length in paired.cells if name == task} for task in ruler_tasks()]
+        whole = [cell in {(task, n) for task in ruler_tasks() for n in set.intersection(*lengths)} for cell in paired.cells]
+        subjects.append((RULER_GROUP, np.array(whole)[paired.cell]))
     sized = np.array([length is not None for _, length in paired.cells])[paired.cell]
     for task, of_task in subjects:
         mask = of_task & sized
@@ -55,8 +57,8 @@ def positions(paired: PairedScores, level: float) -> Iterator[Position]:
             if paired.lacked_in(column, paired.of_task(task)):
                 continue
             scores = paired.scores[:, column]
-            mask = paired.of_task(task) & ~np.isnan(paired.depth) & np.isin(scores, (0, 1))
-            if not mask.any() or len(np.unique(paired.cluster[mask])) < 2:
+            mask = paired.of_task(task) & ~np.isnan(paired.depth) & ~np.isnan(scores)
+            if not mask.any() or not np.isin(scores[mask], (0, 1)).all() or len(np.unique(paired.cluster[mask])) < 2:
                 continue
             bias = position_bias(scores[mask], paired.depth[mask], paired.cluster[mask], level)
             if bias:

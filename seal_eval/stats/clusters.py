@@ -11,6 +11,7 @@ SIGN_FLIPS = 100_000  # random assignments, where no exact method applies
 MANY_CLUSTERS = 1000  # from here on an Edgeworth expansion replaces random assignments
 MOST_SUM = 2**22  # largest sum of |differences|, in units of the smallest, for the exact convolution
 MOST_STEPS = 2**26  # that sum times the number of different |differences|: about a second
+ROUNDING = 1e-12  # of the largest difference: smaller ones are rounding errors of 0
 SMALLEST_P = 1e-12  # reported for anything smaller, which would be rounding error
 
 
@@ -39,7 +40,7 @@ def sign_flip(differences_by_cluster: Values, seed: int = 0) -> SignFlip:
         raise ValueError(
             f"differences_by_cluster: {len(np.atleast_1d(d))} values, needs one finite number per cluster and at least one cluster"
         )
-    moved = d[d != 0]
+    moved = d[abs(d) > ROUNDING * abs(d).max()]  # a sum of equal shares with both signs need not be 0 exactly
     if len(moved) <= 1024 and 2 ** len(moved) <= MOST_FLIPS:
         return SignFlip(_every_flip(moved), len(d), len(moved), True, "sign-flip, exact")
     sizes, times = np.unique(np.round(abs(moved) / abs(moved).min(), 9), return_counts=True)

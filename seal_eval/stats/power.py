@@ -1,6 +1,7 @@
 """Power of a paired comparison of 0/1 scores: the differences it can detect, and the number of samples that takes."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from seal_eval.core.types import Estimate
 from seal_eval.stats.intervals import check_level, z_of
 
 MOST_EXACT = 4000  # pairs; above, Connor's approximation is within one pair in a thousand
+MOST_DISCORDANT = 500  # expected discordant pairs; above, the same for the smallest detectable difference
 
 
 def paired_power(n: int, discordance: float, difference: float, level: float = 0.95) -> float:
@@ -33,9 +35,11 @@ def paired_power(n: int, discordance: float, difference: float, level: float = 0
     return float(total)
 
 
+@lru_cache(maxsize=256)  # one task with one length has three rows of the same pairs
 def minimum_detectable(n: int, discordance: float, power: float = 0.8, level: float = 0.95) -> float | None:
     """The smallest difference of accuracies for which `paired_power` reaches `power`; None when even the largest possible one does not.
 
+    Above `MOST_DISCORDANT` expected discordant pairs it is the difference for which `connor` gives n, which takes no time.
     Raises ValueError for values out of range.
     """
     from scipy.optimize import brentq
@@ -43,6 +47,9 @@ def minimum_detectable(n: int, discordance: float, power: float = 0.8, level: fl
     check_plan(n, discordance, 0.0, level)
     if not 0 < power < 1:
         raise ValueError(f"power={power} must lie between 0 and 1, for example 0.8")
+    if n * discordance > MOST_DISCORDANT and power >= 0.5:
+        z = z_of(level) * math.sqrt(discordance), z_of(2 * power - 1)
+        return float(brentq(lambda d: z[0] + z[1] * math.sqrt(discordance - d**2) - d * math.sqrt(n), 0.0, discordance, xtol=1e-12))
     if paired_power(n, discordance, discordance, level) < power:
         return None
     if paired_power(n, discordance, 0.0, level) >= power:
@@ -97,6 +104,7 @@ def pairs_needed(discordance: float, difference: float, power: float = 0.8, leve
     return high
 
 
+@lru_cache(maxsize=2**16)
 def _rejected_up_to(m: int, alpha: float) -> int:
     """The largest count x < m / 2 whose two-sided mid-p among m discordant pairs is at most alpha; −1 if there is none."""
     from scipy.stats import binom

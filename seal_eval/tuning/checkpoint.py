@@ -42,6 +42,7 @@ def save_state(file: Path, run_state: TuningState, run_settings: dict[str, Any])
 
     tensors = {f"parameters/{k}": v for k, v in run_state.parameters.items()}
     tensors |= {f"optimizer/{k}": v for k, v in run_state.optimizer.items()}
+    tensors |= {f"good/{k}": v for k, v in run_state.good.items()}
     for i, (_, parameters) in enumerate(run_state.candidates):
         tensors |= {f"passed/{i}/{k}": v for k, v in parameters.items()}
     about = {
@@ -49,6 +50,7 @@ def save_state(file: Path, run_state: TuningState, run_settings: dict[str, Any])
         "step": run_state.step,
         "log": run_state.log,
         "seconds": run_state.seconds,
+        "good_step": run_state.good_step,
         "passed": [candidate.as_json() for candidate, _ in run_state.candidates],
     }
     part = file.with_suffix(".part")
@@ -79,7 +81,8 @@ def load_state(file: Path, run_settings: dict[str, Any]) -> TuningState | None:
         return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
     candidates = [(Candidate.from_json(fields), group(f"passed/{i}/")) for i, fields in enumerate(about["passed"])]
-    return TuningState(about["step"], group("parameters/"), group("optimizer/"), about["log"], candidates, about["seconds"])
+    good = about.get("good_step", 0), group("good/")
+    return TuningState(about["step"], group("parameters/"), group("optimizer/"), about["log"], candidates, about["seconds"], *good)
 
 
 def flat(run_settings: dict[str, Any]) -> dict[str, Any]:

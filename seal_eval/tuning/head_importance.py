@@ -25,10 +25,12 @@ from seal_eval.models.base_weights import FINGERPRINT, weights_fingerprint
 from seal_eval.models.hub import resolve, source
 from seal_eval.models.loading import load_model
 from seal_eval.models.modules import head_projections, in_features, n_heads
+from seal_eval.models.window import window_of
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import get_task
 from seal_eval.tuning.losses import answer_loss
 from seal_eval.tuning.parameters import Gains, frozen
+from seal_eval.tuning.records import check_window
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ def head_map(model_name: str, spec: HeadsSpec, out: Path, trust_remote_code: boo
         model, tokenizer = load_model(model_name, trust_remote_code=trust_remote_code, device_map=device_map)
         prompt_format = PromptFormat(tokenizer)
         samples = get_task(spec.task).build(prompt_format, spec.length, spec.samples, spec.seed, split="tune")
+        check_window(samples, window_of(model_name, trust_remote_code))
         place = resolve(model_name)
         result: dict[str, Any] = {
             "seal_eval": __version__, "model": model_name, "model_source": source(place),

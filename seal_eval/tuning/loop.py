@@ -37,6 +37,8 @@ class TuningState:
     log: list[dict[str, float]] = field(default_factory=list)  # one entry per step, see `_step`
     candidates: list[tuple[Candidate, State]] = field(default_factory=list)  # one per validation step, with its parameters
     seconds: float = 0.0
+    good_step: int = 0  # the last step after which the loss was below that of a uniform guess, and its parameters
+    good: State = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def learn(
     if done.step:
         trained.load(done.parameters)
         _load_optimizer(optimizer, done.optimizer)
-    diverged, good = "", (done.step, trained.state())  # good: last parameters whose loss was below that of a uniform guess
+    diverged = ""
     with bar_of("tuning", len(batches), done=done.step, quiet=not progress) as bar:
         while done.step < len(batches) and not stopped_improving(done.candidates, validator.plain):
             for settings in optimizer.param_groups:
@@ -90,7 +92,7 @@ def learn(
             if diverged := _bad(entry, done.log, model):
                 break
             if done.step and entry["loss"] < _uniform(model):
-                good = (done.step, trained.state())
+                done.good_step, done.good = done.step, trained.state()
             optimizer.step()
             optimizer.zero_grad()
             done.step += 1
@@ -104,9 +106,9 @@ def learn(
             figures = {"loss": f"{entry['loss']:.2f}", "kl": f"{entry['kl']:.3f}"}
             bar.update(1, **(figures | ({"validation": f"{done.candidates[-1][0].accuracy:.0%}"} if done.candidates else {})))
     if diverged:
-        if good[0]:
-            trained.load(good[1])
-            done.candidates.append((validator(trained, good[0]), good[1]))
+        if done.good_step:
+            trained.load(done.good)
+            done.candidates.append((validator(trained, done.good_step), done.good))
         diverged = f"tuning diverged at step {done.step + 1} of {len(batches)} ({diverged}); lower --lr from {spec.rate():g}"
     finite = [candidate for candidate in done.candidates if math.isfinite(candidate[0].loss)]
     if not finite:

@@ -22,7 +22,7 @@ from seal_eval.models.selftest import check_method
 from seal_eval.models.whole import whole_model
 from seal_eval.tuning.model_card import README, checkpoint_readme
 from seal_eval.tuning.older_readers import write_old_rope
-from seal_eval.tuning.read_back import check_checkpoint, logits, probe_ids, tolerance, vocabulary, weight_hashes
+from seal_eval.tuning.read_back import check_checkpoint, logits, probe_ids, refuse_without_effect, tolerance, vocabulary, weight_hashes
 from seal_eval.tuning.side_files import copy_side_files
 
 
@@ -54,9 +54,11 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_re
         with method.apply(model):
             with adapted(model, adapter):
                 by_adapter = logits(model, ids)
+            plain = logits(model, ids)
             if adapter:
                 model = folded(model, adapter)
             by_weights = logits(model, ids)
+        refuse_without_effect("the folded model", plain, by_adapter, by_weights, "keep the adapter apart, with method=")
         model = whole_model(model_name, model)
         set_config(model, rope, on)
         model.save_pretrained(scratch)
@@ -67,9 +69,9 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_re
         meant = [(by_weights, tolerance(dtype)), (by_adapter, tolerance(dtype, rounded=True))]
         check_checkpoint(scratch, cls, hashes, ids, meant, trust_remote_code)
         folded_card = read_object(card) if adapter and card.is_file() else {"adapter": adapter or None}
-        made = {"folded": folded_card, "on": on, **differs}
+        made = {"folded": folded_card, "on": on, "base_model": peft_name(model_name), **differs}
         write_json(scratch / CARD, made)
-        (scratch / README).write_text(checkpoint_readme(made, peft_name(model_name)), encoding="utf-8")
+        (scratch / README).write_text(checkpoint_readme(made, made["base_model"]), encoding="utf-8")
     if kind := quantisation(source):
         warn(f"{out}: the weights of {model_name} are quantised ({kind}); here they are bf16, without quantization_config")
 

@@ -77,15 +77,19 @@ def adapter_readme(card: Mapping[str, Any], base: str) -> str:
     return _fields("peft", base, [card["method"]]) + text
 
 
+def compared(card: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the methods, with settings, without and with the adapter: ('plain', 'seal'), or ('yarn,factor=4', 'yarn+seal,factor=4')."""
+    on, comma, settings = card["on"].partition(",")
+    return (card["on"], f"{on}+{card['method']}{comma}{settings}") if on else ("plain", card["method"])
+
+
 def _measured(card: Mapping[str, Any]) -> dict[str, str]:
     """The parts of the commands that measure the gain: methods without and with the adapter, and tasks with the flags it was tuned for."""
-    on, _, settings = card["on"].partition(",")
-    settings = f",{settings}" if settings else ""
     tasks = dict.fromkeys(part.strip().partition(":")[0] for part in card["task"].split(","))
     flags = " --apply_chat_template" if card["chat"] else ""
     flags += f" --system_instruction {shlex.quote(card['system'])}" if card["system"] else ""
-    chained = f"{on}+{card['method']}{settings}" if on else card["method"]
-    return {"without": f"{on}{settings}" if on else "plain", "with_it": chained, "asked": ",".join(tasks) + flags}
+    without, with_it = compared(card)
+    return {"without": without, "with_it": with_it, "asked": ",".join(tasks) + flags}
 
 
 def checkpoint_readme(card: Mapping[str, Any], base: str) -> str:

@@ -24,7 +24,7 @@ def write_old_rope(folder: Path) -> None:
     if not isinstance(parameters, dict) or not parameters:
         return
     if not any(isinstance(value, dict) for value in parameters.values()):
-        fields |= _old(parameters)
+        fields |= _phi3(fields, parameters) if fields.get("model_type") == "phi3" else _old(parameters)
         for name, older in OTHER_NAMES.get(str(fields.get("model_type")), {}).items():
             if name in parameters:
                 fields[older] = parameters[name]
@@ -32,6 +32,16 @@ def write_old_rope(folder: Path) -> None:
         fields |= _old(parameters["full_attention"])
         fields["rope_local_base_freq"] = parameters["sliding_attention"]["rope_theta"]
     write_json(file, config)
+
+
+def _phi3(fields: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:
+    """As `_old` for Phi-3, whose own code refuses a `rope_scaling` with any further field."""
+    found = _old(parameters)
+    if parameters.get("rope_type") == "longrope":
+        found["rope_scaling"] = {"type": "longrope"} | {key: parameters[key] for key in ("short_factor", "long_factor")}
+        original = fields.get("original_max_position_embeddings") or parameters.get("original_max_position_embeddings")
+        found["original_max_position_embeddings"] = original
+    return found
 
 
 def _old(parameters: dict[str, Any]) -> dict[str, Any]:

@@ -80,8 +80,7 @@ class Gains:
     def __init__(self, model: Any, per_head: bool) -> None:
         self.model = model
         self.projections = head_projections(model)
-        heads = n_heads(model)
-        self.repeats = [in_features(m) // heads if per_head else 1 for _, m in self.projections]
+        self.repeats = [in_features(m) // n_heads(model) if per_head else 1 for _, m in self.projections]
         places = [weight(m).device if weight(m).device.type != "meta" else device_of(model) for _, m in self.projections]
         self.delta = [
             nn.Parameter(torch.zeros(in_features(m) // r, device=place))
@@ -112,9 +111,10 @@ class Gains:
     def save(self, folder: Path, card: dict[str, Any]) -> dict[str, Any]:
         scales = self.scales()
         values = torch.cat([scale.cpu() for scale in scales.values()])
-        # [n_layers][n_heads]
-        mean_scales = [[round(float(head.mean()), 4) for head in scale.reshape(n_heads(self.model), -1)] for scale in scales.values()]
-        card = card | {"scale_min": values.min().item(), "scale_max": values.max().item(), "mean_scales": mean_scales}
+        card = card | {"scale_min": values.min().item(), "scale_max": values.max().item()}
+        with contextlib.suppress(SealError):  # layers that differ in their number of heads have no table of [n_layers][n_heads]
+            heads = n_heads(self.model)
+            card["mean_scales"] = [[round(float(head.mean()), 4) for head in scale.reshape(heads, -1)] for scale in scales.values()]
         save_adapter(self.model, scales, folder, card)
         return card
 

@@ -75,6 +75,18 @@ def refuse_other(what: str, meant: torch.Tensor, got: torch.Tensor, limit: float
         raise SealError(f"{what}: its logits {size} from what was meant ({100 * limit:.2g} % allowed); nothing is kept, {remedy}")
 
 
+def refuse_without_effect(what: str, plain: torch.Tensor, meant: torch.Tensor, got: torch.Tensor, remedy: str) -> None:
+    """Raise SealError when `got` does not go from the plain logits where `meant` does: within a tolerance, nothing may have happened.
+
+    Rounding is not along the adapter's effect, so this holds for small effects too. An adapter without any effect passes.
+    """
+    effect, found = meant - plain, got - plain
+    size = float(effect.square().sum())
+    share = float((effect * found).sum()) / size if size else 1.0
+    if not 0.5 < share < 1.5:
+        raise SealError(f"{what} has {100 * share:.0f} % of the adapter's effect on the logits; nothing is kept, {remedy}")
+
+
 def check_checkpoint(
     folder: Path, cls: Any, hashes: dict[str, str], ids: torch.Tensor, meant: list[tuple[torch.Tensor, float]], trust_remote_code: bool
 ) -> None:
@@ -128,8 +140,8 @@ def check_adapter(folder: Path, model: Any, ids: torch.Tensor, meant: torch.Tens
 
     away = offloaded_weight(model)
     try:
-        with restored(model, {}), warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # peft only warns of missing keys
+        with restored(model, ()), warnings.catch_warnings():
+            warnings.filterwarnings("error", "Found missing adapter keys", UserWarning)  # of which peft only warns
             if away:
                 PeftModel.from_pretrained(empty_copy(model), str(folder), low_cpu_mem_usage=True)
                 with scaled(model, load_scales(str(folder), model)):

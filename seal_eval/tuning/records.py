@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from seal_eval.baselines import method_of
+from seal_eval.baselines import check_composition, method_of
 from seal_eval.core.errors import SealError
 from seal_eval.core.plugins import Method
 from seal_eval.core.streams import warn
@@ -31,17 +31,39 @@ def records_of(prompt_format: PromptFormat, spec: TuneSpec) -> tuple[list[Record
     validation = [record for records in per_task for record in records[n_train:]]
     for task, size in validated:
         if (task, size) not in mixture and (spec.validate_on or (task, size) not in spec.mixture()):
-            validation += _built(prompt_format, spec, task, size, n_valid)
+            validation += _built(prompt_format, spec, task, size, n_train + n_valid)[n_train:]  # some tasks ask the same at every size
+    _say_repeated(train, validation)
     return train, validation
+
+
+def _say_repeated(train: Sequence[Record], validation: Sequence[Record]) -> None:
+    """Warn of validation records that ask what training asked: of a task with few questions (seal_own, seal_latent), not of random keys."""
+    asked = {key for record in train for key in map(_question, record)}
+    repeated = sum(all(_question(sample) in asked for sample in record) for record in validation)
+    if len(asked) > 1 and repeated:
+        warn(
+            f"{repeated} of {len(validation)} validation records ask what training asks, because the task has too few questions; what is "
+            "kept was then chosen by what it learned by heart: take fewer --samples"
+        )
+
+
+def _question(sample: Sample) -> tuple[str, ...]:
+    """What a sample asks: its document where that is the question's own, else its keys."""
+    return tuple(sample.keys) or (sample.cluster,)
 
 
 def records_within(prompt_format: PromptFormat, spec: TuneSpec, window: int | None) -> tuple[list[Record], list[Record]]:
     """Return `records_of`. Raises SealError when a sample with its answer budget is longer than the window, in tokens."""
     train, validation = records_of(prompt_format, spec)
-    longest = max(s.n_tokens + s.answer_tokens for record in (*train, *validation) for s in record)
-    if window and longest > window:
-        raise SealError(f"samples of {longest} tokens do not fit the window of {window}; choose a smaller --length, or extend it with --on")
+    check_window([sample for record in (*train, *validation) for sample in record], window, ", or extend it with --on")
     return train, validation
+
+
+def check_window(samples: Sequence[Sample], window: int | None, remedy: str = "") -> None:
+    """Raise SealError when a sample with its answer budget is longer than the window (tokens; None: unknown)."""
+    longest = max(sample.n_tokens + sample.answer_tokens for sample in samples)
+    if window and longest > window:
+        raise SealError(f"samples of {longest} tokens do not fit the window of {window}; choose a smaller --length{remedy}")
 
 
 def _that_fit(prompt_format: PromptFormat, spec: TuneSpec) -> Mixture:
@@ -67,6 +89,8 @@ def check_spec(spec: TuneSpec) -> Method:
     that reads the record without its question: training reads both in one pass.
     """
     on = method_of(spec.on)
+    if spec.on:
+        check_composition([*spec.on.partition(",")[0].split("+"), spec.method])  # what a run with the adapter will be
     if on.record_first:
         raise SealError(f"on is '{spec.on}', which reads a record without its question; tuning reads both at once, so leave it out")
     known = {key for name, _ in (*spec.mixture(), *spec.validation_mixture()) for key in task_settings(get_task(name))}

@@ -97,18 +97,27 @@ def choose(
     """Select a candidate and load its parameters. Return (the candidate, its parameters, every candidate measured).
 
     The candidate has the lowest loss of those whose perplexity rises by at most the fraction `limit`. When the one with the lowest loss
-    exceeds the limit, points between the plain model (`start`) and it are measured too, the nearest to it first, until one is within the
+    exceeds the limit, points between the plain model (`start`) and it are measured too, to find the nearest to it that is within the
     limit. When none is, the candidate with the lowest perplexity is kept.
     """
     measured = list(candidates)
     best, end = min(measured, key=lambda pair: pair[0].loss)
-    if best.perplexity_ratio > 1 + limit:
-        for interpolation in INTERPOLATIONS:
-            parameters = between(start, end, interpolation)
-            trained.load(parameters)
-            measured.append((validator(trained, best.step, interpolation), parameters))
-            if measured[-1][0].perplexity_ratio <= 1 + limit:
-                break
+
+    def within(interpolation: float) -> bool:
+        parameters = between(start, end, interpolation)
+        trained.load(parameters)
+        measured.append((validator(trained, best.step, interpolation), parameters))
+        return measured[-1][0].perplexity_ratio <= 1 + limit
+
+    rise = best.perplexity_ratio - 1
+    if rise > limit:
+        # it rises about with the square of the way from plain: the search begins where that is within the limit, as each point takes time
+        far = [s for s in INTERPOLATIONS if s**2 * rise > limit]
+        near = [s for s in INTERPOLATIONS if s not in far] or [far.pop()]
+        if within(near[0]):
+            all(within(s) for s in reversed(far))  # nearer to the best, until one is not
+        else:
+            any(within(s) for s in near[1:])  # nearer to plain, until one is
     allowed = [pair for pair in measured if pair[0].perplexity_ratio <= 1 + limit]
     kept, parameters = min(allowed, key=lambda pair: pair[0].loss) if allowed else min(measured, key=lambda pair: pair[0].perplexity_ratio)
     trained.load(parameters)

@@ -14,7 +14,10 @@ from seal_eval.models.rope import rotary_modules
 from conftest import tiny_model
 from method_cases import CASES, IDS, MADE, close, logits, made, method
 
-KINDS = ("llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "phi", "phi3", "olmo2", "gpt_neox", "mixtral")
+KINDS = (
+    "llama", "mistral", "qwen3", "gemma2", "gemma3_text", "phi3", "gpt_neox",
+    *(pytest.param(kind, marks=pytest.mark.nightly) for kind in ("qwen2", "phi", "olmo2", "mixtral")),
+)  # fmt: skip
 PER_PROMPT = ("ms_poe", "dysco")  # the prompt decides, and a longer one decides anew: test_rivals.py and test_dysco.py try replies
 
 

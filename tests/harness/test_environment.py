@@ -32,7 +32,7 @@ def test_the_commit(tmp_path, monkeypatch):
 def test_a_run_outside_of_a_repository(tiny_folder, tmp_path):
     metadata = json.dumps({"lengths": [450], "num_samples": 1})
     command = ("run", "--model_args", f"pretrained={tiny_folder}", "--tasks", "seal_lines", "--metadata", metadata, "--device", "cpu")
-    assert "git" not in seal_eval(*command, cwd=tmp_path).stderr
+    assert "git" not in seal_eval(*command, cwd=tmp_path, start=True).stderr
     (results,) = (tmp_path / "results").rglob("results_*.json")
     found = json.loads(results.read_text())
     assert found["git_hash"] is None and "PyTorch version" in found["pretty_env_info"] and "[pip3] torch==" in found["pretty_env_info"]

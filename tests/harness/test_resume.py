@@ -20,7 +20,7 @@ from seal_eval.harness.reply_log import Journal, keys, recording
 from seal_eval.harness.resume import complete, fingerprint, in_order, spec_id
 from seal_eval.results.records import load_runs
 
-from conftest import seal_eval
+from conftest import program, seal_eval
 
 BIN = Path(sys.executable).parent
 METADATA = '{"lengths": [450], "num_samples": 24, "questions_per_record": 2}'
@@ -47,9 +47,8 @@ def quiet(tmp_path_factory, tiny_folder):
 @pytest.mark.parametrize("how", [("6", "4"), ("4", "8", "hf")], ids=["seal", "hf"])
 def test_killed_at_any_moment(how):
     """A short version of `python tests/kills.py 200`, also with lm-eval's own engine."""
-    done = subprocess.run(
-        [sys.executable, Path(__file__).parents[1] / "kills.py", *how], capture_output=True, text=True, check=False, timeout=600
-    )
+    command = [program("python"), Path(__file__).parents[1] / "kills.py", *how]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr[-2000:]
     random, steps = done.stdout.strip().splitlines()[-2:]
     assert int(random.split()[0]) >= int(how[0]) and "nothing lost, doubled or changed" in random

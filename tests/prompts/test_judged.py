@@ -2,6 +2,8 @@
 
 # ruff: noqa: E501  (a table of replies)
 
+import time
+
 import pytest
 
 from seal_eval.tasks import get_task
@@ -91,9 +93,10 @@ HOSTILE = ["9" * 10**6, "9 " * 10**5, "a-b " * 10**5, "\\text{" * 10**5, "\n" * 
            "7931233 no " * 10**5, "26022, 24260 no, " * 10**5, "belly talk " * 10**5, "1. " * 10**5, "ZKJRA no QWERT, " * 10**5, "work, " * 10**5]  # fmt: skip
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("kind", DOCUMENTS)
 def test_no_reply_takes_long(kind):
-    """Fifteen replies of a million characters, each in well under a second: no rule is more than linear in the reply."""
+    """Fifteen replies of up to a million characters, each below two seconds of CPU time: no rule is more than linear in the reply."""
     for reply in HOSTILE:
+        began = time.process_time()
         get_task(DOCUMENTS[kind]["task"]).score(reply, DOCUMENTS[kind])
+        assert time.process_time() - began < 2, reply[:20]

@@ -24,7 +24,7 @@ from seal_eval.suite.state import note
 from seal_eval.suite.status import status
 from seal_eval.suite.yaml_lines import read_yaml
 
-from conftest import seal_eval
+from conftest import program, seal_eval
 
 BIN = Path(sys.executable).parent
 
@@ -212,7 +212,8 @@ def test_a_dead_worker_and_a_failing_cell(here, tmp_path, tiny_folder):
     methods = ["plain", {"method": "seal", "adapter": str(tmp_path / "wrong")}]
     (tmp_path / "wrong").mkdir()
     file, out = write(tmp_path, tiny_folder, methods=methods, adapters=adapters), tmp_path / "out"
-    running = subprocess.Popen([BIN / "seal-eval", "suite", file, "--out", out], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [program("seal-eval"), "suite", file, "--out", out]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     limit = time.monotonic() + 200
     while time.monotonic() < limit:
         states = [json.loads(f.read_text()) for f in out.glob("cells/*.json")]
@@ -237,7 +238,7 @@ def test_killed_suite_goes_on(here, tmp_path, tiny_folder):
     limit = time.monotonic() + 200
     while not list(out.rglob("replies-0.jsonl")) and time.monotonic() < limit:
         time.sleep(0.02)
-    second = subprocess.run(command, capture_output=True, text=True, check=False)
+    second = subprocess.run([program("seal-eval"), *command[1:]], capture_output=True, text=True, check=False)
     assert second.returncode == 1 and "another process is writing to" in second.stderr
     running.kill()
     running.wait()

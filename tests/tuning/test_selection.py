@@ -17,13 +17,15 @@ from conftest import tiny_model
 
 
 class Straight:
-    """Stands for trained parameters and their validator: one parameter x, loss 5 − x, perplexity ratio 1 + x / 10."""
+    """Stands for trained parameters and their validator: one parameter x, loss 5 − x, perplexity ratio 1 + (x / 10) ** power."""
+
+    power = 1
 
     def load(self, state):
         self.x = state["x"].item()
 
     def validator(self, _, step, interpolation=1.0):
-        return Candidate(step, interpolation, 5 - self.x, self.x / 5, 0.0, 1 + self.x / 10)
+        return Candidate(step, interpolation, 5 - self.x, self.x / 5, 0.0, 1 + (self.x / 10) ** self.power)
 
 
 def chosen(xs, limit):
@@ -41,12 +43,16 @@ def test_the_best_that_fits_is_kept():
     assert chosen([1.0, 2.0, 1.5], limit=0.3) == (Candidate(2, 1.0, 3.0, 0.4, 0.0, 1.2), 2.0, 3)
 
 
-def test_part_of_the_way_when_the_whole_costs_too_much():
-    kept, x, n = chosen([0.5, 4.0], limit=0.25)
-    interpolation = next(s for s in INTERPOLATIONS if 4.0 * s / 10 <= 0.25)
-    assert (kept.step, kept.interpolation, x) == (2, interpolation, pytest.approx(4.0 * interpolation)) and n == 2 + INTERPOLATIONS.index(
-        interpolation
-    ) + 1
+@pytest.mark.parametrize("power", [0.5, 1, 2, 3])
+@pytest.mark.parametrize("limit", [0.01, 0.05, 0.2, 0.25, 0.3, 0.39])
+def test_part_of_the_way_when_the_whole_costs_too_much(monkeypatch, power, limit):
+    """The largest part within the limit is kept, however the perplexity rises; where it rises with the square, two points show it."""
+    monkeypatch.setattr(Straight, "power", power)
+    kept, x, n = chosen([0.5, 4.0], limit)
+    fits = [s for s in (1.0, *INTERPOLATIONS) if (4.0 * s / 10) ** power <= limit]
+    if fits and fits[0] > 0.125:  # else the first step's candidate, x = 0.5, is better
+        assert (kept.step, kept.interpolation, x) == (2, fits[0], pytest.approx(4.0 * fits[0]))
+    assert n <= 2 + (2 if power == 2 else len(INTERPOLATIONS))
 
 
 def test_an_earlier_step_that_fits_better():

@@ -2,13 +2,9 @@
 
 import errno
 import math
-import os
 import shutil
-import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 import torch
@@ -29,7 +25,7 @@ from seal_eval.tuning.parameters import Gains, frozen, trainable
 from seal_eval.tuning.records import records_of
 from seal_eval.tuning.tune import tune
 
-from conftest import seal_eval, tiny_model
+from conftest import program, seal_eval, tiny_model
 
 SPEC = {"length": 450, "samples": 12, "lr": 0.1, "kl": 0.0, "validation": 2, "cost_limit": 9.0}
 
@@ -215,13 +211,13 @@ def test_a_killed_run_goes_on(tiny_folder, tmp_path, own):
         "--out",
     )
     seal_eval(*asked, tmp_path / "whole")
-    script = Path(sys.executable).parent / "seal-eval"
-    run = subprocess.Popen([script, *map(str, asked), tmp_path / "killed"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [program("seal-eval"), *map(str, asked), tmp_path / "killed"]
+    run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     state = tmp_path / ".killed.tuning" / "state.safetensors"
     while not state.is_file():
         assert run.poll() is None, "ended before it could be killed"
         time.sleep(0.01)
-    os.kill(run.pid, signal.SIGKILL)
+    run.kill()
     run.wait()
     assert not (tmp_path / "killed").exists()
     other = seal_eval(*asked[:8], ".02", *asked[9:], tmp_path / "killed", code=1)
