@@ -142,10 +142,14 @@ def test_a_token_that_is_refused(hub, tuned):
 
 def test_a_folded_checkpoint(tuned, tiny_folder, tmp_path):
     seal_eval("merge", "--model", tiny_folder, "--adapter", tuned[0], "--out", tmp_path / "folded")
-    files = files_of(tmp_path / "folded")
+    with pytest.raises(SealError, match=r"names its base model .* which others do not have"):
+        files_of(tmp_path / "folded")
+    files = files_of(tmp_path / "folded", base_model="lab/tiny-llama")
+    said = (files["README.md"] + files["seal_eval.json"]).decode()
+    assert str(tiny_folder) not in said and said.count("lab/tiny-llama") >= 3
     assert set(files) == {f.name for f in (tmp_path / "folded").iterdir() if f.name != ".lock"} and "model.safetensors" in files
-    with pytest.raises(SealError, match="is no adapter; --base-model and --results are for adapters"):
-        files_of(tmp_path / "folded", base_model="lab/x")
+    with pytest.raises(SealError, match="is no adapter; --results is for adapters"):
+        files_of(tmp_path / "folded", base_model="lab/x", results=tuned[1])
 
 
 def test_what_is_refused(tuned, results, tmp_path):

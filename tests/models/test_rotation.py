@@ -47,8 +47,8 @@ def test_frequencies_that_change_with_the_text(order):
         ("deepseek_v3", {"rope_interleave": False, **MLA}, "does not rotate its keys in halves of the first channels"),
         (
             "llama4_text",
-            {"head_dim": 16, "num_local_experts": 2, "intermediate_size_mlp": 96},
-            "every layer attends within a window of 8192 tokens",
+            {"head_dim": 16, "num_local_experts": 2, "intermediate_size_mlp": 96, "attention_chunk_size": 64},
+            "every layer attends within a window of 64 tokens",
         ),
         ("cohere", {}, "interleaves its rotary channels"),
         ("gpt_oss", {"head_dim": 16}, "has learned attention sinks"),

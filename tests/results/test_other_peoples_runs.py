@@ -1,6 +1,8 @@
 """Result files as lm-eval writes them for tasks and models of other people: metrics, lengths, old versions, NaN, paths, links."""
 
+import html
 import json
+import re
 
 import pytest
 from test_metrics import write_run
@@ -177,3 +179,27 @@ def test_options_that_do_not_go_together(tmp_path, results):
         assert message in seal_eval(*args, code=1).stderr
     header, first, *_ = seal_eval("compare", results, "--csv", "--bayes").stdout.splitlines()
     assert header.endswith("place_low,place_high,tied_group,p_better,p_same") and first.count(",") == header.count(",")
+
+
+def test_a_model_with_one_other_method_has_a_board(tmp_path):
+    """Beside a model that has plain; its page compares with nothing."""
+    from seal_eval.leaderboard.build import build
+
+    write_run(tmp_path / "r" / "a", PLAIN, {"acc": lambda i: float(i % 2)})
+    write_run(tmp_path / "r" / "b", TUNED, {"acc": lambda _: 1.0}, number=2)
+    write_run(tmp_path / "r" / "c", {"pretrained": "org/n", "peft": "org/lora"}, {"acc": lambda _: 1.0}, number=3)
+    site = build(tmp_path / "r", tmp_path / "site").parent
+    assert "org--n" in (site / "index.html").read_text() and "Only LoRA was run" in (site / "compare.html").read_text()
+    (pair,) = set(re.findall(r'data-pair="([^"]+)"', (site / "compare.html").read_text()))
+    assert json.loads(html.unescape(pair)) == ["org--m", "plain", "LoRA"]
+
+
+def test_lower_is_better_is_never_exported_as_better(tmp_path):
+    from seal_eval.leaderboard.every_eval_ever import export
+
+    write_run(tmp_path / "r" / "a", PLAIN, {"toxic": lambda _: 0.9, "acc": lambda _: 0.5})
+    told(tmp_path / "r" / "a", higher_is_better={"ta": {"toxic": False, "acc": True}})
+    (written,) = export(tmp_path / "r", tmp_path / "out", "me")
+    found = json.loads(written.read_text())
+    assert [result["metric_config"]["metric_name"] for result in found["evaluation_results"]] == ["acc"]
+    assert found["eval_library"]["name"] == "lm-eval" and found["eval_library"]["version"] == "0.4.13"
