@@ -188,6 +188,8 @@ def test_what_was_written_wrongly_does_not_count(tiny_folder, adapter, tmp_path,
         patch.setattr(merging, "copy_side_files", spoilt(lambda tensors: tensors.update({norm: tensors[norm][:3].clone()})))
         refused("the written checkpoint (has mismatched keys|cannot be loaded again)")
     monkeypatch.setattr(merging, "fold", lambda model, scales: None)
+    refused(r"the folded model has 0 % of the adapter's effect on the logits; nothing is kept")
+    monkeypatch.setattr(merging, "refuse_without_effect", lambda *_: None)
     refused(r"its logits differ by .* % of the largest from what was meant \(0.1 % allowed\); nothing is kept")
 
 
