@@ -65,8 +65,8 @@ class Pages:
             entries = [(board, e) for board in self.boards for e in board.entries if e.method == method]
             info = method_info(entries[0][1].run)
             displays = list(dict.fromkeys(board.shown[method] for board, _ in entries))
-            values = {"name": method, "entries": entries, "method_info": info, "displays": displays}
-            yield self.slug(method), self._page("method.html", "../", **values)
+            shown = {"name": method, "entries": entries, "method_info": info, "displays": displays}
+            yield self.slug(method), self._page("method.html", "../", **shown)
         for run in self.runs:
             (board,) = (board for board in self.boards if board.name == run.model)
             cells = {(record.task, record.length) for record in run.records}

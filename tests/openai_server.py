@@ -14,12 +14,13 @@ class ModelServer:
 
     Faults: a status; '429' with Retry-After; 'hang'; 'cut' in the middle of the answer; 'html'; 'choices'; 'abort' and
     'error' as finish reason. `seen`: the payloads answered.
-    limit: tokens that are read of a prompt, the rest is dropped without a word, as some servers do.
+    limit: tokens that are read of a prompt, the rest is dropped without a word, as some servers do. newer: max_tokens is refused, as by
+    OpenAI's newer models.
     """
 
-    def __init__(self, model, tokenizer, name="tiny", window=2048, key="", listed=True, limit=None, owner="vllm"):
+    def __init__(self, model, tokenizer, name="tiny", window=2048, key="", listed=True, limit=None, owner="vllm", newer=False):
         self.model, self.tokenizer, self.name, self.window, self.key = model, tokenizer, name, window, key
-        self.listed, self.limit, self.owner = listed, limit, owner
+        self.listed, self.limit, self.owner, self.newer = listed, limit, owner, newer
         self.faults, self.seen, self.most, self.now = [], [], 0, 0
         self.lock = threading.Lock()
         outer = self
@@ -94,6 +95,9 @@ class ModelServer:
 
     def complete(self, payload, chat):
         """Return (status, answer): greedy, cut at the first stop string."""
+        if self.newer and "max_tokens" in payload:
+            return 400, {"error": {"message": "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."}}
+        payload = payload | {"max_tokens": payload.get("max_tokens") or payload["max_completion_tokens"]}
         if payload["model"] != self.name:
             return 404, {"error": {"message": f"The model `{payload['model']}` does not exist."}}
         if chat:

@@ -96,8 +96,19 @@ def test_stock_lm_eval(run):
 
 
 def test_plugin(run):
+    """Install the example, list it, run it, find it on the site."""
     run("python", "-m", "pip", "install", "-q", "--no-deps", ROOT / "examples" / "plugin")
-    assert "first_heads\n  the first head of every layer" in run("seal-eval", "baselines")
+    listed = run("seal-eval", "baselines")
+    assert "first_heads\n  the first head of every layer" in listed and "from: seal-eval-first-heads" in listed
+    asked = ("--tasks", "seal_passkey", "--metadata", '{"lengths": [450], "num_samples": 3}', "--output_path", "results", "--device", "cpu")
+    for method in ("plain", "first_heads,by=3.0"):
+        run("seal-eval", "run", "--model_args", f"pretrained=smollm2-135m-instruct,method={method}", *asked)
+    run("seal-eval", "site", "results", "--out", "site")
+    pages = (run.here / "site" / "methods").rglob("*.html")
+    assert "the first head of every layer" in "".join(page.read_text(encoding="utf-8") for page in pages)
+    runs = {r.method: r for r in load_runs(run.here / "results")}
+    assert runs["first_heads"].settings == {"by": 3.0}
+    assert [r.reply for r in runs["plain"].records] != [r.reply for r in runs["first_heads"].records]
 
 
 @pytest.mark.parametrize(("command", "limit"), [(("python", "-c", "import seal_eval"), 0.3), (("seal-eval", "--help"), 0.5)])
@@ -125,8 +136,11 @@ def real(alone, tmp_path_factory):
     return out, json.loads(done.stdout.splitlines()[-1])
 
 
+# the prose of four addresses, in place of sixteen, says what tuning costs: reading it takes most of the time of such a short tuning
 QUICK_START = """
-import json, pathlib, sys
+import functools, json, pathlib, sys
+import seal_eval.tuning.tune as tune
+tune.perplexity = functools.partial(tune.perplexity, n_documents=4)
 from seal_eval.models.loading import faster_dtype
 from seal_eval.quickstart import Plan, quickstart
 from seal_eval.tuning.config import TuneSpec

@@ -15,6 +15,7 @@ from seal_eval.prompts.thinking import without_thinking
 from seal_eval.results.records import load_runs
 
 from conftest import program, seal_eval, terse, tiny_model
+from tokenizers_made import TRIMMED
 
 METADATA = '{"lengths": [420, 500], "num_samples": 3}'
 
@@ -66,6 +67,21 @@ def test_replies_are_those_of_lm_eval_on_the_same_weights(way, folder, server, t
     assert run.model == "tiny" and run.method == "plain" and (tmp_path / "served" / "tiny__plain").is_dir()
     kinds = {type(payload.get("prompt", [])[0] if way != "chat" else payload["messages"]).__name__ for payload in server.seen[2:]}
     assert kinds == {"ids": {"int"}, "text": {"str"}, "template": {"int"}, "chat": {"list"}}[way]
+
+
+def test_a_template_that_trims_and_a_budget_of_another_name(folder, tokenizer, tmp_path):
+    """Llama 3's template strips what a turn begins and ends with; OpenAI's newer models take max_completion_tokens alone."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    place = tmp_path / "tiny"
+    shutil.copytree(folder, place)
+    (place / "chat_template.jinja").write_text(TRIMMED)
+    model = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32).eval()
+    with ModelServer(model, AutoTokenizer.from_pretrained(place), newer=True) as server:
+        ask(tmp_path / "served", *of(server, place, "chat=True"), flags=("--apply_chat_template",))
+        assert len(server.seen) == 2 + 6 and all("max_completion_tokens" in payload for payload in server.seen)
+    ask(tmp_path / "hf", f"pretrained={place}", engine="hf", flags=("--apply_chat_template", "--device", "cpu"))
+    assert replies(tmp_path / "served") == replies(tmp_path / "hf")
 
 
 def test_a_chat_run_is_published(folder, server, tmp_path):
