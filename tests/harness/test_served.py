@@ -73,14 +73,14 @@ def test_a_template_that_trims_and_a_budget_of_another_name(folder, tokenizer, t
     """Llama 3's template strips what a turn begins and ends with; OpenAI's newer models take max_completion_tokens alone."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    place = tmp_path / "tiny"
+    place, metadata = tmp_path / "tiny", METADATA.replace("420", "460")
     shutil.copytree(folder, place)
     (place / "chat_template.jinja").write_text(TRIMMED)
     model = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32).eval()
     with ModelServer(model, AutoTokenizer.from_pretrained(place), newer=True) as server:
-        ask(tmp_path / "served", *of(server, place, "chat=True"), flags=("--apply_chat_template",))
+        ask(tmp_path / "served", *of(server, place, "chat=True"), flags=("--apply_chat_template",), metadata=metadata)
         assert len(server.seen) == 2 + 6 and all("max_completion_tokens" in payload for payload in server.seen)
-    ask(tmp_path / "hf", f"pretrained={place}", engine="hf", flags=("--apply_chat_template", "--device", "cpu"))
+    ask(tmp_path / "hf", f"pretrained={place}", engine="hf", flags=("--apply_chat_template", "--device", "cpu"), metadata=metadata)
     assert replies(tmp_path / "served") == replies(tmp_path / "hf")
 
 
