@@ -50,7 +50,7 @@ def build(results: Path, out: Path, baseline: str = "plain") -> Path:
         part = out / PART
         shutil.rmtree(part, ignore_errors=True)  # of a killed build
         try:
-            written = list(_write(part, _files(site_boards, runs, baseline)))
+            written = list(_write(part, _files(site_boards, runs)))
             write_text(out / MARKER, "\n".join([head, *sorted({*earlier, *written})]) + "\n")
             for name in written:
                 with writing(out / name):
@@ -79,12 +79,12 @@ def _write(folder: Path, files: Iterator[tuple[str, str]]) -> Iterator[str]:
         yield f"static/{file.name}"
 
 
-def _files(site_boards: list[ModelBoard], runs: list[Run], baseline: str) -> Iterator[tuple[str, str]]:
+def _files(site_boards: list[ModelBoard], runs: list[Run]) -> Iterator[tuple[str, str]]:
     """Yield (relative path, text) of every generated file."""
     figures = dict(_figures(site_boards))
     yield from figures.items()
     sizes = {name.removeprefix("figures/").removesuffix("-light.svg"): size_of(text) for name, text in figures.items()}
-    yield from Pages(site_boards, runs, baseline, sizes).files()
+    yield from Pages(site_boards, runs, sizes).files()
     yield from samples.sample_pages(site_boards, runs)
     yield from _downloads(site_boards)
     for run in runs:

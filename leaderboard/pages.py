@@ -37,14 +37,14 @@ class Pages:
     sizes: figure slug → (width, height) in CSS pixels, so that pages do not move while figures load.
     """
 
-    def __init__(self, boards: list[ModelBoard], runs: list[Run], baseline: str, sizes: dict[str, tuple[int, int]]) -> None:
-        self.boards, self.runs, self.baseline = boards, runs, baseline
+    def __init__(self, boards: list[ModelBoard], runs: list[Run], sizes: dict[str, tuple[int, int]]) -> None:
+        self.boards, self.runs = boards, runs
         self.methods = list(dict.fromkeys(e.method for board in boards for e in board.entries))
         self.addresses = addresses(self.methods)
         self.board_addresses = addresses(board.name for board in boards)
         self.environment = _environment()
         self.shared: dict[str, Any] = {
-            "version": __version__, "baseline": baseline, "boards": boards, "runs": runs, "edges": DEPTH_EDGES, "columns": COLUMNS,
+            "version": __version__, "boards": boards, "runs": runs, "edges": DEPTH_EDGES, "columns": COLUMNS,
             "tasks": list(dict.fromkeys(block.name for board in boards for block in board.tasks)), "task": about,
             "slug": self.slug, "warning": warning,
             "figure_size": sizes.__getitem__, "updated": max(run.utc for run in runs), "gap": GAP,

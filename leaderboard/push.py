@@ -87,8 +87,8 @@ def measured(results: Path, digest: str, card: dict[str, Any]) -> tuple[Comparis
         raise SealError(
             f"{results} holds no {without} run of {run.model}, so nothing says what the adapter gains; run method={without} too"
         )
-    beside = [other for other in runs if other.model == run.model and other.method in (run.method, bare[-1].method)]
-    return compare(paired_scores_of(beside, run.model, bare[-1].method)), run.method, run
+    both = [other for other in runs if other.model == run.model and other.method in (run.method, bare[-1].method)]
+    return compare(paired_scores_of(both, run.model, bare[-1].method)), run.method, run
 
 
 def _is(run: Run, method: str) -> bool:

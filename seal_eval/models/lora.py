@@ -81,7 +81,7 @@ def _put_in(model: Any, adapter: str, dora: bool) -> Any:
         loaded: Any = set_peft_model_state_dict(wrapped, dict(tensors))
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SealError(f"adapter {adapter} is for another model, or peft cannot load it: {first_line(error)}") from error
-    own = (".lora_", ".modules_to_save.", ".trainable_tokens_")  # what is missing beside these is the base model's
+    own = (".lora_", ".modules_to_save.", ".trainable_tokens_")  # all other missing keys are the base model's
     missing = sorted(key.replace(".default", "") for key in loaded.missing_keys if any(part in key for part in own))
     if (unused := loaded.unexpected_keys) or missing:
         what = f"the model has no place for its {unused[0]}" if unused else f"it has no {missing[0]}, which its configuration names"

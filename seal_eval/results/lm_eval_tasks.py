@@ -14,7 +14,7 @@ from seal_eval.results.lm_eval_documents import Guess, Rows, documents
 from seal_eval.results.schema import ForeignRow
 from seal_eval.tasks import base_task
 
-# what lm-eval writes into a row beside the metrics; those of its versions before 0.4.7 do not list the metrics, and name no filter
+# what lm-eval writes into a row in addition to the metrics; rows of its versions before 0.4.7 do not list the metrics, and name no filter
 OWN_KEYS = (
     "doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics", "doc_hash", "prompt_hash", "target_hash",
 )  # fmt: skip
@@ -24,7 +24,7 @@ class NoScore(SealError):
     """A task has no metric whose values lie in 0 to 1, or the one that was named does not."""
 
 
-class NoMetric(NoScore):
+class NoMetric(SealError):
     """A task does not have the metric or the filter that was named."""
 
 

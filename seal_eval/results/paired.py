@@ -1,5 +1,6 @@
 """Arrange records as arrays: the scores of several methods on the same samples, with the cell and cluster of each sample."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -94,9 +95,14 @@ def paired_scores(runs: list[Run], baseline: str = "") -> list[PairedScores]:
     if single and (baseline or not why_apart(runs)):
         return [_paired(by_model(runs), "models", baseline or names[0], [replace(run, method=run.model) for run in runs])]
     return [
-        _paired(table, name, baseline or ("plain" if len(table) > 1 else next(iter(table))), [run for run in runs if run.model == name])
+        _paired(table, name, baseline or default_baseline(list(table)), [run for run in runs if run.model == name])
         for name, table in per_model.items()
     ]
+
+
+def default_baseline(methods: Sequence[str]) -> str:
+    """The method that a model's others are compared with where nobody names one: plain; the only one of a model with one method."""
+    return "plain" if len(methods) > 1 else methods[0]
 
 
 def why_apart(runs: list[Run]) -> str:

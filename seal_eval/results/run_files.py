@@ -93,14 +93,8 @@ def _run_of(file: Path, foreign: bool, metric_of: Callable[[str], str], cluster:
             _check_version(file, task, (data.get("versions") or {}).get(task))
             rows = list(_read_samples(samples, base, run_id))
         else:
-            lower = lower_is_better(data, task)
             try:
-                try:
-                    rows, guess = read_foreign(samples, task, run_id, metric_of(task), cluster, lower)
-                except NoMetric:  # it may be another task's
-                    if strict:
-                        raise
-                    rows, guess = read_foreign(samples, task, run_id, "", cluster, lower)
+                rows, guess = _read_foreign(samples, task, run_id, metric_of(task), cluster, lower_is_better(data, task), strict)
             except NoScore as error:
                 unscored.append(error)
                 continue
@@ -137,6 +131,18 @@ def _run_of(file: Path, foreign: bool, metric_of: Callable[[str], str], cluster:
         records=tuple(records),
         assumed=" ".join(filter(None, (_scored_by(records), in_words(guesses)))),
     )
+
+
+def _read_foreign(
+    samples: Path, task: str, run_id: str, metric: str, cluster: str, lower: set[str], strict: bool
+) -> tuple[list[Record], Guess | None]:
+    """`read_foreign`; unless `strict`, by the task's default where it lacks the metric, which may be another task's."""
+    try:
+        return read_foreign(samples, task, run_id, metric, cluster, lower)
+    except NoMetric:
+        if strict or not metric:
+            raise
+        return read_foreign(samples, task, run_id, "", cluster, lower)
 
 
 def _seconds(data: dict[str, Any]) -> float | None:

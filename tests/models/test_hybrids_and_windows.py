@@ -120,7 +120,7 @@ class Tower(nn.Module):
 
 def test_rotary_embeddings_of_other_towers_are_left_alone():
     model = tiny_model()
-    model.vision_tower = Tower()  # a multimodal wrapper registers it beside its text decoder
+    model.vision_tower = Tower()  # a multimodal wrapper registers it next to its text decoder
     model._modules = {"vision_tower": model._modules.pop("vision_tower"), **model._modules}
     assert [type(module).__name__ for _, _, module in rotary_modules(model)] == ["LlamaRotaryEmbedding"] and following_length(model) == []
     plain = logits(model)

@@ -61,7 +61,7 @@ def test_four_values_in_a_sentence(reply, right):
     "- {k0}: {v0}\n- {k1}: {v1} (not to be confused with tart-design)\n- {k2}: {v2}\n- {k3}: {v3}",
 ])  # fmt: skip
 def test_four_keys_and_their_values(form, order, right):
-    """In the order of their keys, or each beside its own."""
+    """In the order of their keys, or each next to its own."""
     values = {f"v{place}": NUMBERS[i] for place, i in enumerate(order)}
     assert score(form.format(**{f"k{i}": key for i, key in enumerate(KEYS)}, **values), MANY) == right
 

@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import shutil
 
 import pytest
 from test_metrics import write_run
@@ -182,7 +183,7 @@ def test_options_that_do_not_go_together(tmp_path, results):
 
 
 def test_a_model_with_one_other_method_has_a_board(tmp_path):
-    """Beside a model that has plain; its page compares with nothing."""
+    """Another model of the folder has plain; the page of this one compares with nothing."""
     from seal_eval.leaderboard.build import build
 
     write_run(tmp_path / "r" / "a", PLAIN, {"acc": lambda i: float(i % 2)})
@@ -203,3 +204,17 @@ def test_lower_is_better_is_never_exported_as_better(tmp_path):
     found = json.loads(written.read_text())
     assert [result["metric_config"]["metric_name"] for result in found["evaluation_results"]] == ["acc"]
     assert found["eval_library"]["name"] == "lm-eval" and found["eval_library"]["version"] == "0.4.13"
+
+
+def test_a_misspelt_metric_in_a_folder_that_also_has_our_tasks(two_tasks, results):
+    """Tasks of this project take no metric, and do not hide that no other task has the one that was named."""
+    shutil.copytree(results, two_tasks / "ours")
+    (ours,) = (two_tasks / "ours" / "tiny-llama__plain").glob("results_*.json")
+    data = json.loads(ours.read_text())
+    stamp = ours.stem.removeprefix("results_")
+    (samples,) = (two_tasks / "a").glob("samples_tb_*.jsonl")
+    shutil.copy(samples, ours.parent / f"samples_tb_{stamp}.jsonl")
+    ours.write_text(json.dumps(data | {"results": data["results"] | {"tb": {}}}))
+    with pytest.raises(SealError, match="no metric 'acc_nrom'; it has acc"):
+        load_runs(two_tasks / "ours", foreign=True, metric="acc_nrom")
+    assert ("tb", "acc_norm") in reasons(two_tasks / "ours", "acc_norm")
