@@ -12,6 +12,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.results.compare import compare
 from seal_eval.results.paired import paired_scores
 from seal_eval.results.records import load_runs
+from seal_eval.tasks import RULER_GROUP, ruler_tasks
 
 from conftest import seal_eval
 
@@ -169,6 +170,15 @@ def test_five_samples_show_nothing(tmp_path):
     (design,) = paired_scores(load_runs(scores(tmp_path, lines), foreign=True))
     found = compare(design)
     assert [row.detectable for row in found.of("primary")] == [None, None] and "no p below 0.062 is possible" in found.sentence
+
+
+@pytest.mark.parametrize(("longer", "shown"), [(1, False), (13, True)])
+def test_the_mean_of_thirteen_is_over_lengths_at_which_all_are_there(tmp_path, longer, shown):
+    """One easy task at another length is no mean of RULER's tasks there."""
+    cells = [(task, 4096) for task in ruler_tasks()] + [(task, 8192) for task in list(ruler_tasks())[:longer]]
+    lines = [(f"{t}-{n}-{i}", m, (i + (m == "x")) % 2, t, n, "") for t, n in cells for i in range(4) for m in ("plain", "x")]
+    (design,) = paired_scores(load_runs(scores(tmp_path, lines), foreign=True))
+    assert (RULER_GROUP in {row.task for row in compare(design).lengths}) is shown
 
 
 def test_options_that_do_not_go_together(tmp_path, results):

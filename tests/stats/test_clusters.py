@@ -123,6 +123,20 @@ def test_power_near_the_published_sample_sizes():
     assert 0.75 < paired_power(23, 0.50, 0.40) < 0.93
 
 
+def test_many_discordant_pairs_have_the_power_too():
+    """Where Connor's formula stands for the sum over all counts of discordant pairs."""
+    assert paired_power(4000, 0.3, minimum_detectable(4000, 0.3)) == pytest.approx(0.8, abs=0.005)
+    assert paired_power(2000, 0.3, minimum_detectable(2000, 0.3, power=0.9), level=0.95) == pytest.approx(0.9, abs=0.005)
+
+
+def test_rounding_is_no_difference():
+    """A document whose shares cancel sums to 1.7e-18: it neither counts as moved nor ends the exact convolution."""
+    moved = [0.005 * k for k in (1, 1, 2, -1, 3, 1, -2, 1, 1, 2) * 3]
+    clean, rounded = sign_flip([*moved, 0.0]), sign_flip([*moved, -1.7e-18])
+    assert clean == rounded and clean.exact and clean.n_discordant == 30
+    assert sign_flip([0.0, 0.0]).p_value == 1
+
+
 def test_minimum_detectable():
     result = minimum_detectable(100, 0.3)
     assert paired_power(100, 0.3, result) == pytest.approx(0.8, abs=1e-6)
