@@ -95,7 +95,7 @@ def refuse_own_files(where: str, task: str, config: dict[str, Any]) -> None:
 def _pack(run: Run, out: Path) -> None:
     """Write a run's results file, command and samples into a new folder of `out`, named by the hash of the packed results file."""
     (name,) = [name for name in run.files if name.startswith("results_")]
-    data = read_json(run.folder / name)
+    data = read_json(run.folder / name, nan=True)
     for task, config in data["configs"].items():
         refuse_own_files(f"run {run.run_id}", task, config)
     stamp = name.removeprefix("results_").removesuffix(".json")

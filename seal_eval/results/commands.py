@@ -155,7 +155,7 @@ def show_reasons(folder: Path) -> None:
     from seal_eval.tasks import base_task
 
     newest = max(folder.glob("results_*.json"), default=None)
-    if newest is None or not any(map(base_task, read_json(newest)["results"])):
+    if newest is None or not any(map(base_task, read_json(newest, nan=True)["results"])):
         return
     table = reasons_table("why replies score what they do", of_runs([read_run(newest)]))
     if table:

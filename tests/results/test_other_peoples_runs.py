@@ -228,3 +228,23 @@ def test_a_misspelt_metric_in_a_folder_that_also_has_our_tasks(two_tasks, result
     with pytest.raises(SealError, match="no metric 'acc_nrom'; it has acc"):
         load_runs(two_tasks / "ours", foreign=True, metric="acc_nrom")
     assert ("tb", "acc_norm") in reasons(two_tasks / "ours", "acc_norm")
+
+
+def test_nan_stops_neither_the_site_nor_a_submission(two_tasks, results, capsys):
+    """A run of our tasks and of another one, whose mean is over no sample."""
+    from seal_eval.leaderboard.build import build
+    from seal_eval.leaderboard.submissions import submit
+    from seal_eval.results.commands import show_reasons
+
+    run = two_tasks / "ours" / "tiny-llama__plain"
+    shutil.copytree(results / run.name, run)
+    (file,) = run.glob("results_*.json")
+    data = json.loads(file.read_text())
+    told(run, results=data["results"] | {"tb": {"acc,none": float("nan")}}, configs=data["configs"] | {"tb": {"task": "tb"}})
+    (samples,) = (two_tasks / "a").glob("samples_tb_*.jsonl")
+    shutil.copy(samples, run / f"samples_tb_{file.stem.removeprefix('results_')}.jsonl")
+    show_reasons(run)
+    assert "why replies score" in capsys.readouterr().out
+    assert build(two_tasks / "ours", two_tasks / "site").is_file()
+    (packed,) = submit(two_tasks / "ours", two_tasks / "mine").parent.rglob("results_*.json")
+    assert "NaN" not in packed.read_text() and list(json.loads(packed.read_text())["results"]) == ["seal_lines", "seal_needle"]
