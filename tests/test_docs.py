@@ -13,6 +13,9 @@ import pytest
 import typer
 
 from seal_eval.cli import app
+from seal_eval.models.adapters import save_adapter
+from seal_eval.models.loading import load_model
+from seal_eval.models.modules import head_projections, in_features
 
 from conftest import program, seal_eval, terse, tiny_model
 
@@ -66,11 +69,24 @@ def left_out(block):
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory, tokenizer):
-    """A cache that holds a random Llama under the embedded model's name."""
+    """A cache that holds a random Llama under the embedded model's name, half as wide as that of other tests."""
     folder = tmp_path_factory.mktemp("cache") / "models" / "smollm2-135m-instruct"
-    terse(tiny_model(max_position_embeddings=8192)).save_pretrained(folder)
+    size = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1, "intermediate_size": 48}
+    terse(tiny_model(max_position_embeddings=8192, **size)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder.parent.parent
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory, cache):
+    """An adapter with random scales for that model."""
+    import torch
+
+    model, _ = load_model(str(cache / "models" / "smollm2-135m-instruct"))
+    scales = {name: 0.2 + 2 * torch.rand(in_features(module)) for name, module in head_projections(model)}
+    folder = tmp_path_factory.mktemp("adapter") / "random"
+    save_adapter(model, scales, folder, {"method": "seal", "trained_parameters": 64})
+    return folder
 
 
 @pytest.fixture(scope="module")

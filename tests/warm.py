@@ -6,6 +6,7 @@ a variable differs that libraries read when they are imported, they start the re
 of signals, and of several processes, uses the real programs.
 """
 
+import functools
 import gc
 import json
 import multiprocessing.context
@@ -101,13 +102,16 @@ def serve(address: str, owner: int) -> None:
     import seal_eval.harness.seal_lm
     import seal_eval.leaderboard.build
     import seal_eval.results.compare
-    import seal_eval.tuning.tune  # noqa: F401
+    import seal_eval.tuning.selection
+    import seal_eval.tuning.tune
     from seal_eval.baselines import method_names
     from seal_eval.harness.dataset import _code
     from seal_eval.harness.environment import described_quietly
     from seal_eval.harness.task_yaml import yaml_files
     from seal_eval.prompts.corpus import numbers, prose, words
 
+    seal_eval.tuning.selection.PROSE_PIECES = 4  # of prose, which takes most of the time of a short tuning, a quarter
+    seal_eval.tuning.tune.perplexity = functools.partial(seal_eval.tuning.tune.perplexity, n_documents=4)
     remember_task_files()
     method_names(), yaml_files(), _code()  # what every command would read again
     for split in ("eval", "tune"):

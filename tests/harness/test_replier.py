@@ -69,9 +69,14 @@ def sampled(out):
     return [json.loads(line) for file in out.rglob("samples_*.jsonl") for line in file.read_text(encoding="utf-8").splitlines()]
 
 
-# the other four combinations differ from these in nothing that engine or lm-eval reads
+# two differ from the first in prompt and budget only, so they run nightly; the other four in nothing that engine or lm-eval reads
 @pytest.mark.parametrize(
-    ("engine", "template", "begun"), [("seal", True, True), ("seal", False, True), ("seal", True, False), ("hf", False, True)]
+    ("engine", "template", "begun"),
+    [
+        ("seal", True, True),
+        ("hf", False, True),
+        *(pytest.param("seal", *other, marks=pytest.mark.nightly) for other in ((False, True), (True, False))),
+    ],
 )
 def test_every_style_on_every_task(tmp_path, folder, engine, template, begun):
     command = ["seal-eval", "run", "--model", "seal"] if engine == "seal" else ["lm_eval", "--model", "hf", "--log_samples"]
