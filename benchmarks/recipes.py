@@ -31,14 +31,14 @@ from seal_eval.tuning.records import in_groups
 
 MIXED: dict[str, Any] = {"recipe": "mixed", "length": 2400}
 RECIPES: dict[str, dict[str, Any]] = {
-    "fixed": {"length": 600},
+    "fixed": {"recipe": "fixed", "length": 600},
     "mixed": MIXED,
     "mixed, 12 records, lr .04": MIXED | {"samples": 12, "lr": 0.04},  # the quick start's
     "mixed, 12 records, all wordings": MIXED | {"samples": 12, "lr": 0.04, "wordings": "all"},
     "mixed, all wordings": MIXED | {"wordings": "all"},
     "mixed, one question": MIXED | {"questions": 1},
     "mixed, validated at 4,800": MIXED | {"validate_on": "seal_lines:4800"},
-    "2,048, 6 questions": {"length": 2048, "samples": 24, "questions": 6, "validation": 2},
+    "2,048, 6 questions": {"recipe": "fixed", "length": 2048, "samples": 24, "questions": 6, "validation": 2},
 }
 METHODS: dict[str, dict[str, Any]] = {"seal": {}, "seal-h": {"granularity": "head"}, "lora": {"method": "lora"}, "dora": {"method": "dora"}}
 OWN: dict[str, Any] = {"questions_per_record": 10}

@@ -25,8 +25,9 @@ from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from seal_eval.prompts.corpus import words
-from seal_eval.tasks.lines import HEADER, LINE, PREFIX, QUESTION
+from seal_eval.tasks.lines import PHRASINGS
 
+HEADER, LINE, QUESTION, PREFIX, END = PHRASINGS[0]
 WINDOW = 256
 HIDDEN, LAYERS, HEADS, HEAD_DIM, BASE = 128, 3, 4, 64, 500.0
 BACK = (1, 2, 3)  # tokens back, one head of the first layer for each
@@ -69,7 +70,7 @@ class Records:
         self.habits = {"first": ids(h[:3] for h in HABITS), "rest": ids(h[3:] for h in HABITS)}
         self.header = ids([HEADER])
         self.line = self._parts(tokenizer, LINE)
-        self.question = self._parts(tokenizer, QUESTION + PREFIX) + self._parts(tokenizer, "{value}>\n")
+        self.question = self._parts(tokenizer, QUESTION + PREFIX) + self._parts(tokenizer, f"{{value}}{END}\n")
 
     def batch(self, lines: int, habit: float) -> tuple[torch.Tensor, torch.Tensor]:
         """Return (ids [batch, n_tokens], mask [n_tokens] of the answers' tokens) for records of `lines` lines.
