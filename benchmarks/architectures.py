@@ -34,8 +34,8 @@ COLUMNS = ("SEAL", "rotary methods", "methods by parts", "LoRA", "head map")
 IDS = torch.arange(2, 34)[None] * 7 % 900 + 10
 HEADER = """# Architectures
 
-Which methods work on which models. Every causal language model of transformers {version} is made small and random, with four layers, and
-tried. The table is written by
+Look up here which methods work on your model. Every causal language model of transformers {version} that can be built small is made
+with random weights and four layers, and tried; the others are listed at the end. The table is written by
 
 <!-- not run here: several minutes; tests/models/test_architectures.py compares rows -->
 ```bash

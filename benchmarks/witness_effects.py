@@ -14,10 +14,12 @@ METHODS = (
     "plain", "linear,factor=4", "ntk,factor=8", "dynamic_ntk,factor=4", "yarn,factor=4", "streaming,recent=200", "self_extend,group=8",
     "self_extend,group=16", "dual_chunk",
 )  # fmt: skip
+SEEN = "[What it shows](methods.md#small-models-that-show-effects-in-seconds).\n"
 
 
 def main() -> None:
     """Print one row per method: right answers of both models within and beyond their window of 256 tokens."""
+    print("# Effects on two small models, as printed\n\n`python benchmarks/witness_effects.py`. Right answers of 100. " + SEEN)
     print("| method |", " | ".join(f"{name}, {size:,}" for name in ("reader", "habits") for size in (tests.WITHIN, tests.BEYOND)), "|")
     print("|---" * 5 + "|")
     for method in METHODS:

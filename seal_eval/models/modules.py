@@ -61,10 +61,7 @@ def head_projections(model: nn.Module) -> list[tuple[str, nn.Module]]:
     n_layers = text_config(model).num_hidden_layers
     expected = sum(kind not in WITHOUT_HEADS for kind in kinds) if kinds else n_layers
     if not expected or not projections:
-        raise SealError(
-            f"{type(model).__name__}: no head-output projection found for {n_layers} layers (a state-space model has no attention heads); "
-            "SEAL cannot scale its heads"
-        )
+        raise SealError(f"{type(model).__name__}: no head-output projection found for {n_layers} layers; SEAL cannot scale its heads")
     if len(projections) != expected:
         raise SealError(
             f"{type(model).__name__}: {len(projections)} head-output projections found for {expected} layers"
