@@ -121,10 +121,10 @@ def main(wanted: int, model: str, work: Path, every: int = 1, engine: str = "sea
 
 def small_model(folder: Path) -> str:
     """Save a random Llama with a tokenizer, as the tests use them; returns the folder."""
-    from conftest import tiny_model
+    from conftest import terse, tiny_model
     from tokenizers_made import made
 
-    tiny_model().save_pretrained(folder)
+    terse(tiny_model()).save_pretrained(folder)
     made("bpe-digits").save_pretrained(folder)
     return str(folder)
 

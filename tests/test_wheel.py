@@ -136,10 +136,12 @@ def real(alone, tmp_path_factory):
     return out, json.loads(done.stdout.splitlines()[-1])
 
 
-# the prose of four addresses, in place of sixteen, says what tuning costs: reading it takes most of the time of such a short tuning
+# four pieces of prose, in place of sixteen, say what tuning costs: reading them takes most of the time of such a short tuning
 QUICK_START = """
 import functools, json, pathlib, sys
+import seal_eval.tuning.selection as selection
 import seal_eval.tuning.tune as tune
+selection.PROSE_PIECES = 4
 tune.perplexity = functools.partial(tune.perplexity, n_documents=4)
 from seal_eval.models.loading import faster_dtype
 from seal_eval.quickstart import Plan, quickstart
