@@ -12,6 +12,7 @@ from typing import Any
 
 from seal_eval.core.content import fingerprint, named_files
 from seal_eval.core.errors import SealError, first_line, nearest
+from seal_eval.core.folders import cache
 from seal_eval.core.names import ENGINE
 from seal_eval.harness.budget import FROM_USER, check_generation, user_budget
 from seal_eval.harness.command_line import command, from_home, lm_eval_command, read_config, refuse_for_ours, take_selftest
@@ -22,6 +23,7 @@ from seal_eval.harness.logged import replies_logged
 from seal_eval.harness.resume import complete, spec_id
 from seal_eval.harness.stock_window import longer_window
 from seal_eval.harness.task_config import check_keys
+from seal_eval.harness.task_files import named_tasks, task_files
 from seal_eval.harness.task_index import fresh_folder, own_tasks_only
 from seal_eval.models.hub import content, resolve
 from seal_eval.tasks import VERSION
@@ -129,7 +131,11 @@ def spec_of(args: Any) -> dict[str, Any]:
     model_args = {key: value for key, value in args.model_args.items() if key not in FASTER}
     flags = {key: getattr(args, key, None) for key in DECIDES}
     files = named_files({**model_args, "metadata": args.metadata, "include_path": args.include_path, "samples": flags["samples"]})
-    files |= {f"tasks/{name}": fingerprint(Path(name)) for name in args.tasks if Path(name).exists()}
+    for file in (file for name in args.tasks for file in named_tasks(name)):
+        files[f"tasks/{file}"] = fingerprint(Path(file))
+        files |= {f"tasks/{file}/{name}": held for name, held in task_files(Path(file)).items()}
+    if args.include_path and not Path(args.include_path).is_relative_to(cache()):
+        files |= {f"include_path/{name}": held for name, held in task_files(Path(args.include_path)).items()}
     files |= model_files(model_args) | {f"metadata/{key}": value for key, value in model_files(args.metadata).items()}
     versions = {name: version(name) for name in ("seal-eval", "lm-eval", "transformers", "torch")}
     versions |= {"tasks": str(VERSION)} | material_versions()

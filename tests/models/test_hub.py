@@ -106,11 +106,10 @@ def test_what_is_made_in_a_models_folder_is_not_the_model(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     assert content(str(tmp_path)) == "01c7531ff3b4ccd4"
-    for name in (
-        "eval/m__plain/results_1.json", "eval/m__plain/samples_1.jsonl", "eval/m__plain/command_1.txt", "eval/m__plain/.run-1/replies-0.jsonl",
-        "suite/suite.json", "suite/cells/a.log", "suite/made/a/adapter_model.safetensors", "adapter/seal_eval.json",
-        "adapter/adapter_model.safetensors", "heads/heads.json", "heads/x.csv", "run.log", "events.jsonl",
-    ):  # fmt: skip
+    eval_files = [f"eval/m__plain/{name}" for name in ("results_1.json", "samples_1.jsonl", "command_1.txt", ".run-1/replies-0.jsonl")]
+    suite_files = [f"suite/{name}" for name in ("suite.json", "cells/a.log", "made/a/adapter_model.safetensors")]
+    made_files = ["adapter/seal_eval.json", "adapter/adapter_model.safetensors", "heads/heads.json", "heads/x.csv"]
+    for name in (*eval_files, *suite_files, *made_files, "run.log", "events.jsonl"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("{}")
         assert content(str(tmp_path)) == "01c7531ff3b4ccd4"
