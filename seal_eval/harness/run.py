@@ -15,7 +15,7 @@ from seal_eval.core.errors import SealError, first_line, nearest
 from seal_eval.core.folders import cache
 from seal_eval.core.names import ENGINE
 from seal_eval.harness.budget import FROM_USER, check_generation, user_budget
-from seal_eval.harness.command_line import command, from_home, lm_eval_command, read_config, refuse_for_ours, take_selftest
+from seal_eval.harness.command_line import command, lm_eval_command, read_config, read_paths, refuse_for_ours, take_selftest
 from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.engines import get_engine, register
 from seal_eval.harness.environment import described_quietly
@@ -62,12 +62,13 @@ def run(argv: list[str]) -> Path:
     except (ValueError, RecursionError) as error:  # of lm-eval's own conversions, such as of a number with thousands of digits
         raise SealError(f"the flags cannot be read ({first_line(error)}); check --metadata, --model_args and --gen_kwargs") from error
     read_config(args)
+    read_paths(args)
     engine = get_engine(args.model or ENGINE)
     args.model = engine.name
     if args.no_selftest and not engine.applies_methods:
         raise SealError(f"--no-selftest: --model {engine.name} applies no method, so there is no self-test; leave it out")
     take_selftest(args)
-    model_args = {key: from_home(value) for key, value in (args.model_args or {}).items()}
+    model_args = dict(args.model_args or {})
     args.model_args = engine.prepare(model_args)
     if engine.name == "vllm" and "vllm" not in sys.modules and find_spec("vllm") is None:
         raise SealError("--model vllm needs vLLM: pip install vllm (without a GPU: docs/served.md)")
@@ -75,7 +76,7 @@ def run(argv: list[str]) -> Path:
     args.metadata = {  # tasks need the prompt flags to count the tokens of a prompt, and lm-eval does not pass them on
         "chat_template": getattr(args, "apply_chat_template", None) or False,
         "system_instruction": args.system_instruction or "",
-        **{key: from_home(value) for key, value in (args.metadata or {}).items()},
+        **(args.metadata or {}),
     }
     if engine.name != ENGINE and "think_end_token" in model_args:
         args.metadata["think_stripped"] = True
@@ -86,7 +87,7 @@ def run(argv: list[str]) -> Path:
     advice = logging.getLogger("lm_eval.evaluator")
     (advice.addFilter if only_ours else advice.removeFilter)(_is_no_advice)
     FROM_USER.set("max_gen_toks" in args.gen_kwargs)
-    folder = engine.folder(Path(from_home(args.output_path or "results")), model_args)
+    folder = engine.folder(Path(args.output_path or "results"), model_args)
     args.log_samples = True
     spec = spec_of(args)
     if args.use_cache:  # lm-eval finds its cached replies by prompt alone, whatever model gave them

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval.core.content import fingerprint, named_files, texts_in
+from seal_eval.core.settings import key_values
 from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.task_files import named_tasks, task_files
 from seal_eval.models import hub
@@ -79,7 +80,11 @@ def _files(arguments: str, out: Path) -> tuple[tuple[str, str], ...]:
             return {key: without(item) for key, item in value.items() if key not in APART}
         return [without(item) for item in value] if isinstance(value, list) else value
 
-    return tuple(sorted(named_files(without(json.loads(arguments)), but=out).items()))
+    settings = without(json.loads(arguments))
+    on = settings.get("spec", {}).get("on") or ""
+    if "," in on:  # a method with settings of its own, such as 'seal,adapter=FOLDER'
+        settings["on"] = key_values("on", f"method={on}")
+    return tuple(sorted(named_files(settings, but=out).items()))
 
 
 def _other_task(work: Mapping[str, Any]) -> str:
