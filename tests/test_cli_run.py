@@ -1,12 +1,15 @@
 """`seal-eval run`: lm-eval's --config file, and the recorded command."""
 
+import json
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 
 from seal_eval.core.errors import SealError
 from seal_eval.harness.command_line import command
+from seal_eval.harness.resume import spec_id
 from seal_eval.harness.run import run
 from seal_eval.models.hub import resolve
 
@@ -64,3 +67,34 @@ def test_a_recorded_command_can_be_repeated(tmp_path, tiny_folder, monkeypatch):
     words = shlex.split(recorded.read_text())
     assert f"pretrained=~/{tiny_folder.name}" in words
     assert "this run was finished before" in seal_eval(*words[1:]).stderr
+
+
+@pytest.fixture
+def planned(monkeypatch):
+    """A function of `run`'s arguments that returns (the run's folder, what its replies depend on), without asking the model."""
+    specs = []
+    monkeypatch.setattr("seal_eval.harness.run.complete", lambda folder, spec, *_: (specs.append(spec), ""))
+
+    def plan(*argv):
+        return run([str(word) for word in argv]), specs[-1]
+
+    return plan
+
+
+METADATA = json.dumps({"lengths": [450], "num_samples": 1})
+
+
+def test_edited_files_below_the_home_folder_are_another_run(tmp_path, tiny_folder, monkeypatch, planned):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("The river is wide. Boats cross it at night. " * 400)
+    metadata = json.dumps({**json.loads(METADATA), "haystack": "~/texts"})
+    argv = ["--model_args", f"pretrained={tiny_folder},tokenizer=~/m", "--tasks", "seal_needle", "--metadata", metadata]
+    shutil.copytree(tiny_folder, tmp_path / "m")
+    folder, before = planned(*argv, "--output_path=~/out")
+    assert folder.parent == tmp_path / "out"
+    for edited in ("texts/a.txt", "m/config.json"):
+        (tmp_path / edited).write_text((tmp_path / edited).read_text() + " ")
+        _, after = planned(*argv)
+        assert spec_id(after) != spec_id(before)
+        before = after

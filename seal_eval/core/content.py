@@ -4,9 +4,9 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from seal_eval.core.errors import SealError
@@ -25,18 +25,27 @@ _CLASS = re.compile(r"(\.py):\w+$")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
-def fingerprint(path: Path, leave_out: tuple[str, ...] = ()) -> str:
+def fingerprint(path: Path, leave_out: tuple[str, ...] = (), but: Collection[Path] = ()) -> str:
     """Return 16 hex digits that identify a file, or the files below a folder, by name and content.
 
-    Files whose names begin with a dot do not count, nor do those that match a pattern of leave_out. Raises OSError for what cannot be read.
+    In a folder, files that are not `in_sight` do not count, nor do those that match a pattern of leave_out or lie below one of the folders
+    `but`. Raises OSError for what cannot be read.
     """
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        if file.is_file() and not file.name.startswith(".") and not any(file.match(pattern) for pattern in leave_out):
-            name, n_bytes = file.relative_to(path) if path.is_dir() else file.name, file.stat().st_size
+        name = file.relative_to(path) if path.is_dir() else file.name
+        if not in_sight(name if file != path else "") or any(file.match(pattern) for pattern in leave_out):
+            continue
+        if file.is_file() and not any(file.is_relative_to(folder) for folder in but):
+            n_bytes = file.stat().st_size
             digest.update(f"{name} {n_bytes}\n".encode(errors="surrogateescape"))
             digest.update(file.read_bytes() if n_bytes <= SMALL else cached_sha256(file).encode())
     return digest.hexdigest()[:16]
+
+
+def in_sight(name: PurePath | str) -> bool:
+    """Whether a file counts by its path within a folder: not if a part is hidden, or holds what Python compiles; programs rewrite those."""
+    return not any(part.startswith(".") or part == "__pycache__" for part in PurePath(name).parts)
 
 
 def cached_sha256(file: Path) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from annotated_types import Ge, Gt, Le
 
 from seal_eval.core.errors import SealError
+from seal_eval.core.home import from_home
 
 Count = Annotated[int, Ge(1)]
 Index = Annotated[int, Ge(0)]  # 0 often stands for a default
@@ -39,13 +40,16 @@ def check_value(owner: str, name: str, value: Any, annotation: Any) -> Any:
 
 
 def key_values(where: str, text: str) -> dict[str, Any]:
-    """The values of 'KEY=VALUE,…' as lm-eval reads them. Raises SealError, naming `where`, for a key that is there twice."""
+    """The values of 'KEY=VALUE,…' as lm-eval reads them, paths as `from_home` writes them.
+
+    Raises SealError, naming `where`, for a key that is there twice.
+    """
     from lm_eval.utils import simple_parse_args_string  # it takes the last of two values without a word
 
     keys = [part.partition("=")[0] for part in text.strip().split(",") if part]
     if again := next((key for key in keys if keys.count(key) > 1), None):
         raise SealError(f"{where}: {again} is given twice; write KEY=VALUE,… with each key once")
-    return dict(simple_parse_args_string(text))
+    return dict(from_home(simple_parse_args_string(text)))
 
 
 def describe(annotation: Any) -> str:

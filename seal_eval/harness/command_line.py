@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval.core.errors import SealError, nearest
+from seal_eval.core.home import from_home
 from seal_eval.core.settings import key_values
 
 USAGE = """seal-eval run --model_args pretrained=M,method=NAME[,SETTING=VALUE…]
@@ -106,6 +107,12 @@ def read_config(args: Any) -> None:
     args.config = None
 
 
+def read_paths(args: Any) -> None:
+    """Write the paths in parsed arguments that begin with ~, as `command` writes them, with the home folder in full."""
+    for key, value in vars(args).items():
+        setattr(args, key, from_home(value, key=key))
+
+
 def lm_eval_command() -> Any:
     """lm-eval's command line object, whose parser of `run` is `seal-eval run`'s: its help, and --no-selftest (see `take_selftest`)."""
     from lm_eval._cli import HarnessCLI
@@ -135,8 +142,3 @@ def command(argv: list[str]) -> str:
         begins_at_home = re.compile(rf"(?<![\w./~-]){re.escape(home)}(?=/|'?$)")
         words = [begins_at_home.sub("~", word) for word in words]
     return "seal-eval run " + " ".join(words)
-
-
-def from_home(value: Any) -> Any:
-    """Return a path that begins with ~, as `command` writes it, with the home folder in full; any other value unchanged."""
-    return str(Path(value).expanduser()) if isinstance(value, str) and (value == "~" or value.startswith("~/")) else value

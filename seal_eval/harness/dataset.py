@@ -15,6 +15,7 @@ from seal_eval import __version__
 from seal_eval.core.content import fingerprint
 from seal_eval.core.errors import SealError
 from seal_eval.core.folders import cache
+from seal_eval.core.home import from_home
 from seal_eval.core.types import CLUSTER_KEY, Sample
 from seal_eval.harness.budget import check_generation, user_budget
 from seal_eval.harness.command_line import refuse_for_ours, stock_arguments, stock_prompt_flags
@@ -32,7 +33,7 @@ def documents(task: str, **metadata: Any) -> dict[str, Any]:
     Raises SealError for metadata that is not allowed and for samples that cannot be built or do not fit the window.
     """
     args = stock_arguments()
-    spec = read_spec(task, stock_prompt_flags(args) | metadata)
+    spec = read_spec(task, from_home(stock_prompt_flags(args) | metadata))
     if args is not None:
         refuse_for_ours(args)
     fix_date(spec.prompt.date)  # of the templates that lm-eval renders in this process

@@ -12,9 +12,10 @@ from typing import Any
 
 from seal_eval.core.content import fingerprint, named_files
 from seal_eval.core.errors import SealError, first_line, nearest
+from seal_eval.core.folders import cache
 from seal_eval.core.names import ENGINE
 from seal_eval.harness.budget import FROM_USER, check_generation, user_budget
-from seal_eval.harness.command_line import command, from_home, lm_eval_command, read_config, refuse_for_ours, take_selftest
+from seal_eval.harness.command_line import command, lm_eval_command, read_config, read_paths, refuse_for_ours, take_selftest
 from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.engines import get_engine, register
 from seal_eval.harness.environment import described_quietly
@@ -22,6 +23,7 @@ from seal_eval.harness.logged import replies_logged
 from seal_eval.harness.resume import complete, spec_id
 from seal_eval.harness.stock_window import longer_window
 from seal_eval.harness.task_config import check_keys
+from seal_eval.harness.task_files import named_tasks, task_files
 from seal_eval.harness.task_index import fresh_folder, own_tasks_only
 from seal_eval.models.hub import content, resolve
 from seal_eval.tasks import VERSION
@@ -60,12 +62,13 @@ def run(argv: list[str]) -> Path:
     except (ValueError, RecursionError) as error:  # of lm-eval's own conversions, such as of a number with thousands of digits
         raise SealError(f"the flags cannot be read ({first_line(error)}); check --metadata, --model_args and --gen_kwargs") from error
     read_config(args)
+    read_paths(args)
     engine = get_engine(args.model or ENGINE)
     args.model = engine.name
     if args.no_selftest and not engine.applies_methods:
         raise SealError(f"--no-selftest: --model {engine.name} applies no method, so there is no self-test; leave it out")
     take_selftest(args)
-    model_args = {key: from_home(value) for key, value in (args.model_args or {}).items()}
+    model_args = dict(args.model_args or {})
     args.model_args = engine.prepare(model_args)
     if engine.name == "vllm" and "vllm" not in sys.modules and find_spec("vllm") is None:
         raise SealError("--model vllm needs vLLM: pip install vllm (without a GPU: docs/served.md)")
@@ -73,7 +76,7 @@ def run(argv: list[str]) -> Path:
     args.metadata = {  # tasks need the prompt flags to count the tokens of a prompt, and lm-eval does not pass them on
         "chat_template": getattr(args, "apply_chat_template", None) or False,
         "system_instruction": args.system_instruction or "",
-        **{key: from_home(value) for key, value in (args.metadata or {}).items()},
+        **(args.metadata or {}),
     }
     if engine.name != ENGINE and "think_end_token" in model_args:
         args.metadata["think_stripped"] = True
@@ -84,7 +87,7 @@ def run(argv: list[str]) -> Path:
     advice = logging.getLogger("lm_eval.evaluator")
     (advice.addFilter if only_ours else advice.removeFilter)(_is_no_advice)
     FROM_USER.set("max_gen_toks" in args.gen_kwargs)
-    folder = engine.folder(Path(from_home(args.output_path or "results")), model_args)
+    folder = engine.folder(Path(args.output_path or "results"), model_args)
     args.log_samples = True
     spec = spec_of(args)
     if args.use_cache:  # lm-eval finds its cached replies by prompt alone, whatever model gave them
@@ -129,7 +132,11 @@ def spec_of(args: Any) -> dict[str, Any]:
     model_args = {key: value for key, value in args.model_args.items() if key not in FASTER}
     flags = {key: getattr(args, key, None) for key in DECIDES}
     files = named_files({**model_args, "metadata": args.metadata, "include_path": args.include_path, "samples": flags["samples"]})
-    files |= {f"tasks/{name}": fingerprint(Path(name)) for name in args.tasks if Path(name).exists()}
+    for file in (file for name in args.tasks for file in named_tasks(name)):
+        files[f"tasks/{file}"] = fingerprint(Path(file))
+        files |= {f"tasks/{file}/{name}": held for name, held in task_files(Path(file)).items()}
+    if args.include_path and not Path(args.include_path).is_relative_to(cache()):
+        files |= {f"include_path/{name}": held for name, held in task_files(Path(args.include_path)).items()}
     files |= model_files(model_args) | {f"metadata/{key}": value for key, value in model_files(args.metadata).items()}
     versions = {name: version(name) for name in ("seal-eval", "lm-eval", "transformers", "torch")}
     versions |= {"tasks": str(VERSION)} | material_versions()

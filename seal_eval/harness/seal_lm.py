@@ -13,6 +13,7 @@ from lm_eval.models.utils_hf import stop_sequences_criteria
 
 from seal_eval.baselines import extended, settings, take_method
 from seal_eval.core.errors import SealError
+from seal_eval.core.home import from_home
 from seal_eval.core.names import safe
 from seal_eval.core.progress import progress
 from seal_eval.core.settings import Count, check_value
@@ -55,7 +56,7 @@ class SealLM(HFLM):
         self, pretrained: str, method: str = "plain", share_prefixes: bool = True, prefill_chunk: int = PREFILL_CHUNK,
         batch_size: int | str | None = 1, selftest: bool = True, **kwargs: Any,
     ) -> None:  # fmt: skip
-        self.method_name, self.method, kwargs = take_method({"method": method, **kwargs})
+        self.method_name, self.method, kwargs = take_method(from_home({"method": method, **kwargs}))
         self.model_label, location = safe(pretrained), resolve(pretrained)
         self.prefill_chunk = check_value("model_args", "prefill_chunk", prefill_chunk, Count)
         revision = str(kwargs.get("revision") or "")

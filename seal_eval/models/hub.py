@@ -10,10 +10,11 @@ from typing import Any
 
 from seal_eval.core.content import fingerprint
 from seal_eval.core.errors import SealError, nearest
-from seal_eval.core.files import CARD, read_object, sha256, write_json
+from seal_eval.core.files import CARD, MAP, read_object, sha256, write_json
 from seal_eval.core.folders import cache, new_folder
 
-BESIDE = (CARD, "*.md", "LICENSE*")  # files of a model's folder that no reply depends on
+BESIDE = (CARD, "*.md", "LICENSE*", "*.log", "*.jsonl")  # files of a model's folder that no reply depends on
+MADE = (CARD, MAP, "results_*.json", "suite.json", "submission.json")  # a folder inside a model's with one of these was made with the model
 
 
 def embedded() -> dict[str, dict[str, Any]]:
@@ -92,6 +93,7 @@ def source(folder: str) -> dict[str, Any]:
 def content(model: str, revision: str = "") -> str:
     """What a model's files hold, as text to compare: a fingerprint of weights, configuration and tokenizer, or the commit of a hub id.
 
+    What runs and tuning write into the model's own folder does not count.
     revision: of the hub id; '' for the newest. Returns '' for a hub id that is neither on the hub nor in its client's cache. Raises
     SealError where `resolve` does, and for a folder that cannot be read.
     """
@@ -104,7 +106,9 @@ def content(model: str, revision: str = "") -> str:
         except (OSError, ValueError):  # not on the hub, or the hub cannot be reached
             return ""
     try:
-        return fingerprint(Path(place), leave_out=BESIDE)
+        folder = Path(place)
+        made = {file.parent for mark in MADE for file in folder.rglob(mark)} - {folder}
+        return fingerprint(folder, BESIDE, made)
     except OSError as error:
         raise SealError(f"cannot read {error.filename or place}: {error.strerror or error}; copy the model again") from error
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from seal_eval.core.content import in_sight
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.folders import cache
 from seal_eval.prompts.corpus import Document, Split, prose, sentences, split_of
@@ -144,7 +145,7 @@ def read_folder(folder: Path) -> list[tuple[str, str]]:
         raise SealError(f"haystack '{folder}' is no folder; choose prose, noise, needles, a folder of .txt files, or datasets:ID")
     texts = []
     for file in sorted(folder.rglob("*.txt")):
-        if file.name.startswith("."):  # such as macOS's ._ files; they do not count in the folder's fingerprint either
+        if not in_sight(file.relative_to(folder)):  # such as macOS's ._ files; they do not count in the folder's fingerprint either
             continue
         try:
             texts.append((str(file.relative_to(folder)), file.read_text(encoding="utf-8")))

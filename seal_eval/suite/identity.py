@@ -5,13 +5,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from seal_eval.core.content import fingerprint, named_files, texts_in
+from seal_eval.core.settings import key_values
 from seal_eval.harness.dataset import material_versions
+from seal_eval.harness.task_files import named_tasks, task_files
 from seal_eval.models import hub
 from seal_eval.suite.cells import Cell
+from seal_eval.suite.other_tasks import is_other
 from seal_eval.tasks import VERSION
 
 APART = ("pretrained", "model", "template", "out")  # the model's content counts, and where the files go does not
@@ -19,8 +23,8 @@ APART = ("pretrained", "model", "template", "out")  # the model's content counts
 
 def forget() -> None:
     """Read every file again; within a plan each is read once."""
-    content_of.cache_clear()
-    _files.cache_clear()
+    for known in (content_of, _files, _task_files):
+        known.cache_clear()
 
 
 @lru_cache(maxsize=64)
@@ -42,6 +46,9 @@ def ident_of(kind: str, work: Mapping[str, Any], held: str, template: str, out: 
         text = text.replace(place, "")
     versions = {} if kind == "template" else {"tasks": str(VERSION)} | material_versions()
     files = dict(_files(json.dumps(_arguments(work)), out))
+    if other := _other_task(work):  # its prompts and scores are lm-eval's
+        versions |= {"lm-eval": version("lm-eval")}
+        files |= dict(_task_files(other))
     return _hash([text, held, fingerprint(Path(template)) if template else "", files, versions])
 
 
@@ -73,7 +80,24 @@ def _files(arguments: str, out: Path) -> tuple[tuple[str, str], ...]:
             return {key: without(item) for key, item in value.items() if key not in APART}
         return [without(item) for item in value] if isinstance(value, list) else value
 
-    return tuple(sorted(named_files(without(json.loads(arguments)), but=out).items()))
+    settings = without(json.loads(arguments))
+    on = settings.get("spec", {}).get("on") or ""
+    if "," in on:  # a method with settings of its own, such as 'seal,adapter=FOLDER'
+        settings["on"] = key_values("on", f"method={on}")
+    return tuple(sorted(named_files(settings, but=out).items()))
+
+
+def _other_task(work: Mapping[str, Any]) -> str:
+    """The task of a run when it is none of ours, by name or YAML file; '' otherwise."""
+    argv = work.get("argv", ())
+    task = str(argv[argv.index("--tasks") + 1]) if "--tasks" in argv else ""
+    return task if is_other(task) else ""
+
+
+@lru_cache(maxsize=256)
+def _task_files(task: str) -> tuple[tuple[str, str], ...]:
+    """`task_files` of a task's YAML file, with its keys apart from those of settings."""
+    return tuple((f"task/{name}", held) for file in named_tasks(task) for name, held in task_files(Path(file)).items())
 
 
 def _hash(basis: Any) -> str:

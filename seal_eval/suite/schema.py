@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from seal_eval.core.errors import SealError, nearest
+from seal_eval.core.home import WORDS, from_home
 from seal_eval.suite.yaml_lines import LineNumbers, read_yaml
 from seal_eval.tuning.config import TuneSpec
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 Size = Annotated[int, Field(ge=1, strict=True)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
 Value = str | int | float | bool
+AS_WRITTEN = (*WORDS, "models", "pretrained")  # texts that are no paths, and models' names, which every engine resolves itself
 
 
 class Strict(BaseModel):
@@ -94,6 +96,7 @@ def read_suite(file: Path) -> tuple[Suite, LineNumbers]:
     value, lines = read_yaml(file)
     if not isinstance(value, dict):
         raise SealError(f"{file}: a suite is a mapping with name, models, methods and tasks")
+    value = from_home(value, AS_WRITTEN)
     try:
         return Suite.model_validate(value), lines
     except ValidationError as error:

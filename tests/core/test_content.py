@@ -121,6 +121,24 @@ def test_names_and_places_count(tmp_path):
     assert fingerprint(tmp_path / "f") != before
 
 
+def test_what_programs_rewrite_does_not_count(tmp_path):
+    """Such as the times that `hf download --local-dir` notes in .cache, and what Python compiles of a folder's code."""
+    folder = tmp_path / "f"
+    (folder / "g").mkdir(parents=True)
+    (folder / "g" / "a.py").write_text("one")
+    before = fingerprint(folder)
+    for place in (".cache/huggingface/download/a.metadata", "g/.hidden/b", "g/__pycache__/a.cpython-312.pyc"):
+        (folder / place).parent.mkdir(parents=True)
+        (folder / place).write_text("1764439765.1")
+    assert fingerprint(folder) == before
+    hidden = tmp_path / ".hidden"
+    folder.rename(hidden)
+    assert fingerprint(hidden) == before  # the folder's own place may be hidden
+    (hidden / "g" / "a.py").write_text("two")
+    assert fingerprint(hidden) != before
+    assert fingerprint(hidden / "g" / ".hidden" / "b") != fingerprint(hidden / "g" / "a.py")
+
+
 def test_settings_that_name_files(tmp_path):
     (tmp_path / "a").write_text("one")
     (tmp_path / "m.py").write_text("class Mine: ...")

