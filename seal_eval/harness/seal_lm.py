@@ -19,6 +19,7 @@ from seal_eval.core.settings import Count, check_value
 from seal_eval.harness.batch_plan import batches, parts
 from seal_eval.harness.budget import FROM_USER
 from seal_eval.harness.dataset import material_versions
+from seal_eval.harness.greedy import keep_penalties, say_penalties
 from seal_eval.harness.machine import hardware, out_of_memory
 from seal_eval.harness.model_args import clearly
 from seal_eval.harness.padding import can_pad
@@ -77,6 +78,8 @@ class SealLM(HFLM):
         self._special_ids = {*self.tokenizer.all_special_ids, *(i for i, token in added.items() if token.special)}
         self._think_ids = {i for i in self._special_ids if i in added and added[i].content in THINK_TOKENS}
         check_finite(self._model, pretrained)
+        self._penalties = keep_penalties(self._model)
+        say_penalties(self.model_label, self._penalties)
         self.model_source, self.model_content = source(location), content(location, revision) or None
         setattr(self._model, REVISION, revision)
         self.trained_window = trained
@@ -131,6 +134,7 @@ class SealLM(HFLM):
                 "threads": torch.get_num_threads(),
                 "hardware": hardware(),
                 "pace": self._throughput.told(),
+                **({"generation": self._penalties} if self._penalties else {}),
             },
         }
 
