@@ -13,7 +13,8 @@ from seal_eval.harness.seal_lm import SealLM
 BREAKING = {
     "budget": {"max_new_tokens": 3}, "long": {"max_new_tokens": 300}, "beams": {"num_beams": 2}, "stop": {"stop_strings": ["e", " "]},
     "dict": {"return_dict_in_generate": True}, "cache": {"cache_implementation": "static"}, "forced": {"forced_eos_token_id": 1},
-    "least": {"min_new_tokens": 60}, "sampling": {"do_sample": True, "temperature": 0.3, "top_k": 5}, "lookup": {"prompt_lookup_num_tokens": 2},
+    "least": {"min_new_tokens": 60}, "sampling": {"do_sample": True, "temperature": 0.3, "top_k": 5},
+    "lookup": {"prompt_lookup_num_tokens": 2},
 }  # fmt: skip
 
 
