@@ -37,7 +37,8 @@ from seal_eval.models.selftest import check_method
 from seal_eval.models.whole_checkpoint import from_whole
 from seal_eval.models.window import window_of
 from seal_eval.prompts.prompt import end_token
-from seal_eval.prompts.thinking import THINK_TOKENS, check_known
+from seal_eval.prompts.special_marks import special_marks, special_tokens
+from seal_eval.prompts.thinking import check_known
 
 AUTO_BATCH = 8  # batch size for --batch_size auto
 PREFILL_CHUNK = 8192  # default of prefill_chunk: most tokens in one forward pass of the prefill, when prefixes are shared
@@ -74,9 +75,7 @@ class SealLM(HFLM):
         mark: Any = getattr(self, "think_end_token", None)
         check_known(self.tokenizer.decode([mark]) if isinstance(mark, int) else mark)
         self.think_end_token = None
-        added = self.tokenizer.added_tokens_decoder
-        self._special_ids = {*self.tokenizer.all_special_ids, *(i for i, token in added.items() if token.special)}
-        self._think_ids = {i for i in self._special_ids if i in added and added[i].content in THINK_TOKENS}
+        self._special_ids, self._think_ids = {*special_tokens(self.tokenizer)}, special_marks(self.tokenizer)
         check_finite(self._model, pretrained)
         self._penalties = keep_penalties(self._model)
         say_penalties(self.model_label, self._penalties)
@@ -245,8 +244,7 @@ class SealLM(HFLM):
 
     def _keep_marks(self, requests: list[Any]) -> None:
         """Have `tok_decode` keep the special tokens by which the documents say that thinking begins and ends."""
-        marks = {str((request.doc or {}).get(key) or "") for request in requests for key in ("think_start", "think_end")}
-        self._think_ids |= {i for i in self._special_ids if self.tokenizer.convert_ids_to_tokens(i) in marks}
+        self._think_ids |= special_marks(self.tokenizer, [request.doc for request in requests])
 
     def tok_decode(self, tokens: Any, skip_special_tokens: bool = True) -> str:
         """Decode like lm-eval, but keep special tokens that mark thinking: without them it would look like the answer."""

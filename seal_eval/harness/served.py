@@ -19,8 +19,8 @@ from seal_eval.harness.server import Server, served_model
 from seal_eval.models.hub import TOKENIZER, resolve
 from seal_eval.models.loading import load_tokenizer
 from seal_eval.models.window import window_of
+from seal_eval.prompts.special_marks import special_marks
 from seal_eval.prompts.template_args import read_by
-from seal_eval.prompts.thinking import THINK_TOKENS
 
 # Two texts whose counts show which tokenizer a server has: digits, names, spaces, other scripts. No white space at the ends, which many
 # chat templates strip
@@ -145,11 +145,7 @@ class Served(LocalCompletionsAPI):
             payload |= {"continue_final_message": True, "add_generation_prompt": False}
         if self.chat and self.template_args:
             payload["chat_template_kwargs"] = self.template_args
-        if (
-            not self.chat
-            and self.told.get("owned_by") in ("vllm", "sglang")
-            and THINK_TOKENS.intersection(self.tokenizer.all_special_tokens)
-        ):
+        if not self.chat and self.told.get("owned_by") in ("vllm", "sglang") and special_marks(self.tokenizer, [request.doc]):
             payload["skip_special_tokens"] = False  # the marks of the thinking are among them
         turns = len(messages) if self.chat else 1
         exactly = self.tokenized_requests and not self.chat

@@ -11,6 +11,7 @@ from typing import Any
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.prompts.dates import fixed_date
 from seal_eval.prompts.settings import DEFAULT_SETTINGS, PromptSettings
+from seal_eval.prompts.special_marks import special_tokens
 from seal_eval.prompts.template_args import read_by
 from seal_eval.prompts.thinking import closing_mark, opens_thinking
 
@@ -194,8 +195,7 @@ class PromptFormat:
     @cached_property
     def control_tokens(self) -> frozenset[str]:
         """Texts that the tokenizer reads as control tokens, such as the marks of turns."""
-        added = self.tokenizer.added_tokens_decoder.values()
-        return frozenset({*self.tokenizer.all_special_tokens, *(token.content for token in added if token.special)} - {""})
+        return frozenset(special_tokens(self.tokenizer).values()) - {""}
 
     def remarks(self) -> list[str]:
         """What a user should know about tokenizer and template: an end token behind every prompt, template arguments that are not read."""
