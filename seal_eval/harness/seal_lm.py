@@ -36,6 +36,7 @@ from seal_eval.models.loading import check_finite, release_memory
 from seal_eval.models.selftest import check_method
 from seal_eval.models.whole_checkpoint import from_whole
 from seal_eval.models.window import window_of
+from seal_eval.prompts.beginning import begun_already
 from seal_eval.prompts.prompt import end_token
 from seal_eval.prompts.special_marks import special_marks, special_tokens
 from seal_eval.prompts.thinking import check_known
@@ -254,9 +255,21 @@ class SealLM(HFLM):
         dropped = self._special_ids - self._think_ids
         return str(self.tokenizer.decode([token for token in ids if token not in dropped], skip_special_tokens=False))
 
+    def tok_encode(self, string: str, add_special_tokens: bool | None = None, *args: Any, **kwargs: Any) -> list[int]:
+        """Return the ids of a prompt like lm-eval, but with no second beginning, whatever tokens it has (`begun_already`)."""
+        if add_special_tokens is None and self.backend == "causal" and begun_already(self.tokenizer, string):
+            add_special_tokens = False
+        return list(super().tok_encode(string, add_special_tokens, *args, **kwargs))
+
     def tok_batch_encode(self, strings: list[str], *args: Any, left_truncate_len: int | None = None, **kwargs: Any) -> Any:
-        """Tokenize like lm-eval, but raise SealError where lm-eval would silently truncate a long prompt on the left."""
-        ids, mask = super().tok_batch_encode(strings, *args, left_truncate_len=None, **kwargs)
+        """Tokenize like `tok_encode`, and raise SealError where lm-eval would silently truncate a long prompt on the left."""
+        asked: Any = self.add_bos_token
+        if self.backend == "causal" and begun_already(self.tokenizer, strings[0]):
+            self.add_bos_token = False  # lm-eval reads it for a batch
+        try:
+            ids, mask = super().tok_batch_encode(strings, *args, left_truncate_len=None, **kwargs)
+        finally:
+            self.add_bos_token = asked
         if left_truncate_len is not None and ids.shape[1] > left_truncate_len:
             raise SealError(f"a prompt of {ids.shape[1]} tokens does not fit; {left_truncate_len} are left in the window")
         return ids, mask

@@ -19,6 +19,7 @@ from seal_eval.harness.server import Server, served_model
 from seal_eval.models.hub import TOKENIZER, resolve
 from seal_eval.models.loading import load_tokenizer
 from seal_eval.models.window import window_of
+from seal_eval.prompts.beginning import begun_already
 from seal_eval.prompts.special_marks import special_marks
 from seal_eval.prompts.template_args import read_by
 
@@ -184,8 +185,7 @@ class Served(LocalCompletionsAPI):
 
     def tok_encode(self, string: str, *_: Any, **__: Any) -> list[int]:
         """Return the token ids of a prompt, with the tokenizer's special tokens unless the prompt (a chat template's) has them."""
-        bos = self.tokenizer.bos_token
-        return list(self.tokenizer(string, add_special_tokens=not (bos and string.startswith(bos))).input_ids)
+        return list(self.tokenizer(string, add_special_tokens=not begun_already(self.tokenizer, string)).input_ids)
 
 
 def prompt_tokens(answer: Mapping[str, Any]) -> int | None:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from seal_eval.core.errors import SealError, first_line
+from seal_eval.prompts.beginning import added_before, begun_already
 from seal_eval.prompts.dates import fixed_date
 from seal_eval.prompts.settings import DEFAULT_SETTINGS, PromptSettings
 from seal_eval.prompts.special_marks import special_tokens
@@ -108,7 +109,7 @@ class PromptFormat:
         return str(templates[name])
 
     def encode(self, text: str, prefix: str = "") -> tuple[str, Any]:
-        """(rendered prompt, its encoding with offsets). As in lm-eval, no special tokens are added if the prompt starts with BOS."""
+        """(rendered prompt, its encoding with offsets). No special tokens are added to a prompt that begins with them."""
         prompt = self.render(text, prefix)
         return prompt, self.tokens(prompt, return_offsets_mapping=True)
 
@@ -128,9 +129,12 @@ class PromptFormat:
 
     def tokens(self, prompt: str, **options: Any) -> Any:
         """The encoding of a rendered prompt; `options` are the tokenizer's. Special tokens as in `encode`."""
-        bos = self.tokenizer.bos_token
-        special = False if bos and prompt.startswith(bos) else self.settings.add_bos_token
+        special = False if begun_already(self.tokenizer, prompt, self._before) else self.settings.add_bos_token
         return self.tokenizer(prompt, **options, **({} if special is None else {"add_special_tokens": special}))
+
+    @cached_property
+    def _before(self) -> list[int]:
+        return added_before(self.tokenizer)
 
     def count(self, text: str, prefix: str = "") -> int:
         """Number of tokens that the model sees."""
