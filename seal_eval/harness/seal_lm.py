@@ -8,7 +8,6 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils_hf import stop_sequences_criteria
 
 from seal_eval.baselines import extended, settings, take_method
@@ -29,6 +28,7 @@ from seal_eval.harness.record_first import RecordFirst, record_tokens
 from seal_eval.harness.reply_log import ACTIVE, lookup
 from seal_eval.harness.stopping import AnswerEnded, ended_at_answer, is_ours
 from seal_eval.harness.throughput import Throughput
+from seal_eval.harness.whole_tokens import WholeTokens
 from seal_eval.models.base_weights import REVISION
 from seal_eval.models.caches import Sharing, sharing
 from seal_eval.models.hub import content, resolve, source
@@ -36,16 +36,14 @@ from seal_eval.models.loading import check_finite, release_memory
 from seal_eval.models.selftest import check_method
 from seal_eval.models.whole_checkpoint import from_whole
 from seal_eval.models.window import window_of
-from seal_eval.prompts.beginning import begun_already
 from seal_eval.prompts.prompt import end_token
-from seal_eval.prompts.special_marks import special_marks, special_tokens
 from seal_eval.prompts.thinking import check_known
 
 AUTO_BATCH = 8  # batch size for --batch_size auto
 PREFILL_CHUNK = 8192  # default of prefill_chunk: most tokens in one forward pass of the prefill, when prefixes are shared
 
 
-class SealLM(HFLM):
+class SealLM(WholeTokens):
     """`--model seal --model_args pretrained=M,method=NAME,<the method's settings>,<HFLM's arguments>`.
 
     pretrained: short name, folder or hub id. share_prefixes: reuse the KV cache for prompts that begin alike. prefill_chunk: tokens.
@@ -76,7 +74,6 @@ class SealLM(HFLM):
         mark: Any = getattr(self, "think_end_token", None)
         check_known(self.tokenizer.decode([mark]) if isinstance(mark, int) else mark)
         self.think_end_token = None
-        self._special_ids, self._think_ids = {*special_tokens(self.tokenizer)}, special_marks(self.tokenizer)
         check_finite(self._model, pretrained)
         self._penalties = keep_penalties(self._model)
         say_penalties(self.model_label, self._penalties)
@@ -242,37 +239,6 @@ class SealLM(HFLM):
         if self._prefix_cache is not None:
             self._prefix_cache.end(out)
         return out
-
-    def _keep_marks(self, requests: list[Any]) -> None:
-        """Have `tok_decode` keep the special tokens by which the documents say that thinking begins and ends."""
-        self._think_ids |= special_marks(self.tokenizer, [request.doc for request in requests])
-
-    def tok_decode(self, tokens: Any, skip_special_tokens: bool = True) -> str:
-        """Decode like lm-eval, but keep special tokens that mark thinking: without them it would look like the answer."""
-        if not skip_special_tokens or not self._think_ids:
-            return str(super().tok_decode(tokens, skip_special_tokens=skip_special_tokens))
-        ids = [tokens] if isinstance(tokens, int) else [int(token) for token in tokens]
-        dropped = self._special_ids - self._think_ids
-        return str(self.tokenizer.decode([token for token in ids if token not in dropped], skip_special_tokens=False))
-
-    def tok_encode(self, string: str, add_special_tokens: bool | None = None, *args: Any, **kwargs: Any) -> list[int]:
-        """Return the ids of a prompt like lm-eval, but with no second beginning, whatever tokens it has (`begun_already`)."""
-        if add_special_tokens is None and self.backend == "causal" and begun_already(self.tokenizer, string):
-            add_special_tokens = False
-        return list(super().tok_encode(string, add_special_tokens, *args, **kwargs))
-
-    def tok_batch_encode(self, strings: list[str], *args: Any, left_truncate_len: int | None = None, **kwargs: Any) -> Any:
-        """Tokenize like `tok_encode`, and raise SealError where lm-eval would silently truncate a long prompt on the left."""
-        asked: Any = self.add_bos_token
-        if self.backend == "causal" and begun_already(self.tokenizer, strings[0]):
-            self.add_bos_token = False  # lm-eval reads it for a batch
-        try:
-            ids, mask = super().tok_batch_encode(strings, *args, left_truncate_len=None, **kwargs)
-        finally:
-            self.add_bos_token = asked
-        if left_truncate_len is not None and ids.shape[1] > left_truncate_len:
-            raise SealError(f"a prompt of {ids.shape[1]} tokens does not fit; {left_truncate_len} are left in the window")
-        return ids, mask
 
     def _check_lengths(self, requests: list[Any]) -> list[list[int]]:
         """Return the token ids of each prompt. Raises SealError when a prompt and its answer budget do not fit the window."""
