@@ -8,7 +8,6 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils_hf import stop_sequences_criteria
 
 from seal_eval.baselines import extended, settings, take_method
@@ -20,6 +19,7 @@ from seal_eval.core.settings import Count, check_value
 from seal_eval.harness.batch_plan import batches, parts
 from seal_eval.harness.budget import FROM_USER
 from seal_eval.harness.dataset import material_versions
+from seal_eval.harness.greedy import keep_penalties, say_penalties
 from seal_eval.harness.machine import hardware, out_of_memory
 from seal_eval.harness.model_args import clearly
 from seal_eval.harness.padding import can_pad
@@ -29,6 +29,7 @@ from seal_eval.harness.record_first import RecordFirst, record_tokens
 from seal_eval.harness.reply_log import ACTIVE, lookup
 from seal_eval.harness.stopping import AnswerEnded, ended_at_answer, is_ours
 from seal_eval.harness.throughput import Throughput
+from seal_eval.harness.whole_tokens import WholeTokens
 from seal_eval.models.base_weights import REVISION
 from seal_eval.models.caches import Sharing, sharing
 from seal_eval.models.hub import content, resolve, source
@@ -37,13 +38,13 @@ from seal_eval.models.selftest import check_method
 from seal_eval.models.whole_checkpoint import from_whole
 from seal_eval.models.window import window_of
 from seal_eval.prompts.prompt import end_token
-from seal_eval.prompts.thinking import THINK_TOKENS, check_known
+from seal_eval.prompts.thinking import check_known
 
 AUTO_BATCH = 8  # batch size for --batch_size auto
 PREFILL_CHUNK = 8192  # default of prefill_chunk: most tokens in one forward pass of the prefill, when prefixes are shared
 
 
-class SealLM(HFLM):
+class SealLM(WholeTokens):
     """`--model seal --model_args pretrained=M,method=NAME,<the method's settings>,<HFLM's arguments>`.
 
     pretrained: short name, folder or hub id. share_prefixes: reuse the KV cache for prompts that begin alike. prefill_chunk: tokens.
@@ -74,10 +75,9 @@ class SealLM(HFLM):
         mark: Any = getattr(self, "think_end_token", None)
         check_known(self.tokenizer.decode([mark]) if isinstance(mark, int) else mark)
         self.think_end_token = None
-        added = self.tokenizer.added_tokens_decoder
-        self._special_ids = {*self.tokenizer.all_special_ids, *(i for i, token in added.items() if token.special)}
-        self._think_ids = {i for i in self._special_ids if i in added and added[i].content in THINK_TOKENS}
         check_finite(self._model, pretrained)
+        self._penalties = keep_penalties(self._model)
+        say_penalties(self.model_label, self._penalties)
         self.model_source, self.model_content = source(location), content(location, revision) or None
         setattr(self._model, REVISION, revision)
         self.trained_window = trained
@@ -132,6 +132,7 @@ class SealLM(HFLM):
                 "threads": torch.get_num_threads(),
                 "hardware": hardware(),
                 "pace": self._throughput.told(),
+                **({"generation": self._penalties} if self._penalties else {}),
             },
         }
 
@@ -239,26 +240,6 @@ class SealLM(HFLM):
         if self._prefix_cache is not None:
             self._prefix_cache.end(out)
         return out
-
-    def _keep_marks(self, requests: list[Any]) -> None:
-        """Have `tok_decode` keep the special tokens by which the documents say that thinking begins and ends."""
-        marks = {str((request.doc or {}).get(key) or "") for request in requests for key in ("think_start", "think_end")}
-        self._think_ids |= {i for i in self._special_ids if self.tokenizer.convert_ids_to_tokens(i) in marks}
-
-    def tok_decode(self, tokens: Any, skip_special_tokens: bool = True) -> str:
-        """Decode like lm-eval, but keep special tokens that mark thinking: without them it would look like the answer."""
-        if not skip_special_tokens or not self._think_ids:
-            return str(super().tok_decode(tokens, skip_special_tokens=skip_special_tokens))
-        ids = [tokens] if isinstance(tokens, int) else [int(token) for token in tokens]
-        dropped = self._special_ids - self._think_ids
-        return str(self.tokenizer.decode([token for token in ids if token not in dropped], skip_special_tokens=False))
-
-    def tok_batch_encode(self, strings: list[str], *args: Any, left_truncate_len: int | None = None, **kwargs: Any) -> Any:
-        """Tokenize like lm-eval, but raise SealError where lm-eval would silently truncate a long prompt on the left."""
-        ids, mask = super().tok_batch_encode(strings, *args, left_truncate_len=None, **kwargs)
-        if left_truncate_len is not None and ids.shape[1] > left_truncate_len:
-            raise SealError(f"a prompt of {ids.shape[1]} tokens does not fit; {left_truncate_len} are left in the window")
-        return ids, mask
 
     def _check_lengths(self, requests: list[Any]) -> list[list[int]]:
         """Return the token ids of each prompt. Raises SealError when a prompt and its answer budget do not fit the window."""

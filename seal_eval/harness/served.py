@@ -6,27 +6,37 @@ import sys
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from threading import Event, Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 from lm_eval.models.api_models import JsonChatStr
 from lm_eval.models.openai_completions import LocalChatCompletion, LocalCompletionsAPI
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.progress import progress
+from seal_eval.harness.answers import chat_reply, chat_text, prompt_tokens
 from seal_eval.harness.reply_log import ACTIVE, lookup
-from seal_eval.harness.served_args import REMEDY
-from seal_eval.harness.server import Server, served_model
+from seal_eval.harness.served_args import REMEDY, asks_chat
+from seal_eval.harness.server import Refused, Server
+from seal_eval.harness.server_facts import served_model, window_told
 from seal_eval.models.hub import TOKENIZER, resolve
 from seal_eval.models.loading import load_tokenizer
 from seal_eval.models.window import window_of
+from seal_eval.prompts.beginning import begun_already
+from seal_eval.prompts.special_marks import special_marks
 from seal_eval.prompts.template_args import read_by
-from seal_eval.prompts.thinking import THINK_TOKENS
 
 # Two texts whose counts show which tokenizer a server has: digits, names, spaces, other scripts. No white space at the ends, which many
 # chat templates strip
 SHORT_TEXT = "1"
 LONG_TEXT = "1 The number in line 4096 of unhurried-walrus is 83,017.\n\n  Straße, 東京, naïve café: f(x) = x**2 + 0.5\tEND"
 EDGES = 8  # tokens by which a server's count of a turn may be below ours: joined at its ends, or white space that its template strips
+
+
+class Expected(NamedTuple):
+    """What belongs to a payload: how many tokens the server may read, and the prompt's document."""
+
+    tokens: range
+    doc: Mapping[str, Any]
 
 
 class Served(LocalCompletionsAPI):
@@ -48,14 +58,14 @@ class Served(LocalCompletionsAPI):
     ) -> None:  # fmt: skip
         if str(batch_size or 1) not in ("1", "auto"):
             raise SealError(f"--batch_size {batch_size}: with --model served, {REMEDY['batch_size']}")
-        self.chat = str(base_url).rstrip("/").endswith("/chat/completions") if chat is None else chat
+        self.chat = asks_chat(base_url) if chat is None else chat
         place = resolve(tokenizer, any_of=TOKENIZER)
         self.server = Server(base_url, self.chat, os.environ.get("OPENAI_API_KEY", ""), int(max_retries), float(timeout))
         self.told = served_model(self.server, model)
-        window = self.server.window(self.told) or window_of(place)
+        window = window_told(self.server, self.told)
         if max_length and window and int(max_length) > window:
             raise SealError(f"--model served: max_length {max_length} is above the server's window of {window} tokens")
-        self.window = int(max_length) if max_length else window
+        self.window = int(max_length) if max_length else window or window_of(place)  # the last is the tokenizer's checkpoint's
         super().__init__(
             base_url=self.server.address, tokenizer_backend="huggingface", model=model, tokenizer=place, max_length=(self.window or 0) + 1,
             tokenized_requests=bool(tokenized_requests) and not self.chat, batch_size=1, **kwargs,
@@ -69,7 +79,8 @@ class Served(LocalCompletionsAPI):
     def _check_tokenizer(self) -> None:
         """Raise SealError when the server counts tokens otherwise than the tokenizer. Says so when the server does not tell."""
         told = [self._count(text) for text in (SHORT_TEXT, LONG_TEXT)]
-        if told[0] is None or told[1] is None:
+        self.counts = None in told or told[0] != told[1]  # some servers write the same number under every answer
+        if told[0] is None or told[1] is None or not self.counts:
             print(f"{self.server.root} does not say how many tokens a prompt has, so its tokenizer could not be checked", file=sys.stderr)
             return
         ours = [len(self.tokenizer(text, add_special_tokens=False).input_ids) for text in (SHORT_TEXT, LONG_TEXT)]
@@ -81,7 +92,12 @@ class Served(LocalCompletionsAPI):
 
     def _count(self, text: str) -> int | None:
         message: dict[str, Any] = {"messages": [{"role": "user", "content": text}]} if self.chat else {"prompt": text}
-        return prompt_tokens(self.server.ask({"model": self.model, "max_tokens": 1, **message}))
+        try:
+            return prompt_tokens(self.server.ask({"model": self.model, "max_tokens": 1, **message}))
+        except Refused as error:
+            if error.over_budget:  # a model that thinks first cannot end after one token
+                return None
+            raise
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
         """Return the replies to `requests`, in their order; overrides lm-eval's method.
@@ -118,8 +134,8 @@ class Served(LocalCompletionsAPI):
                 pool.shutdown(cancel_futures=True)
         return [reply or "" for reply in replies]
 
-    def _payload(self, request: Any) -> tuple[dict[str, Any], range]:
-        """Return (what is sent, how many tokens the server may read). Raises SealError for a prompt that does not fit the window.
+    def _payload(self, request: Any) -> tuple[dict[str, Any], Expected]:
+        """Return (what is sent, what may come back). Raises SealError for a prompt that does not fit the window.
 
         A prompt sent as tokens is read as it is. To text and to turns a server adds its own marks; it may join or drop some tokens where
         they begin and end, but no more.
@@ -145,31 +161,37 @@ class Served(LocalCompletionsAPI):
             payload |= {"continue_final_message": True, "add_generation_prompt": False}
         if self.chat and self.template_args:
             payload["chat_template_kwargs"] = self.template_args
-        if (
-            not self.chat
-            and self.told.get("owned_by") in ("vllm", "sglang")
-            and THINK_TOKENS.intersection(self.tokenizer.all_special_tokens)
-        ):
+        if not self.chat and self.told.get("owned_by") in ("vllm", "sglang") and special_marks(self.tokenizer, [request.doc]):
             payload["skip_special_tokens"] = False  # the marks of the thinking are among them
         turns = len(messages) if self.chat else 1
         exactly = self.tokenized_requests and not self.chat
         may_read = range(least, least + 1) if exactly else range(max(0, least - EDGES * turns), sys.maxsize)
-        return {key: value for key, value in payload.items() if value is not None and value != []}, may_read
+        return {key: value for key, value in payload.items() if value is not None and value != []}, Expected(may_read, request.doc or {})
 
     def _create_payload(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         kind: Any = LocalChatCompletion if self.chat else LocalCompletionsAPI
         return dict(kind._create_payload(self, *args, **kwargs))
 
-    def _reply(self, payload: dict[str, Any], expected: range) -> str:
-        """Return the server's reply. Raises SealError when the number of tokens that it has read is not one of `expected`."""
-        answer = self.server.ask(payload)
-        read = prompt_tokens(answer)
-        if read is not None and read not in expected:
-            raise SealError(f"{self.server.address} has read {read} tokens of a prompt of {expected.start}; its window may be too short")
+    def _reply(self, payload: dict[str, Any], expected: Expected) -> str:
+        """Return the server's reply. Raises SealError when the number of tokens that it has read is not one of those expected."""
+        try:
+            answer = self.server.ask(payload)
+        except Refused as error:
+            if error.over_budget and self.chat:
+                return chat_text({}, cut=True)
+            raise
+        read = prompt_tokens(answer) if self.counts else None
+        if read is not None and read not in expected.tokens:
+            raise SealError(
+                f"{self.server.address} has read {read} tokens of a prompt of {expected.tokens.start}; its window may be too short"
+            )
         choice = answer["choices"][0]
         if choice.get("finish_reason") == "content_filter":
             print(f"{self.server.root}: the server's content filter stopped a reply; it is scored as it is", file=sys.stderr)
-        return chat_text(choice.get("message") or {}, hidden_thinking(answer)) if self.chat else str(choice.get("text") or "")
+        if not self.chat:
+            return str(choice.get("text") or "")
+        off = any("think" in name and value is False for name, value in self.template_args.items())
+        return chat_reply(answer, expected.doc, thinks=not off)
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> Any:
         """Return the messages for a chat server; else the text that the tokenizer's template makes of them."""
@@ -188,44 +210,4 @@ class Served(LocalCompletionsAPI):
 
     def tok_encode(self, string: str, *_: Any, **__: Any) -> list[int]:
         """Return the token ids of a prompt, with the tokenizer's special tokens unless the prompt (a chat template's) has them."""
-        bos = self.tokenizer.bos_token
-        return list(self.tokenizer(string, add_special_tokens=not (bos and string.startswith(bos))).input_ids)
-
-
-def prompt_tokens(answer: Mapping[str, Any]) -> int | None:
-    """Return how many tokens the server has read, None when it does not say."""
-    usage = answer.get("usage")
-    n = usage.get("prompt_tokens") if isinstance(usage, dict) else None
-    return n if isinstance(n, int) and not isinstance(n, bool) else None
-
-
-def hidden_thinking(answer: Mapping[str, Any]) -> bool:
-    """Return whether the budget ended while the model was thinking, of which the server shows nothing."""
-    usage = answer.get("usage")
-    details = usage.get("completion_tokens_details") if isinstance(usage, dict) else None
-    thought = details.get("reasoning_tokens") if isinstance(details, dict) else None
-    return bool(thought) and answer["choices"][0].get("finish_reason") == "length"
-
-
-def chat_text(message: Mapping[str, Any], cut: bool = False) -> str:
-    """Return a message's text; what the server has taken out as the model's thinking stands before it again, in <think> tags.
-
-    cut: the reply ended inside thinking that the server does not show.
-    """
-    text, parts = parted(message.get("content"))
-    thought = message.get("reasoning_content") or message.get("reasoning") or parts or " " * (cut and not text)
-    text = text if text is not None else message.get("refusal")
-    if not thought:
-        return str(text or "")
-    return f"<think>{thought}" + (f"</think>{text}" if text is not None and not (cut and not text) else "")
-
-
-def parted(content: Any) -> tuple[str | None, str]:
-    """Return (the text, the thinking) of a message's content: a text, or a list of parts that say of which type they are."""
-    if not isinstance(content, list):
-        return None if content is None else str(content), ""
-    parts = [part if isinstance(part, dict) else {"type": "text", "text": str(part)} for part in content]
-    thought = [part for part in parts if part.get("type") in ("thinking", "reasoning")]
-    said = [str(part.get("text") or "") for part in parts if part not in thought]
-    inner = [parted(part.get("thinking") or part.get("text"))[0] or "" for part in thought]
-    return ("".join(said) if said or not thought else None), "".join(inner)
+        return list(self.tokenizer(string, add_special_tokens=not begun_already(self.tokenizer, string)).input_ids)

@@ -1,8 +1,9 @@
 """The arguments of `--model served`, checked without asking the server."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.settings import Count, Index, check_value
@@ -13,6 +14,9 @@ ARGS = (
     "base_url", "model", "tokenizer", "chat", "num_concurrent", "max_retries", "timeout", "max_length", "tokenized_requests",
     "max_gen_toks", "seed", "chat_template_args", "enable_thinking",
 )  # fmt: skip
+SECRET = re.compile(
+    r"key|token|secret|passw|credential|auth|signature|(?:^|[-_])(?:sig|pwd|code|jwt|sas)(?:$|[-_])", re.IGNORECASE
+)  # of a query
 REMEDY = {  # arguments of lm-eval's classes that are refused, and what to do
     **dict.fromkeys(("auth_token", "header"), "put the key into OPENAI_API_KEY; model_args are written into the results"),
     "batch_size": "pass num_concurrent=N, the number of prompts under way at a time",
@@ -30,7 +34,7 @@ def served_args(model_args: Mapping[str, Any]) -> dict[str, Any]:
     for key, example in NEEDED.items():
         if not args.get(key):
             raise SealError(f"--model served: no {key}: pass --model_args {key}={example}")
-    root_of(args["base_url"])
+    split_url(args["base_url"])
     kinds: dict[str, Any] = {"num_concurrent": Count, "timeout": Count, "max_length": Count, "max_retries": Index, "seed": Index}
     for key, kind in (kinds | {"max_gen_toks": Count, "chat": bool, "tokenized_requests": bool, "enable_thinking": bool}).items():
         if args.get(key) is not None:
@@ -39,14 +43,24 @@ def served_args(model_args: Mapping[str, Any]) -> dict[str, Any]:
     return args
 
 
-def root_of(base_url: str) -> str:
-    """Return a server's root without the path of its completions. Raises SealError for what is no http address, and for keys in it."""
+def split_url(base_url: str) -> tuple[str, str]:
+    """Return (a server's root without the path of its completions, its query, such as ?api-version=… of Azure's, or '').
+
+    Raises SealError for what is no http address, and for keys in it.
+    """
     parts = urlsplit(str(base_url))
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise SealError(f"base_url is '{base_url}', must be an address such as http://localhost:8000/v1")
-    if parts.username or parts.password or parts.query:
-        raise SealError("base_url must hold no key, since it is written into the results; put the key into OPENAI_API_KEY")
-    root = str(base_url).rstrip("/")
+    secret = next((key for key, _ in parse_qsl(parts.query, keep_blank_values=True) if SECRET.search(key)), "")
+    if parts.username or parts.password or secret:
+        where = f"; {secret}= looks like one" if secret else ""
+        raise SealError(f"base_url must hold no key, since it is written into the results{where}; put the key into OPENAI_API_KEY")
+    path = parts.path.rstrip("/")
     for end in ("/chat/completions", "/completions"):
-        root = root.removesuffix(end)
-    return root
+        path = path.removesuffix(end)
+    return f"{parts.scheme}://{parts.netloc}{path}", f"?{parts.query}" if parts.query else ""
+
+
+def asks_chat(base_url: str) -> bool:
+    """Return whether an address is that of chat completions."""
+    return urlsplit(str(base_url)).path.rstrip("/").endswith("/chat/completions")

@@ -15,6 +15,8 @@ from seal_eval.models.placement import LOW_BITS, check_covers, keep_as_loaded, l
 from seal_eval.models.quantised import forget_quantisation, set_dequantised
 from seal_eval.models.whole_checkpoint import from_whole
 
+WIDENED = 2**24  # eight-bit weights that are widened at a time to be checked
+
 
 @lru_cache(maxsize=4)
 def load_tokenizer(name: str, trust_remote_code: bool = False) -> Any:
@@ -104,8 +106,20 @@ def loading(name: str) -> Iterator[None]:
 def check_finite(model: Any, name: str) -> None:
     """Raise SealError naming the first weight that contains NaN or infinity."""
     for key, weight in model.named_parameters():
-        if weight.is_floating_point() and weight.device.type != "meta" and not weight.isfinite().all():
+        if weight.is_floating_point() and weight.device.type != "meta" and not _finite(weight):
             raise SealError(f"model '{name}': the values of {key} are not finite; the checkpoint is damaged")
+
+
+def _finite(weight: Any) -> bool:
+    """Return whether all values are finite. Torch tells it of few eight-bit types, so these are widened, a slice at a time."""
+    import torch
+
+    if weight.element_size() > 1:
+        return bool(weight.isfinite().all())
+    try:
+        return all(bool(part.to(torch.float32).isfinite().all()) for part in weight.detach().reshape(-1).split(WIDENED))
+    except (NotImplementedError, RuntimeError):  # packed values: torch reads them in no other type
+        return True
 
 
 def release_memory() -> None:

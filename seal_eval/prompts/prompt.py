@@ -9,10 +9,13 @@ from functools import cached_property
 from typing import Any
 
 from seal_eval.core.errors import SealError, first_line
+from seal_eval.prompts.beginning import added_before, begun_already
 from seal_eval.prompts.dates import fixed_date
 from seal_eval.prompts.settings import DEFAULT_SETTINGS, PromptSettings
+from seal_eval.prompts.special_marks import special_tokens
 from seal_eval.prompts.template_args import read_by
-from seal_eval.prompts.thinking import closing_mark, opens_thinking
+from seal_eval.prompts.thinking import SENTENCES, closing_mark, opens_thinking
+from seal_eval.prompts.unknown_marks import unknown_marks
 
 PROBE = "Question"  # stands for a question where only what the template writes around it matters
 
@@ -48,9 +51,12 @@ class PromptFormat:
         pair = {"think_start": self.settings.think_start, "think_end": self.settings.think_end}
         fields: dict[str, Any] = {key: mark for key, mark in pair.items() if mark}
         own = [(pair["think_start"], pair["think_end"])] if pair["think_start"] else []
-        asked = self.settings.chat_template and not prefix and not self.settings.think_stripped
-        if asked and opens_thinking(self.render(PROBE).rpartition(PROBE)[2], own):
-            fields["think_open"] = True
+        if self.settings.chat_template and not prefix and not self.settings.think_stripped:
+            before, _, end = self.render(PROBE).rpartition(PROBE)
+            if opens_thinking(end, own):
+                fields["think_open"] = True
+            if not pair["think_end"] and all(sentence in before for sentence in SENTENCES):
+                fields |= {"think_start": SENTENCES[0], "think_end": SENTENCES[1]}
         return fields
 
     def render(self, text: str, prefix: str = "") -> str:
@@ -107,7 +113,7 @@ class PromptFormat:
         return str(templates[name])
 
     def encode(self, text: str, prefix: str = "") -> tuple[str, Any]:
-        """(rendered prompt, its encoding with offsets). As in lm-eval, no special tokens are added if the prompt starts with BOS."""
+        """(rendered prompt, its encoding with offsets). No special tokens are added to a prompt that begins with them."""
         prompt = self.render(text, prefix)
         return prompt, self.tokens(prompt, return_offsets_mapping=True)
 
@@ -127,9 +133,12 @@ class PromptFormat:
 
     def tokens(self, prompt: str, **options: Any) -> Any:
         """The encoding of a rendered prompt; `options` are the tokenizer's. Special tokens as in `encode`."""
-        bos = self.tokenizer.bos_token
-        special = False if bos and prompt.startswith(bos) else self.settings.add_bos_token
+        special = False if begun_already(self.tokenizer, prompt, self._before) else self.settings.add_bos_token
         return self.tokenizer(prompt, **options, **({} if special is None else {"add_special_tokens": special}))
+
+    @cached_property
+    def _before(self) -> list[int]:
+        return added_before(self.tokenizer)
 
     def count(self, text: str, prefix: str = "") -> int:
         """Number of tokens that the model sees."""
@@ -194,8 +203,7 @@ class PromptFormat:
     @cached_property
     def control_tokens(self) -> frozenset[str]:
         """Texts that the tokenizer reads as control tokens, such as the marks of turns."""
-        added = self.tokenizer.added_tokens_decoder.values()
-        return frozenset({*self.tokenizer.all_special_tokens, *(token.content for token in added if token.special)} - {""})
+        return frozenset(special_tokens(self.tokenizer).values()) - {""}
 
     def remarks(self) -> list[str]:
         """What a user should know about tokenizer and template: an end token behind every prompt, template arguments that are not read."""
@@ -205,6 +213,11 @@ class PromptFormat:
             found.append(
                 f"the tokenizer puts its end token {end!r} behind every prompt, so the model is asked to go on after its own end; "
                 "--model_args add_bos_token=False leaves out special tokens"
+            )
+        if marks := [mark for mark in unknown_marks(self.tokenizer) if mark not in (self.settings.think_start, self.settings.think_end)]:
+            found.append(
+                f"{', '.join(marks[:4])} in tokenizer or chat template may mark thinking, but is not known: if replies hold it, "
+                "name the marks with --metadata think_start_token=…,think_end_token=…"
             )
         args = json.loads(self.settings.template_args)
         read = read_by(self.tokenizer.chat_template if self.settings.chat_template else None, args)

@@ -160,7 +160,7 @@ def test_what_does_not_fit_together_is_refused_before_the_first_sample(folder, s
         server.name = "tiny-chat"
         base, own = f"base_url={server.url}", (f"base_url={server.url}", "model=tiny-chat")
         assert f"no server at {nowhere}: no connection" in refused(f"base_url={nowhere}", "model=tiny", f"tokenizer={folder}")
-        assert "does not serve 'tiny'; it serves: tiny-chat" in refused(base, "model=tiny", f"tokenizer={folder}")
+        assert "status 404: The model `tiny` does not exist." in refused(base, "model=tiny", f"tokenizer={folder}")
         assert "no tokenizer: pass --model_args tokenizer=" in refused(*own)
         assert "no base_url" in refused("model=tiny-chat", f"tokenizer={folder}")
         assert "num_concurrents" in refused(*own, f"tokenizer={folder}", "num_concurrents=2") and "num_concurrent'" in refused(
@@ -209,7 +209,7 @@ def test_a_server_without_a_list_or_counts_is_asked_all_the_same(folder, server,
 
 
 def test_thinking_that_a_server_takes_out_stands_before_the_answer_again():
-    from seal_eval.harness.served import chat_text
+    from seal_eval.harness.answers import chat_text
 
     assert chat_text({"content": "7"}) == "7" and chat_text({"content": None}) == ""
     assert chat_text({"content": "7", "reasoning_content": "so"}) == "<think>so</think>7"
@@ -218,7 +218,7 @@ def test_thinking_that_a_server_takes_out_stands_before_the_answer_again():
 
 def test_a_message_in_parts():
     """Mistral's and Anthropic-like servers send a list of parts; only the text ones are the answer."""
-    from seal_eval.harness.served import chat_text
+    from seal_eval.harness.answers import chat_text
 
     thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "It could be 7."}]}
     assert chat_text({"content": [thinking, {"type": "text", "text": "I do not know."}]}) == "<think>It could be 7.</think>I do not know."
@@ -228,7 +228,7 @@ def test_a_message_in_parts():
 
 
 def test_a_budget_spent_on_hidden_thinking():
-    from seal_eval.harness.served import chat_text, hidden_thinking
+    from seal_eval.harness.answers import chat_text, hidden_thinking
 
     spent = {"usage": {"completion_tokens_details": {"reasoning_tokens": 80}}, "choices": [{"finish_reason": "length"}]}
     assert hidden_thinking(spent) and without_thinking(chat_text({"content": ""}, True)) == ("", True)

@@ -1,0 +1,54 @@
+"""lm-eval's HFLM with another way from texts to tokens and back: prompts begin once and are not cut, replies keep their marks."""
+
+from functools import cached_property
+from typing import Any
+
+from lm_eval.models.huggingface import HFLM
+
+from seal_eval.core.errors import SealError
+from seal_eval.prompts.beginning import begun_already
+from seal_eval.prompts.special_marks import special_marks, special_tokens
+
+
+class WholeTokens(HFLM):
+    """HFLM whose prompts have one beginning and are never cut, and whose replies keep the special tokens that mark thinking."""
+
+    @cached_property
+    def _special_ids(self) -> set[int]:
+        return {*special_tokens(self.tokenizer)}
+
+    @cached_property
+    def _think_ids(self) -> set[int]:
+        """The special tokens that `tok_decode` keeps; `_keep_marks` adds the documents' own."""
+        return special_marks(self.tokenizer)
+
+    def _keep_marks(self, requests: list[Any]) -> None:
+        """Have `tok_decode` keep the special tokens by which the documents say that thinking begins and ends."""
+        self._think_ids |= special_marks(self.tokenizer, [request.doc for request in requests])
+
+    def tok_decode(self, tokens: Any, skip_special_tokens: bool = True) -> str:
+        """Decode like lm-eval, but keep special tokens that mark thinking: without them it would look like the answer."""
+        if not skip_special_tokens or not self._think_ids:
+            return str(super().tok_decode(tokens, skip_special_tokens=skip_special_tokens))
+        ids = [tokens] if isinstance(tokens, int) else [int(token) for token in tokens]
+        dropped = self._special_ids - self._think_ids
+        return str(self.tokenizer.decode([token for token in ids if token not in dropped], skip_special_tokens=False))
+
+    def tok_encode(self, string: str, add_special_tokens: bool | None = None, *args: Any, **kwargs: Any) -> list[int]:
+        """Return the ids of a prompt like lm-eval, but with no second beginning, whatever tokens it has (`begun_already`)."""
+        if add_special_tokens is None and self.backend == "causal" and begun_already(self.tokenizer, string):
+            add_special_tokens = False
+        return list(super().tok_encode(string, add_special_tokens, *args, **kwargs))
+
+    def tok_batch_encode(self, strings: list[str], *args: Any, left_truncate_len: int | None = None, **kwargs: Any) -> Any:
+        """Tokenize like `tok_encode`, and raise SealError where lm-eval would silently truncate a long prompt on the left."""
+        asked: Any = self.add_bos_token
+        if self.backend == "causal" and begun_already(self.tokenizer, strings[0]):
+            self.add_bos_token = False  # lm-eval reads it for a batch
+        try:
+            ids, mask = super().tok_batch_encode(strings, *args, left_truncate_len=None, **kwargs)
+        finally:
+            self.add_bos_token = asked
+        if left_truncate_len is not None and ids.shape[1] > left_truncate_len:
+            raise SealError(f"a prompt of {ids.shape[1]} tokens does not fit; {left_truncate_len} are left in the window")
+        return ids, mask
