@@ -84,6 +84,16 @@ class Composed(Method):
         """True when any part reads the record without the question."""
         return any(part.record_first for _, part in self.parts)
 
+    @property
+    def while_decoding(self) -> bool:  # type: ignore[override]
+        """True when any part acts only while a reply is decoded."""
+        return any(part.while_decoding for _, part in self.parts)
+
+    @property
+    def one_at_a_time(self) -> bool:  # type: ignore[override]
+        """True when any part depends on the other texts of a batch."""
+        return any(part.one_at_a_time for _, part in self.parts)
+
     def about(self) -> dict[str, Any]:
         """The dictionaries of all parts in one; a later part wins where keys are equal."""
         found: dict[str, Any] = {}

@@ -8,7 +8,6 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils_hf import stop_sequences_criteria
 
 from seal_eval.baselines import extended, settings, take_method
@@ -19,6 +18,7 @@ from seal_eval.core.settings import Count, check_value
 from seal_eval.harness.batch_plan import batches, parts
 from seal_eval.harness.budget import FROM_USER
 from seal_eval.harness.dataset import material_versions
+from seal_eval.harness.likelihood import Likelihoods
 from seal_eval.harness.machine import hardware, out_of_memory
 from seal_eval.harness.model_args import clearly
 from seal_eval.harness.padding import can_pad
@@ -27,6 +27,7 @@ from seal_eval.harness.prefix_cache import SharedPrefix, growing_cache, keeps_al
 from seal_eval.harness.record_first import RecordFirst, record_tokens
 from seal_eval.harness.reply_log import ACTIVE, lookup
 from seal_eval.harness.stopping import AnswerEnded, ended_at_answer, is_ours
+from seal_eval.harness.task_config import refuse_ambiguous
 from seal_eval.harness.throughput import Throughput
 from seal_eval.models.base_weights import REVISION
 from seal_eval.models.caches import Sharing, sharing
@@ -42,7 +43,7 @@ AUTO_BATCH = 8  # batch size for --batch_size auto
 PREFILL_CHUNK = 8192  # default of prefill_chunk: most tokens in one forward pass of the prefill, when prefixes are shared
 
 
-class SealLM(HFLM):
+class SealLM(Likelihoods):
     """`--model seal --model_args pretrained=M,method=NAME,<the method's settings>,<HFLM's arguments>`.
 
     pretrained: short name, folder or hub id. share_prefixes: reuse the KV cache for prompts that begin alike. prefill_chunk: tokens.
@@ -55,6 +56,7 @@ class SealLM(HFLM):
         self, pretrained: str, method: str = "plain", share_prefixes: bool = True, prefill_chunk: int = PREFILL_CHUNK,
         batch_size: int | str | None = 1, selftest: bool = True, **kwargs: Any,
     ) -> None:  # fmt: skip
+        refuse_ambiguous({"method": method, **kwargs})
         self.method_name, self.method, kwargs = take_method({"method": method, **kwargs})
         self.model_label, location = safe(pretrained), resolve(pretrained)
         self.prefill_chunk = check_value("model_args", "prefill_chunk", prefill_chunk, Count)
