@@ -13,6 +13,7 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, ClassVar
 
+from seal_eval.core.applied import method_applied
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.plugins import Method, checked_method
 from seal_eval.core.settings import check_settings, key_values
@@ -118,8 +119,8 @@ class Composed(Method):
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
         with ExitStack() as stack:
-            for _, part in self.parts:
-                stack.enter_context(part.apply(model))
+            for name, part in self.parts:
+                stack.enter_context(method_applied(name, part, model))
             yield model
 
 
