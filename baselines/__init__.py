@@ -13,6 +13,7 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, ClassVar
 
+from seal_eval.core.applied import method_applied
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.plugins import Method, checked_method
 from seal_eval.core.settings import check_settings, key_values
@@ -84,6 +85,16 @@ class Composed(Method):
         """True when any part reads the record without the question."""
         return any(part.record_first for _, part in self.parts)
 
+    @property
+    def while_decoding(self) -> bool:  # type: ignore[override]
+        """True when any part acts only while a reply is decoded."""
+        return any(part.while_decoding for _, part in self.parts)
+
+    @property
+    def one_at_a_time(self) -> bool:  # type: ignore[override]
+        """True when any part depends on the other texts of a batch."""
+        return any(part.one_at_a_time for _, part in self.parts)
+
     def about(self) -> dict[str, Any]:
         """The dictionaries of all parts in one; a later part wins where keys are equal."""
         found: dict[str, Any] = {}
@@ -108,8 +119,8 @@ class Composed(Method):
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
         with ExitStack() as stack:
-            for _, part in self.parts:
-                stack.enter_context(part.apply(model))
+            for name, part in self.parts:
+                stack.enter_context(method_applied(name, part, model))
             yield model
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from seal_eval.baselines import method_of
+from seal_eval.core.applied import method_applied
 from seal_eval.harness.machine import hardware
 from seal_eval.models.adapters import fold
 from seal_eval.models.loading import forget_peak, load_model, peak_memory
@@ -70,7 +71,7 @@ def answer(model: Any, n: int, method: str = "") -> Callable[[], Any]:
     chosen = method_of(method)
 
     def call() -> Any:
-        with chosen.apply(model):
+        with method_applied(method, chosen, model):
             mask = torch.ones_like(ids)
             return model.generate(ids, attention_mask=mask, max_new_tokens=WRITTEN, min_new_tokens=WRITTEN, do_sample=False, pad_token_id=0)
 

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from seal_eval.baselines import method_of
+from seal_eval.core.applied import method_applied
 from seal_eval.core.errors import SealError
 from seal_eval.core.names import safe
 from seal_eval.core.types import Estimate, Record, Sample
@@ -150,7 +151,7 @@ def verdicts(plan: Plan, out: Path, method: str, task: str, length: int, n: int)
     model, prompt_format = loaded(plan.model, plan.dtype)
     samples = replace(get_task(task), questions_per_record=QUESTIONS).build(prompt_format, length, n, 0)
     began = time.perf_counter()
-    with method_of(method).apply(model):
+    with method_applied(method, method_of(method), model):
         right = answered_in_turn(model, prompt_format, samples)
     with file.open("a") as f:
         f.write(json.dumps(case | {"right": right, "seconds": round(time.perf_counter() - began, 1)}) + "\n")

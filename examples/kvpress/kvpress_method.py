@@ -22,6 +22,7 @@ class Press(Method):
     summary = "drops keys and values of the prompt (a press of kvpress)"
     citation = "Devoto et al. 2025, Expected Attention, arXiv 2510.00636"
     changes = "attention"
+    while_decoding = True
 
     press: str
     ratio: Annotated[float, Ge(0), Lt(1)] = 0.5

@@ -27,6 +27,9 @@ class Method:
     changes: ClassVar[str] = ""  # one of CHANGES; a composition may change rope, attention and weights once each
     shares_prefix: ClassVar[bool] = False  # whether keys and values of a prefix do not depend on what follows it
     record_first: bool = False  # a class attribute or property: the record is read without the question, which comes behind its cache
+    # class attributes or properties, for tasks that score given texts in one pass (log-likelihoods)
+    while_decoding: bool = False  # acts only on tokens behind a cache, such as a reply's: there it would not act, and is refused
+    one_at_a_time: bool = False  # depends on the length of what is read or on its last token: there a batch holds one text
     # settings for the self-test (models/selftest.py), which replace the method's own; None: not tried
     neutral: ClassVar[Mapping[str, Any] | None] = None  # settings that change nothing; {} if none of the settings ever does
     active: ClassVar[Mapping[str, Any] | None] = None  # settings with which a method of changes rope or attention acts on 48 tokens
@@ -131,6 +134,9 @@ def checked_method(name: str, cls: type) -> type[Method]:
     _must(label, "changes", method.changes, method.changes in CHANGES, f"one of {', '.join(map(repr, CHANGES))}")
     shares = method.shares_prefix
     _must(label, "shares_prefix", shares, isinstance(shares, bool), "True or False")
+    for member in ("record_first", "while_decoding", "one_at_a_time"):
+        value = getattr(method, member)
+        _must(label, member, value, isinstance(value, bool | property), "True, False or a property")
     for member in ("window", "about"):
         _must(label, member, getattr(method, member), callable(getattr(method, member)), "a method of the class")
     return method

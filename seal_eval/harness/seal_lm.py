@@ -11,6 +11,7 @@ from typing import Any
 from lm_eval.models.utils_hf import stop_sequences_criteria
 
 from seal_eval.baselines import extended, settings, take_method
+from seal_eval.core.applied import method_applied
 from seal_eval.core.errors import SealError
 from seal_eval.core.home import from_home
 from seal_eval.core.names import safe
@@ -20,6 +21,7 @@ from seal_eval.harness.batch_plan import batches, parts
 from seal_eval.harness.budget import FROM_USER
 from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.greedy import keep_penalties, say_penalties
+from seal_eval.harness.likelihood import Likelihoods
 from seal_eval.harness.machine import hardware, out_of_memory
 from seal_eval.harness.model_args import clearly
 from seal_eval.harness.padding import can_pad
@@ -28,6 +30,7 @@ from seal_eval.harness.prefix_cache import SharedPrefix, growing_cache, keeps_al
 from seal_eval.harness.record_first import RecordFirst, record_tokens
 from seal_eval.harness.reply_log import ACTIVE, lookup
 from seal_eval.harness.stopping import AnswerEnded, ended_at_answer, is_ours
+from seal_eval.harness.task_config import refuse_ambiguous
 from seal_eval.harness.throughput import Throughput
 from seal_eval.harness.whole_tokens import WholeTokens
 from seal_eval.models.base_weights import REVISION
@@ -44,7 +47,7 @@ AUTO_BATCH = 8  # batch size for --batch_size auto
 PREFILL_CHUNK = 8192  # default of prefill_chunk: most tokens in one forward pass of the prefill, when prefixes are shared
 
 
-class SealLM(WholeTokens):
+class SealLM(Likelihoods, WholeTokens):
     """`--model seal --model_args pretrained=M,method=NAME,<the method's settings>,<HFLM's arguments>`.
 
     pretrained: short name, folder or hub id. share_prefixes: reuse the KV cache for prompts that begin alike. prefill_chunk: tokens.
@@ -57,6 +60,7 @@ class SealLM(WholeTokens):
         self, pretrained: str, method: str = "plain", share_prefixes: bool = True, prefill_chunk: int = PREFILL_CHUNK,
         batch_size: int | str | None = 1, selftest: bool = True, **kwargs: Any,
     ) -> None:  # fmt: skip
+        refuse_ambiguous({"method": method, **kwargs})
         self.method_name, self.method, kwargs = take_method(from_home({"method": method, **kwargs}))
         self.model_label, location = safe(pretrained), resolve(pretrained)
         self.prefill_chunk = check_value("model_args", "prefill_chunk", prefill_chunk, Count)
@@ -84,7 +88,7 @@ class SealLM(WholeTokens):
         if selftest:
             check_method(self.method_name, self.method, self._model)
         self._method_context = ExitStack()  # keeps the method applied as long as the engine exists
-        self._method_context.enter_context(self.method.apply(self._model))
+        self._method_context.enter_context(method_applied(self.method_name, self.method, self._model))
         self._sharing = sharing(self._model, self.method) if share_prefixes else Sharing("share_prefixes=False")
         self.unshared = self._sharing.why_not
         self._prefix_cache: SharedPrefix | None = None  # the cache for the prompts that are being answered

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from seal_eval.baselines import extended, take_method
+from seal_eval.baselines import extended, method_settings, take_method
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.plugins import Method, Task
 from seal_eval.core.settings import Count, Index, check_value
@@ -68,16 +68,29 @@ def check_keys(keys: Iterable[str], strict: bool) -> None:
             raise SealError(f"unknown metadata key '{key}'{nearest(key, known_keys())}")
 
 
+def refuse_ambiguous(model_args: Mapping[str, Any]) -> None:
+    """Raise SealError for a method's setting in model_args that tasks would take for theirs, because lm-eval merges the two."""
+    known = known_keys()
+    for part in str(model_args.get("method", "plain")).split("+"):
+        for field in method_settings(part):
+            if field.name in model_args and field.name in known:
+                raise SealError(
+                    f"model_args: {field.name} is a setting of method '{part}' and of tasks; write {part}.{field.name}=… for the method's, "
+                    f"--metadata {field.name}=… for a task's"
+                )
+
+
 def read_spec(name: str, metadata: Mapping[str, Any]) -> Spec:
     """Return the specification of a task's documents from its metadata and defaults.
 
+    metadata: lm-eval's, with model_args merged into it. A key that tasks have is the task's, never the method's (`refuse_ambiguous`).
     Raises SealError naming the key, its value and the remedy.
     """
-    task, method = get_task(name), None
-    keys: Mapping[str, Any] = metadata
+    task, method, known = get_task(name), None, known_keys()
     if "method" in metadata:
-        _, method, keys = take_method(metadata, others=[*known_keys(), *MODEL_KEYS])
-    check_keys(keys, strict=False)
+        _, method, others = take_method({key: value for key, value in metadata.items() if key not in known}, others=MODEL_KEYS)
+        metadata = others | {key: value for key, value in metadata.items() if key in known}
+    check_keys(metadata, strict=False)
     if changed := {key: metadata[key] for key in task_settings(task) if key in metadata}:
         task = replace(task, **changed)  # type: ignore[type-var]
     pretrained = metadata.get("pretrained") or metadata.get("model")

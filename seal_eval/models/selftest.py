@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from seal_eval.core.applied import method_applied
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.plugins import Method
 from seal_eval.models.attention import WINDOWED, covers_all, slides, window_of_layers
@@ -93,7 +94,7 @@ class _Trial:
         self.plain_cached = self.cached(self.plain)
 
     def neutral(self, name: str, method: Method) -> None:
-        with method.apply(self.model):
+        with method_applied(name, method, self.model):
             found = self.logits()
         if not self.distance(found, self.plain) <= self.noise:
             raise self.refused(name, f"settings that must change nothing ({shown(method)}) change the model's predictions")
@@ -101,7 +102,7 @@ class _Trial:
     def active(self, name: str, method: Method) -> None:
         if not self.attentions:
             raise self.refused(name, "it has no layer with full attention that could be found, so nothing would be extended")
-        with method.apply(self.model):
+        with method_applied(name, method, self.model):
             outputs = self.outputs()
         changed = [
             float((outputs[m] - plain).square().mean().sqrt()) > CHANGE[self.dtype] * float(plain.square().mean().sqrt())
@@ -112,7 +113,7 @@ class _Trial:
             raise self.refused(name, f"it changes nothing in layers with full attention (tried with {shown(method)}): they do not see it")
 
     def own(self, name: str, method: Method) -> None:
-        with method.apply(self.model):
+        with method_applied(name, method, self.model):
             found = self.logits()
             if not found.isfinite().all() and self.plain.isfinite().all():
                 raise self.refused(name, "its predictions are not finite")

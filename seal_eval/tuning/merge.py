@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval.baselines import Composed, extended, method_of
+from seal_eval.core.applied import method_applied
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.files import CARD, read_object, write_json
 from seal_eval.core.folders import new_folder
@@ -51,7 +52,7 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_re
         differs = base_difference(adapter, model) if adapter else {}
         check_method(on, method, model)
         rope = rope_settings(model, method, on) if on else {}
-        with method.apply(model):
+        with method_applied(on, method, model):
             with adapted(model, adapter):
                 by_adapter = logits(model, ids)
             plain = logits(model, ids)
@@ -107,7 +108,7 @@ def rope_settings(model: Any, method: Method, on: str) -> dict[str, Any]:
     """
     parts = method.parts if isinstance(method, Composed) else (("", method),)
     config = text_config(model)
-    with method.apply(model):
+    with method_applied(on, method, model):
         modules = [module for _, _, module in rotary_modules(model)]
         fixed = all(part.changes == "rope" for _, part in parts)
         if not fixed or any(module._forward_pre_hooks for module in modules):

@@ -9,6 +9,7 @@ import torch
 
 from seal_eval import __version__
 from seal_eval.baselines import extended
+from seal_eval.core.applied import method_applied
 from seal_eval.core.content import named_files
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import read_object, write_json
@@ -64,7 +65,7 @@ def tune(
         ids = probe_ids(model.config, vocabulary(model))
         check_method(spec.on, on, model)
         with ExitStack() as applied:
-            applied.enter_context(on.apply(model))
+            applied.enter_context(method_applied(spec.on, on, model))
             tuned = applied.enter_context(ExitStack())
             trained = tuned.enter_context(trainable(model, spec))
             records = records_within(prompt_format, spec, window)  # a length that does not fit is found before anything is measured
