@@ -9,7 +9,8 @@ from seal_eval.core.types import Record, Run, TaskLength
 from seal_eval.results.conditions import default_baseline, remarks
 from seal_eval.results.missing import Lacks, lacking, notes, only_one_has
 from seal_eval.results.reasons import Shares, shares
-from seal_eval.results.records import by_method, by_model, check_baseline, check_sources, check_versions, models, pair
+from seal_eval.results.records import by_method, by_model, check_baseline, check_versions, models, pair
+from seal_eval.results.sources import check_sources, other_files
 from seal_eval.stats.choose_test import by_mcnemar, repeats
 from seal_eval.stats.clusters import least_p
 from seal_eval.stats.layout import Array, layout
@@ -160,7 +161,7 @@ def _paired(table: dict[str, dict[str, Record]], name: str, baseline: str, runs:
         np.array([np.nan if r.depth is None else r.depth for r in ordered]), scores,
         tuple(shares((method, r) for method in methods for records in by_cell[method].values() for r in records.values())),
         tuple(lacks) if any(one.cells for one in lacks) else (), tuple(notes(lacks, alone, unscored, runs)),
-        " ".join(dict.fromkeys(run.assumed for run in runs if run.assumed)), tuple(remarks(runs, methods, name != "models")),
+        " ".join(dict.fromkeys(run.assumed for run in runs if run.assumed)), (*remarks(runs, methods, name != "models"), *other_files(runs)),
     )  # fmt: skip
 
 
