@@ -14,8 +14,9 @@ from seal_eval.leaderboard.display import board_names
 from seal_eval.leaderboard.other_tasks import about
 from seal_eval.results.compare import compare, method_rows
 from seal_eval.results.comparison import Comparison, OverLengths, Position, Row
+from seal_eval.results.conditions import default_baseline
 from seal_eval.results.depths import by_depth
-from seal_eval.results.paired import PairedScores, chosen_test, default_baseline, paired_scores_of
+from seal_eval.results.paired import PairedScores, chosen_test, paired_scores_of
 from seal_eval.results.records import by_method, models
 from seal_eval.stats import Rank, detectable_with, simultaneous
 
@@ -158,8 +159,7 @@ def boards(runs: list[Run], baseline: str) -> list[ModelBoard]:
 
 def _baseline(runs: list[Run], model: str, wanted: str) -> str:
     """The wanted baseline of a model; the default one where plain, the site's default, is wanted."""
-    methods = list(dict.fromkeys(run.method for run in runs if run.model == model))
-    return default_baseline(methods) if wanted == "plain" else wanted
+    return default_baseline([run for run in runs if run.model == model]) if wanted == "plain" else wanted
 
 
 def _board(runs: list[Run], model: str, number: int, baseline: str) -> ModelBoard:

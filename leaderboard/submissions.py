@@ -16,6 +16,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.files import open_lines, read_json, sha256, write_json, write_text
 from seal_eval.core.folders import new_folder
 from seal_eval.core.types import Absent, Run
+from seal_eval.models.hub import flat
 from seal_eval.results.absent import MANIFEST as MANIFEST
 from seal_eval.results.absent import find, suite_of
 from seal_eval.results.records import load_runs
@@ -26,7 +27,20 @@ SCHEMA = Path(__file__).parent / "schema" / "submission-1.json"
 PATH = re.compile(r"""(?<![\w:/.~\\-])(?:~/|(?:/|[A-Za-z]:[\\/])[^\s"',=:;\\/<>\[\]]+[\\/])(?:[^\s"',=:;\\/]+[\\/])*([^\s"',=:;\\/]+)""")
 WHOLE_PATH = re.compile(r"(?:~|\.{1,2})?[\\/]|[A-Za-z]:[\\/]")
 # keys whose value names a model or a file: if it begins like a path, all of it is the path, spaces included
-PATH_KEYS = ("pretrained", "tokenizer", "model", "model_name", "adapter", "peft", "delta", "heads", "output_path", "gguf_file")
+PATH_KEYS = (
+    "pretrained",
+    "tokenizer",
+    "model",
+    "base_model",
+    "folded",
+    "model_name",
+    "adapter",
+    "peft",
+    "delta",
+    "heads",
+    "output_path",
+    "gguf_file",
+)
 LEFT_OUT = "left out: not a task of this project"  # the reason for a planned cell whose results are not published
 PROMPTS = ("system_instruction", "chat_template", "tokenizer_chat_template")  # part of every published prompt, so kept exactly
 
@@ -101,7 +115,7 @@ def _pack(run: Run, out: Path) -> None:
     stamp = name.removeprefix("results_").removesuffix(".json")
     if len(run.files) - 1 < len(data["results"]) and isinstance(data["config"].get("seal_eval"), dict):
         data["config"]["seal_eval"].pop("pace", None)  # it counts the prompts of tasks that are left out, too
-    data, packed = scrubbed(_ours(data)), {}
+    data, packed = scrubbed(with_flat_sources(_ours(data))), {}
     for sample_file in sorted(n for n in run.files if n.startswith("samples_")):
         with open_lines(run.folder / sample_file) as lines:
             before = list(lines)
@@ -120,6 +134,15 @@ def _pack(run: Run, out: Path) -> None:
     write_text(folder / f"command_{stamp}.txt", scrubbed_command(run.command) + "\n")
     for sample_file, content in packed.items():
         (folder / sample_file).write_bytes(content)
+
+
+def with_flat_sources(data: dict[str, Any]) -> dict[str, Any]:
+    """The results file's JSON with the sources of models as texts; runs of earlier versions record the whole card of a folded checkpoint."""
+    own = data["config"].get("seal_eval")
+    for part in (own, own.get("about")) if isinstance(own, dict) else ():
+        if isinstance(part, dict) and isinstance(part.get("model_source"), dict):
+            part["model_source"] = flat(part["model_source"])
+    return data
 
 
 def _ours(data: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from seal_eval.baselines import extended, method_of
 from seal_eval.core.errors import SealError
 from seal_eval.core.strict_json import short
 from seal_eval.harness.stock_window import stock_window
@@ -89,14 +90,27 @@ def build_settings(results: Path, data: dict[str, Any], task: str, tokenizer: st
 def check_window(results: Path, data: dict[str, Any], metadata: dict[str, Any]) -> None:
     """Raise SealError when the recorded window is not the model's: it decides which lengths of everybody's runs are compared.
 
-    Where only a tokenizer is at hand, its model's window is not known.
+    Where only a tokenizer is at hand, its model's window is not known. That of a checkpoint with rotary scaling in its configuration, which
+    is checked with its base model's tokenizer, is longer than the base model's.
     """
-    said = (data["config"].get("seal_eval") or {}).get("trained_window")
+    own = data["config"].get("seal_eval") or {}
+    said = own.get("trained_window")
     place = str(metadata.get("pretrained") or "")
     window = window_of(place) if said and place else None
     if window:
-        fits = said == window or said == stock_window(place)
+        scaled = _extended(str((own.get("model_source") or {}).get("on") or ""), window)
+        fits = said in (window, stock_window(place), scaled)
         must(results, fits, "config.seal_eval.trained_window", said, f"the window of the model's configuration, {window}")
+
+
+def _extended(on: str, window: int) -> int:
+    """The window with the method that a checkpoint's configuration holds; unchanged for one that no configuration can hold."""
+    if not {*on.partition(",")[0].split("+")} <= {"linear", "ntk", "yarn"}:  # no other name is looked up: it may be a file
+        return window
+    try:
+        return extended(method_of(on), window)
+    except SealError:
+        return window
 
 
 def asked_of(limit: float | None, n: int) -> int:

@@ -1,16 +1,15 @@
 """The model that an adapter or a map of heads was made with: its weights' fingerprint, its name for peft, and a warning for another one."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
-from seal_eval.core.content import SMALL, cached_sha256
-from seal_eval.core.files import CARD, read_object, sha256
+from seal_eval.core.files import CARD, read_object
 from seal_eval.core.streams import warn
-from seal_eval.models.hub import embedded, resolve, source
+from seal_eval.models.hub import card, embedded, resolve
+from seal_eval.models.weight_files import FINGERPRINT as FINGERPRINT
+from seal_eval.models.weight_files import folder_weights
 
 REVISION = "loaded_revision"  # attribute of a model that was loaded from the hub at another revision than the newest
-FINGERPRINT = "model_weights"  # key of the card of an adapter, and of a map of heads
 
 
 def weights_fingerprint(place: str, revision: str = "") -> str:
@@ -27,9 +26,7 @@ def weights_fingerprint(place: str, revision: str = "") -> str:
         if not isinstance(cached, str):
             return ""
         folder = Path(cached).parent
-    files = [file for file in folder.glob("*.safetensors") if not file.name.startswith("adapter_")]
-    hashes = sorted(cached_sha256(file) if file.stat().st_size > SMALL else sha256(file) for file in files)
-    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:16] if hashes else ""
+    return folder_weights(folder)
 
 
 def peft_name(model_name: str) -> str:
@@ -38,7 +35,7 @@ def peft_name(model_name: str) -> str:
         return known["hub_id"]
     place = resolve(model_name)
     if Path(place).is_dir():
-        return str(source(place).get("hub_id") or Path(place).resolve())
+        return str(card(place).get("hub_id") or Path(place).resolve())
     return place
 
 

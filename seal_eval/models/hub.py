@@ -12,7 +12,10 @@ from seal_eval.core.content import fingerprint
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.files import CARD, MAP, read_object, sha256, write_json
 from seal_eval.core.folders import cache, new_folder
+from seal_eval.core.names import visible
+from seal_eval.models.weight_files import FINGERPRINT, folder_weights
 
+LONGEST = 400  # characters of a value of `source`
 BESIDE = (CARD, "*.md", "LICENSE*", "*.log", "*.jsonl")  # files of a model's folder that no reply depends on
 MADE = (CARD, MAP, "results_*.json", "suite.json", "submission.json")  # a folder inside a model's with one of these was made with the model
 
@@ -67,7 +70,7 @@ def pull(name: str, place: str = "", accept_licence: bool = False) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.parent / f".{key}.lock"):  # a second process waits, then finds the model in the cache
         if (folder / "config.json").is_file():
-            if place and (cached := source(str(folder)).get("source")) != place:
+            if place and (cached := card(str(folder)).get("source")) != place:
                 raise SealError(f"{key} is in the cache from the {cached}; remove {folder} to pull it from the {place}")
             return folder
         if (licence := models[key].get("licence")) and not accept_licence:
@@ -84,10 +87,34 @@ def pull(name: str, place: str = "", accept_licence: bool = False) -> Path:
     raise SealError(f"model '{key}' could not be fetched ({'; '.join(failures)}); check the network, or pass a model folder")
 
 
-def source(folder: str) -> dict[str, Any]:
-    """Return the card (seal_eval.json) of a model folder: where a pulled model came from, or how a folder was made; {} without one."""
-    card = Path(folder) / CARD
-    return read_object(card) if card.is_file() else {}
+def source(folder: str) -> dict[str, str]:
+    """Return what results and cards record of a model folder's own card (seal_eval.json), as texts; {} without one.
+
+    That is where a pulled model came from, or how a folder was made: then with the fingerprint of its weights, because a folder may be made
+    once more with others.
+    """
+    told = flat(card(folder))
+    weights = folder_weights(Path(folder)) if told and "source" not in told else ""
+    return told | ({FINGERPRINT: weights} if weights else {})
+
+
+def card(folder: str) -> dict[str, Any]:
+    """Return the whole card of a model folder; {} without one."""
+    file = Path(folder) / CARD
+    return read_object(file) if file.is_file() else {}
+
+
+def flat(whole: dict[str, Any]) -> dict[str, str]:
+    """Return a card with its simple values as texts of one line, and in place of a folded adapter's card the name of its method.
+
+    An adapter's card holds lists and its log, which are no part of where a model came from.
+    """
+    folded = whole.get("folded")
+    if isinstance(folded, dict):
+        sha = {key: folded[key] for key in ("adapter_sha256",) if key in folded}
+        whole = sha | whole | {"folded": folded.get("method") or folded.get("adapter")}
+    simple = {key: value for key, value in whole.items() if isinstance(value, str | int | float)}
+    return {key[:300]: visible(" ".join(str(value).split()))[:LONGEST] for key, value in simple.items()}
 
 
 def content(model: str, revision: str = "") -> str:

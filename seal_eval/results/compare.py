@@ -40,7 +40,7 @@ def compare(paired: PairedScores, level: float = 0.95, sequential: bool = False)
         tuple(rank_of.get(column) for column in range(len(paired.methods))) if design else (),
         cochran_q(scores[complete]) if simple and scores.shape[1] > 2 and not sequential else None,
         tuple(over_lengths(paired, level, sequential)), () if sequential else tuple(positions(paired, level)), paired.shares,
-        paired.lacks, paired.missing, sequential,
+        paired.lacks, paired.missing, paired.remarks, sequential,
     )  # fmt: skip
 
 

@@ -75,6 +75,7 @@ class Comparison:
     shares: tuple[Shares, ...] = ()
     lacks: tuple[Lacks, ...] = ()  # in the order of `methods`; empty if none lacks a cell
     missing: tuple[str, ...] = ()  # sentences about cells without results
+    remarks: tuple[str, ...] = ()  # sentences on what else than the method differs
     sequential: bool = False  # intervals, p-values and ranks are anytime-valid
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval.core.types import Run
+from seal_eval.results.conditions import given, loaded
 
 LONGEST_PART = 40  # characters of one setting in a label
 LONGEST = 120  # characters of a label
@@ -16,7 +17,7 @@ LONGEST = 120  # characters of a label
 def label_runs(runs: list[Run]) -> list[Run]:
     """Return the runs; if a model has a method with several settings, the method's name gets the settings that differ as a suffix.
 
-    Two runs of a model have the same label only if their method and all of their settings are the same.
+    Two runs of a model have the same label only if their method and all of their settings are the same, those that load the model too.
     """
     variants: dict[str, dict[tuple[str, str], Run]] = defaultdict(dict)  # model → (method, settings key) → first run with them
     for run in runs:
@@ -26,8 +27,11 @@ def label_runs(runs: list[Run]) -> list[Run]:
 
 
 def _settings_key(run: Run) -> str:
-    """Equal for runs whose settings are equal. 2 and 2.0 are equal, and so are copies of one adapter, compared by their SHA-256."""
-    settings = dict(run.settings)
+    """Equal for runs whose settings are equal and whose models were loaded alike.
+
+    2 and 2.0 are equal, and so are copies of one adapter, compared by their SHA-256.
+    """
+    settings = run.settings | loaded(run)
     if run.about.get("adapter_sha256"):
         settings["adapter"] = run.about["adapter_sha256"]
     return _plain(settings)
@@ -70,16 +74,17 @@ def _labels(variants: dict[tuple[str, str], Run]) -> dict[tuple[str, str], str]:
 def _label(run: Run, variants: list[Run], short: bool, digest: str = "") -> str:
     """The method's name with the settings in which the variants differ, and with a digest."""
     parts = []
-    for key, value in sorted(run.settings.items()):
-        if all(key in other.settings and _plain(other.settings[key]) == _plain(value) for other in variants):
+    shown, others = given(run) | run.settings, [given(other) | other.settings for other in variants]
+    for key, value in sorted(shown.items()):
+        if all(key in other and _plain(other[key]) == _plain(value) for other in others):
             continue
         if isinstance(value, str):  # a suite names adapter folders MODEL__NAME: show NAME
             text = Path(value).name.split("__")[-1] or value if short else value
         else:
             text = f"{key}={value if isinstance(value, int | float) else json.dumps(value)}"
         parts.append(_cut(text, LONGEST_PART))
-    shown = _cut(",".join(parts), LONGEST - len(digest))
-    inside = ",".join(part for part in (shown, digest) if part)
+    told = _cut(",".join(parts), LONGEST - len(digest))
+    inside = ",".join(part for part in (told, digest) if part)
     return f"{run.method}({inside})" if inside else run.method
 
 

@@ -1,15 +1,16 @@
 """Arrange records as arrays: the scores of several methods on the same samples, with the cell and cluster of each sample."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.types import Record, Run, TaskLength
+from seal_eval.results.conditions import default_baseline, remarks
 from seal_eval.results.missing import Lacks, lacking, notes, only_one_has
 from seal_eval.results.reasons import Shares, shares
-from seal_eval.results.records import by_method, by_model, check_baseline, check_sources, check_versions, models, pair
+from seal_eval.results.records import by_method, by_model, check_baseline, check_versions, models, pair
+from seal_eval.results.sources import check_sources, other_files
 from seal_eval.stats.choose_test import by_mcnemar, repeats
 from seal_eval.stats.clusters import least_p
 from seal_eval.stats.layout import Array, layout
@@ -38,6 +39,7 @@ class PairedScores:
     lacks: tuple[Lacks, ...] = ()
     missing: tuple[str, ...] = ()
     assumed: str = ""  # a sentence on what was taken for the documents; '' if the files or the user say it
+    remarks: tuple[str, ...] = ()  # sentences on what else than the method differs
 
     @property
     def baseline(self) -> str:
@@ -95,14 +97,10 @@ def paired_scores(runs: list[Run], baseline: str = "") -> list[PairedScores]:
     if single and (baseline or not why_apart(runs)):
         return [_paired(by_model(runs), "models", baseline or names[0], [replace(run, method=run.model) for run in runs])]
     return [
-        _paired(table, name, baseline or default_baseline(list(table)), [run for run in runs if run.model == name])
+        _paired(table, name, baseline or default_baseline(own), own)
         for name, table in per_model.items()
+        for own in [[run for run in runs if run.model == name]]
     ]
-
-
-def default_baseline(methods: Sequence[str]) -> str:
-    """The method that a model's others are compared with where nobody names one: plain; the only one of a model with one method."""
-    return "plain" if len(methods) > 1 else methods[0]
 
 
 def why_apart(runs: list[Run]) -> str:
@@ -163,7 +161,7 @@ def _paired(table: dict[str, dict[str, Record]], name: str, baseline: str, runs:
         np.array([np.nan if r.depth is None else r.depth for r in ordered]), scores,
         tuple(shares((method, r) for method in methods for records in by_cell[method].values() for r in records.values())),
         tuple(lacks) if any(one.cells for one in lacks) else (), tuple(notes(lacks, alone, unscored, runs)),
-        " ".join(dict.fromkeys(run.assumed for run in runs if run.assumed)),
+        " ".join(dict.fromkeys(run.assumed for run in runs if run.assumed)), (*remarks(runs, methods, name != "models"), *other_files(runs)),
     )  # fmt: skip
 
 

@@ -3,11 +3,9 @@
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.folders import followed
-from seal_eval.core.names import visible
 from seal_eval.core.types import Record, Run
 from seal_eval.results.absent import with_absent
 from seal_eval.results.csv_scores import read_scores
@@ -143,26 +141,6 @@ def check_versions(runs: list[Run]) -> None:
                     f"{task} has version {first_version} in run {earlier.run_id} and {version} in run {run.run_id} (first sample {first}); "
                     "scores of two versions cannot be compared: run one of them again"
                 )
-
-
-def check_sources(runs: list[Run]) -> None:
-    """Raise SealError when two runs took a model of one name from different sources, or its files held something else."""
-    seen: dict[str, tuple[Any, Run]] = {}
-    for run in runs:
-        own = run.config.get("seal_eval") or {}
-        source = own.get("model_source") or ({"content": own["model_content"]} if own.get("model_content") else None)
-        first_source, earlier = seen.setdefault(run.model, (source, run)) if source else (source, run)
-        if source != first_source:
-            raise SealError(
-                f"{run.model} came from {_place(first_source)} in run {earlier.run_id} and from {_place(source)} in run {run.run_id}; its "
-                "weights may differ: run one of them again with the other's model, or under another name"
-            )
-
-
-def _place(source: Any) -> str:
-    """Where a model came from, on one line; the source is as the results file says it."""
-    parts = [f"{key[:40]}={str(value)[:100]}" for key, value in source.items()] if isinstance(source, dict) else [str(source)[:300]]
-    return " ".join(visible(", ".join(parts[:8])).split())
 
 
 def models(runs: list[Run]) -> list[str]:

@@ -53,7 +53,7 @@ def _primary(comparison: Comparison, bayes: bool) -> Table:
     columns = ["method", *_counted(rows), _with_level("accuracy", comparison), f"− {comparison.baseline}, points", "p", "p adjusted"]
     methods = list(dict.fromkeys(e.method for row in rows for e in (row.accuracy, row.difference) if e))
     intervals = f"Intervals at {100 * comparison.level:g} %: {' / '.join(methods)}."
-    notes = [comparison.sentence, *comparison.missing, "p adjusted: Holm over the methods.", intervals]
+    notes = [comparison.sentence, *comparison.remarks, *comparison.missing, "p adjusted: Holm over the methods.", intervals]
     extra: list[list[str]] = [[] for _ in rows]
     if not comparison.sequential and any(row.n_clusters == row.accuracy.n + row.accuracy.n_missing for row in rows[1:] if row.accuracy):
         columns.append("shows")

@@ -11,7 +11,7 @@ from seal_eval.core.files import CARD, read_object, write_json
 from seal_eval.core.folders import new_folder
 from seal_eval.core.plugins import Method
 from seal_eval.core.streams import warn
-from seal_eval.models.adapters import adapter_tensors, fold, load_scales, scaled
+from seal_eval.models.adapters import about, adapter_tensors, fold, load_scales, scaled
 from seal_eval.models.base_weights import base_difference, peft_name
 from seal_eval.models.hub import resolve
 from seal_eval.models.loading import load_model
@@ -71,6 +71,8 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_re
         check_checkpoint(scratch, cls, hashes, ids, meant, trust_remote_code)
         folded_card = read_object(card) if adapter and card.is_file() else {"adapter": adapter or None}
         made = {"folded": folded_card, "on": on, "base_model": peft_name(model_name), **differs}
+        if adapter:
+            made["adapter_sha256"] = about(adapter)["adapter_sha256"]
         write_json(scratch / CARD, made)
         (scratch / README).write_text(checkpoint_readme(made, made["base_model"]), encoding="utf-8")
     if kind := quantisation(source):

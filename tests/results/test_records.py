@@ -13,7 +13,8 @@ from seal_eval.results.compare import compare
 from seal_eval.results.depths import by_depth
 from seal_eval.results.numbers import percent
 from seal_eval.results.paired import paired_scores_of
-from seal_eval.results.records import by_method, check_sources, check_versions, load_runs, pair
+from seal_eval.results.records import by_method, check_versions, load_runs, pair
+from seal_eval.results.sources import check_sources
 
 from conftest import seal_eval
 from methods_table import difference_of_records
