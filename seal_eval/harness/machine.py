@@ -1,14 +1,7 @@
-"""The machine of a run: its name, and its memory."""
+"""The name of the machine of a run."""
 
 import platform
 from pathlib import Path
-
-
-def out_of_memory(error: RuntimeError) -> bool:
-    """Return whether the error says that torch could not allocate memory, on the GPU or the CPU."""
-    import torch
-
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error) or "not enough memory" in str(error)
 
 
 def hardware() -> str:

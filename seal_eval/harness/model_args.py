@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 
 from seal_eval.baselines import method_names, method_settings
 from seal_eval.core.errors import SealError, closest, first_line, nearest
-from seal_eval.harness.machine import out_of_memory
+from seal_eval.models.memory import out_of_memory
 
 UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
 # of transformers' from_pretrained, to which lm-eval hands what it does not know
@@ -34,8 +34,8 @@ def clearly(model: str, method: str) -> Iterator[None]:
     """Context manager: what goes wrong while a model is loaded becomes a SealError. model: as the user named it."""
     try:
         yield
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        if isinstance(error, RuntimeError) and out_of_memory(error):
+    except (OSError, ValueError, RuntimeError, MemoryError, SafetensorError) as error:
+        if out_of_memory(error):
             raise SealError(f"model '{model}' does not fit into memory; try dtype=bfloat16") from error
         raise SealError(f"model '{model}' could not be loaded: {first_line(error)}") from error
     except TypeError as error:

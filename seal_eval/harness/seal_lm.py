@@ -22,7 +22,7 @@ from seal_eval.harness.budget import FROM_USER
 from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.greedy import keep_penalties, say_penalties
 from seal_eval.harness.likelihood import Likelihoods
-from seal_eval.harness.machine import hardware, out_of_memory
+from seal_eval.harness.machine import hardware
 from seal_eval.harness.model_args import clearly
 from seal_eval.harness.padding import can_pad
 from seal_eval.harness.planned import SUITE
@@ -37,6 +37,7 @@ from seal_eval.models.base_weights import REVISION
 from seal_eval.models.caches import Sharing, sharing
 from seal_eval.models.hub import content, resolve, source
 from seal_eval.models.loading import check_finite, release_memory
+from seal_eval.models.memory import out_of_memory
 from seal_eval.models.selftest import check_method
 from seal_eval.models.whole_checkpoint import from_whole
 from seal_eval.models.window import window_of
@@ -137,6 +138,7 @@ class SealLM(Likelihoods, WholeTokens):
                 "hardware": hardware(),
                 "pace": self._throughput.told(),
                 **({"generation": self._penalties} if self._penalties else {}),
+                **({"batch_limit": self._batch_limit} if self._batch_limit < int(self.batch_size) else {}),
             },
         }
 
@@ -193,7 +195,7 @@ class SealLM(Likelihoods, WholeTokens):
             replies = super().generate_until([requests[i] for i in batch], disable_tqdm=True)
             yield [(i, self._ended(reply, prompts[i])) for i, reply in zip(batch, replies, strict=True)]
             return
-        except RuntimeError as error:  # includes torch.OutOfMemoryError
+        except (RuntimeError, MemoryError) as error:  # the first includes torch.OutOfMemoryError
             if not out_of_memory(error):
                 raise
             longest = max(len(prompts[i]) for i in batch)

@@ -93,8 +93,8 @@ class Server:
         if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
             n = len(choices) if isinstance(choices, list) else "no list of"
             raise Busy(f"an answer with {n} choices to one prompt")
-        if error := choices[0].get("error"):
-            raise self._failed(_code(error), f": {_message(error)}")
+        if broken := choices[0].get("error"):
+            raise self._failed(_code(broken), f": {_message(broken)}")
         if choices[0].get("finish_reason") in BROKEN_OFF:
             raise Busy(f"a reply that was broken off ({choices[0]['finish_reason']!r:.80})")
         return answer
@@ -177,8 +177,8 @@ def _nobody(error: requests.RequestException) -> bool:
 
 def _code(error: Any) -> int | None:
     """Return the status that an error names, as a number or its digits; None for another code."""
-    code = error.get("code", error.get("status")) if isinstance(error, dict) else None
-    return int(code) if str(code).isdecimal() and 400 <= int(code) <= 599 else None
+    code = str(error.get("code", error.get("status")) if isinstance(error, dict) else None)
+    return int(code) if code.isdecimal() and len(code) == 3 and code[0] in "45" else None
 
 
 def _message(told: Any) -> Any:

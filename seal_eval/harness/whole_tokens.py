@@ -6,12 +6,30 @@ from typing import Any
 from lm_eval.models.huggingface import HFLM
 
 from seal_eval.core.errors import SealError
+from seal_eval.models.tokenizers import give_end, of_mistral_common, own_tokenizer
 from seal_eval.prompts.beginning import begun_already
 from seal_eval.prompts.special_marks import special_marks, special_tokens
 
 
 class WholeTokens(HFLM):
     """HFLM whose prompts have one beginning and are never cut, and whose replies keep the special tokens that mark thinking."""
+
+    def _create_tokenizer(self, pretrained: Any, tokenizer: Any, **options: Any) -> None:
+        """Make the tokenizer as lm-eval does, of transformers' own kind, with an end token. Raises SealError when none is named."""
+        place, revision, trusted = (
+            str(tokenizer if isinstance(tokenizer, str) else pretrained),
+            options.get("revision"),
+            bool(options.get("trust_remote_code")),
+        )
+        if isinstance(tokenizer, str | None) and not options.get("gguf_file") and of_mistral_common(place, revision):
+            taken = {key: options[key] for key in ("revision", "add_bos_token", "subfolder") if options.get(key) not in (None, "")}
+            tokenizer = own_tokenizer(place, trust_remote_code=trusted, **taken)
+        super()._create_tokenizer(pretrained, tokenizer, **options)
+        if not give_end(self.tokenizer, place, trusted, revision):
+            raise SealError(
+                f"the tokenizer of '{place}' has no end token, and neither generation_config.json nor config.json names one; "
+                "add eos_token to its tokenizer_config.json"
+            )
 
     @cached_property
     def _special_ids(self) -> set[int]:

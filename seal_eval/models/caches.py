@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +57,7 @@ def probe(model: Any) -> Sharing:
     """
     if getattr(model.config, "is_encoder_decoder", False):
         return Sharing("the model is an encoder-decoder, whose cache does not hold the prompt")
-    if "past_key_values" not in inspect.signature(model.forward).parameters:
+    if "past_key_values" not in takes(model):
         return Sharing("the model's forward pass takes no cache (past_key_values)")
     first, rests = trial_tokens(model, FIRST + 2 * REST).split([FIRST, 2 * REST], dim=1)
     rests, tolerance = rests.view(2, REST), TOLERANCE[trial_dtype(model)]
@@ -86,6 +87,12 @@ def probe(model: Any) -> Sharing:
     return Sharing("the model predicts something else behind a cache than in one pass")
 
 
+def takes(model: Any) -> Collection[str]:
+    """Return the arguments of a model's forward pass. PEFT's wrapper hands all of them on, so its model's are taken."""
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return inspect.signature(inner.forward).parameters
+
+
 def keep_logits(model: Any, keep: Any) -> dict[str, Any]:
     """Return the argument that makes a forward pass compute the logits of the last `keep` tokens alone, {} for a model without it.
 
@@ -93,10 +100,9 @@ def keep_logits(model: Any, keep: Any) -> dict[str, Any]:
     number, models that share keys between layers (Gemma 4) compute those layers for the kept tokens alone; an attention function in the
     place of sdpa would take these for the first tokens of the text. For a slice they do not.
     """
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-    if "logits_to_keep" not in inspect.signature(inner.forward).parameters:
+    if "logits_to_keep" not in takes(model):
         return {}
-    if isinstance(keep, int) and getattr(inner.config.get_text_config(), "num_kv_shared_layers", None):
+    if isinstance(keep, int) and getattr(model.config.get_text_config(), "num_kv_shared_layers", None):
         return {"logits_to_keep": slice(-keep, None)}
     return {"logits_to_keep": keep}
 
@@ -108,7 +114,7 @@ def read_on(model: Any, ids: torch.Tensor, cache: Any, n: int, last: bool = Fals
     """
     batch, end = ids.shape[0], n + ids.shape[1]
     more = keep_logits(model, 1) if last else {}
-    if "position_ids" in inspect.signature(model.forward).parameters:
+    if "position_ids" in takes(model):
         more["position_ids"] = torch.arange(n, end, device=ids.device)[None].expand(batch, -1)
     mask = torch.ones(batch, end, dtype=torch.long, device=ids.device)
     logits = model(input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=True, **more).logits

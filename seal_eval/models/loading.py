@@ -13,6 +13,7 @@ from seal_eval.core.errors import SealError, first_line
 from seal_eval.models.hub import resolve
 from seal_eval.models.placement import LOW_BITS, check_covers, keep_as_loaded, low_bits, spread
 from seal_eval.models.quantised import forget_quantisation, set_dequantised
+from seal_eval.models.tokenizers import give_end, own_tokenizer
 from seal_eval.models.whole_checkpoint import from_whole
 
 WIDENED = 2**24  # eight-bit weights that are widened at a time to be checked
@@ -21,14 +22,13 @@ WIDENED = 2**24  # eight-bit weights that are widened at a time to be checked
 @lru_cache(maxsize=4)
 def load_tokenizer(name: str, trust_remote_code: bool = False) -> Any:
     """Return the fast tokenizer of a folder or hub id. Raises SealError when there is none or it cannot be loaded."""
-    from transformers import AutoTokenizer
-
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=trust_remote_code)
+        tokenizer = own_tokenizer(name, trust_remote_code=trust_remote_code)
     except Exception as error:  # transformers raises many types here
         raise SealError(f"no tokenizer could be loaded from '{name}': {first_line(error)}") from error
-    if not tokenizer.is_fast:
+    if not getattr(tokenizer, "is_fast", False):
         raise SealError(f"the tokenizer of '{name}' is not a fast one; token positions need tokenizer.json")
+    give_end(tokenizer, name, trust_remote_code)
     return tokenizer
 
 

@@ -17,6 +17,7 @@ from seal_eval.core.applied import method_applied
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.plugins import Method
 from seal_eval.models.attention import WINDOWED, covers_all, slides, window_of_layers
+from seal_eval.models.memory import out_of_memory
 from seal_eval.models.modules import ATTENTIONS, WITHOUT_HEADS, device_of, layer_index, layer_kinds, text_config, text_decoder
 
 TOKENS = 48  # read by each of about ten forward passes
@@ -74,10 +75,10 @@ class _Trial:
         try:
             with torch.no_grad():
                 yield
-        except (SealError, MemoryError, torch.OutOfMemoryError):
+        except SealError:
             raise
         except Exception as error:
-            if "out of memory" in str(error).lower():
+            if out_of_memory(error):
                 raise
             raise self.refused(name, f"{what} cannot be run ({type(error).__name__}: {first_line(error)})") from error
 

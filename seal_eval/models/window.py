@@ -5,7 +5,9 @@ from typing import Any
 from seal_eval.core.errors import SealError
 from seal_eval.models.hub import resolve
 
-OTHER_NAMES = ("n_positions", "max_seq_len", "seq_length", "model_max_length")  # of models without max_position_embeddings
+OTHER_NAMES = ("n_positions", "max_seq_len", "seq_length")  # of models without max_position_embeddings
+
+NO_LIMIT = 2**40  # tokens
 
 
 def window_of(name: str, trust_remote_code: bool = False, revision: str = "") -> int | None:
@@ -25,11 +27,19 @@ def window_of(name: str, trust_remote_code: bool = False, revision: str = "") ->
 def window_in(config: Any) -> int | None:
     """Return the window (tokens) that a model's configuration names: max_position_embeddings, or max_sequence_length where that is larger.
 
-    The second is of FastChat's models, whose window is longer than what their base was trained on by the factor of their linear
-    interpolation: lmsys/vicuna-7b-v1.5-16k has max_position_embeddings 4096, factor 4 and max_sequence_length 16384.
+    model_max_length counts before both, as in vLLM: Command-R has 131,072 there, and max_position_embeddings 8,192. max_sequence_length is
+    of FastChat's models, whose window is longer than what their base was trained on by the factor of their linear interpolation:
+    lmsys/vicuna-7b-v1.5-16k has max_position_embeddings 4096, factor 4 and max_sequence_length 16384.
     """
     text = config.get_text_config()
+    if (named := _length(getattr(text, "model_max_length", None))) is not None:
+        return named
     lengths = [getattr(text, key, None) for key in ("max_position_embeddings", "max_sequence_length")]
     if lengths[0] is None:
         lengths += [getattr(text, key, None) for key in OTHER_NAMES]
-    return max((int(length) for length in lengths if isinstance(length, int | float) and length > 0), default=None)
+    return max((n for length in lengths if (n := _length(length)) is not None), default=None)
+
+
+def _length(value: Any) -> int | None:
+    """Return a number of tokens; None for anything else, such as the 10^30 that some write for no limit."""
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < NO_LIMIT else None

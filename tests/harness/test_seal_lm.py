@@ -168,7 +168,7 @@ def test_out_of_memory_halves_the_batch_and_then_names_the_length(tiny_folder, c
 
     alone = SealLM(pretrained=str(tiny_folder), device="cpu", batch_size=1).generate_until(asked(), disable_tqdm=True)
     engine = SealLM(pretrained=str(tiny_folder), device="cpu", batch_size="auto")
-    assert engine.batch_size == 8
+    assert engine.batch_size == 8 and "batch_limit" not in engine.get_model_info()["seal_eval"]
     generate, sizes, most = engine.model.generate, [], 3
 
     def limited(*args, **kwargs):
@@ -179,6 +179,7 @@ def test_out_of_memory_halves_the_batch_and_then_names_the_length(tiny_folder, c
 
     engine._model.generate = limited
     assert engine.generate_until(asked(), disable_tqdm=True) == alone
+    assert engine.get_model_info()["seal_eval"]["batch_limit"] == 3
     assert sizes == [6, 3, 3] and "6 prompts of" in capsys.readouterr().err
     assert engine.generate_until(asked(), disable_tqdm=True) == alone and sizes[3:] == [3, 3]  # the smaller batch size is kept
     most = 0

@@ -18,6 +18,8 @@ VICUNA = {  # the lengths of lmsys/vicuna-7b-v1.5-16k's config.json
 }  # fmt: skip
 LONGCHAT = {"model_type": "llama", "max_position_embeddings": 32768, "rope_scaling": {"type": "linear", "factor": 8.0}}
 MAMBA = {"model_type": "mamba"}
+COMMAND_R = {"model_type": "cohere", "max_position_embeddings": 8192, "model_max_length": 131072}  # CohereForAI/c4ai-command-r-v01
+LIMITLESS = {"model_type": "llama", "max_position_embeddings": 4096, "model_max_length": 1000000000000000019884624838656}
 GEMMA = {"model_type": "gemma3", "text_config": {"model_type": "gemma3_text", "max_position_embeddings": 131072}}
 
 
@@ -42,6 +44,7 @@ def made(tmp_path, tiny_folder):
     ("config", "window", "stock"),
     [
         (VICUNA, 16384, 4096), (LONGCHAT, 32768, 32768), (MAMBA, None, 2048), (GEMMA, 131072, 131072),
+        (COMMAND_R, 131072, 8192), (LIMITLESS, 4096, 4096),
         ({"model_type": "gpt2", "n_positions": 1024}, 1024, 1024), ({"model_type": "mpt", "max_seq_len": 8192}, 8192, 2048),
         ({"model_type": "bloom", "seq_length": 4096}, 4096, 2048),
     ],
