@@ -9,9 +9,10 @@ import yaml
 from seal_eval.core.errors import SealError
 from seal_eval.leaderboard.build import build
 from seal_eval.leaderboard.every_eval_ever import export
+from seal_eval.results.chosen_test import sentence
 from seal_eval.results.compare import compare
 from seal_eval.results.csv_scores import read_scores
-from seal_eval.results.paired import paired_scores, sentence, why_apart
+from seal_eval.results.paired import paired_scores, why_apart
 from seal_eval.results.power import from_pilot
 from seal_eval.results.records import load_runs
 
