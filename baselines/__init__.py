@@ -16,7 +16,6 @@ from typing import Any, ClassVar
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.plugins import Method, checked_method
 from seal_eval.core.settings import check_settings, key_values
-from seal_eval.models.tuned_on import APPLIED
 
 GROUP = "seal_eval.baselines"  # entry points of plugins: name = "package.module:Class"
 ONCE = ("rope", "attention", "weights")  # at most one method of a composition changes each of these
@@ -109,12 +108,8 @@ class Composed(Method):
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
         with ExitStack() as stack:
-            token = APPLIED.set(self.parts)
-            try:
-                for _, part in self.parts:
-                    stack.enter_context(part.apply(model))
-            finally:
-                APPLIED.reset(token)
+            for _, part in self.parts:
+                stack.enter_context(part.apply(model))
             yield model
 
 

@@ -15,11 +15,11 @@ import torch
 from seal_eval.core.checked import check_printable
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import CARD, read_object, reading, sha256, write_json
-from seal_eval.core.plugins import Method
+from seal_eval.core.plugins import TOGETHER, Method
 from seal_eval.core.streams import warn
 from seal_eval.models.base_weights import base_difference
 from seal_eval.models.modules import head_projections, in_features, weight
-from seal_eval.models.tuned_on import APPLIED, on_difference, warning
+from seal_eval.models.tuned_on import on_difference, warning
 
 WEIGHTS = "adapter_model.safetensors"
 Scales = dict[str, torch.Tensor]  # name of a head-output projection → [n_heads * head_dim], fp32
@@ -165,7 +165,7 @@ class Tuned(Method):
 
         `about` then says so too.
         """
-        others = [(name, part) for name, part in APPLIED.get() if part is not self]
+        others = [(name, part) for name, part in vars(self).get(TOGETHER, ()) if part is not self]
         on = on_difference(self.adapter, others, model)
         if on and not vars(self).get("_base", {}).get("on_differs"):  # once: the self-test applies the method too
             warn(warning(self.adapter, on))

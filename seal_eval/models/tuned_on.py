@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from seal_eval.core.settings import key_values
 from seal_eval.models.hub import card
 
 Parts = Sequence[tuple[str, Method]]  # (name, method) of a composition
-APPLIED: ContextVar[Parts] = ContextVar("APPLIED", default=())  # the composition that is being applied
 
 
 def on_difference(adapter: str, parts: Parts, model: Any) -> dict[str, Any]:
