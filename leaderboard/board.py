@@ -12,11 +12,12 @@ from seal_eval.core.types import Estimate, Record, Run
 from seal_eval.harness.throughput import QUIET_MACHINE
 from seal_eval.leaderboard.display import board_names
 from seal_eval.leaderboard.other_tasks import about
+from seal_eval.results.chosen_test import chosen_test
 from seal_eval.results.compare import compare, method_rows
 from seal_eval.results.comparison import Comparison, OverLengths, Position, Row
 from seal_eval.results.conditions import default_baseline
 from seal_eval.results.depths import by_depth
-from seal_eval.results.paired import PairedScores, chosen_test, paired_scores_of
+from seal_eval.results.paired import PairedScores, paired_scores_of
 from seal_eval.results.records import by_method, models
 from seal_eval.stats import Rank, detectable_with, simultaneous
 
@@ -110,9 +111,10 @@ class ModelBoard:
     @property
     def design(self) -> str:
         """What was compared, and how: '360 questions on 144 documents, compared by a sign-flip test of whole documents'."""
-        n, k = len(self.paired.samples), len(self.paired.clusters)
+        deciding = self.paired.deciding
+        n, k = len(deciding.samples), len(deciding.clusters)
         asked = f"{n:,} samples, each of its own document" if n == k else f"{n:,} questions on {k:,} documents"
-        return f"{asked}, compared by {chosen_test(self.paired, self.found.sequential)}"
+        return f"{asked}, compared by {chosen_test(deciding, self.found.sequential)}"
 
     @property
     def detectable(self) -> float | None:
@@ -228,9 +230,12 @@ def _tasks(comparison: Comparison, records: dict[str, dict[str, Record]], number
 
 
 def pairs(board: ModelBoard) -> Iterator[Pair]:
-    """Every pair of a board's methods, `a` before `b` in the order of the methods, which begins with the baseline."""
+    """Every pair of a board's methods, `a` before `b` in the order of the methods, which begins with the baseline.
+
+    Over the cells that the board's overall results are over.
+    """
     for a, b in combinations(board.found.methods, 2):
-        two = board.paired.of((a, b))
+        two = board.paired.deciding.of((a, b))
         rows = [row for row in method_rows(two, board.found.level) if row.method == b]
         if two.lacked(0):  # as where b lacks cells: no overall difference
             rows = [replace(row, difference=None, p_adjusted=None, pairs=None) if row.scope == "primary" else row for row in rows]

@@ -24,7 +24,7 @@ from seal_eval.leaderboard.gains import gains
 from seal_eval.leaderboard.other_tasks import about
 from seal_eval.leaderboard.pages import Pages
 from seal_eval.results.records import load_runs
-from seal_eval.results.splits import comparable_groups
+from seal_eval.results.splits import comparable_groups, whole_runs
 
 _HERE = Path(__file__).parent
 PART = ".part"  # hidden folder for the files of a build that is not complete
@@ -87,7 +87,7 @@ def _files(site_boards: list[ModelBoard], runs: list[Run]) -> Iterator[tuple[str
     yield from Pages(site_boards, runs, sizes).files()
     yield from samples.sample_pages(site_boards, runs)
     yield from _downloads(site_boards)
-    for run in runs:
+    for run in whole_runs(runs):
         (board,) = (board for board in site_boards if board.name == run.model)
         yield f"data/runs/{run.run_id}.yml", model_index(run, board)
         yield f"data/runs/{run.run_id}.bib", bibtex(run)

@@ -22,7 +22,7 @@ from seal_eval.results.depths import DEPTH_EDGES
 from seal_eval.results.missing import Lacks, in_short
 from seal_eval.results.numbers import p_text, percent, size
 from seal_eval.results.reasons import of_runs, warning
-from seal_eval.results.splits import GAP
+from seal_eval.results.splits import GAP, whole_runs
 from seal_eval.results.tables import LENGTHS_NOTE, POSITION_NOTE
 from seal_eval.stats import least_p
 
@@ -38,13 +38,13 @@ class Pages:
     """
 
     def __init__(self, boards: list[ModelBoard], runs: list[Run], sizes: dict[str, tuple[int, int]]) -> None:
-        self.boards, self.runs = boards, runs
+        self.boards, self.parts, self.runs = boards, runs, whole_runs(runs)
         self.methods = list(dict.fromkeys(e.method for board in boards for e in board.entries))
         self.addresses = addresses(self.methods)
         self.board_addresses = addresses(board.name for board in boards)
         self.environment = _environment()
         self.shared: dict[str, Any] = {
-            "version": __version__, "boards": boards, "runs": runs, "edges": DEPTH_EDGES, "columns": COLUMNS,
+            "version": __version__, "boards": boards, "runs": self.runs, "edges": DEPTH_EDGES, "columns": COLUMNS,
             "tasks": list(dict.fromkeys(block.name for board in boards for block in board.tasks)), "task": about,
             "slug": self.slug, "warning": warning,
             "figure_size": sizes.__getitem__, "updated": max(run.utc for run in runs), "gap": GAP,
@@ -68,9 +68,9 @@ class Pages:
             shown = {"name": method, "entries": entries, "method_info": info, "displays": displays}
             yield self.slug(method), self._page("method.html", "../", **shown)
         for run in self.runs:
-            (board,) = (board for board in self.boards if board.name == run.model)
-            cells = {(record.task, record.length) for record in run.records}
-            rows = [row for row in board.found.of("cell") if row.method == run.method and (row.task, row.length) in cells]
+            parts = [(part, board) for part in self.parts for board in self.boards if (part.run_id, part.model) == (run.run_id, board.name)]
+            board = parts[0][1]
+            rows = [row for part, own in parts for row in _rows_of(part, own)]
             values = {
                 "rows": rows,
                 "board": board,
@@ -101,6 +101,12 @@ class Pages:
 
     def _page(self, template: str, root: str, **values: Any) -> str:
         return str(self.environment.get_template(template).render(self.shared | {"root": root} | values))
+
+
+def _rows_of(run: Run, board: ModelBoard) -> list[Row]:
+    """The rows of a run's cells on its board."""
+    cells = {(record.task, record.length) for record in run.records}
+    return [row for row in board.found.of("cell") if row.method == run.method and (row.task, row.length) in cells]
 
 
 def method_info(run: Run) -> dict[str, Any]:

@@ -137,7 +137,7 @@ def _pack(run: Run, out: Path) -> None:
 
 
 def with_flat_sources(data: dict[str, Any]) -> dict[str, Any]:
-    """The results file's JSON with the sources of models as texts; runs of earlier versions record the whole card of a folded checkpoint."""
+    """The results file's JSON with the sources of models as texts; earlier versions recorded the whole card of a folded checkpoint."""
     own = data["config"].get("seal_eval")
     for part in (own, own.get("about")) if isinstance(own, dict) else ():
         if isinstance(part, dict) and isinstance(part.get("model_source"), dict):

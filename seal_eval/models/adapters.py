@@ -15,9 +15,11 @@ import torch
 from seal_eval.core.checked import check_printable
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import CARD, read_object, reading, sha256, write_json
-from seal_eval.core.plugins import Method
+from seal_eval.core.plugins import TOGETHER, Method
+from seal_eval.core.streams import warn
 from seal_eval.models.base_weights import base_difference
 from seal_eval.models.modules import head_projections, in_features, weight
+from seal_eval.models.tuned_on import on_difference, warning
 
 WEIGHTS = "adapter_model.safetensors"
 Scales = dict[str, torch.Tensor]  # name of a head-output projection → [n_heads * head_dim], fp32
@@ -159,12 +161,20 @@ class Tuned(Method):
     adapter: str
 
     def check_base(self, model: Any) -> None:
-        """Warn on stderr when the adapter was tuned on other weights than the model's; `about` then says so too."""
-        vars(self)["_base"] = base_difference(self.adapter, model)  # not a setting, so no field
+        """Warn on stderr when the adapter was tuned on other weights than the model's, or on a method that is not applied here.
+
+        `about` then says so too.
+        """
+        others = [(name, part) for name, part in vars(self).get(TOGETHER, ()) if part is not self]
+        on = on_difference(self.adapter, others, model)
+        if on and not vars(self).get("_base", {}).get("on_differs"):  # once: the self-test applies the method too
+            warn(warning(self.adapter, on))
+        vars(self)["_base"] = base_difference(self.adapter, model) | on  # not a setting, so no field
 
     def about(self) -> dict[str, Any]:
         """Return what a run's results record: the adapter's card without its log, and the sha256 of its weights.
 
-        After `check_base`, also `base_weights_differ` and `base_weights` when the model has other weights than the adapter was tuned on.
+        After `check_base`, also `base_weights_differ` and `base_weights` when the model has other weights than the adapter was tuned on,
+        and `on_differs` and `applied` when the method that it was tuned on is not applied.
         """
         return about(self.adapter) | vars(self).get("_base", {})

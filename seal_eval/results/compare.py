@@ -6,8 +6,9 @@ from typing import Literal
 import numpy as np
 
 from seal_eval.core.errors import SealError
+from seal_eval.results.chosen_test import sentence
 from seal_eval.results.comparison import Comparison, Row, Scope
-from seal_eval.results.paired import PairedScores, sentence
+from seal_eval.results.paired import PairedScores
 from seal_eval.results.trends import over_lengths, positions
 from seal_eval.stats import Rank, bayes_paired, benjamini_hochberg, cochran_q, holm, ranks, simultaneous
 from seal_eval.stats.choose_test import accuracy, by_mcnemar, difference, pair_p_value, pair_table, repeats
@@ -21,25 +22,27 @@ def compare(paired: PairedScores, level: float = 0.95, sequential: bool = False)
     """The whole comparison, with intervals at `level`. sequential: all intervals, p-values and ranks are anytime-valid; what has no such
     version (Cochran's Q, the trend over lengths, positions, detectable differences) is left out.
 
-    Ranks, Cochran's Q and posterior are of the methods that lack no cell, over the samples that all of these have a score for.
+    All but the rows of cells, and of tasks that the baseline lacks, is over the baseline's cells. Ranks, Cochran's Q and posterior are of
+    the methods that lack none of them, over the samples that all of these have a score for.
     What is computed over several cells (of a task, of all) is left out for a method that lacks one. Raises SealError for a level outside
     0 to 1, and where a method shares no scored sample with the baseline.
     """
     if not 0 < level < 1:
         raise SealError(f"level is {level}, must lie between 0 and 1, for example 0.95")
     rows = method_rows(paired, level, sequential)
+    deciding = paired.deciding
     primary = [row for row in rows if row.scope == "primary"]
-    rows = _with_posteriors(paired, primary, level) + rows[len(primary) :]
-    scores = paired.scores[:, paired.complete]
+    rows = _with_posteriors(deciding, primary, level) + rows[len(primary) :]
+    scores = deciding.scores[:, deciding.complete]
     complete = ~np.isnan(scores).any(axis=1)
-    design = layout(paired.cluster[complete], paired.cell[complete]) if complete.any() else None
+    design = layout(deciding.cluster[complete], deciding.cell[complete]) if complete.any() else None
     simple = design is not None and not repeats(design) and bool(np.isin(scores[complete], (0, 1)).all())
-    rank_of = dict(zip(paired.complete, _ranks(scores[complete], design, level, sequential) if design else (), strict=False))
+    rank_of = dict(zip(deciding.complete, _ranks(scores[complete], design, level, sequential) if design else (), strict=False))
     return Comparison(
-        paired.name, paired.methods, level, sentence(paired, sequential), tuple(rows),
+        paired.name, paired.methods, level, sentence(deciding, sequential), tuple(rows),
         tuple(rank_of.get(column) for column in range(len(paired.methods))) if design else (),
         cochran_q(scores[complete]) if simple and scores.shape[1] > 2 and not sequential else None,
-        tuple(over_lengths(paired, level, sequential)), () if sequential else tuple(positions(paired, level)), paired.shares,
+        tuple(over_lengths(deciding, level, sequential)), () if sequential else tuple(positions(deciding, level)), paired.shares,
         paired.lacks, paired.missing, paired.remarks, sequential,
     )  # fmt: skip
 
@@ -49,9 +52,14 @@ def method_rows(paired: PairedScores, level: float = 0.95, sequential: bool = Fa
 
     sequential: use anytime-valid intervals and p-values. Raises SealError where a method shares no scored sample with the baseline.
     """
-    all_samples = np.ones(len(paired.samples), dtype=bool)
-    primary = _rows(paired, all_samples, "primary", None, None, level, sequential)
-    by_task = [row for task in paired.tasks for row in _rows(paired, paired.of_task(task), "task", task, None, level, sequential)]
+    deciding = paired.deciding
+    primary = _rows(deciding, np.ones(len(deciding.samples), dtype=bool), "primary", None, None, level, sequential)
+    by_task = [
+        row
+        for task in paired.tasks
+        for part in [deciding if task in deciding.tasks else paired]
+        for row in _rows(part, part.of_task(task), "task", task, None, level, sequential)
+    ]
     by_cell = [
         row
         for i, (task, length) in enumerate(paired.cells)

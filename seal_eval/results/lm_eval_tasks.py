@@ -30,8 +30,9 @@ class NoMetric(SealError):
 
 def read_foreign(
     file: Path, task: str, run_id: str, metric: str = "", cluster: str = "", lower: Collection[str] = ()
-) -> tuple[list[Record], Guess | None]:
-    """Return the Records of a samples_*.jsonl file of any task that has a metric with values in 0 to 1, and the guess of its documents.
+) -> tuple[list[Record], Guess | None, int]:
+    """Return the Records of a samples_*.jsonl file of any task that has a metric with values in 0 to 1, the guess of its documents, and how
+    many samples the file holds: more than Records where the metric is that of one length.
 
     metric: 'NAME' or 'NAME,FILTER' as lm-eval prints them. The default filter is the file's first. The default metric is the first whose
     values are all in 0 to 1, and of which more is better. Where metrics are named by lengths, as in lm-eval's RULER, the default is the
@@ -46,6 +47,7 @@ def read_foreign(
     rows = [(line, r) for line, r in rows if r["filter"] == chosen_filter]
     if not rows:
         raise NoMetric(f"{file}: no sample with the filter '{chosen_filter}'; name one that the file has with --metric NAME,FILTER")
+    n_samples = len(rows)
     names = list(dict.fromkeys(name for _, row in rows for name in _metrics(row)))
     lengths = [m for m in names if m.isdigit()]
     if wanted and wanted not in names:
@@ -89,7 +91,7 @@ def read_foreign(
                 called, row["prompt_hash"] + row["target_hash"],
             )
         )  # fmt: skip
-    return records, guess
+    return records, guess, n_samples
 
 
 def lower_is_better(data: dict[str, Any], task: str) -> set[str]:

@@ -14,25 +14,31 @@ SHOWN = 12  # most cells named in a sentence
 class Lacks:
     """The cells of a group that a method has no result for, with the reason that its suite recorded for each, '' where there is none.
 
-    n_cells: of the group.
+    n_cells: of the group, without `extra`, the cells that its baseline lacks: they do not count.
     """
 
     method: str
     cells: tuple[TaskLength, ...]
     reasons: tuple[str, ...]
     n_cells: int
+    extra: tuple[TaskLength, ...] = ()
+
+    @property
+    def counted(self) -> tuple[TaskLength, ...]:
+        """The cells that count: because of them the method has no place."""
+        return tuple(cell for cell in self.cells if cell not in self.extra)
 
     @property
     def text(self) -> str:
         """'lacks 4 of 11 cells: seal_lines 4,096 (failed: out of memory), …'; '' if it lacks none."""
-        if not self.cells:
+        if not self.counted:
             return ""
-        return f"lacks {len(self.cells)} of {self.n_cells} cells: {_listed(self.cells, self.reasons)}"
+        return f"lacks {len(self.counted)} of {self.n_cells} cells: {_listed(self.counted, [self.reason(*cell) for cell in self.counted])}"
 
     def within(self, cells: Sequence[TaskLength]) -> "Lacks":
         """The same for some of the group's cells."""
         kept = [(cell, why) for cell, why in zip(self.cells, self.reasons, strict=True) if cell in cells]
-        return replace(self, cells=tuple(cell for cell, _ in kept), reasons=tuple(why for _, why in kept), n_cells=len(cells))
+        return replace(self, cells=tuple(cell for cell, _ in kept), reasons=tuple(why for _, why in kept), n_cells=len(cells), extra=())
 
     def reason(self, task: str, length: int | None) -> str:
         """Why the cell has no result: 'no result' if nothing is known."""
@@ -48,7 +54,7 @@ def in_short(lacks: Sequence[Lacks], method: str, cells: Sequence[TaskLength], o
     if one_cell:
         return own.reason(*cells[0])
     return (
-        f"lacks {len(cells)} cell{'s' * (len(cells) > 1)}" if len(cells) < len(own.cells) else f"lacks {len(cells)} of {own.n_cells} cells"
+        f"lacks {len(cells)} of {own.n_cells} cells" if {*cells} == {*own.counted} else f"lacks {len(cells)} cell{'s' * (len(cells) > 1)}"
     )
 
 
@@ -67,9 +73,11 @@ def only_one_has(cells: Mapping[str, Iterable[TaskLength]], baseline: str) -> di
 
 
 def lacking(
-    methods: Sequence[str], cells: Mapping[str, Container[TaskLength]], of_group: Sequence[TaskLength], runs: Iterable[Run]
-) -> list[Lacks]:
-    """What each method lacks of the cells of its group. cells: see `answered`. runs: those of the group, for what their suites recorded."""
+    methods: Sequence[str], cells: Mapping[str, Container[TaskLength]], of_group: Sequence[TaskLength], extra: tuple[TaskLength, ...],
+    runs: Iterable[Run],
+) -> list[Lacks]:  # fmt: skip
+    """What each method lacks of the cells of its group. cells: of each method. extra: those that the baseline lacks. runs: those of the
+    group, for what their suites recorded."""
     reasons: dict[tuple[str, TaskLength], str] = {}
     for run in runs:
         if suite := suite_of(run):
@@ -78,7 +86,7 @@ def lacking(
     found = []
     for method in methods:
         missing = tuple(cell for cell in of_group if cell not in cells[method])
-        found.append(Lacks(method, missing, tuple(reasons.get((method, cell), "") for cell in missing), len(of_group)))
+        found.append(Lacks(method, missing, tuple(reasons.get((method, cell), "") for cell in missing), len(of_group) - len(extra), extra))
     return found
 
 
@@ -86,9 +94,10 @@ def notes(lacks: Sequence[Lacks], alone: Mapping[TaskLength, str], unscored: Map
     """Sentences about what is missing. lacks: the baseline's first. alone: from `only_one_has`. unscored: replies without a score."""
     out = []
     for i, one in enumerate(lacks):
-        if one.cells and i == 0 and len(lacks) > 1:
-            out.append(f"{one.method} {one.text}. It has no place, and differences from it are over the cells that it has.")
-        elif one.cells:
+        if one.cells and i == 0:
+            listed = _listed(one.cells, one.reasons)
+            out.append(f"{one.method}, the baseline, has no result for {listed}; shown, but not part of overall results and places.")
+        elif one.text:
             out.append(f"{one.method} {one.text}. It has no place and no overall result: a mean over other cells cannot be compared.")
     for method in dict.fromkeys(alone.values()):
         cells = [cell for cell, name in alone.items() if name == method]

@@ -11,9 +11,7 @@ from seal_eval.results.missing import Lacks, lacking, notes, only_one_has
 from seal_eval.results.reasons import Shares, shares
 from seal_eval.results.records import by_method, by_model, check_baseline, check_versions, models, pair
 from seal_eval.results.sources import check_sources, other_files
-from seal_eval.stats.choose_test import by_mcnemar, repeats
-from seal_eval.stats.clusters import least_p
-from seal_eval.stats.layout import Array, layout
+from seal_eval.stats.layout import Array
 
 Cells = dict[str, dict[TaskLength, dict[str, Record]]]  # method → cell → sample id → record
 
@@ -24,6 +22,8 @@ class PairedScores:
 
     methods: the baseline first. scores: [n_samples, n_methods], NaN where unscored and in cells that the method lacks. depth: NaN where
     the needed fact has no single place. lacks: of each method, in their order; empty if none lacks any. missing: sentences about that.
+    extra: cells that the baseline lacks. They are shown, and decide no place and no overall result: else a method could take the others'
+    places by answering one cell more.
     """
 
     name: str  # of the model; 'models' when models are compared
@@ -39,6 +39,7 @@ class PairedScores:
     lacks: tuple[Lacks, ...] = ()
     missing: tuple[str, ...] = ()
     assumed: str = ""  # a sentence on what was taken for the documents; '' if the files or the user say it
+    extra: tuple[TaskLength, ...] = ()
     remarks: tuple[str, ...] = ()  # sentences on what else than the method differs
 
     @property
@@ -66,15 +67,25 @@ class PairedScores:
     def of(self, methods: tuple[str, ...]) -> "PairedScores":
         """The same for some of the methods, in the cells that at least one of them has."""
         columns = [self.methods.index(method) for method in methods]
-        kept = [i for i, cell in enumerate(self.cells) if not all(cell in self.lacked(column) for column in columns)]
+        return self._part(columns, [i for i, c in enumerate(self.cells) if not all(c in self.lacked(column) for column in columns)])
+
+    @property
+    def deciding(self) -> "PairedScores":
+        """The same for the cells that places and overall results are over: those of the baseline."""
+        kept = [i for i, cell in enumerate(self.cells) if cell not in self.extra]
+        return self._part(list(range(len(self.methods))), kept) if self.extra else self
+
+    def _part(self, columns: list[int], kept: list[int]) -> "PairedScores":
+        """The same for some columns, and cells by their indices."""
         rows = np.isin(self.cell, kept)
         clusters, cluster = np.unique(self.cluster[rows], return_inverse=True)
         cells = tuple(self.cells[i] for i in kept)
         return replace(
-            self, methods=methods, cells=cells, samples=tuple(s for s, keep in zip(self.samples, rows, strict=True) if keep),
+            self, methods=tuple(self.methods[column] for column in columns), cells=cells,
+            samples=tuple(s for s, keep in zip(self.samples, rows, strict=True) if keep),
             cell=np.searchsorted(kept, self.cell[rows]), cluster=cluster, clusters=tuple(self.clusters[i] for i in clusters),
             depth=self.depth[rows], scores=self.scores[rows][:, columns],
-            lacks=tuple(self.lacks[column].within(cells) for column in columns) if self.lacks else (), missing=(),
+            lacks=tuple(self.lacks[column].within(cells) for column in columns) if self.lacks else (), missing=(), extra=(),
         )  # fmt: skip
 
     @property
@@ -153,7 +164,8 @@ def _paired(table: dict[str, dict[str, Record]], name: str, baseline: str, runs:
     cell_index = {cell: i for i, cell in enumerate(cells)}
     clusters = tuple(dict.fromkeys(r.cluster for r in ordered))
     cluster_index = {cluster: i for i, cluster in enumerate(clusters)}
-    lacks = lacking(methods, by_cell, cells, runs)
+    extra = tuple(cell for cell in cells if cell not in by_cell[baseline])
+    lacks = lacking(methods, by_cell, cells, extra, runs)
     unscored = {m: sum(r.score is None for records in by_cell[m].values() for r in records.values()) for m in methods}
     return PairedScores(
         name, methods, samples, cells, np.array([cell_index[r.task, r.length] for r in ordered]),
@@ -161,7 +173,8 @@ def _paired(table: dict[str, dict[str, Record]], name: str, baseline: str, runs:
         np.array([np.nan if r.depth is None else r.depth for r in ordered]), scores,
         tuple(shares((method, r) for method in methods for records in by_cell[method].values() for r in records.values())),
         tuple(lacks) if any(one.cells for one in lacks) else (), tuple(notes(lacks, alone, unscored, runs)),
-        " ".join(dict.fromkeys(run.assumed for run in runs if run.assumed)), (*remarks(runs, methods, name != "models"), *other_files(runs)),
+        " ".join(dict.fromkeys(run.assumed for run in runs if run.assumed)), extra,
+        (*remarks(runs, methods, name != "models"), *other_files(runs)),
     )  # fmt: skip
 
 
@@ -191,60 +204,3 @@ def check_clusters(paired: PairedScores) -> None:
             "documents, six to reach p < .05: run more records (a higher num_samples or --limit, or fewer questions per record)"
             + (f". {paired.assumed}" if paired.assumed else "")
         )
-
-
-MCNEMAR, FLIPS = "the two-sided mid-p McNemar test", "a sign-flip test of samples"
-
-
-def chosen_test(paired: PairedScores, sequential: bool = False) -> str:
-    """The test of the primary result: 'a sign-flip test of whole documents'; with the methods that have another, as they lack scores."""
-    if sequential:
-        return "an anytime-valid test of documents"
-    if repeats(layout(paired.cluster, paired.cell)):
-        return "a sign-flip test of whole documents"
-    tests = _tests(paired)
-    first = next(iter(tests.values()), MCNEMAR if _binary(paired) else FLIPS)
-    others = [method for method, test in tests.items() if test != first]
-    return f"{first} ({FLIPS if first == MCNEMAR else MCNEMAR} for {', '.join(others)})" if others else first
-
-
-def _tests(paired: PairedScores) -> dict[str, str]:
-    """Method → the test of its scored pairs with the baseline, where no document repeats."""
-    found = {}
-    for column, method in enumerate(paired.methods[1:], 1):
-        both = ~np.isnan(paired.scores[:, [0, column]]).any(axis=1)
-        if both.any():
-            simple = by_mcnemar(layout(paired.cluster[both], paired.cell[both]), paired.scores[both][:, [0, column]])
-            found[method] = MCNEMAR if simple else FLIPS
-    return found
-
-
-def sentence(paired: PairedScores, sequential: bool = False) -> str:
-    """A sentence that names the test of the primary result, why it was chosen, and what would make it invalid."""
-    n, k, c = len(paired.samples), len(paired.clusters), len(paired.cells)
-    over = "one cell" if c == 1 else f"{c} cells of equal weight"
-    test = chosen_test(paired, sequential)
-    if repeats(layout(paired.cluster, paired.cell)):
-        least = f" (with {k} documents no p below {least_p(k):.2g} is possible)" if k <= 10 else ""
-        why = f"the {n:,} samples belong to {k:,} documents, and questions on one document are not independent{least}"
-        invalid = "it would be invalid if documents shared text or were not drawn independently"
-    else:
-        if not _binary(paired):
-            why = "no document repeats, and scores are not only 0 and 1"
-        elif test == MCNEMAR:
-            why = "replies to the same prompt are pairs of 0/1 scores and no document repeats"
-        else:
-            why = "no document repeats, and cells of different sizes, counted in scored pairs, have equal weight"
-        if FLIPS in test and k <= 10:
-            why += f" (with {k} samples no p below {least_p(k):.2g} is possible)"
-        invalid = f"it would be invalid if some of the {n:,} samples shared a text and the files did not say so"
-    looks = ", or if you looked again and again until p was small (--anytime allows that)"
-    if sequential:
-        test, looks = f"{test} (its p-value and intervals hold however often you look)", ""
-        why = "it bets on the mean difference of documents, whatever its distribution"
-        invalid = "it would be invalid if documents shared text, or if their sizes or their order depended on the replies"
-    return f"Over {over}: {test}, because {why}; {invalid}{looks}." + (f" {paired.assumed}" if paired.assumed else "")
-
-
-def _binary(paired: PairedScores) -> bool:
-    return bool(np.isin(paired.scores[~np.isnan(paired.scores)], (0, 1)).all())

@@ -62,7 +62,7 @@ def from_pilot(paired: PairedScores, correlation: float | None) -> list[Guess]:
     correlation: None estimates it from the pilot, within cells; where no document has several samples, it is `USUAL_CORRELATION`.
     Raises SealError for scores other than 0 and 1 and for a pilot that has only the baseline.
     """
-    guesses = []
+    guesses, paired = [], paired.deciding
     for column, method in enumerate(paired.methods[1:], 1):
         scores, base = paired.scores[:, column], paired.scores[:, 0]
         both_scored = ~np.isnan(scores) & ~np.isnan(base)

@@ -19,6 +19,11 @@ class _Group:
     beyond: bool  # the window for which the model was trained
     runs: list[Run] = field(default_factory=list)
     cells: set[TaskLength] = field(default_factory=set)
+    own: set[tuple[str, TaskLength]] = field(default_factory=set)  # (run id, cell)
+
+    def methods(self, but: Iterable[str] = ()) -> set[str]:
+        """The methods of its runs; but: ids of runs that do not count."""
+        return {run.method for run in self.runs if run.run_id not in but}
 
 
 def comparable_groups(runs: list[Run]) -> list[Run]:
@@ -26,22 +31,40 @@ def comparable_groups(runs: list[Run]) -> list[Run]:
 
     A group holds one set of prompts per cell: two suites that ask other questions about the same cells (for example more per record) are
     two groups. Cells beyond the window for which the model was trained (see `_window`) are another group than those within it, if two
-    methods have them. A method that lacks cells of its group stays in it. A model is not split when a run is in two groups, or when a group
-    has only one method or lacks the plain model that another has: then it has nothing to be compared with. If its prompts differ from the
-    others', pairing will name the first.
+    methods have them. A method that lacks cells of its group stays in it. A model is split only if two groups have two methods each, and
+    the plain model if any group has it: else there is nothing to compare with, and where prompts differ, pairing says so. A further
+    group of one method does not join the others again, nor does a run that is in two groups: it is cut.
     """
-    names: dict[str, str] = {}  # run id → model name with its group
+    out: list[Run] = []
+    placed: dict[str, list[tuple[str, _Group]]] = defaultdict(list)  # run id → (model name with its group, group)
     for model in models(runs):
         groups = _groups([run for run in runs if run.model == model])
         of_run = Counter(run_id for group in groups for run_id in {run.run_id for run in group.runs})
-        alone = any(len({run.method for run in group.runs}) < 2 for group in groups)
-        plain = {any(run.method == "plain" for run in group.runs) for group in groups}
-        alone = alone or len(plain) > 1  # a group without the plain model that another has would lack what it is compared with
-        if len(groups) < 2 or alone or max(of_run.values()) > 1:
+        spanning = {run_id for run_id, n in of_run.items() if n > 1}
+        plain = any("plain" in group.methods() for group in groups)
+        sound = [len(ms) > 1 and (not plain or "plain" in ms) for ms in (group.methods(spanning) for group in groups)]
+        if sum(sound) < 2 or any(len(group.methods()) > 1 for group, fine in zip(groups, sound, strict=True) if not fine):
             continue
         for group, label in zip(groups, _labels([group.cells for group in groups]), strict=True):
-            names |= {run.run_id: f"{model}{GAP}{label}" for run in group.runs}
-    return [replace(run, model=names.get(run.run_id, run.model)) for run in runs]
+            for run_id in {run.run_id for run in group.runs}:
+                placed[run_id].append((f"{model}{GAP}{label}", group))
+    for run in runs:
+        if len(placed[run.run_id]) < 2:
+            out += [replace(run, model=name) for name, _ in placed[run.run_id]] or [run]
+            continue
+        for name, group in placed[run.run_id]:
+            part = tuple(record for record in run.records if (run.run_id, (record.task, record.length)) in group.own)
+            out.append(replace(run, model=name, records=part))
+    return out
+
+
+def whole_runs(runs: Iterable[Run]) -> list[Run]:
+    """The runs, those that were cut whole again, in the group that comes first."""
+    found: dict[str, Run] = {}
+    for run in runs:
+        first = found.get(run.run_id)
+        found[run.run_id] = replace(first, records=first.records + run.records) if first else run
+    return list(found.values())
 
 
 def _groups(runs: list[Run]) -> list[_Group]:
@@ -66,12 +89,15 @@ def _groups(runs: list[Run]) -> list[_Group]:
             else:
                 i, group = 0, _Group(beyond)
                 groups.append(group)
-            group.runs += waiting.pop(i)
+            members = waiting.pop(i)
+            group.runs += members
             group.cells.add(cell)
+            group.own |= {(run.run_id, cell) for run in members}
     for lone in [group for group in groups if group.beyond and len({run.method for run in group.runs}) < 2]:
         if host := next((group for group in groups if not group.beyond and not group.cells & lone.cells), None):
             host.runs += lone.runs
             host.cells |= lone.cells
+            host.own |= lone.own
             groups.remove(lone)
     order = {run.run_id: i for i, run in enumerate(runs)}
     return sorted(groups, key=lambda group: min(order[run.run_id] for run in group.runs))

@@ -26,11 +26,11 @@ def tune_command(model: str, out: Path, trust_remote_code: bool = False, device_
 
     They are saved as a PEFT adapter, which stock lm_eval loads with peft=FOLDER. Repeat the command to continue a killed run.
     """
-    from seal_eval.tuning.tune import forgetting_line, tune
+    from seal_eval.tuning.tune import forgetting_line, tune, validation_line
 
     card = tune(model, TuneSpec(**settings), out, trust_remote_code=trust_remote_code, device_map=device_map)
     if card:  # of several processes, the first one
-        say(f"{out}: {forgetting_line(card)}")
+        say(f"{out}: {forgetting_line(card)}; {validation_line(card)}")
 
 
 def with_options(command: Callable[..., None], spec: type, **first: Any) -> Callable[..., None]:

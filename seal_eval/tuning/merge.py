@@ -20,6 +20,7 @@ from seal_eval.models.placement import check_in_memory
 from seal_eval.models.quantised import quantisation
 from seal_eval.models.rope import rotary_modules
 from seal_eval.models.selftest import check_method
+from seal_eval.models.tuned_on import on_difference, warning
 from seal_eval.models.whole import whole_model
 from seal_eval.tuning.model_card import README, checkpoint_readme
 from seal_eval.tuning.older_readers import write_old_rope
@@ -49,7 +50,7 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_re
         check_in_memory(model, model_name)
         source = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code)
         ids = probe_ids(source, vocabulary(model))
-        differs = base_difference(adapter, model) if adapter else {}
+        differs = base_difference(adapter, model) | said_of_method(adapter, method, on, model) if adapter else {}
         check_method(on, method, model)
         rope = rope_settings(model, method, on) if on else {}
         with method_applied(on, method, model):
@@ -77,6 +78,15 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_re
         (scratch / README).write_text(checkpoint_readme(made, made["base_model"]), encoding="utf-8")
     if kind := quantisation(source):
         warn(f"{out}: the weights of {model_name} are quantised ({kind}); here they are bf16, without quantization_config")
+
+
+def said_of_method(adapter: str, method: Method, on: str, model: Any) -> dict[str, Any]:
+    """Return what the card records when the adapter was tuned on another method than `on`, after a warning on stderr."""
+    parts = method.parts if isinstance(method, Composed) else ((on.partition(",")[0], method),) if on else ()
+    differs = on_difference(adapter, parts, model)
+    if differs:
+        warn(warning(adapter, differs))
+    return differs
 
 
 def adapted(model: Any, adapter: str) -> Any:

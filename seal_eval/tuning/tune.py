@@ -15,6 +15,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.files import read_object, write_json
 from seal_eval.core.folders import new_folder
 from seal_eval.core.settings import key_values
+from seal_eval.core.streams import warn
 from seal_eval.models.base_weights import FINGERPRINT, peft_name, weights_fingerprint
 from seal_eval.models.hub import content, resolve, source
 from seal_eval.models.loading import forget_peak, load_model, peak_memory
@@ -78,14 +79,19 @@ def tune(
             peak = peak_memory()
             with trained.on():
                 after = measure_forgetting(model, tokenizer, "after", progress)
-            card = make_card(model_name, spec, learned, before, after) | {
-                "trained_parameters": sum(p.numel() for p in trained.parameters()),
-                "tuning_seconds": round(learned.seconds, 1),
-                "peak_memory_bytes": peak,
-                "weights_dtype": spec.dtype if spec.dtype in LOW_BITS else str(model.dtype).removeprefix("torch."),
-                "device": str(device_of(model)),
-                "processes": group.n,
-            }
+            no_better = learned.kept.loss >= learned.plain.loss
+            card = (
+                make_card(model_name, spec, learned, before, after)
+                | ({"no_better_than_plain": True} if no_better else {})
+                | {
+                    "trained_parameters": sum(p.numel() for p in trained.parameters()),
+                    "tuning_seconds": round(learned.seconds, 1),
+                    "peak_memory_bytes": peak,
+                    "weights_dtype": spec.dtype if spec.dtype in LOW_BITS else str(model.dtype).removeprefix("torch."),
+                    "device": str(device_of(model)),
+                    "processes": group.n,
+                }
+            )
             card = trained.save(folder, card)
             name_base_model(folder, model_name)
             (folder / README).write_text(adapter_readme(card, peft_name(model_name)), encoding="utf-8")
@@ -93,6 +99,8 @@ def tune(
                 meant = logits(model, ids)
             tuned.close()
             check_adapter(folder, model, ids, meant)
+    if no_better:
+        warn(f"warning: {out} is no better than the model without it: {validation_line(card)}; tune with other settings")
     if learned.diverged:
         raise SealError(f"{learned.diverged}; the setting of step {learned.kept.step} is kept in {out}")
     return card
@@ -144,6 +152,13 @@ def forgetting_line(card: dict[str, Any]) -> str:
         f"perplexity of prose {before:.2f} → {after:.2f} ({100 * (ratio - 1):+.1f} %), "
         f"short questions right {short_right(card)} of {card['short_questions']}"
     )
+
+
+def validation_line(card: dict[str, Any]) -> str:
+    """Return one line from a tuning run's card: right answers and loss on the validation samples, before and after."""
+    plain, kept = card["plain"], card["kept"]
+    right, loss = (f"{100 * plain['accuracy']:.0f} % → {100 * kept['accuracy']:.0f} %", f"{plain['loss']:.3g} → {kept['loss']:.3g}")
+    return f"right answers to validation samples {right}, loss {loss}"
 
 
 def short_right(card: dict[str, Any]) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from seal_eval.core.errors import SealError
+from seal_eval.results.chosen_test import sentence
 from seal_eval.results.lm_eval_documents import documents, in_words
-from seal_eval.results.paired import paired_scores, sentence
+from seal_eval.results.paired import paired_scores
 from seal_eval.results.records import load_runs
 
 FILE = Path("samples.jsonl")

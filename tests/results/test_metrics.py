@@ -9,9 +9,10 @@ import yaml
 from seal_eval.core.errors import SealError
 from seal_eval.leaderboard.build import build
 from seal_eval.leaderboard.every_eval_ever import export
+from seal_eval.results.chosen_test import sentence
 from seal_eval.results.compare import compare
 from seal_eval.results.csv_scores import read_scores
-from seal_eval.results.paired import paired_scores, sentence, why_apart
+from seal_eval.results.paired import paired_scores, why_apart
 from seal_eval.results.power import from_pilot
 from seal_eval.results.records import load_runs
 
@@ -27,6 +28,7 @@ def write_run(folder, model_args, metrics, n=20, number=1, lacks=(), prompt="pro
     results = {
         "config": {"model": "hf", "model_args": model_args, "gen_kwargs": None, "limit": None}, "results": {"ta": {"alias": "ta"}},
         "configs": {"ta": {"task": "ta", "metadata": {"version": 1.0}}}, "versions": {"ta": 1.0}, "date": 1.77e9 + number,
+        "n-samples": {"ta": {"original": n, "effective": n - len(lacks)}},
         "lm_eval_version": "0.4.13", "total_evaluation_time_seconds": "10",
     }  # fmt: skip
     (folder / f"results_{stamp}.json").write_text(json.dumps(results))

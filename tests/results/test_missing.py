@@ -107,14 +107,60 @@ def test_every_format_says_so(runs, kind):
 
 
 def test_a_baseline_that_lacks_cells(runs):
-    """Differences are over the cells that it has, and it has no place."""
+    """Overall results and places are over the cells that it has; the others are shown."""
     found = compared(right_in(without(runs, "plain", *CELLS[:2]), "seal", CELLS))
     rows = {row.method: row for row in found.of("primary")}
-    assert ranks(found)["plain"] is None and rows["plain"].accuracy is None
-    assert rows["seal"].accuracy.n == 20 and rows["seal"].difference.n == 10 and rows["seal"].difference.n_missing == 0
-    assert "plain lacks 2 of 4 cells" in found.missing[0] and "differences from it are over the cells that it has" in found.missing[0]
-    assert all(row.difference is None for row in found.of("cell") if (row.task, row.length) in CELLS[:2])
-    assert all(o.interaction is None for o in found.lengths if o.task == "seal_lines")
+    assert all(ranks(found).values()) and rows["plain"].accuracy.n == 10
+    assert rows["seal"].accuracy.n == rows["seal"].difference.n == 10 and rows["seal"].difference.n_missing == 0
+    assert found.missing[0] == (
+        "plain, the baseline, has no result for seal_lines 450, seal_lines 700; shown, but not part of overall results and places."
+    )
+    shown = {(row.method, row.task, row.length): row for row in found.of("cell")}
+    assert all(shown["seal", *cell].accuracy.n == 5 and shown["seal", *cell].difference is None for cell in CELLS[:2])
+    assert shown["plain", *CELLS[0]].accuracy is None and shown["plain", *CELLS[0]].lacks == (CELLS[0],)
+    task = {(row.method, row.task): row for row in found.of("task")}
+    assert task["seal", "seal_lines"].accuracy.value == 1.0 and task["plain", "seal_lines"].accuracy is None
+    assert not [o for o in found.lengths if o.task == "seal_lines"] and "no result" in as_text([found], "markdown")
+
+
+def more(runs, *methods, task="seal_lines"):
+    """Runs of these methods in one cell more, in which all of their replies are right."""
+    return [
+        replace(
+            run, run_id=f"extra-{run.method}",
+            records=tuple(replace(r, task=task, length=9000, sample_id=f"x{r.sample_id}", score=1.0) for r in run.records),
+        )
+        for run in runs
+        if run.method in methods and (run.records[0].task, run.records[0].length) == CELLS[0]
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("task", ["seal_lines", "seal_needle_multikey"])
+def test_a_cell_that_two_methods_have_takes_no_ones_place(runs, task):
+    """A stranger's two methods with a cell that the baseline lacks change no other row, and no place; the cell is shown."""
+    fourth = [replace(run, run_id=f"fourth-{run.run_id}", method="fourth") for run in runs if run.method == "plain"]
+    before, found = compared([*runs, *fourth]), compared([*runs, *fourth, *more([*runs, *fourth], "other", "fourth", task=task)])
+    assert found.ranks == before.ranks and found.of("primary") == before.of("primary")
+    assert (found.sentence, found.cochran, found.lengths, found.positions) == (
+        before.sentence, before.cochran, before.lengths, before.positions
+    )  # fmt: skip
+    new = {row.method: row for row in found.of("cell") if row.length == 9000}
+    assert new["other"].accuracy.value == 1.0 and new["other"].difference is None and new["seal"].accuracy is None
+    assert [row for row in found.of("task") if row.task in ("seal_lines", "seal_needle")] == before.of("task")
+    assert found.missing[0].startswith(f"plain, the baseline, has no result for {task} 9,000; shown, but") and len(found.missing) == 1
+    for kind in FORMATS:
+        assert "9000" in as_text([found], kind) or "9,000" in as_text([found], kind)
+
+
+def test_the_site_with_a_cell_that_the_baseline_lacks(runs):
+    (before,), (found,) = (boards(some, "plain") for some in (runs, [*runs, *more(runs, "other", "seal")]))
+    assert [(e.method, e.rank, e.lacks, e.row.accuracy) for e in found.entries] == [
+        (e.method, e.rank, e.lacks, e.row.accuracy) for e in before.entries
+    ]
+    assert found.design == before.design and found.n_placed == before.n_placed
+    assert [pair.rows for pair in pairs(found)] == [pair.rows for pair in pairs(before)]
+    lines = next(block for block in found.tasks if block.name == "seal_lines")
+    assert "nan" not in curves(lines.rows, "plain", "light", "tokens").lower()
 
 
 def test_a_cell_more_takes_no_ones_place(runs):
@@ -129,9 +175,9 @@ def test_a_cell_more_takes_no_ones_place(runs):
     assert found.missing == ("Only other has seal_lines 9,000; left out, because there is nothing to compare it with.",)
 
 
-def test_nobody_is_complete(runs):
+def test_no_one_but_the_baseline_is_complete(runs):
     found = compared(without(without(without(runs, "seal", CELLS[0]), "plain", CELLS[1]), "other", CELLS[2]))
-    assert found.ranks == (None, None, None) or not found.ranks
+    assert ranks(found)["plain"] and not ranks(found)["seal"] and not ranks(found)["other"]  # of the baseline's cells
     assert len(found.missing) == 3
 
 

@@ -62,6 +62,21 @@ def test_ruler_at_two_lengths(tmp_path):
     assert len(run.records) == 10 and {(r.length, r.score) for r in run.records} == {(8192, 1.0)}
 
 
+def test_a_sample_that_lacks_some_metrics(tmp_path):
+    """lm-eval reports as many samples as its most frequent metric has values; fewer rows than that mean a file that was cut."""
+    write_run(tmp_path / "a", PLAIN, {"acc": lambda i: float(i % 2)})
+    file = next((tmp_path / "a").glob("results_*.json"))
+    data = json.loads(file.read_text())
+    for reported, fine in ((12, True), (20, True), (21, False)):
+        data["n-samples"]["ta"]["effective"] = reported
+        file.write_text(json.dumps(data))
+        if fine:
+            assert len(load_runs(tmp_path, foreign=True)[0].records) == 20
+            continue
+        with pytest.raises(SealError, match=r"holds 20 samples, .* reports 21; the file is cut or was edited"):
+            load_runs(tmp_path, foreign=True)
+
+
 def test_rows_of_lm_eval_before_it_listed_metrics(tmp_path):
     write_run(tmp_path / "a", PLAIN, {"acc": lambda _: 0.0, "acc_norm": lambda i: float(i % 2)}, filters=("strict", "loose"))
     old = lambda row: {key: value for key, value in row.items() if key not in ("filter", "metrics")}  # noqa: E731

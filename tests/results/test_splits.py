@@ -1,13 +1,16 @@
 """Comparable groups of a model's runs: split by prompts and windows, never because results are missing."""
 
+import json
+import shutil
 from dataclasses import replace
 
 import pytest
 
 from seal_eval.core.errors import SealError
+from seal_eval.leaderboard.build import build
 from seal_eval.results.paired import paired_scores
 from seal_eval.results.records import load_runs
-from seal_eval.results.splits import comparable_groups
+from seal_eval.results.splits import comparable_groups, whole_runs
 
 
 def cut(run, keep):
@@ -110,3 +113,58 @@ def test_missing_samples_are_still_named(runs):
     apart = [run for run in runs if (run.method == "seal") == (run.records[0].length == 700)]
     with pytest.raises(SealError, match="lacks 10 samples that"):  # no cell in common: nothing can be compared
         paired_scores(comparable_groups(apart))
+
+
+def test_one_run_more_joins_no_groups(runs, tmp_path):
+    """A stranger's run over the lengths of two groups, or with prompts of its own, leaves the others' boards as they are."""
+    within = windowed(runs, {"trained_window": 500})
+    before = {design.name: design for design in paired_scores(comparable_groups(within))}
+    assert len(before) == 2
+    parts = [run for run in within if run.method == "seal"]
+    both = replace(parts[0], method="other", run_id="both", records=parts[0].records + parts[1].records)
+    found = comparable_groups([*within, both])
+    cut_in_two = [run for run in found if run.run_id == "both"]
+    short, long = before
+    assert [({r.length for r in run.records}, run.model) for run in cut_in_two] == [({450}, short), ({700}, long)]
+    assert whole_runs(cut_in_two) == [replace(both, model=short)]
+    after = {design.name: design for design in paired_scores(found)}
+    assert after.keys() == before.keys() and all(design.methods == ("plain", "other", "seal") for design in after.values())
+    assert not any(design.lacks for design in after.values())
+    alone = otherwise(replace(parts[0], method="other", run_id="alone"))
+    named = {design.name: design for design in paired_scores(comparable_groups([*within, alone]))}
+    assert sorted(design.methods for design in named.values()) == [("other",), ("plain", "seal"), ("plain", "seal")]
+
+
+def test_the_site_with_a_run_that_is_in_two_groups(results, tmp_path):
+    """Its page has the rows of both."""
+    folder = shutil.copytree(results, tmp_path / "results")
+    for name, length in (("plain", 450), ("seal", 450), ("plain", 700), ("seal", 700)):
+        keep_length(folder / f"tiny-llama__{name}", folder / f"{name}-{length}", length)
+    shutil.copytree(folder / "tiny-llama__seal", folder / "other")
+    for name in ("plain", "seal"):
+        shutil.rmtree(folder / f"tiny-llama__{name}")
+    (file,) = (folder / "other").glob("results_*.json")
+    data = json.loads(file.read_text())
+    data["config"]["seal_eval"] |= {"method": "mine", "settings": {}, "about": {}}
+    file.write_text(json.dumps(data))
+    build(folder, tmp_path / "site")
+    (run,) = [run for run in load_runs(folder) if run.method == "mine"]
+    page = (tmp_path / "site" / "runs" / f"{run.run_id}.html").read_text()
+    assert page.count('<th scope="row"><a href="../tasks/') == 4
+    feed = (tmp_path / "site" / "feed.xml").read_text()
+    assert feed.count(f"runs/{run.run_id}.html") == 1
+
+
+def keep_length(source, out, length):
+    """Copy a run with the samples of one length, for a model whose window is 500 tokens."""
+    shutil.copytree(source, out)
+    (file,) = out.glob("results_*.json")
+    data = json.loads(file.read_text())
+    data["config"]["seal_eval"]["trained_window"] = 500
+    data["date"] += length
+    for samples in out.glob("samples_*"):
+        rows = [line for line in samples.read_text().splitlines() if json.loads(line)["doc"]["length"] == length]
+        samples.write_text("\n".join(rows) + "\n")
+    for counts in data["n-samples"].values():
+        counts["effective"] = 5
+    file.write_text(json.dumps(data))

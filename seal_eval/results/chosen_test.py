@@ -1,0 +1,64 @@
+"""A sentence about the test of a comparison: which it is, why it fits the data, and what would make it invalid."""
+
+import numpy as np
+
+from seal_eval.results.paired import PairedScores
+from seal_eval.stats.choose_test import by_mcnemar, repeats
+from seal_eval.stats.clusters import least_p
+from seal_eval.stats.layout import layout
+
+MCNEMAR, FLIPS = "the two-sided mid-p McNemar test", "a sign-flip test of samples"
+
+
+def chosen_test(paired: PairedScores, sequential: bool = False) -> str:
+    """The test of the primary result: 'a sign-flip test of whole documents'; with the methods that have another, as they lack scores."""
+    if sequential:
+        return "an anytime-valid test of documents"
+    if repeats(layout(paired.cluster, paired.cell)):
+        return "a sign-flip test of whole documents"
+    tests = _tests(paired)
+    first = next(iter(tests.values()), MCNEMAR if _binary(paired) else FLIPS)
+    others = [method for method, test in tests.items() if test != first]
+    return f"{first} ({FLIPS if first == MCNEMAR else MCNEMAR} for {', '.join(others)})" if others else first
+
+
+def _tests(paired: PairedScores) -> dict[str, str]:
+    """Method → the test of its scored pairs with the baseline, where no document repeats."""
+    found = {}
+    for column, method in enumerate(paired.methods[1:], 1):
+        both = ~np.isnan(paired.scores[:, [0, column]]).any(axis=1)
+        if both.any():
+            simple = by_mcnemar(layout(paired.cluster[both], paired.cell[both]), paired.scores[both][:, [0, column]])
+            found[method] = MCNEMAR if simple else FLIPS
+    return found
+
+
+def sentence(paired: PairedScores, sequential: bool = False) -> str:
+    """A sentence that names the test of the primary result, why it was chosen, and what would make it invalid."""
+    n, k, c = len(paired.samples), len(paired.clusters), len(paired.cells)
+    over = "one cell" if c == 1 else f"{c} cells of equal weight"
+    test = chosen_test(paired, sequential)
+    if repeats(layout(paired.cluster, paired.cell)):
+        least = f" (with {k} documents no p below {least_p(k):.2g} is possible)" if k <= 10 else ""
+        why = f"the {n:,} samples belong to {k:,} documents, and questions on one document are not independent{least}"
+        invalid = "it would be invalid if documents shared text or were not drawn independently"
+    else:
+        if not _binary(paired):
+            why = "no document repeats, and scores are not only 0 and 1"
+        elif test == MCNEMAR:
+            why = "replies to the same prompt are pairs of 0/1 scores and no document repeats"
+        else:
+            why = "no document repeats, and cells of different sizes, counted in scored pairs, have equal weight"
+        if FLIPS in test and k <= 10:
+            why += f" (with {k} samples no p below {least_p(k):.2g} is possible)"
+        invalid = f"it would be invalid if some of the {n:,} samples shared a text and the files did not say so"
+    looks = ", or if you looked again and again until p was small (--anytime allows that)"
+    if sequential:
+        test, looks = f"{test} (its p-value and intervals hold however often you look)", ""
+        why = "it bets on the mean difference of documents, whatever its distribution"
+        invalid = "it would be invalid if documents shared text, or if their sizes or their order depended on the replies"
+    return f"Over {over}: {test}, because {why}; {invalid}{looks}." + (f" {paired.assumed}" if paired.assumed else "")
+
+
+def _binary(paired: PairedScores) -> bool:
+    return bool(np.isin(paired.scores[~np.isnan(paired.scores)], (0, 1)).all())
