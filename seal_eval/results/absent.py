@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, Strict
 
 from seal_eval.core.checked import Label, Name, Part, PlannedSize, check
 from seal_eval.core.files import read_json
-from seal_eval.core.names import visible
+from seal_eval.core.names import SUITE_KEY, visible
 from seal_eval.core.types import Absent, Run
 from seal_eval.tasks import base_task
 
@@ -22,7 +22,10 @@ _Key = tuple[str, str, str, str, int]  # suite, model, method as the suite names
 
 
 class SuiteRecord(Part):
-    """`config.seal_eval.suite` of a run: the suite, the method as it names it, and the cells (method, task, size) of the model."""
+    """What a run's `config` records about its suite, for all engines: its name, the method as it names it, the model's cells.
+
+    A cell is (method, task, size). Our own engine has it in `seal_eval.suite`, others in SUITE_KEY.
+    """
 
     name: Name
     method: Name
@@ -78,7 +81,7 @@ def note_of(out: Path, folder: str) -> Path:
 
 def suite_of(run: Run) -> dict[str, Any]:
     """What the run records about its suite, see `SuiteRecord`; {} if it is of none."""
-    return (run.config.get("seal_eval") or {}).get("suite") or {}
+    return (run.config.get("seal_eval") or {}).get("suite") or run.config.get(SUITE_KEY) or {}
 
 
 def with_absent(folder: Path, runs: list[Run]) -> list[Run]:
