@@ -8,6 +8,7 @@ from typing import Any
 
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.names import ENGINE, safe
+from seal_eval.harness.command_line import FLAGS
 from seal_eval.harness.engines import get_engine
 from seal_eval.suite.cells import Cell
 from seal_eval.suite.checks import check_args, check_model, check_task, tuned_with
@@ -145,6 +146,17 @@ def _loaded(model: ModelEntry, out: Path) -> str:
     return str(out / _place(model, Path(model.chat_template).stem)) if model.chat_template else model.pretrained
 
 
+def _flags(suite: Suite, model: ModelEntry) -> dict[str, Any]:
+    """lm-eval's flags of the model's runs: the suite's, or those in the model's args. Raises SealError for one that both give otherwise."""
+    if not get_engine(model.engine).loads_checkpoint:
+        return {}
+    for key in FLAGS:
+        if key in model.args and key in suite.model_fields_set and model.args[key] != getattr(suite, key):
+            raise SealError(f"args: {key} is {model.args[key]}, and the suite's {key} is {getattr(suite, key)}; give one of them")
+    flags = {"batch_size": suite.batch_size, "device": suite.device} | {key: model.args[key] for key in FLAGS if key in model.args}
+    return {key: value for key, value in flags.items() if value != ""}
+
+
 def _made(wave: int, model: ModelEntry, kind: str, name: str, work: dict[str, Any], out: Path) -> Cell:
     """The cell that makes a template, adapter or map. kind: template, tune or heads."""
     folder = _place(model, name)
@@ -165,7 +177,8 @@ def _run(suite: Suite, model: ModelEntry, method: MethodEntry, task: TaskEntry, 
     from seal_eval.tasks import get_task
 
     engine = get_engine(model.engine)
-    args = {**engine.names_model(model.pretrained, model.dtype), **model.args}
+    args, flags = {**engine.names_model(model.pretrained, model.dtype), **model.args}, _flags(suite, model)
+    args = {key: value for key, value in args.items() if key not in flags}
     if engine.applies_methods:
         args |= {"method": method.method, **_settings(suite, model, method, out)}
     task_name = task.task if size else check_other(task)
@@ -189,8 +202,7 @@ def _run(suite: Suite, model: ModelEntry, method: MethodEntry, task: TaskEntry, 
     place = f"runs/{safe(task_name)}{f'-{size}' if size else ''}/{safe(name)}"
     folder = str(engine.folder(Path(place), args))  # where `run` puts its files
     label = " · ".join([safe(model.pretrained), name, task_name, *([str(size)] if size else [])])
-    faster = ["--batch_size", str(suite.batch_size)] if engine.loads_checkpoint else []
-    faster += ["--device", suite.device] if engine.loads_checkpoint and suite.device else []
+    faster = [word for key, value in flags.items() for word in (f"--{key}", str(value))]
     work = {"argv": argv, "metadata": metadata, "out": str(out / place)}
     cell = _cell(2, label, folder, "run", model, work, task.num_samples or 0, size, out, faster)
     return replace(cell, loads=safe(engine.subject(args)), planned=(name, task_name, size))
