@@ -17,7 +17,7 @@ from seal_eval.prompts.settings import recorded_settings
 from seal_eval.tasks import base_task, get_task, task_settings
 
 # keys of the recorded metadata that are used to build samples, besides the task settings
-KEPT = ("pretrained", "max_length", "add_bos_token", "chat_template_args", "enable_thinking")
+KEPT = ("pretrained", "revision", "max_length", "add_bos_token", "chat_template_args", "enable_thinking")
 # stop strings of version 2 of the tasks, whose replies version 3 may score again
 UNTIL = {
     "seal_lines": [[">.", ">,", ">;", ">\n"]],
@@ -74,7 +74,7 @@ def build_settings(results: Path, data: dict[str, Any], task: str, tokenizer: st
             if not (small and kind and (not isinstance(value, list) or len(value) <= limits.ITEMS)):
                 raise SealError(f"{results}: configs.{task}.metadata.{key} is {short(value)}, must be a simple value of at most {most:,}")
     if tokenizer:
-        return metadata | {"tokenizer": tokenizer, "pretrained": tokenizer}
+        return metadata | {"tokenizer": tokenizer, "pretrained": tokenizer, "revision": ""}
     for key in ("pretrained", "tokenizer"):
         name = metadata.get(key)
         if name and not HUB_ID.fullmatch(str(name)):
@@ -92,10 +92,10 @@ def check_window(results: Path, data: dict[str, Any], metadata: dict[str, Any]) 
     Where only a tokenizer is at hand, its model's window is not known.
     """
     said = (data["config"].get("seal_eval") or {}).get("trained_window")
-    place = str(metadata.get("pretrained") or "")
-    window = window_of(place) if said and place else None
+    place, revision = (str(metadata.get(key) or "") for key in ("pretrained", "revision"))
+    window = window_of(place, revision=revision) if said and place else None
     if window:
-        fits = said == window or said == stock_window(place)
+        fits = said == window or said == stock_window(place, revision=revision)
         must(results, fits, "config.seal_eval.trained_window", said, f"the window of the model's configuration, {window}")
 
 

@@ -17,12 +17,15 @@ from seal_eval.models.whole_checkpoint import from_whole
 
 
 @lru_cache(maxsize=4)
-def load_tokenizer(name: str, trust_remote_code: bool = False) -> Any:
-    """Return the fast tokenizer of a folder or hub id. Raises SealError when there is none or it cannot be loaded."""
+def load_tokenizer(name: str, trust_remote_code: bool = False, revision: str = "") -> Any:
+    """Return the fast tokenizer of a folder or hub id. Raises SealError when there is none or it cannot be loaded.
+
+    revision: branch, tag or commit of the hub id; '' for the newest.
+    """
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=trust_remote_code)
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=trust_remote_code, revision=revision or "main")
     except Exception as error:  # transformers raises many types here
         raise SealError(f"no tokenizer could be loaded from '{name}': {first_line(error)}") from error
     if not tokenizer.is_fast:
