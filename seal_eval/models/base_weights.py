@@ -10,11 +10,13 @@ from seal_eval.core.streams import warn
 from seal_eval.models.hub import embedded, resolve, source
 
 REVISION = "loaded_revision"  # attribute of a model that was loaded from the hub at another revision than the newest
+WHOLE = "model.safetensors"  # a model's weights in one file
+INDEX = "model.safetensors.index.json"  # which file has which weight
 FINGERPRINT = "model_weights"  # key of the card of an adapter, and of a map of heads
 
 
 def weights_fingerprint(place: str, revision: str = "") -> str:
-    """Return 16 hex digits that identify a model's weights by the content of its safetensors files, whatever their names.
+    """Return 16 hex digits that identify a model's weights by the content of the files in `weight_files`, whatever their names.
 
     place: folder or hub id. revision: branch, tag or commit of the hub id; '' for the newest in the client's cache. Returns '' when there
     are no such files.
@@ -27,9 +29,26 @@ def weights_fingerprint(place: str, revision: str = "") -> str:
         if not isinstance(cached, str):
             return ""
         folder = Path(cached).parent
-    files = [file for file in folder.glob("*.safetensors") if not file.name.startswith("adapter_")]
+    files = weight_files(folder)
+    if not all(file.is_file() for file in files):  # such as a download that is not complete
+        return ""
     hashes = sorted(cached_sha256(file) if file.stat().st_size > SMALL else sha256(file) for file in files)
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:16] if hashes else ""
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files that transformers loads the weights of a folder from: model.safetensors, else those that the index names.
+
+    Other copies of the weights, such as a consolidated.safetensors, are left out. Without either: all safetensors files of a model. A file
+    that the index names may be missing. Raises SealError for an index that cannot be read.
+    """
+    if (folder / WHOLE).is_file():
+        return [folder / WHOLE]
+    if (folder / INDEX).is_file():
+        named = read_object(folder / INDEX).get("weight_map")
+        names = {str(name) for name in named.values()} if isinstance(named, dict) else set()
+        return [folder / name for name in sorted(names)]
+    return sorted(file for file in folder.glob("*.safetensors") if not file.name.startswith("adapter_"))
 
 
 def peft_name(model_name: str) -> str:
