@@ -17,6 +17,8 @@ PLAN = "suite.json"  # in a suite's output folder: its name and its cells
 NOTES_FOLDER = "cells"  # in a suite's output folder; holds a note and a log per cell
 MANIFEST = "submission.json"  # in the folder of a submission
 NO_RESULT = "no result"
+LONGEST_FOLDER = 200  # bytes of a cell's folder, relative to its suite's; its note is one file named after it
+LONGEST_NAME = 300  # characters of a method with its settings, see `Name`
 _Cell = Annotated[tuple[Name, Name, PlannedSize], Strict(False)]  # method, task, size; a list in JSON
 _Key = tuple[str, str, str, str, int]  # suite, model, method as the suite names it, task, size
 
@@ -33,8 +35,8 @@ class SuiteRecord(Part):
 
 
 def _inside(folder: str) -> str:
-    if Path(folder).is_absolute() or ".." in Path(folder).parts or len(folder.encode()) > 200:
-        raise ValueError("must be a path of at most 200 bytes that stays within the suite's folder")
+    if Path(folder).is_absolute() or ".." in Path(folder).parts or len(folder.encode()) > LONGEST_FOLDER:
+        raise ValueError(f"must be a path of at most {LONGEST_FOLDER} bytes that stays within the suite's folder")
     return folder
 
 

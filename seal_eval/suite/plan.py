@@ -8,12 +8,12 @@ from typing import Any
 
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.names import ENGINE, safe
-from seal_eval.harness.command_line import FLAGS
 from seal_eval.harness.engines import get_engine
 from seal_eval.suite.cells import Cell
 from seal_eval.suite.checks import check_args, check_model, check_task, tuned_with
 from seal_eval.suite.identity import content_of, forget, ident_of, linked
 from seal_eval.suite.other_tasks import check_other, located
+from seal_eval.suite.placed import check_folder, method_name, run_flags, run_place
 from seal_eval.suite.schema import MethodEntry, ModelEntry, Suite, TaskEntry, explained, heads_spec, read_suite
 
 PASSED = ("trust_remote_code", "device_map")  # arguments of a model that making something with it takes, too
@@ -146,17 +146,6 @@ def _loaded(model: ModelEntry, out: Path) -> str:
     return str(out / _place(model, Path(model.chat_template).stem)) if model.chat_template else model.pretrained
 
 
-def _flags(suite: Suite, model: ModelEntry) -> dict[str, Any]:
-    """lm-eval's flags of the model's runs: the suite's, or those in the model's args. Raises SealError for one that both give otherwise."""
-    if not get_engine(model.engine).loads_checkpoint:
-        return {}
-    for key in FLAGS:
-        if key in model.args and key in suite.model_fields_set and model.args[key] != getattr(suite, key):
-            raise SealError(f"args: {key} is {model.args[key]}, and the suite's {key} is {getattr(suite, key)}; give one of them")
-    flags = {"batch_size": suite.batch_size, "device": suite.device} | {key: model.args[key] for key in FLAGS if key in model.args}
-    return {key: value for key, value in flags.items() if value != ""}
-
-
 def _made(wave: int, model: ModelEntry, kind: str, name: str, work: dict[str, Any], out: Path) -> Cell:
     """The cell that makes a template, adapter or map. kind: template, tune or heads."""
     folder = _place(model, name)
@@ -177,7 +166,7 @@ def _run(suite: Suite, model: ModelEntry, method: MethodEntry, task: TaskEntry, 
     from seal_eval.tasks import get_task
 
     engine = get_engine(model.engine)
-    args, flags = {**engine.names_model(model.pretrained, model.dtype), **model.args}, _flags(suite, model)
+    args, flags = {**engine.names_model(model.pretrained, model.dtype), **model.args}, run_flags(suite, model)
     args = {key: value for key, value in args.items() if key not in flags}
     if engine.applies_methods:
         args |= {"method": method.method, **_settings(suite, model, method, out)}
@@ -196,11 +185,8 @@ def _run(suite: Suite, model: ModelEntry, method: MethodEntry, task: TaskEntry, 
     if system := model.system_instruction:  # one that begins with a dash would be read as a flag
         argv += [f"--system_instruction={system}"] if system.startswith("-") else ["--system_instruction", system]
     argv += [] if size else ["--seed", str(suite.seed), *(["--limit", str(task.num_samples)] if task.num_samples else [])]
-    name = method.method + "".join(
-        f",{k}={Path(v).name.split('__')[-1] if isinstance(v, str) else v}" for k, v in sorted(method.settings.items())
-    )
-    place = f"runs/{safe(task_name)}{f'-{size}' if size else ''}/{safe(name)}"
-    folder = str(engine.folder(Path(place), args))  # where `run` puts its files
+    name = method_name(method)
+    place, folder = run_place(engine, args, task_name, size, name)
     label = " · ".join([safe(model.pretrained), name, task_name, *([str(size)] if size else [])])
     faster = [word for key, value in flags.items() for word in (f"--{key}", str(value))]
     work = {"argv": argv, "metadata": metadata, "out": str(out / place)}
@@ -212,7 +198,8 @@ def _cell(
     wave: int, label: str, folder: str, kind: str, model: ModelEntry, work: dict[str, Any], n: int, size: int, out: Path,
     faster: Sequence[str] = (),
 ) -> Cell:  # fmt: skip
-    """A cell with its ident. faster: flags that do not change results."""
+    """A cell with its ident. faster: flags that do not change results. Raises SealError as `check_folder`."""
+    check_folder(folder, label)
     revision = str(model.args.get("revision") or "")
     files = model.pretrained if get_engine(model.engine).loads_checkpoint else str(model.args.get("tokenizer", ""))
     held = content_of(files, revision) if files else ""  # an engine that we know nothing about
