@@ -136,6 +136,7 @@ class Config(Exact):
     torch_seed: Seed = None
     fewshot_seed: Seed = None
     seal_eval: Own | None = None
+    seal_eval_suite: SuiteRecord | None = None
 
 
 class Generation(Exact):

@@ -18,7 +18,7 @@ from seal_eval.prompts.settings import recorded_settings
 from seal_eval.tasks import base_task, get_task, task_settings
 
 # keys of the recorded metadata that are used to build samples, besides the task settings
-KEPT = ("pretrained", "max_length", "add_bos_token", "chat_template_args", "enable_thinking")
+KEPT = ("pretrained", "revision", "max_length", "add_bos_token", "chat_template_args", "enable_thinking")
 # stop strings of version 2 of the tasks, whose replies version 3 may score again
 UNTIL = {
     "seal_lines": [[">.", ">,", ">;", ">\n"]],
@@ -75,7 +75,7 @@ def build_settings(results: Path, data: dict[str, Any], task: str, tokenizer: st
             if not (small and kind and (not isinstance(value, list) or len(value) <= limits.ITEMS)):
                 raise SealError(f"{results}: configs.{task}.metadata.{key} is {short(value)}, must be a simple value of at most {most:,}")
     if tokenizer:
-        return metadata | {"tokenizer": tokenizer, "pretrained": tokenizer}
+        return metadata | {"tokenizer": tokenizer, "pretrained": tokenizer, "revision": ""}
     for key in ("pretrained", "tokenizer"):
         name = metadata.get(key)
         if name and not HUB_ID.fullmatch(str(name)):
@@ -95,11 +95,11 @@ def check_window(results: Path, data: dict[str, Any], metadata: dict[str, Any]) 
     """
     own = data["config"].get("seal_eval") or {}
     said = own.get("trained_window")
-    place = str(metadata.get("pretrained") or "")
-    window = window_of(place) if said and place else None
+    place, revision = (str(metadata.get(key) or "") for key in ("pretrained", "revision"))
+    window = window_of(place, revision=revision) if said and place else None
     if window:
         scaled = _extended(str((own.get("model_source") or {}).get("on") or ""), window)
-        fits = said in (window, stock_window(place), scaled)
+        fits = said in (window, stock_window(place, revision=revision), scaled)
         must(results, fits, "config.seal_eval.trained_window", said, f"the window of the model's configuration, {window}")
 
 

@@ -1,5 +1,6 @@
 """The command line: each command parses its options, calls a function, prints. An error is one line on stderr, unless --debug is given."""
 
+import contextlib
 import shutil
 import sys
 import textwrap
@@ -150,6 +151,22 @@ def script() -> None:
         leave(end.code or 0)
 
 
+def _names_vllm(words: Iterable[str]) -> bool:
+    """Whether the words of a command may choose the engine vLLM, itself or in a file such as that of --config.
+
+    It is asked before anything is parsed: tqdm reads its switch when it is imported.
+    """
+    for word in words:
+        value = word.rpartition("=")[2]
+        if value == "vllm":
+            return True
+        with contextlib.suppress(OSError, ValueError):  # not a path: too long, or with a zero byte
+            file = Path(value).expanduser()
+            if file.is_file() and file.stat().st_size < 1 << 20 and b"vllm" in file.read_bytes():
+                return True
+    return False
+
+
 def main() -> None:
     """Run the command line. Exit status: 0 success, 1 an error (one line on stderr), 2 wrong usage, 130 interrupted."""
     from seal_eval.core import streams
@@ -157,7 +174,7 @@ def main() -> None:
 
     streams.prepare()
     debug = "--debug" in sys.argv[1:]
-    if not sys.stderr.isatty() and not {"vllm", "suite"} & set(sys.argv[1:]):  # a suite does so for its workers
+    if not sys.stderr.isatty() and "suite" not in sys.argv[1:] and not _names_vllm(sys.argv[1:]):  # a suite does so for its workers
         streams.no_bars()
     try:
         with streams.all_written():

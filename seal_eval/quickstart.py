@@ -5,7 +5,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ class Plan:
     tuning: TuneSpec = field(  # half the steps of the recipe: a little less accurate at 4,096 tokens, in half the time
         default_factory=lambda: TuneSpec(length=2400, recipe="mixed", samples=12, lr=0.04, dtype=faster_dtype())
     )
-    dtype: str = field(default_factory=faster_dtype)  # of the weights while evaluating
+    dtype: str = field(default_factory=lambda: faster_dtype())  # of the weights while evaluating
     seed: int = 0
 
 
@@ -54,9 +54,9 @@ def quickstart(out: Path, plan: Plan | None = None) -> dict[str, Any]:
     from seal_eval.leaderboard.build import build
 
     os.environ.setdefault("LMEVAL_LOG_LEVEL", "ERROR")  # lm-eval recommends a chat template, which this plan does without on purpose
-    plan = plan or Plan()
     with only_writer(out):
         _refuse_foreign(out)
+        plan = plan or _plan_for(out)
         results, adapter = out / "results", out / "adapter"
         with _step(1, f"model {plan.model}"):
             print(resolve(plan.model))
@@ -66,11 +66,13 @@ def quickstart(out: Path, plan: Plan | None = None) -> dict[str, Any]:
         with _step(3, f"tune SEAL: {plan.tuning.samples} generated records, {plan.tuning.label()}"):
             if (adapter / CARD).is_file():
                 card = read_object(adapter / CARD)
+                if why := card.get("diverged"):
+                    raise SealError(f"{why}; remove {adapter} before you tune again")
                 print("already done")
             else:
                 card = tune(plan.model, plan.tuning, adapter)
         with _step(4, "evaluate SEAL"):
-            _evaluate(plan, results, "seal", f",adapter={adapter}")
+            _evaluate(plan, results, "seal", adapter=str(adapter))
         with _step(5, "compare"):
             runs = load_runs(results)
             comparison = compare(paired_scores_of(runs, safe(plan.model)))
@@ -80,9 +82,10 @@ def quickstart(out: Path, plan: Plan | None = None) -> dict[str, Any]:
     return _headline(comparison, plan, card, page)
 
 
-def _evaluate(plan: Plan, results: Path, method: str, settings: str = "") -> None:
+def _evaluate(plan: Plan, results: Path, method: str, **settings: str) -> None:
     """Run the evaluations of the plan that have no results yet. settings: of the method, as in model_args."""
-    model_args = f"pretrained={plan.model},dtype={plan.dtype},method={method}{settings}"
+    # as JSON, because a folder's name may hold a comma
+    model_args = json.dumps({"pretrained": plan.model, "dtype": plan.dtype, "method": method, **settings}, ensure_ascii=False)
     records = by_method(load_runs(results), safe(plan.model)).get(method, {}) if any(results.rglob("results_*.json")) else {}
     done = {(r.task, r.length) for r in records.values()}
     for task, lengths, n, task_settings in plan.evaluations:
@@ -113,6 +116,15 @@ def _headline(comparison: Comparison, plan: Plan, card: dict[str, Any], page: Pa
 def _refuse_foreign(out: Path) -> None:
     if not (out / PLAN).is_file() and any(p.name != LOCK for p in out.iterdir()):
         raise SealError(f"{out} is not empty and holds no quick start; name a new folder with --out, nothing is overwritten")
+
+
+def _plan_for(out: Path) -> Plan:
+    """The command's plan, in the types of the plan that `out` already holds: which type is faster is measured, and may change."""
+    saved = read_object(out / PLAN) if (out / PLAN).is_file() else {}
+    tuned = saved.get("tuning")
+    dtype, tuning_dtype = saved.get("dtype"), tuned.get("dtype") if isinstance(tuned, dict) else None
+    plan = Plan()
+    return replace(plan, dtype=dtype or plan.dtype, tuning=replace(plan.tuning, dtype=tuning_dtype or plan.tuning.dtype))
 
 
 def _keep_plan(out: Path, plan: Plan) -> None:

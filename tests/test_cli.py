@@ -5,7 +5,7 @@ import os
 import pytest
 import typer
 
-from seal_eval.cli import app
+from seal_eval.cli import _names_vllm, app
 
 from conftest import seal_eval
 
@@ -106,3 +106,15 @@ def test_lists_fit_the_terminal(monkeypatch, capsys):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     cli._say_about(("name", "word " * 40, "settings: " + ", ".join(["setting"] * 20)))
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 60
+
+
+@pytest.mark.parametrize(("words", "vllm"), [
+    (["run", "--model", "vllm"], True), (["run", "--model=vllm"], True), (["run", "--config", "{}/vllm.yaml"], True),
+    (["run", "--config={}/vllm.yaml"], True), (["run", "--config", "{}/other.yaml", "--model", "hf"], False),
+    (["run", "--model_args", "pretrained=" + "x" * 5000], False), (["run", "a\0b", ""], False),
+])  # fmt: skip
+def test_progress_bars_stay_with_vllm(tmp_path, words, vllm):
+    """However the engine is named: with its bar switched off, vLLM divides by zero after the first batch."""
+    (tmp_path / "vllm.yaml").write_text("model: vllm\n")
+    (tmp_path / "other.yaml").write_text("model: hf\n")
+    assert _names_vllm([word.format(tmp_path) if "{}" in word else word for word in words]) is vllm

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seal_eval.core.errors import SealError
-from seal_eval.harness.command_line import command
+from seal_eval.harness.command_line import command, lm_eval_command, read_config
 from seal_eval.harness.resume import spec_id
 from seal_eval.harness.run import run
 from seal_eval.models.hub import resolve
@@ -98,3 +98,46 @@ def test_edited_files_below_the_home_folder_are_another_run(tmp_path, tiny_folde
         _, after = planned(*argv)
         assert spec_id(after) != spec_id(before)
         before = after
+
+
+@pytest.mark.parametrize(("flags", "key", "value"), [
+    (["--num_fewshot", "0"], "num_fewshot", 0), (["--fewshot_as_multiturn", "false"], "fewshot_as_multiturn", False),
+    (["--limit", "0"], "limit", 0), (["--num_fewshot", "3"], "num_fewshot", 3), ([], "num_fewshot", 5),
+    ([], "fewshot_as_multiturn", True), ([], "limit", 9),
+])  # fmt: skip
+def test_the_command_line_wins_over_a_config_file(tmp_path, flags, key, value):
+    file = tmp_path / "config.yaml"
+    file.write_text("num_fewshot: 5\nfewshot_as_multiturn: true\nlimit: 9\n")
+    args = lm_eval_command()._parser.parse_args(["run", "--config", str(file), *flags])
+    read_config(args)
+    assert getattr(args, key) == value
+
+
+def test_what_lm_eval_passes_itself_may_be_a_model_argument(tiny_folder, planned, monkeypatch):
+    """batch_size and device mean the same in --model_args and as flags; two values of one are refused."""
+    monkeypatch.setattr("seal_eval.harness.run.longer_window", lambda args: {})
+    task = ["--tasks", "seal_lines", "--metadata", METADATA]
+    flags = planned("--model_args", f"pretrained={tiny_folder}", "--batch_size", 2, "--device", "cpu", *task)
+    for given in (
+        f"pretrained={tiny_folder},batch_size=2,device=cpu",
+        f"pretrained={tiny_folder},batch_size=auto,device=cpu,max_batch_size=4",
+    ):
+        assert planned("--model_args", given, *task) == flags
+    assert planned("--model_args", f"pretrained={tiny_folder},batch_size=2", "--batch_size", 2, "--device", "cpu", *task) == flags
+    for key, flag, value in (("batch_size", 4, 2), ("device", "cuda:1", "cpu")):
+        with pytest.raises(SealError, match=f"--{key} {flag} and {key}={value} in --model_args differ; give one of them"):
+            planned("--model_args", f"pretrained={tiny_folder},{key}={value}", f"--{key}", flag, *task)
+
+
+def test_what_lm_eval_passes_itself_reaches_the_engine(tmp_path, tiny_folder):
+    model_args = f"pretrained={tiny_folder},batch_size=2,device=cpu"
+    folder = run(["--model_args", model_args, "--tasks", "seal_lines", "--metadata", METADATA, "--output_path", str(tmp_path)])
+    (results,) = folder.glob("results_*.json")
+    config = json.loads(results.read_text())["config"]
+    assert (config["batch_size"], config["device"]) == (2, "cpu") and "batch_size" not in config["model_args"]
+
+
+@pytest.mark.parametrize("engine", ["hf", "vllm"])
+def test_types_that_only_our_engine_reads(tiny_folder, planned, engine):
+    with pytest.raises(SealError, match=f"--model {engine}: dtype 4bit is a type of --model seal alone"):
+        planned("--model", engine, "--model_args", f"pretrained={tiny_folder},dtype=4bit", "--tasks", "seal_lines", "--metadata", METADATA)

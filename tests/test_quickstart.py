@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from seal_eval.core.errors import SealError
+from seal_eval.core.files import read_json, write_json
 from seal_eval.harness.task_config import read_spec
-from seal_eval.quickstart import Plan, quickstart
+from seal_eval.quickstart import Plan, _keep_plan, _plan_for, quickstart
 from seal_eval.tuning.config import TuneSpec
 from seal_eval.tuning.records import check_spec
 
@@ -22,7 +23,7 @@ def small(model, **other):
 
 
 def test_runs_once_then_resumes(tiny_folder, tmp_path, capsys):
-    out = tmp_path / "q"
+    out = tmp_path / "q, with a comma=1"
     first = quickstart(out, small(tiny_folder))
     assert 0 <= first["plain"]["value"] <= 1 and first["difference"]["n"] == 4
     assert (out / "site" / "index.html").is_file()
@@ -42,6 +43,23 @@ def test_runs_once_then_resumes(tiny_folder, tmp_path, capsys):
     quickstart(out, small(tiny_folder))
     assert capsys.readouterr().out.count("already done") == 4
     assert len(list((out / "results").rglob("results_*.json"))) == 4
+    # an adapter of a run that diverged is not the result of tuning
+    card = out / "adapter" / "seal_eval.json"
+    write_json(card, {**read_json(card), "diverged": "training diverged at step 3"})
+    with pytest.raises(SealError, match=r"training diverged at step 3; remove .*adapter before you tune again"):
+        quickstart(out, small(tiny_folder))
+
+
+def test_the_faster_type_may_be_another_when_the_command_is_repeated(tmp_path, monkeypatch):
+    """It is measured; the saved plan says what was chosen."""
+    monkeypatch.setattr("seal_eval.quickstart.content", lambda model: "weights")
+    for measured in ("bfloat16", "float32"):
+        monkeypatch.setattr("seal_eval.quickstart.faster_dtype", lambda measured=measured: measured)
+        plan = _plan_for(tmp_path)
+        _keep_plan(tmp_path, plan)
+        assert plan.dtype == plan.tuning.dtype == "bfloat16" and Plan().dtype == measured
+    with pytest.raises(SealError, match="another plan"):
+        _keep_plan(tmp_path, replace(plan, seed=1))
 
 
 def test_foreign_folder_is_left_alone(tmp_path):

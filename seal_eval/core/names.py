@@ -7,6 +7,7 @@ from typing import Any
 from seal_eval.core.files import CARD, read_object
 
 ENGINE = "seal"  # name of this package's model class in lm-eval
+SUITE_KEY = "seal_eval_suite"  # in the config of a results file of another engine, what `seal_eval.suite` is in one of ours
 
 
 def safe(name: str) -> str:

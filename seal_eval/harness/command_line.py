@@ -22,6 +22,7 @@ hub id. Results and samples go to OUTPUT_PATH/MODEL__METHOD.
 The tasks' settings go into --metadata, such as
   --metadata '{"lengths": [1024, 4096], "num_samples": 100}'
 `seal-eval tasks` lists them, and `seal-eval baselines` lists the methods."""
+FLAGS = ("batch_size", "max_batch_size", "device")  # a second value, in model_args, would be a TypeError
 HELP = {  # of flags that mean something else here than in lm-eval
     "model": "seal (default), or a model class that runs checkpoints as they are: hf, vllm, served, or another of lm-eval's",
     "model_args": "Arguments of the model: pretrained=, dtype=, method= and its settings, max_length=, prefill_chunk=, share_prefixes=",
@@ -100,7 +101,8 @@ def read_config(args: Any) -> None:
         parsed = key_values(f"--config {args.config}, {key}", value) if key in DICT_KEYS and isinstance(value, str) else value
         if key in DICT_KEYS and not isinstance(parsed or {}, dict):
             raise SealError(f"--config {args.config}: {key} is {value!r}, must be a mapping or text such as NAME=VALUE,NAME=VALUE")
-        if not getattr(args, key, None):
+        given = getattr(args, key, None)
+        if not given and given != 0:  # as lm-eval decides it: 0 and false are values
             setattr(args, key, parsed)
     if isinstance(args.tasks, str):
         args.tasks = args.tasks.split(",")
@@ -111,6 +113,20 @@ def read_paths(args: Any) -> None:
     """Write the paths in parsed arguments that begin with ~, as `command` writes them, with the home folder in full."""
     for key, value in vars(args).items():
         setattr(args, key, from_home(value, key=key))
+
+
+def take_flags(args: Any) -> None:
+    """Move what lm-eval hands to every engine itself (FLAGS) from model_args to its flags, in place.
+
+    Raises SealError for one that is given in both places with two values.
+    """
+    for key in FLAGS:
+        if key in (args.model_args or {}):
+            value, flag = args.model_args[key], getattr(args, key, None)
+            if flag is not None and str(flag) != str(value):
+                raise SealError(f"--{key} {flag} and {key}={value} in --model_args differ; give one of them")
+            args.model_args = {name: item for name, item in args.model_args.items() if name != key}
+            setattr(args, key, value)
 
 
 def lm_eval_command() -> Any:

@@ -102,13 +102,13 @@ def _tell(prompt_format: PromptFormat) -> None:
 
 
 @lru_cache(maxsize=4)
-def _prompt_format(tokenizer: str, settings: PromptSettings) -> PromptFormat:
-    return PromptFormat(load_tokenizer(tokenizer), settings)
+def _prompt_format(tokenizer: str, revision: str, settings: PromptSettings) -> PromptFormat:
+    return PromptFormat(load_tokenizer(tokenizer, revision=revision), settings)
 
 
 def load_prompt_format(spec: Spec) -> PromptFormat:
     """Return the tokenizer with the prompt settings; the same object for all tasks of a run, because it caches tokenizer properties."""
-    return _prompt_format(spec.tokenizer, spec.prompt)
+    return _prompt_format(spec.tokenizer, spec.revision, spec.prompt)
 
 
 def _row(sample: Sample) -> dict[str, Any]:
@@ -127,6 +127,7 @@ def _does_not_fit(spec: Spec, size: int, sample: Sample) -> str:
 def _key(spec: Spec, prompt_format: PromptFormat) -> str:
     """Return a SHA-256 of everything that the documents depend on: specification, tokenizer, code and the user's own files."""
     settings = {**asdict(spec), "task": [type(spec.task).__name__, asdict(spec.task)], "tokenizer": prompt_format.fingerprint}  # type: ignore[call-overload]
+    del settings["revision"]  # the tokenizer's content is in it
     return hashlib.sha256(json.dumps([settings, _code(), _own_files(spec)], sort_keys=True, default=str).encode()).hexdigest()
 
 

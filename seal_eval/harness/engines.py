@@ -13,6 +13,7 @@ from seal_eval.harness.served_args import served_args
 from seal_eval.harness.task_config import refuse_ambiguous
 from seal_eval.harness.vllm import vllm_args
 from seal_eval.models.hub import resolve
+from seal_eval.models.placement import LOW_BITS, check_low_bits
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,17 @@ class Engine:
     def prepare(self, model_args: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments for lm-eval's class.
 
-        Raises SealError for a missing model, a method that the engine cannot apply, and an argument that is not allowed.
+        Raises SealError for a missing model, a method or type of weights that the engine cannot apply, and an argument that is not allowed.
         """
         args = dict(model_args)
         if self.loads_checkpoint and not isinstance(args.get("pretrained"), str):
             raise SealError("no model: pass --model_args pretrained=SHORT_NAME_FOLDER_OR_HUB_ID")
+        if (bits := args.get("dtype")) in LOW_BITS:
+            if not self.applies_methods:
+                raise SealError(
+                    f"--model {self.name}: dtype {bits} is a type of --model {ENGINE} alone; leave --model out, or choose another dtype"
+                )
+            check_low_bits(str(bits))
         if self.applies_methods:
             refuse_ambiguous(args)
             take_method(args)

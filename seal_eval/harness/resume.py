@@ -12,6 +12,8 @@ from seal_eval.core.content import fingerprint as fingerprint
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import read_json, write_json, write_text
 from seal_eval.core.folders import only_writer
+from seal_eval.core.names import SUITE_KEY
+from seal_eval.harness.planned import SUITE
 from seal_eval.harness.reply_log import Journal, recording
 
 WHOLE = "whole"  # marker file: all results in the work folder's `out` are on disk
@@ -71,9 +73,7 @@ def complete(folder: Path, spec: dict[str, Any], command: str, evaluate: Callabl
         results = next(iter(out.glob("results_*.json")), None)
         if results is None:  # lm-eval only warns when it cannot write
             raise SealError(f"lm-eval wrote no results into {out}; is the disk full or the folder read-only?")
-        if journal.n_found:  # so that nobody divides all tokens by the time of this attempt
-            found = {**read_json(results, nan=True), "replies_found": journal.n_found}
-            write_text(results, json.dumps(found, indent=2, ensure_ascii=False))
+        _complete_record(results, journal.n_found)
         stamp = results.stem.removeprefix("results_")
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             for samples in out.glob("samples_*.jsonl"):
@@ -87,6 +87,19 @@ def complete(folder: Path, spec: dict[str, Any], command: str, evaluate: Callabl
         _publish(scratch, folder)
         shutil.rmtree(scratch, ignore_errors=True)
     return folder / results.name, _reuse_note(journal)
+
+
+def _complete_record(results: Path, n_found: int) -> None:
+    """Add to lm-eval's results file how many replies were found, and the suite, which only our own engine's information holds."""
+    suite = SUITE.get()
+    if not n_found and not suite:
+        return
+    told = read_json(results, nan=True)
+    if n_found:  # so that nobody divides all tokens by the time of this attempt
+        told["replies_found"] = n_found
+    if suite and "seal_eval" not in told["config"]:
+        told["config"][SUITE_KEY] = suite
+    write_text(results, json.dumps(told, indent=2, ensure_ascii=False))
 
 
 def _reuse_note(journal: Journal) -> str:

@@ -15,7 +15,7 @@ from seal_eval.core.errors import SealError, first_line, nearest
 from seal_eval.core.folders import cache
 from seal_eval.core.names import ENGINE
 from seal_eval.harness.budget import FROM_USER, check_generation, user_budget
-from seal_eval.harness.command_line import command, lm_eval_command, read_config, read_paths, refuse_for_ours, take_selftest
+from seal_eval.harness.command_line import command, lm_eval_command, read_config, read_paths, refuse_for_ours, take_flags, take_selftest
 from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.engines import get_engine, register
 from seal_eval.harness.environment import described_quietly
@@ -38,7 +38,7 @@ ON_PURPOSE = ("Custom kwargs can be passed to `--metadata`", "SHOULD ONLY BE USE
 # arguments that the engine needs and tasks only count with: in the metadata they would be counted, but not obeyed
 ENGINES_OWN = ("max_length", "max_model_len", "add_bos_token", "chat_template_args", "enable_thinking")
 # model_args that may differ when a run continues
-FASTER = ("batch_size", "max_batch_size", "prefill_chunk", "share_prefixes", "selftest", "num_concurrent", "max_retries", "timeout")
+FASTER = ("prefill_chunk", "share_prefixes", "selftest", "num_concurrent", "max_retries", "timeout")
 NO_TEMPLATE = "instruct or chat variant but chat template is not applied"  # lm-eval's advice; docs/tasks.md says when to follow it
 
 
@@ -68,6 +68,8 @@ def run(argv: list[str]) -> Path:
     if args.no_selftest and not engine.applies_methods:
         raise SealError(f"--no-selftest: --model {engine.name} applies no method, so there is no self-test; leave it out")
     take_selftest(args)
+    if engine.name != "served":  # it says what to pass in their place
+        take_flags(args)
     model_args = dict(args.model_args or {})
     args.model_args = engine.prepare(model_args)
     if engine.name == "vllm" and "vllm" not in sys.modules and find_spec("vllm") is None:

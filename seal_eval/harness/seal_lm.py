@@ -38,6 +38,7 @@ from seal_eval.models.caches import Sharing, sharing
 from seal_eval.models.hub import content, resolve, source
 from seal_eval.models.loading import check_finite, release_memory
 from seal_eval.models.memory import out_of_memory
+from seal_eval.models.placement import LOW_BITS, keep_as_loaded, low_bits
 from seal_eval.models.selftest import check_method
 from seal_eval.models.whole_checkpoint import from_whole
 from seal_eval.models.window import window_of
@@ -104,8 +105,11 @@ class SealLM(Likelihoods, WholeTokens):
         """Load the model as lm-eval does. Raises SealError for an incomplete checkpoint, which transformers completes at random."""
         auto_class: Any = getattr(self, "AUTO_MODEL_CLASS")  # noqa: B009  lm-eval's class attribute has no type
         self.AUTO_MODEL_CLASS: Any = SimpleNamespace(from_pretrained=partial(from_whole, auto_class, name=self.model_label))
+        if kwargs.get("dtype") in LOW_BITS:
+            kwargs |= {"dtype": "auto", **low_bits(kwargs["dtype"])}
         try:
             super()._create_model(pretrained, **kwargs)
+            keep_as_loaded(self._model)
         finally:
             self.AUTO_MODEL_CLASS = auto_class
 

@@ -10,7 +10,7 @@ from seal_eval.models.loading import load_tokenizer
 from seal_eval.models.window import window_of
 
 
-def stock_window(name: str, trust_remote_code: bool = False) -> int | None:
+def stock_window(name: str, trust_remote_code: bool = False, revision: str = "") -> int | None:
     """Return the length (tokens) at which lm-eval's `hf` class cuts a prompt of this model from the left; None when it cannot be read.
 
     That is max_position_embeddings, or what the tokenizer names, or 2,048 where neither names a length, as for state-space models.
@@ -20,8 +20,8 @@ def stock_window(name: str, trust_remote_code: bool = False) -> int | None:
 
     try:
         place = resolve(name)
-        config = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code)
-        return resolve_max_length(config, default=0) or resolve_max_length(config, load_tokenizer(place, trust_remote_code))
+        config = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code, revision=revision or None)
+        return resolve_max_length(config, default=0) or resolve_max_length(config, load_tokenizer(place, trust_remote_code, revision))
     except (OSError, ValueError, SealError):
         return None
 
@@ -33,6 +33,6 @@ def longer_window(model_args: Mapping[str, Any]) -> dict[str, int]:
     """
     if model_args.get("max_length"):
         return {}
-    name, trusted = str(model_args["pretrained"]), bool(model_args.get("trust_remote_code"))
-    window, stock = window_of(name, trusted), stock_window(name, trusted)
+    of = str(model_args["pretrained"]), bool(model_args.get("trust_remote_code")), str(model_args.get("revision") or "")
+    window, stock = window_of(*of), stock_window(*of)
     return {"max_length": extended(take_method(model_args)[1], window)} if window and stock and window > stock else {}

@@ -40,6 +40,7 @@ class Spec:
 
     task: Task
     tokenizer: str  # folder or hub id
+    revision: str  # of the tokenizer's hub id; '' for the newest
     sizes: tuple[int, ...]  # in the task's unit
     explicit: bool  # the user listed the sizes: one that does not fit the window is an error. False: it is left out
     window: int | None  # of the model with its method, tokens; None when unknown
@@ -102,6 +103,7 @@ def read_spec(name: str, metadata: Mapping[str, Any]) -> Spec:
     return Spec(
         task=task,
         tokenizer=_resolved(name, tokenizer, served="tokenizer" not in metadata and not metadata.get("pretrained")),
+        revision=str(metadata.get("tokenizer_revision") or metadata.get("revision") or ""),
         sizes=_checked_sizes(task, sizes, window) if sizes is not None else _default_sizes(task, window),
         explicit=sizes is not None,
         window=window,
@@ -163,5 +165,6 @@ def _window(metadata: Mapping[str, Any], pretrained: Any, method: Method | None)
     """
     if given := metadata.get("max_length") or metadata.get("max_model_len"):
         return int(given)
-    window = stock_window(pretrained, bool(metadata.get("trust_remote_code"))) if isinstance(pretrained, str) else None
+    of = bool(metadata.get("trust_remote_code")), str(metadata.get("revision") or "")
+    window = stock_window(pretrained, *of) if isinstance(pretrained, str) else None
     return extended(method, window) if window and method else window

@@ -52,8 +52,8 @@ def _length(args: dict[str, Any]) -> dict[str, int]:
     for key in given:
         check_value("--model vllm", key, args[key], Count)
     length = args.pop("max_length", None) or args.get("max_model_len")
-    trusted = bool(args.get("trust_remote_code"))
-    most = vllm_window(args["pretrained"], args.get("hf_overrides"), trusted, bool(args.get("disable_sliding_window")))
+    trusted, revision = bool(args.get("trust_remote_code")), str(args.get("revision") or "")
+    most = vllm_window(args["pretrained"], args.get("hf_overrides"), trusted, bool(args.get("disable_sliding_window")), revision)
     if length and most and length > most and os.environ.get("VLLM_ALLOW_LONG_MAX_MODEL_LEN", "0") in ("0", ""):
         raise SealError(
             f"--model vllm: max_model_len {length} is above the {most} tokens that vLLM derives from the checkpoint; "
@@ -61,7 +61,7 @@ def _length(args: dict[str, Any]) -> dict[str, int]:
             "into hf_overrides"
         )
     if not length:
-        named = None if sets_window(args.get("hf_overrides")) else window_of(args["pretrained"], trusted)
+        named = None if sets_window(args.get("hf_overrides")) else window_of(args["pretrained"], trusted, revision)
         length = min((window for window in (named, most) if window), default=None)
     return {"max_model_len": int(length)} if length else {}
 

@@ -12,7 +12,9 @@ LENGTHS = (
 )  # fmt: skip
 
 
-def vllm_window(place: str, overrides: Any = None, trust_remote_code: bool = False, no_sliding_window: bool = False) -> int | None:
+def vllm_window(
+    place: str, overrides: Any = None, trust_remote_code: bool = False, no_sliding_window: bool = False, revision: str = ""
+) -> int | None:
     """Return the longest max_model_len (tokens) that vLLM accepts for a checkpoint; None when it is not known before vLLM itself says.
 
     overrides: hf_overrides. As `_get_and_verify_max_len` of vLLM 0.32 and 0.33: the smallest length in the text model's configuration
@@ -26,7 +28,7 @@ def vllm_window(place: str, overrides: Any = None, trust_remote_code: bool = Fal
         return None  # a function
     fields = _text_fields(overrides)
     try:
-        config = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code).get_text_config()
+        config = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code, revision=revision or None).get_text_config()
     except (OSError, ValueError):
         return None
     had = getattr(config, "rope_parameters", None)

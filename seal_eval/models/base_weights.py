@@ -13,7 +13,7 @@ REVISION = "loaded_revision"  # attribute of a model that was loaded from the hu
 
 
 def weights_fingerprint(place: str, revision: str = "") -> str:
-    """Return 16 hex digits that identify a model's weights by the content of its safetensors files, whatever their names.
+    """Return 16 hex digits that identify a model's weights by the content of the files in `weight_files`, whatever their names.
 
     place: folder or hub id. revision: branch, tag or commit of the hub id; '' for the newest in the client's cache. Returns '' when there
     are no such files.

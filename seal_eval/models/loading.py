@@ -20,15 +20,18 @@ WIDENED = 2**24  # eight-bit weights that are widened at a time to be checked
 
 
 @lru_cache(maxsize=4)
-def load_tokenizer(name: str, trust_remote_code: bool = False) -> Any:
-    """Return the fast tokenizer of a folder or hub id. Raises SealError when there is none or it cannot be loaded."""
+def load_tokenizer(name: str, trust_remote_code: bool = False, revision: str = "") -> Any:
+    """Return the fast tokenizer of a folder or hub id. Raises SealError when there is none or it cannot be loaded.
+
+    revision: branch, tag or commit of the hub id; '' for the newest.
+    """
     try:
-        tokenizer = own_tokenizer(name, trust_remote_code=trust_remote_code)
+        tokenizer = own_tokenizer(name, trust_remote_code=trust_remote_code, revision=revision or "main")
     except Exception as error:  # transformers raises many types here
         raise SealError(f"no tokenizer could be loaded from '{name}': {first_line(error)}") from error
     if not getattr(tokenizer, "is_fast", False):
         raise SealError(f"the tokenizer of '{name}' is not a fast one; token positions need tokenizer.json")
-    give_end(tokenizer, name, trust_remote_code)
+    give_end(tokenizer, name, trust_remote_code, revision or None)
     return tokenizer
 
 

@@ -42,6 +42,14 @@ def is_dtype(name: str) -> bool:
     return isinstance(kind, torch.dtype) and kind.is_floating_point
 
 
+def check_low_bits(dtype: str) -> None:
+    """Raise SealError when bitsandbytes, which reads weights in one of LOW_BITS, is missing."""
+    import importlib.util
+
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise SealError(f"dtype {dtype} needs bitsandbytes: pip install 'seal-eval[quantised]'")
+
+
 def low_bits(dtype: str) -> dict[str, Any]:
     """Return the arguments with which transformers loads weights in `dtype`: '8bit' or '4bit' (NF4; Dettmers et al. 2023), or a torch type.
 
@@ -49,13 +57,10 @@ def low_bits(dtype: str) -> dict[str, Any]:
     """
     if dtype not in LOW_BITS:
         return {"dtype": dtype}
-    import importlib.util
-
+    check_low_bits(dtype)
     import torch
     from transformers import BitsAndBytesConfig
 
-    if importlib.util.find_spec("bitsandbytes") is None:
-        raise SealError(f"dtype {dtype} needs bitsandbytes: pip install 'seal-eval[quantised]'")
     settings: dict[str, Any] = {"load_in_8bit": True}
     if dtype == "4bit":
         settings = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": torch.bfloat16}

@@ -8,6 +8,7 @@ from seal_eval.core.files import CARD, sha256, write_json
 from seal_eval.core.folders import new_folder
 from seal_eval.models.hub import resolve
 from seal_eval.models.loading import load_tokenizer
+from seal_eval.models.weight_files import WHOLE, weight_files
 
 TEMPLATE = "chat_template.jinja"  # the file name that transformers looks for
 TURNS = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is 2 + 2?"}]
@@ -44,7 +45,11 @@ def _files(place: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(place, allow_patterns=["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.py"]))
+        folder = Path(snapshot_download(place, allow_patterns=["*.json", WHOLE, "*.model", "*.txt", "*.jinja", "*.py"]))
+        # the weights that are loaded, and no other copy of them
+        if not (folder / WHOLE).is_file():
+            snapshot_download(place, allow_patterns=[file.name for file in weight_files(folder)] or ["*.safetensors"])
+        return folder
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise SealError(f"model '{place}' could not be fetched: {first_line(error)}") from error
 

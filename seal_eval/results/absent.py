@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, Strict
 
 from seal_eval.core.checked import Label, Name, Part, PlannedSize, check
 from seal_eval.core.files import read_json
-from seal_eval.core.names import visible
+from seal_eval.core.names import SUITE_KEY, visible
 from seal_eval.core.types import Absent, Run
 from seal_eval.tasks import base_task
 
@@ -17,12 +17,17 @@ PLAN = "suite.json"  # in a suite's output folder: its name and its cells
 NOTES_FOLDER = "cells"  # in a suite's output folder; holds a note and a log per cell
 MANIFEST = "submission.json"  # in the folder of a submission
 NO_RESULT = "no result"
+LONGEST_FOLDER = 200  # bytes of a cell's folder, relative to its suite's; its note is one file named after it
+LONGEST_NAME = 300  # characters of a method with its settings, see `Name`
 _Cell = Annotated[tuple[Name, Name, PlannedSize], Strict(False)]  # method, task, size; a list in JSON
 _Key = tuple[str, str, str, str, int]  # suite, model, method as the suite names it, task, size
 
 
 class SuiteRecord(Part):
-    """`config.seal_eval.suite` of a run: the suite, the method as it names it, and the cells (method, task, size) of the model."""
+    """What a run's `config` records about its suite, for all engines: its name, the method as it names it, the model's cells.
+
+    A cell is (method, task, size). Our own engine has it in `seal_eval.suite`, others in SUITE_KEY.
+    """
 
     name: Name
     method: Name
@@ -30,8 +35,8 @@ class SuiteRecord(Part):
 
 
 def _inside(folder: str) -> str:
-    if Path(folder).is_absolute() or ".." in Path(folder).parts or len(folder.encode()) > 200:
-        raise ValueError("must be a path of at most 200 bytes that stays within the suite's folder")
+    if Path(folder).is_absolute() or ".." in Path(folder).parts or len(folder.encode()) > LONGEST_FOLDER:
+        raise ValueError(f"must be a path of at most {LONGEST_FOLDER} bytes that stays within the suite's folder")
     return folder
 
 
@@ -78,7 +83,7 @@ def note_of(out: Path, folder: str) -> Path:
 
 def suite_of(run: Run) -> dict[str, Any]:
     """What the run records about its suite, see `SuiteRecord`; {} if it is of none."""
-    return (run.config.get("seal_eval") or {}).get("suite") or {}
+    return (run.config.get("seal_eval") or {}).get("suite") or run.config.get(SUITE_KEY) or {}
 
 
 def with_absent(folder: Path, runs: list[Run]) -> list[Run]:

@@ -92,6 +92,7 @@ class Config(Part):
     model_dtype: Label | None = None
     batch_size: Label | int | None = None
     seal_eval: Own | None = None
+    seal_eval_suite: SuiteRecord | None = None
 
 
 class Counts(Part):

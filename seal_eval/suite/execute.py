@@ -19,7 +19,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.files import write_json
 from seal_eval.core.folders import only_writer
 from seal_eval.core.progress import event, progress
-from seal_eval.core.streams import no_bars
+from seal_eval.core.streams import no_bars, warn
 from seal_eval.suite.cell_work import perform
 from seal_eval.suite.cells import Cell
 from seal_eval.suite.schema import Suite
@@ -85,9 +85,13 @@ def work(out: Path, cell: Cell) -> str:
     """Run one cell in this process and return its error, '' if it succeeded. Its output goes to its log."""
     began = time.time()
     about: dict[str, Any] = {"pid": os.getpid(), "host": platform.node(), "began": began, "content": cell.content}
-    note(out, cell, "running", **about)
+    try:
+        note(out, cell, "running", **about)
+        opened = log_of(out, cell).open("a", encoding="utf-8")
+    except (OSError, SealError) as failure:  # the other cells may have room
+        return f"its state cannot be written: {failure}"
     error = ""
-    with log_of(out, cell).open("a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
+    with opened as log, redirect_stdout(log), redirect_stderr(log):
         try:
             about |= perform(cell)
         except SystemExit as end:  # of argparse, whose message is in the log
@@ -98,7 +102,10 @@ def work(out: Path, cell: Cell) -> str:
             traceback.print_exc()
             lines = str(failure).strip().splitlines() or [type(failure).__name__]
             error = lines[0] if isinstance(failure, SealError) else f"{type(failure).__name__}: {lines[0]}"
-    note(out, cell, "failed" if error else "done", error=error, seconds=time.time() - began, **about)
+    try:
+        note(out, cell, "failed" if error else "done", error=error, seconds=time.time() - began, **about)
+    except (OSError, SealError) as failure:
+        return error or f"its state cannot be written: {failure}"
     return error
 
 
@@ -164,6 +171,22 @@ def _die_with_parent() -> None:
         threading.Thread(target=watch, daemon=True).start()
 
 
+def _check_nodes(nodes: list[dict[str, Any]], suite: Suite) -> None:
+    """Raise SealError when no machine of a Ray cluster can ever hold a cell: Ray would wait for one without a word.
+
+    nodes: from ray.nodes(). Says so on stderr when cells reserve none of the cluster's GPUs.
+    """
+    alive = [{"CPU": 0.0, "GPU": 0.0} | node.get("Resources", {}) for node in nodes if node.get("Alive", True)]
+    most = " and ".join(sorted({f"{held['CPU']:g} CPUs with {held['GPU']:g} GPUs" for held in alive})) or "none"
+    if not any(held["CPU"] >= suite.cpus and held["GPU"] >= suite.gpus for held in alive):
+        raise SealError(
+            f"no machine of the Ray cluster can hold a cell of cpus: {suite.cpus:g} and gpus: {suite.gpus:g} (machines: {most}); lower "
+            "them in the suite's file, or add a machine"
+        )
+    if not suite.gpus and any(held["GPU"] for held in alive):
+        warn(f"the Ray cluster has GPUs (machines: {most}), and the suite's cells reserve none; write gpus: 1 in its file to use them")
+
+
 def _ray(out: Path, cells: list[Cell], suite: Suite, address: str) -> Iterator[Outcome]:
     """Run each cell as a Ray task and yield the outcomes. All machines must see `out`. Ray restarts a task whose worker died."""
     try:
@@ -177,6 +200,7 @@ def _ray(out: Path, cells: list[Cell], suite: Suite, address: str) -> Iterator[O
         except (ConnectionError, ValueError, RuntimeError) as refused:
             raise SealError(f"no Ray cluster at '{address}': {str(refused).splitlines()[0]}") from refused
     try:
+        _check_nodes(ray.nodes(), suite)
         remote = ray.remote(num_cpus=suite.cpus, num_gpus=suite.gpus, max_retries=RETRIES)(work)
         running = {remote.remote(out, cell): cell for cell in cells}
         while running:

@@ -13,6 +13,7 @@ from seal_eval.suite.cells import Cell
 from seal_eval.suite.checks import check_args, check_model, check_task, tuned_with
 from seal_eval.suite.identity import content_of, forget, ident_of, linked
 from seal_eval.suite.other_tasks import check_other, located
+from seal_eval.suite.placed import check_folder, method_name, run_flags, run_place
 from seal_eval.suite.schema import MethodEntry, ModelEntry, Suite, TaskEntry, explained, heads_spec, read_suite
 
 PASSED = ("trust_remote_code", "device_map")  # arguments of a model that making something with it takes, too
@@ -165,7 +166,8 @@ def _run(suite: Suite, model: ModelEntry, method: MethodEntry, task: TaskEntry, 
     from seal_eval.tasks import get_task
 
     engine = get_engine(model.engine)
-    args = {**engine.names_model(model.pretrained, model.dtype), **model.args}
+    args, flags = {**engine.names_model(model.pretrained, model.dtype), **model.args}, run_flags(suite, model)
+    args = {key: value for key, value in args.items() if key not in flags}
     if engine.applies_methods:
         args |= {"method": method.method, **_settings(suite, model, method, out)}
     task_name = task.task if size else check_other(task)
@@ -183,14 +185,10 @@ def _run(suite: Suite, model: ModelEntry, method: MethodEntry, task: TaskEntry, 
     if system := model.system_instruction:  # one that begins with a dash would be read as a flag
         argv += [f"--system_instruction={system}"] if system.startswith("-") else ["--system_instruction", system]
     argv += [] if size else ["--seed", str(suite.seed), *(["--limit", str(task.num_samples)] if task.num_samples else [])]
-    name = method.method + "".join(
-        f",{k}={Path(v).name.split('__')[-1] if isinstance(v, str) else v}" for k, v in sorted(method.settings.items())
-    )
-    place = f"runs/{safe(task_name)}{f'-{size}' if size else ''}/{safe(name)}"
-    folder = str(engine.folder(Path(place), args))  # where `run` puts its files
+    name = method_name(method)
+    place, folder = run_place(engine, args, task_name, size, name)
     label = " · ".join([safe(model.pretrained), name, task_name, *([str(size)] if size else [])])
-    faster = ["--batch_size", str(suite.batch_size)] if engine.loads_checkpoint else []
-    faster += ["--device", suite.device] if engine.loads_checkpoint and suite.device else []
+    faster = [word for key, value in flags.items() for word in (f"--{key}", str(value))]
     work = {"argv": argv, "metadata": metadata, "out": str(out / place)}
     cell = _cell(2, label, folder, "run", model, work, task.num_samples or 0, size, out, faster)
     return replace(cell, loads=safe(engine.subject(args)), planned=(name, task_name, size))
@@ -200,7 +198,8 @@ def _cell(
     wave: int, label: str, folder: str, kind: str, model: ModelEntry, work: dict[str, Any], n: int, size: int, out: Path,
     faster: Sequence[str] = (),
 ) -> Cell:  # fmt: skip
-    """A cell with its ident. faster: flags that do not change results."""
+    """A cell with its ident. faster: flags that do not change results. Raises SealError as `check_folder`."""
+    check_folder(folder, label)
     revision = str(model.args.get("revision") or "")
     files = model.pretrained if get_engine(model.engine).loads_checkpoint else str(model.args.get("tokenizer", ""))
     held = content_of(files, revision) if files else ""  # an engine that we know nothing about

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from seal_eval.baselines import method_of
@@ -12,6 +13,7 @@ from seal_eval.harness.seal_lm import SealLM
 from seal_eval.models.adapters import load_scales
 from seal_eval.models.base_weights import REVISION, base_difference, peft_name, weights_fingerprint
 from seal_eval.models.loading import load_model
+from seal_eval.models.template_folder import _files
 
 from conftest import seal_eval, tiny_model
 
@@ -24,6 +26,41 @@ def test_a_fingerprint_is_of_the_values(tiny_folder, tmp_path):
     tiny_model(seed=5).save_pretrained(copied)
     assert weights_fingerprint(str(copied)) != weights_fingerprint(str(tiny_folder))
     assert weights_fingerprint(str(tmp_path)) == weights_fingerprint("owner/not-in-the-cache") == ""
+
+
+def test_other_copies_of_the_weights_do_not_count(tiny_folder, tmp_path):
+    """As Mistral's repositories hold a consolidated.safetensors, which transformers does not load."""
+    plain = weights_fingerprint(str(tiny_folder))
+    for parts in ("1GB", "200KB"):
+        folder = tmp_path / parts
+        tiny_model().save_pretrained(folder, max_shard_size=parts)
+        before = weights_fingerprint(str(folder))
+        assert (folder / "model.safetensors").is_file() == (parts == "1GB") == (before == plain)
+        save_file({"x": torch.zeros(3)}, folder / "consolidated.safetensors")
+        assert weights_fingerprint(str(folder)) == before
+    last = sorted(folder.glob("model-*.safetensors"))[-1]
+    save_file({key: weight + 1 for key, weight in load_file(last).items()}, last)
+    assert weights_fingerprint(str(folder)) != before
+    last.unlink()
+    assert weights_fingerprint(str(folder)) == ""  # nothing is known of an incomplete download
+
+
+def test_a_template_folder_fetches_what_is_loaded(tiny_folder, tmp_path, monkeypatch):
+    """Of a repository with two copies of the weights, one."""
+    remote, local = tmp_path / "remote", tmp_path / "local"
+    tiny_model().save_pretrained(remote, max_shard_size="200KB")
+    save_file({"x": torch.zeros(3)}, remote / "consolidated.safetensors")
+
+    def snapshot_download(name, allow_patterns):
+        local.mkdir(exist_ok=True)
+        for file in remote.iterdir():
+            if any(file.match(pattern) for pattern in allow_patterns):
+                shutil.copy(file, local)
+        return str(local)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    assert _files("some/body") == local
+    assert {file.name for file in local.iterdir()} == {file.name for file in remote.iterdir()} - {"consolidated.safetensors"}
 
 
 def test_names_for_peft(tiny_folder, tmp_path, monkeypatch):

@@ -114,3 +114,16 @@ def test_without_bitsandbytes(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SealError, match=r"dtype 4bit needs bitsandbytes: pip install 'seal-eval\[quantised\]'"):
         low_bits("4bit")
+
+
+@pytest.mark.parametrize("bits", ["8bit", "4bit"])
+def test_runs_in_few_bits(tokenizer, tmp_path, bits):
+    """`dtype=` of model_args: the engine loads the weights that tuning loads, and gives the same logits."""
+    place = str(tmp_path / "model")
+    tiny_model(intermediate_size=128).save_pretrained(place)
+    tokenizer.save_pretrained(place)
+    lm, (model, _) = SealLM(place, device="cpu", dtype=bits), load_model(place, bits)
+    ids = torch.arange(2, 50)[None]
+    with torch.no_grad():
+        lm.model.state_dict()
+        assert torch.equal(lm.model(ids).logits, model(ids).logits)

@@ -1,5 +1,7 @@
 """Entries of a suite file: nothing that a user wrote is dropped or overridden, and no cell's end is taken for another's."""
 
+import json
+
 import pytest
 import yaml
 
@@ -137,3 +139,25 @@ def test_a_diverged_adapter_is_not_made_by_asking_again(tmp_path, tiny_folder):
     write_json(folder / CARD, {"diverged": "tuning diverged at step 3 of 9; lower --lr from 1"})
     with pytest.raises(SealError, match=r"diverged at step 3 of 9; lower --lr from 1; remove .* before you tune again"):
         perform(tune)
+
+
+@pytest.mark.parametrize(("key", "value", "others"), [("batch_size", 1, ["--device", "cpu"]), ("device", "cuda:1", ["--batch_size", "8"])])
+def test_flags_among_a_models_arguments(tmp_path, tiny_folder, key, value, others):
+    """lm-eval takes them as flags only. The suite's own value holds for the other models, unless it is given too."""
+    model = {"pretrained": str(tiny_folder), "args": {key: value}}
+    more = {"device": "cpu"} if key == "batch_size" else {}
+    (cell,) = plan(write(tmp_path, model, **more), tmp_path / "out")[1]
+    assert key not in json.loads(cell.work["argv"][3])
+    assert sorted(cell.work["faster"]) == sorted([f"--{key}", str(value), *others])
+    (plain,) = plan(write(tmp_path, str(tiny_folder), **more), tmp_path / "out")[1]
+    assert plain.ident == cell.ident  # they change no result
+    with pytest.raises(SealError, match=f"args: {key} is {value}, and the suite's {key} is .*; give one of them"):
+        plan(write(tmp_path, model, **{key: {"batch_size": 4, "device": "cpu"}[key]}), tmp_path / "out")
+
+
+@pytest.mark.parametrize("engine", ["hf", "vllm"])
+def test_types_of_weights_that_the_engine_has(tmp_path, tiny_folder, engine):
+    for entry in ({"dtype": "4bit"}, {"args": {"dtype": "8bit"}}):
+        plan(write(tmp_path, {"pretrained": str(tiny_folder), **entry}), tmp_path / "out")
+        with pytest.raises(SealError, match=f"models/0: --model {engine}: dtype .bit is a type of --model seal alone"):
+            plan(write(tmp_path, {"pretrained": str(tiny_folder), "engine": engine, **entry}), tmp_path / "out")

@@ -8,6 +8,9 @@ import yaml
 from seal_eval.leaderboard.build import build
 from seal_eval.leaderboard.submissions import MANIFEST, submit, write_manifest
 from seal_eval.leaderboard.verify import check_all
+from seal_eval.results.absent import suite_of
+from seal_eval.results.compare import compare
+from seal_eval.results.paired import paired_scores_of
 from seal_eval.results.records import load_runs
 from seal_eval.suite import execute
 from seal_eval.suite.plan import plan
@@ -87,3 +90,29 @@ def test_a_manifest_that_hides_what_failed(out, tmp_path):
     assert {(a.method, a.size, a.reason) for run in load_runs(packed) for a in run.absent} == {
         ("linear,factor=2.0", 600, "no result"), ("logn", 450, "no result"), ("logn", 600, "no result"),
     }  # fmt: skip
+
+
+def test_with_an_engine_of_lm_evals_own(tmp_path, tiny_folder, monkeypatch):
+    """Its result files record the suite too, so the failed cell is told in comparisons and in the submission."""
+    suite = {
+        "name": "stock", "models": [str(tiny_folder)], "device": "cpu", "engine": "hf", "methods": ["plain"],
+        "tasks": [{"task": "seal_lines", "sizes": [450, 600], "num_samples": 2}],
+    }  # fmt: skip
+    (tmp_path / "suite.yaml").write_text(yaml.safe_dump(suite))
+    planned, cells = plan(tmp_path / "suite.yaml", tmp_path / "out")
+
+    def ended(place, waiting, _):
+        for cell in waiting:
+            error = WHY if cell.size == 600 else execute.work(place, cell)
+            if error == WHY:
+                note(place, cell, "failed", error=error)
+            yield cell, error
+
+    monkeypatch.setattr(execute, "_local", ended)
+    assert execute.run_suite(planned, cells, tmp_path / "out") == 1
+    (run,) = load_runs(tmp_path / "out")
+    assert suite_of(run)["name"] == "stock" and "seal_eval" not in run.config
+    assert any(f"seal_lines 600 (failed: {WHY})" in told for told in compare(paired_scores_of([run], run.model)).missing)
+    manifest = json.loads(submit(tmp_path / "out", tmp_path / "packed").read_text())
+    assert [(c["method"], c["size"], c["reason"]) for c in manifest["not_run"]] == [("plain", 600, f"failed: {WHY}")]
+    assert len(check_all(tmp_path / "packed", str(tiny_folder))) == 1
