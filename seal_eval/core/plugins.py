@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from seal_eval.core.errors import SealError
+from seal_eval.core.outside import short_module
 from seal_eval.core.settings import check_settings
 from seal_eval.core.types import Sample, Score
 
@@ -36,7 +37,7 @@ class Method:
 
     def __post_init__(self) -> None:
         """Check the settings against their annotations. A method that defines this too calls super().__post_init__() first."""
-        check_settings(f"method '{type(self).__module__.rpartition('.')[2]}'", self)
+        check_settings(f"method '{short_module(type(self).__module__)}'", self)
 
     def apply(self, model: Any) -> AbstractContextManager[Any]:
         """Context manager: inside it the model uses the method, afterwards it is as before. Yields the model."""
