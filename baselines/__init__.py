@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import json
+import math
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any, ClassVar
 from seal_eval.core.applied import method_applied
 from seal_eval.core.errors import SealError, first_line, nearest
 from seal_eval.core.outside import class_in_file, code_of, entry_points, owner
-from seal_eval.core.plugins import Method, checked_method
+from seal_eval.core.plugins import Method, checked_method, label_of
 from seal_eval.core.settings import check_settings, key_values
 
 COSTS = ("trained_parameters", "tuning_seconds")  # of tuned methods: those of a composition's parts are added
@@ -72,7 +73,7 @@ def method_settings(name: str) -> list[dataclasses.Field[Any]]:
 
 @dataclass(frozen=True)
 class Composed(Method):
-    """Several methods applied together, the first one outermost."""
+    """Several methods applied together, the first one outermost. Methods that work within the window are given the extended one."""
 
     parts: tuple[tuple[str, Method], ...]
 
@@ -104,7 +105,9 @@ class Composed(Method):
 
         Where several parts say something, `parts` holds each one's dictionary by its name.
         """
-        told = {name: about for name, part in self.parts if (about := part.about())}
+        from seal_eval.core.about import checked_about  # not above: the command line starts without pydantic
+
+        told = {name: about for name, part in self.parts if (about := checked_about(name, part))}
         found: dict[str, Any] = {}
         for about in told.values():
             found |= about
@@ -114,30 +117,50 @@ class Composed(Method):
         return found | ({"parts": told} if len(told) > 1 else {})
 
     def window(self, trained: int) -> int:
-        """Tokens that the model can read with all parts: each extends the window of the parts before it."""
-        for _, part in self.parts:
-            trained = extended(part, trained)
-        return trained
+        """Tokens that the model can read with all parts, in any order: see `_windows`."""
+        return self._windows(trained)[""]
 
     def resolved(self, trained: int) -> dict[str, Any]:
-        """The dictionaries of all parts in one, with keys PART.SETTING; each part extends the window of the parts before it."""
-        found: dict[str, Any] = {}
-        for name, part in self.parts:
-            found |= {f"{name}.{key}": value for key, value in part.resolved(trained).items()}
-            trained = extended(part, trained)
-        return found
+        """The dictionaries of all parts in one, with keys PART.SETTING, each for the window with which `apply` applies it."""
+        given = self._windows(trained)
+        return {f"{name}.{key}": value for name, part in self.parts for key, value in part.resolved(given[name]).items()}
+
+    def _windows(self, trained: int) -> dict[str, int]:
+        """The window that each part is given, and under '' that of all together.
+
+        A part that works within a window is given the one that the others leave it, so rotary parts come first, whatever the order. A part
+        whose settings are about the training (`by_training`) has the trained window.
+        """
+        given, window = {}, trained
+        for name, part in sorted(self.parts, key=lambda named: named[1].changes != "rope"):
+            given[name] = trained if part.by_training else window
+            window = extended(part, window)
+        return given | {"": window}
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
+        from seal_eval.models.window import window_given, window_in
+
+        trained = window_in(model.config)
+        given = self._windows(trained) if trained else {}
         with ExitStack() as stack:
             for name, part in self.parts:
-                stack.enter_context(method_applied(name, part, model))
+                with window_given(model, given.get(name)):
+                    stack.enter_context(method_applied(name, part, model))
             yield model
 
 
 def extended(method: Method, trained: int) -> int:
-    """Tokens that a model trained on `trained` tokens can read with the method."""
-    return int(method.window(trained))
+    """Tokens that a model trained on `trained` tokens can read with the method. Raises SealError for a window that is no number above 0."""
+    try:
+        window: Any = method.window(trained)
+    except SealError:
+        raise
+    except Exception as error:
+        raise SealError(f"{label_of(method)}: window({trained}) fails: {type(error).__name__}: {first_line(error)}") from error
+    if isinstance(window, bool) or not isinstance(window, int | float) or not 1 <= window < math.inf:
+        raise SealError(f"{label_of(method)}: window({trained}) is {window!r:.200}, must be a number of tokens above 0")
+    return int(window)
 
 
 def settings(method: Method) -> dict[str, Any]:
@@ -195,7 +218,12 @@ def _make(name: str, fields: list[dataclasses.Field[Any]], given: dict[str, Any]
             raise SealError(f"method '{name}' needs {f.name}=…; settings: {', '.join(g.name for g in fields)}")
     method = get_method(name)(**given)
     check_settings(f"method '{name}'", method)  # also for a plugin without the base class
-    json.dumps(settings(method))  # the results keep them
+    try:
+        json.dumps(settings(method))  # the results keep them
+    except (TypeError, ValueError) as error:
+        raise SealError(
+            f"method '{name}': a setting is no JSON value ({error}); annotate it as int, float, bool, str, list or dict"
+        ) from error
     return method
 
 
