@@ -2,34 +2,39 @@
 
 import dataclasses
 import difflib
-import importlib.util
 import json
-import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
 from seal_eval.core.applied import method_applied
-from seal_eval.core.errors import SealError, nearest
-from seal_eval.core.plugins import Method, checked_method
+from seal_eval.core.errors import SealError, first_line, nearest
+from seal_eval.core.outside import class_in_file, code_of, entry_points, owner
+from seal_eval.core.plugins import Method, checked_method, label_of
 from seal_eval.core.settings import check_settings, key_values
 
-GROUP = "seal_eval.baselines"  # entry points of plugins: name = "package.module:Class"
+COSTS = ("trained_parameters", "tuning_seconds")  # of tuned methods: those of a composition's parts are added
 ONCE = ("rope", "attention", "weights")  # at most one method of a composition changes each of these
 
 
 def method_names() -> list[str]:
     """The names of all methods, sorted: the files in baselines/, each registered by its presence, and installed plugins."""
-    return sorted({*_built_in(), *_plugins()})
+    return sorted({*_built_in(), *entry_points()})
 
 
 def source_package(name: str) -> str:
     """The name of the distribution that a method comes from."""
-    return "seal-eval" if name in _built_in() else _owner(_plugins()[name][0])
+    return "seal-eval" if name in _built_in() else owner(entry_points()[name][0])
+
+
+def installed_code(method: str) -> dict[str, str]:
+    """The code of those parts of a method ('a+b') that installed packages define: 'method PART' → `code_of`. {} for methods of ours."""
+    plugins, names = entry_points(), set(method.split("+")) - set(_built_in())
+    return {f"method {name}": code_of(plugins[name][0]) for name in sorted(names & plugins.keys())}
 
 
 def get_method(name: str) -> type[Method]:
@@ -38,10 +43,10 @@ def get_method(name: str) -> type[Method]:
     Raises SealError for an unknown name, a plugin that hides another, and one that fails on import or is no method.
     """
     if ".py:" in name:
-        return checked_method(name, _from_file(name))
-    built_in, plugins = _built_in(), _plugins()
+        return checked_method(name, class_in_file(name))
+    built_in, plugins = _built_in(), entry_points()
     if name in plugins:
-        owners = [_owner(point) for point in plugins[name]]
+        owners = [owner(point) for point in plugins[name]]
         if name in built_in or len(owners) > 1:
             raise SealError(
                 f"method '{name}' is claimed by {', '.join((['seal-eval'] if name in built_in else []) + owners)}; rename the plugin's"
@@ -51,7 +56,7 @@ def get_method(name: str) -> type[Method]:
         except SealError:
             raise
         except Exception as error:
-            raise SealError(f"method '{name}' of {owners[0]} fails on import: {type(error).__name__}: {error}") from error
+            raise SealError(f"method '{name}' of {owners[0]} fails on import: {type(error).__name__}: {first_line(error)}") from error
     if name not in built_in:
         raise SealError(f"method '{name}' not found in seal_eval.baselines{nearest(name, method_names())}")
     module = import_module(f"seal_eval.baselines.{name}")
@@ -68,7 +73,7 @@ def method_settings(name: str) -> list[dataclasses.Field[Any]]:
 
 @dataclass(frozen=True)
 class Composed(Method):
-    """Several methods applied together, the first one outermost."""
+    """Several methods applied together, the first one outermost. Methods that work within the window are given the extended one."""
 
     parts: tuple[tuple[str, Method], ...]
 
@@ -96,37 +101,66 @@ class Composed(Method):
         return any(part.one_at_a_time for _, part in self.parts)
 
     def about(self) -> dict[str, Any]:
-        """The dictionaries of all parts in one; a later part wins where keys are equal."""
+        """The dictionaries of all parts in one; a later part wins where keys are equal, but costs are added.
+
+        Where several parts say something, `parts` holds each one's dictionary by its name.
+        """
+        from seal_eval.core.about import checked_about  # not above: the command line starts without pydantic
+
+        told = {name: about for name, part in self.parts if (about := checked_about(name, part))}
         found: dict[str, Any] = {}
-        for _, part in self.parts:
-            found |= part.about()
-        return found
+        for about in told.values():
+            found |= about
+        for key in COSTS:
+            amounts = [about[key] for about in told.values() if isinstance(about.get(key), int | float)]
+            found |= {key: sum(amounts)} if len(amounts) > 1 else {}
+        return found | ({"parts": told} if len(told) > 1 else {})
 
     def window(self, trained: int) -> int:
-        """Tokens that the model can read with all parts: each extends the window of the parts before it."""
-        for _, part in self.parts:
-            trained = extended(part, trained)
-        return trained
+        """Tokens that the model can read with all parts, in any order: see `_windows`."""
+        return self._windows(trained)[""]
 
     def resolved(self, trained: int) -> dict[str, Any]:
-        """The dictionaries of all parts in one, with keys PART.SETTING; each part extends the window of the parts before it."""
-        found: dict[str, Any] = {}
-        for name, part in self.parts:
-            found |= {f"{name}.{key}": value for key, value in part.resolved(trained).items()}
-            trained = extended(part, trained)
-        return found
+        """The dictionaries of all parts in one, with keys PART.SETTING, each for the window with which `apply` applies it."""
+        given = self._windows(trained)
+        return {f"{name}.{key}": value for name, part in self.parts for key, value in part.resolved(given[name]).items()}
+
+    def _windows(self, trained: int) -> dict[str, int]:
+        """The window that each part is given, and under '' that of all together.
+
+        A part that works within a window is given the one that the others leave it, so rotary parts come first, whatever the order. A part
+        whose settings are about the training (`by_training`) has the trained window.
+        """
+        given, window = {}, trained
+        for name, part in sorted(self.parts, key=lambda named: named[1].changes != "rope"):
+            given[name] = trained if part.by_training else window
+            window = extended(part, window)
+        return given | {"": window}
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
+        from seal_eval.models.window import window_given, window_in
+
+        trained = window_in(model.config)
+        given = self._windows(trained) if trained else {}
         with ExitStack() as stack:
             for name, part in self.parts:
-                stack.enter_context(method_applied(name, part, model))
+                with window_given(model, given.get(name)):
+                    stack.enter_context(method_applied(name, part, model))
             yield model
 
 
 def extended(method: Method, trained: int) -> int:
-    """Tokens that a model trained on `trained` tokens can read with the method."""
-    return int(method.window(trained))
+    """Tokens that a model trained on `trained` tokens can read with the method. Raises SealError for a window that is no number above 0."""
+    try:
+        window: Any = method.window(trained)
+    except SealError:
+        raise
+    except Exception as error:
+        raise SealError(f"{label_of(method)}: window({trained}) fails: {type(error).__name__}: {first_line(error)}") from error
+    if isinstance(window, bool) or not isinstance(window, int | float) or not 1 <= window < math.inf:
+        raise SealError(f"{label_of(method)}: window({trained}) is {window!r:.200}, must be a number of tokens above 0")
+    return int(window)
 
 
 def settings(method: Method) -> dict[str, Any]:
@@ -184,7 +218,12 @@ def _make(name: str, fields: list[dataclasses.Field[Any]], given: dict[str, Any]
             raise SealError(f"method '{name}' needs {f.name}=…; settings: {', '.join(g.name for g in fields)}")
     method = get_method(name)(**given)
     check_settings(f"method '{name}'", method)  # also for a plugin without the base class
-    json.dumps(settings(method))  # the results keep them
+    try:
+        json.dumps(settings(method))  # the results keep them
+    except (TypeError, ValueError) as error:
+        raise SealError(
+            f"method '{name}': a setting is no JSON value ({error}); annotate it as int, float, bool, str, list or dict"
+        ) from error
     return method
 
 
@@ -208,36 +247,3 @@ def check_composition(names: list[str]) -> None:
 
 def _built_in() -> list[str]:
     return sorted(f.stem for f in Path(__file__).parent.glob("*.py") if f.stem != "__init__")
-
-
-def _plugins() -> dict[str, list[metadata.EntryPoint]]:
-    return _plugins_on(tuple(sys.path), metadata.entry_points)
-
-
-@lru_cache(maxsize=4)  # reading what is installed takes 50 ms, and every method's name asks for it
-def _plugins_on(_path: tuple[str, ...], read: Callable[..., Any]) -> dict[str, list[metadata.EntryPoint]]:
-    found: dict[str, list[metadata.EntryPoint]] = {}
-    for point in read(group=GROUP):
-        found.setdefault(point.name, []).append(point)
-    return found
-
-
-def _owner(point: metadata.EntryPoint) -> str:
-    return point.dist.name if point.dist else point.value
-
-
-def _from_file(name: str) -> Any:
-    path, _, cls = name.rpartition(":")
-    if not Path(path).is_file():
-        raise SealError(f"method '{name}': no file {path}")
-    spec = importlib.util.spec_from_file_location(f"seal_eval_plugin_{Path(path).stem}", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise SealError(f"method '{name}': {path} fails on import: {type(error).__name__}: {error}") from error
-    if not hasattr(module, cls):
-        classes = [n for n, c in vars(module).items() if dataclasses.is_dataclass(c)]
-        raise SealError(f"method '{name}': {path} has no {cls}{nearest(cls, classes)}")
-    return getattr(module, cls)

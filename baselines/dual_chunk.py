@@ -9,7 +9,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.plugins import Method
 from seal_eval.core.settings import Index
 from seal_eval.models.attention import Region, attention_by_region
-from seal_eval.models.rope import trained_window
+from seal_eval.models.rope import window_at_hand
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class DualChunk(Method):
     A query is at i mod s for keys of its own chunk, at min(i mod s + s, C) for the chunk before, and at C for earlier ones (section 3 and
     the authors' code; the paper writes C - 1 for the last). Distances never exceed C, so texts of any length can be read: set max_length.
 
-    chunk: C in tokens; 0 for three quarters of the trained window. local: in tokens; 0 for an eighth of the trained window (the authors'
+    chunk: C in tokens; 0 for three quarters of the window. local: in tokens; 0 for an eighth of the window (the authors'
     choice for Llama-2), or a sixth of `chunk` when that is set.
     """
 
@@ -46,11 +46,11 @@ class DualChunk(Method):
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
-        resolved = self.resolved(trained_window(model, 0))
+        resolved = self.resolved(window_at_hand(model))
         c = resolved["chunk"]
         s = c - resolved["local"]
         if s < 1:
-            raise SealError(f"method 'dual_chunk': local, {self.local}, must be below chunk, {c} (three quarters of the trained window)")
+            raise SealError(f"method 'dual_chunk': local, {self.local}, must be below chunk, {c} (three quarters of the window)")
 
         def at_key(j: Any) -> Any:
             return j % s - j

@@ -27,6 +27,7 @@ class DynamicNtk(Method):
     citation: ClassVar[str] = "emozilla 2023, dynamically scaled RoPE; Peng et al. 2023, YaRN, section 3.3"
     changes: ClassVar[str] = "rope"
     one_at_a_time: ClassVar[bool] = True
+    by_training: ClassVar[bool] = True
     neutral: ClassVar[Mapping[str, Any]] = {"factor": 1.0}
     active: ClassVar[Mapping[str, Any]] = {"factor": 4.0, "original": 16}
 

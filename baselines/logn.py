@@ -25,6 +25,7 @@ class Logn(Method):
     citation: ClassVar[str] = "Chiang & Cholak 2022, arXiv 2202.12172"
     changes: ClassVar[str] = "attention"
     shares_prefix: ClassVar[bool] = True
+    by_training: ClassVar[bool] = True
     neutral: ClassVar[Mapping[str, Any]] = {"original": 1024}
     active: ClassVar[Mapping[str, Any]] = {"original": 4}
 

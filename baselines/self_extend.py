@@ -9,7 +9,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.plugins import Method
 from seal_eval.core.settings import Count, Index
 from seal_eval.models.attention import Region, attention_by_region
-from seal_eval.models.rope import trained_window
+from seal_eval.models.rope import window_at_hand
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class SelfExtend(Method):
     from 512 to 1,536 on Llama-2, with (1/2 to 2/3) L > w + (N - w) / G for a trained window L and texts of N tokens. Texts of at most w
     tokens are read without a change.
 
-    neighbours: w in tokens, a multiple of G; 0 for a quarter of the trained window (the middle of the paper's range).
+    neighbours: w in tokens, a multiple of G; 0 for a quarter of the window (the middle of the paper's range).
     """
 
     title: ClassVar[str] = "Self-Extend"
@@ -50,7 +50,7 @@ class SelfExtend(Method):
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
-        g, w = self.group, self._neighbours(trained_window(model, 0))
+        g, w = self.group, self._neighbours(window_at_hand(model))
         near = Region(holds=lambda i, j: i - j < w, keys=lambda first, last: (first - w + 1, last + 1))
         far = Region(
             holds=lambda i, j: i - j >= w, keys=lambda first, last: (0, last - w + 1),
@@ -60,10 +60,8 @@ class SelfExtend(Method):
             yield model
 
     def _neighbours(self, trained: int) -> int:
-        """Return w in tokens. Raises SealError unless it lies between 0 and the trained window."""
+        """Return w in tokens. Raises SealError unless it lies between 0 and the window `trained`."""
         w = self.resolved(trained)["neighbours"]
         if not 0 < w < trained:
-            raise SealError(
-                f"method 'self_extend': neighbours, {w}, must lie between 0 and the trained window, {trained}; group is {self.group}"
-            )
+            raise SealError(f"method 'self_extend': neighbours, {w}, must lie between 0 and the window, {trained}; group is {self.group}")
         return w

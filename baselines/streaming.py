@@ -9,7 +9,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.plugins import Method
 from seal_eval.core.settings import Index
 from seal_eval.models.attention import Region, attention_by_region
-from seal_eval.models.rope import trained_window
+from seal_eval.models.rope import window_at_hand
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Streaming(Method):
     Tokens in between are not seen: the method keeps a model fluent at any length, but cannot retrieve from them. The paper uses 4 sinks.
     Texts of any length can be read: set max_length.
 
-    recent: 0 for a quarter of the trained window minus the sinks (the paper's 4 + 1,020 for 4,096).
+    recent: 0 for a quarter of the window minus the sinks (the paper's 4 + 1,020 for 4,096).
     """
 
     title: ClassVar[str] = "StreamingLLM"
@@ -39,10 +39,10 @@ class Streaming(Method):
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
-        trained = trained_window(model, 0)
+        trained = window_at_hand(model)
         s, w = self.sinks, self.resolved(trained)["recent"]
         if not 0 < w <= trained:
-            raise SealError(f"method 'streaming': recent, {w}, must lie between 1 and the trained window, {trained}; sinks are {s}")
+            raise SealError(f"method 'streaming': recent, {w}, must lie between 1 and the window, {trained}; sinks are {s}")
         recent = Region(holds=lambda i, j: i - j < w, keys=lambda first, last: (first - w + 1, last + 1))
         sinks = Region(
             holds=lambda i, j: (j < s) & (i - j >= w), keys=lambda first, last: (0, s),

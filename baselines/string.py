@@ -9,7 +9,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.plugins import Method
 from seal_eval.core.settings import Index
 from seal_eval.models.attention import Region, attention_by_region
-from seal_eval.models.rope import trained_window
+from seal_eval.models.rope import window_at_hand
 
 LOCAL = 128  # tokens; the authors' default
 
@@ -22,7 +22,7 @@ class String(Method):
     most S tokens are read without a change. The authors' code also multiplies queries and keys by 0.1 ln(2) + 1, and scores distance S both
     ways; this method does neither.
 
-    shift: S in tokens; 0 for a third of the trained window (the authors' choice). local: W in tokens, at most S; 0 for 128 tokens, or a
+    shift: S in tokens; 0 for a third of the window (the authors' choice). local: W in tokens, at most S; 0 for 128 tokens, or a
     quarter of S if that is less.
     """
 
@@ -49,13 +49,13 @@ class String(Method):
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
-        trained = trained_window(model, 0)
+        trained = window_at_hand(model)
         resolved = self.resolved(trained)
         s, w = resolved["shift"], resolved["local"]
         if not 0 < s < trained:
-            raise SealError(f"method 'string': shift, {s}, must lie between 1 and the trained window, {trained}; it would change nothing")
+            raise SealError(f"method 'string': shift, {s}, must lie between 1 and the window, {trained}; it would change nothing")
         if w > s:
-            raise SealError(f"method 'string': local, {w}, must not exceed shift, {s} (a third of the trained window)")
+            raise SealError(f"method 'string': local, {w}, must not exceed shift, {s} (a third of the window)")
         near = Region(holds=lambda i, j: i - j < s, keys=lambda first, last: (first - s + 1, last + 1))
         far = Region(
             holds=lambda i, j: i - j >= s, keys=lambda first, last: (0, last - s + 1),

@@ -25,6 +25,7 @@ class Yarn(Method):
     citation: ClassVar[str] = "Peng et al. 2023, YaRN, arXiv 2309.00071"
     changes: ClassVar[str] = "rope"
     shares_prefix: ClassVar[bool] = True
+    by_training: ClassVar[bool] = True
     neutral: ClassVar[Mapping[str, Any]] = {"factor": 1.0}
     active: ClassVar[Mapping[str, Any]] = {"factor": 4.0, "original": 64}
 

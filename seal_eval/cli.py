@@ -107,9 +107,14 @@ def baselines_command() -> None:
     import dataclasses
 
     from seal_eval.baselines import get_method, method_names, method_settings, source_package
+    from seal_eval.core.errors import SealError
 
     for name in method_names():
-        method, fields = get_method(name), method_settings(name)
+        try:
+            method, fields = get_method(name), method_settings(name)
+        except SealError as error:  # of a plugin: the others are listed all the same
+            _say_about((name, f"cannot be used: {error}"))
+            continue
         settings = ", ".join(f.name + ("" if f.default is dataclasses.MISSING else f"={f.default}") for f in fields) or "none"
         lines = (name, method.summary, f"source: {method.citation or '-'}", f"settings: {settings}", f"from: {source_package(name)}")
         _say_about(lines)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import inspect
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import lru_cache
@@ -9,11 +10,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from seal_eval.core.errors import SealError
-from seal_eval.core.settings import check_settings
+from seal_eval.core.outside import short_module
+from seal_eval.core.reserved import ENGINE_ARGUMENTS
+from seal_eval.core.settings import check_annotations, check_settings
 from seal_eval.core.types import Sample, Score
 
 COMPOSED = "Composed"  # the class of several methods together
 TOGETHER = "_together"  # attribute of a method in a composition: (name, method) of all of its parts
+CALLED_WITH = {"apply": "model", "window": "trained", "resolved": "trained", "about": ""}
 CHANGES = ("", "rope", "attention", "weights", "scales")
 
 
@@ -28,6 +32,7 @@ class Method:
     citation: ClassVar[str] = ""
     changes: ClassVar[str] = ""  # one of CHANGES; a composition may change rope, attention and weights once each
     shares_prefix: ClassVar[bool] = False  # whether keys and values of a prefix do not depend on what follows it
+    by_training: ClassVar[bool] = False  # `resolved` is about the window of training, also where methods composed with it extend that
     record_first: bool = False  # a class attribute or property: the record is read without the question, which comes behind its cache
     # class attributes or properties, for tasks that score given texts in one pass (log-likelihoods)
     while_decoding: bool = False  # acts only on tokens behind a cache, such as a reply's: there it would not act, and is refused
@@ -38,7 +43,7 @@ class Method:
 
     def __post_init__(self) -> None:
         """Check the settings against their annotations. A method that defines this too calls super().__post_init__() first."""
-        check_settings(f"method '{type(self).__module__.rpartition('.')[2]}'", self)
+        check_settings(label_of(self), self)
         for _, part in getattr(self, "parts", ()) if type(self).__name__ == COMPOSED else ():
             vars(part)[TOGETHER] = self.parts  # type: ignore[attr-defined]  # not a setting, so no field
 
@@ -123,6 +128,11 @@ class Task:
         return [Path(value) for _, value in self.own_files() if Path(value).exists()]
 
 
+def label_of(method: Any) -> str:
+    """What errors call a method whose name is not at hand: "method 'yarn'", by its module."""
+    return f"method '{short_module(type(method).__module__)}'"
+
+
 @lru_cache(maxsize=256)
 def checked_method(name: str, cls: type) -> type[Method]:
     """The class, given the base class if it lacks it. Raises SealError for a member that is missing, misspelt or of a wrong kind."""
@@ -141,9 +151,37 @@ def checked_method(name: str, cls: type) -> type[Method]:
     for member in ("record_first", "while_decoding", "one_at_a_time"):
         value = getattr(method, member)
         _must(label, member, value, isinstance(value, bool | property), "True, False or a property")
-    for member in ("window", "about"):
-        _must(label, member, getattr(method, member), callable(getattr(method, member)), "a method of the class")
+    for member, n in (("apply", 1), ("window", 1), ("resolved", 1), ("about", 0)):
+        found = getattr(method, member)
+        _must(label, member, found, callable(found), "a method of the class")
+        bound = isinstance(inspect.getattr_static(method, member), classmethod | staticmethod)
+        if not _takes(found, n if bound else n + 1):
+            raise SealError(f"{label}: {member}{_signature(found)} must be callable as {member}({CALLED_WITH[member]})")
+    for field in dataclasses.fields(cls):
+        if field.name in ENGINE_ARGUMENTS:
+            raise SealError(f"{label}: setting '{field.name}' has the name of an argument of the engine (--model_args); rename the field")
+    check_annotations(label, cls)
     return method
+
+
+def _signature(function: Any) -> str:
+    try:
+        return str(inspect.signature(function))
+    except (TypeError, ValueError):
+        return "(?)"
+
+
+def _takes(function: Any, n: int) -> bool:
+    """True when a function can be called with `n` arguments, or when it does not say what it takes."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return True
+    try:
+        signature.bind(*range(n))
+    except TypeError:
+        return False
+    return True
 
 
 def checked_task(file: str, task: Any) -> Task:

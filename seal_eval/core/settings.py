@@ -2,7 +2,9 @@
 
 import dataclasses
 import types
+from enum import Enum
 from functools import lru_cache
+from pathlib import PurePath
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Gt, Le
@@ -10,6 +12,8 @@ from annotated_types import Ge, Gt, Le
 from seal_eval.core.errors import SealError
 from seal_eval.core.home import from_home
 
+# kinds that no JSON value fits → what to write for them
+INSTEAD: dict[type, str] = {PurePath: "str", tuple: "list", set: "list", frozenset: "list", Enum: "Literal", bytes: "str"}
 Count = Annotated[int, Ge(1)]
 Index = Annotated[int, Ge(0)]  # 0 often stands for a default
 Factor = Annotated[float, Ge(1)]
@@ -37,6 +41,39 @@ def check_value(owner: str, name: str, value: Any, annotation: Any) -> Any:
     except ValidationError as error:
         raise SealError(f"{owner}: {name} is {value!r:.200}, must be {describe(annotation)}") from error
     return value
+
+
+def check_annotations(owner: str, cls: Any) -> None:
+    """Raise SealError for a setting that no JSON value fits: its annotation must be made of INSTEAD's values. owner: for errors."""
+    try:
+        annotations = _annotations(cls)
+    except Exception as error:  # get_type_hints evaluates text
+        raise SealError(f"{owner}: the annotations of its settings cannot be read ({type(error).__name__}: {error})") from error
+    for name, annotation in annotations.items():
+        if (odd := _no_json(annotation)) is not None:
+            write = next((text for kind, text in INSTEAD.items() if _is_kind(odd, kind)), "int, float, bool, str, list or dict")
+            raise SealError(f"{owner}: setting {name} is annotated {_named(odd)}, which no value of --model_args fits; write {write}")
+
+
+def _no_json(annotation: Any) -> Any:
+    """The first part of an annotation that no JSON value fits as it is; None when there is none."""
+    origin, args = get_origin(annotation), get_args(annotation)
+    if annotation in (int, float, bool, str, list, dict, None, type(None), Any) or origin is Literal:
+        return None
+    if origin is Annotated:
+        return _no_json(args[0])
+    if origin in (Union, types.UnionType, list, dict):
+        return next((odd for odd in map(_no_json, args) if odd is not None), None)
+    return annotation
+
+
+def _is_kind(annotation: Any, kind: type) -> bool:
+    found = get_origin(annotation) or annotation
+    return isinstance(found, type) and issubclass(found, kind)
+
+
+def _named(annotation: Any) -> str:
+    return annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
 
 
 def key_values(where: str, text: str) -> dict[str, Any]:

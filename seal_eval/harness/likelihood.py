@@ -31,7 +31,7 @@ class Likelihoods(HFLM):
     def _in_batches(self, requests: list[Any]) -> Iterator[None]:
         """Context manager: inside it batches hold one text if the method depends on a batch's others, which is said on stderr."""
         check_acts(self.method_name, self.method, str(requests[0].task_name or "") if requests else "")
-        size = self.batch_size_per_gpu
+        size = int(self.batch_size)
         if self.method.one_at_a_time and size != 1:
             print(f"method '{self.method_name}' depends on the texts of a batch; log-likelihoods are scored one by one", file=sys.stderr)
             self.batch_size_per_gpu = 1

@@ -51,10 +51,19 @@ def unknown_argument(error: TypeError, method: str) -> SealError | None:
     if not found:
         return None
     name = found[1]
-    if owners := [other for other in method_names() if name in {field.name for field in method_settings(other)}]:
+    owners = [other for other in method_names() if name in _settings_of(other)]
+    if owners:
         first = "seal" if "seal" in owners else owners[0]
         return SealError(f"model_args: {name} is a setting of {', '.join(owners)}, not of method '{method}'; pass method={first} with it")
     return SealError(f"model_args: nothing takes '{name}'{nearest(name, known_arguments())}")
+
+
+def _settings_of(method: str) -> set[str]:
+    """The names of a method's settings; none for a plugin that cannot be loaded, whose error is not the one at hand."""
+    try:
+        return {field.name for field in method_settings(method)}
+    except SealError:
+        return set()
 
 
 def misspelt(names: set[str]) -> str:

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from seal_eval.baselines import installed_code
 from seal_eval.core.content import fingerprint, named_files
 from seal_eval.core.errors import SealError, first_line, nearest
 from seal_eval.core.folders import cache
@@ -141,7 +142,7 @@ def spec_of(args: Any) -> dict[str, Any]:
         files |= {f"include_path/{name}": held for name, held in task_files(Path(args.include_path)).items()}
     files |= model_files(model_args) | {f"metadata/{key}": value for key, value in model_files(args.metadata).items()}
     versions = {name: version(name) for name in ("seal-eval", "lm-eval", "transformers", "torch")}
-    versions |= {"tasks": str(VERSION)} | material_versions()
+    versions |= {"tasks": str(VERSION)} | material_versions() | installed_code(str(args.model_args.get("method", "plain")))
     return {"model_args": model_args, **flags, "files": files, "versions": versions}
 
 

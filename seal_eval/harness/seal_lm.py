@@ -11,6 +11,7 @@ from typing import Any
 from lm_eval.models.utils_hf import stop_sequences_criteria
 
 from seal_eval.baselines import extended, settings, take_method
+from seal_eval.core.about import checked_about
 from seal_eval.core.applied import method_applied
 from seal_eval.core.errors import SealError
 from seal_eval.core.home import from_home
@@ -91,6 +92,7 @@ class SealLM(Likelihoods, WholeTokens):
             check_method(self.method_name, self.method, self._model)
         self._method_context = ExitStack()  # keeps the method applied as long as the engine exists
         self._method_context.enter_context(method_applied(self.method_name, self.method, self._model))
+        checked_about(self.method_name, self.method)  # before hours of replies, not when their results are read
         self._sharing = sharing(self._model, self.method) if share_prefixes else Sharing("share_prefixes=False")
         self.unshared = self._sharing.why_not
         self._prefix_cache: SharedPrefix | None = None  # the cache for the prompts that are being answered
@@ -130,7 +132,7 @@ class SealLM(Likelihoods, WholeTokens):
                 "suite": SUITE.get(),
                 "method": self.method_name,
                 "settings": settings(self.method),
-                "about": self.method.about(),
+                "about": checked_about(self.method_name, self.method),
                 "attention": attention,
                 "max_length": self.max_length,
                 "prefix_sharing": self.unshared or True,

@@ -9,7 +9,7 @@ from torch import nn
 
 from seal_eval.core.errors import SealError
 from seal_eval.models.modules import text_decoder
-from seal_eval.models.window import window_in
+from seal_eval.models.window import GIVEN, window_in
 
 Parameters = dict[str, Any]  # rope_parameters of transformers, for one layer type
 
@@ -81,6 +81,14 @@ def trained_window(model: Any, original: int) -> int:
     if not window:
         raise SealError(f"{type(model).__name__}: no trained window (max_position_embeddings) in its configuration; choose another method")
     return int(window)
+
+
+def window_at_hand(model: Any) -> int:
+    """Return the window in tokens that a method works within: the trained one, or what methods composed with it make of that.
+
+    Raises SealError for a configuration without a window.
+    """
+    return getattr(model, GIVEN, None) or trained_window(model, 0)
 
 
 def rotary_dim(parameters: Parameters, config: Any) -> int:

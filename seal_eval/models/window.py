@@ -1,5 +1,7 @@
 """The window of a model: how many tokens it was made to read."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from seal_eval.core.errors import SealError
@@ -8,6 +10,22 @@ from seal_eval.models.hub import resolve
 OTHER_NAMES = ("n_positions", "max_seq_len", "seq_length")  # of models without max_position_embeddings
 
 NO_LIMIT = 2**40  # tokens
+
+
+GIVEN = "_seal_eval_window"  # attribute of a model: the window that methods composed with the one at hand give it
+
+
+@contextmanager
+def window_given(model: Any, tokens: int | None) -> Iterator[None]:
+    """Context manager: inside it the window of `model` is `tokens`, as other methods extend it (`rope.window_at_hand`); None: as it was."""
+    before = vars(model).get(GIVEN)
+    setattr(model, GIVEN, tokens or before)
+    try:
+        yield
+    finally:
+        setattr(model, GIVEN, before)
+        if before is None:
+            delattr(model, GIVEN)
 
 
 def window_of(name: str, trust_remote_code: bool = False, revision: str = "") -> int | None:

@@ -31,10 +31,22 @@ def _settings_key(run: Run) -> str:
 
     2 and 2.0 are equal, and so are copies of one adapter, compared by their SHA-256.
     """
-    settings = run.settings | loaded(run)
-    if run.about.get("adapter_sha256"):
-        settings["adapter"] = run.about["adapter_sha256"]
-    return _plain(settings)
+    return _plain({**run.settings, **loaded(run), **_adapters(run)})
+
+
+def _adapters(run: Run) -> dict[str, str]:
+    """The SHA-256 of each adapter whose hash the run records, by its setting: 'adapter', in a composition 'PART.adapter'."""
+    parts, found = run.about.get("parts"), str(run.about.get("adapter_sha256") or "")
+    if isinstance(parts, dict):
+        told = {f"{name}.adapter": about.get("adapter_sha256") for name, about in parts.items() if isinstance(about, dict)}
+        if hashes := {key: str(digest) for key, digest in told.items() if digest}:
+            return hashes
+    if not found:
+        return {}
+    last = [
+        key for part in run.method.split("+") if (key := f"{part}.adapter") in run.settings
+    ]  # files without `parts` have its hash alone
+    return {last[-1] if last else "adapter": found}
 
 
 def _plain(value: Any) -> str:
@@ -89,11 +101,11 @@ def _label(run: Run, variants: list[Run], short: bool, digest: str = "") -> str:
 
 
 def _digest(run: Run, digits: int) -> str:
-    """The start of the adapter's SHA-256 or, beyond 8 digits or without an adapter, of the settings' one."""
-    adapter = str(run.about.get("adapter_sha256") or "")
-    return (
-        adapter[:digits] if adapter and digits == 8 else hashlib.sha256(f"{run.method}{_settings_key(run)}".encode()).hexdigest()[:digits]
-    )
+    """The start of the adapter's SHA-256 or, beyond 8 digits or unless there is one adapter, of the settings' one."""
+    adapters = list(_adapters(run).values())
+    if len(adapters) == 1 and digits == 8:
+        return adapters[0][:digits]
+    return hashlib.sha256(f"{run.method}{_settings_key(run)}".encode()).hexdigest()[:digits]
 
 
 def _cut(text: str, most: int) -> str:

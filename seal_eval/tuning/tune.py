@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from seal_eval import __version__
-from seal_eval.baselines import extended
+from seal_eval.baselines import extended, installed_code
 from seal_eval.core.applied import method_applied
 from seal_eval.core.content import named_files
 from seal_eval.core.errors import SealError
@@ -50,7 +50,8 @@ def tune(
     raises SealError after `out` is written with the candidate that was kept, or without it if there was none.
     """
     on = check_spec(spec)
-    files = named_files(key_values("--on", f"method={spec.on}") if spec.on else {})
+    settings = key_values("--on", f"method={spec.on}") if spec.on else {}
+    files = named_files(settings) | installed_code(str(settings.get("method", "")))
     run_settings = {"model": model_name, "content": content(model_name), "settings": asdict(spec), "files": files, "seal_eval": __version__}
     with ExitStack() as stack:
         group = stack.enter_context(processes())

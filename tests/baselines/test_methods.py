@@ -85,7 +85,7 @@ def test_defaults_follow_the_window(name, own, same):
             found.append(logits(model))
     assert torch.equal(*found) and not torch.allclose(found[0], logits(model), atol=1e-3)
     with (
-        pytest.raises(SealError, match=r"must lie between \d and the trained window, 64"),
+        pytest.raises(SealError, match=r"must lie between \d and the window, 64"),
         method(name, **{k: 600 for k in ("neighbours", "recent") if hasattr(method(name), k)}).apply(model),
     ):  # these would change nothing within the window
         pass

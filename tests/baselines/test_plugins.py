@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from seal_eval import baselines
 from seal_eval.baselines import get_method, take_method
+from seal_eval.core import outside
 from seal_eval.core.errors import SealError
 from seal_eval.results.records import load_runs
 
@@ -57,7 +57,7 @@ def broken():
     ],
 )
 def test_plugins_that_are_wrong(monkeypatch, points, name, message):
-    monkeypatch.setattr(baselines.metadata, "entry_points", lambda group: points)
+    monkeypatch.setattr(outside.metadata, "entry_points", lambda group: points)
     with pytest.raises(SealError, match=message):
         get_method(name)
 

@@ -174,7 +174,7 @@ def test_wrong_settings(arguments, message):
 
 def test_a_shift_beyond_the_window():
     model = tiny_model("llama", max_position_embeddings=64)
-    beyond = "shift, 96, must lie between 1 and the trained window, 64"
+    beyond = "shift, 96, must lie between 1 and the window, 64"
     with pytest.raises(SealError, match=beyond), method("string", shift=96).apply(model):
         pass
 
