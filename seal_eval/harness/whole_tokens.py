@@ -60,7 +60,7 @@ class WholeTokens(HFLM):
 
     def tok_batch_encode(self, strings: list[str], *args: Any, left_truncate_len: int | None = None, **kwargs: Any) -> Any:
         """Tokenize like `tok_encode`, and raise SealError where lm-eval would silently truncate a long prompt on the left."""
-        asked: Any = self.add_bos_token
+        asked: Any = getattr(self, "add_bos_token")  # noqa: B009  lm-eval's attribute has no type
         if self.backend == "causal" and begun_already(self.tokenizer, strings[0]):
             self.add_bos_token = False  # lm-eval reads it for a batch
         try:

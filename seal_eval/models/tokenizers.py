@@ -1,5 +1,6 @@
 """Tokenizers as transformers itself makes them, with the end token that a checkpoint names elsewhere."""
 
+from contextlib import suppress
 from typing import Any
 
 
@@ -40,11 +41,10 @@ def _ends(place: str, trust_remote_code: bool, revision: str | None) -> list[int
     from transformers import AutoConfig, GenerationConfig
 
     sources: list[Any] = []
-    for load, more in ((GenerationConfig, {}), (AutoConfig, {"trust_remote_code": trust_remote_code})):
-        try:
-            sources.append(load.from_pretrained(place, revision=revision or "main", **more))
-        except (OSError, ValueError):
-            continue
+    with suppress(OSError, ValueError):
+        sources.append(GenerationConfig.from_pretrained(place, revision=revision or "main"))
+    with suppress(OSError, ValueError):
+        sources.append(AutoConfig.from_pretrained(place, revision=revision or "main", trust_remote_code=trust_remote_code))
     if sources and hasattr(sources[-1], "get_text_config"):
         sources.append(sources[-1].get_text_config())
     named = [getattr(source, "eos_token_id", None) for source in sources]
