@@ -10,7 +10,6 @@ from seal_eval.baselines import take_method
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.names import ENGINE, method_label, safe
 from seal_eval.harness.served_args import served_args
-from seal_eval.harness.task_config import refuse_ambiguous
 from seal_eval.harness.vllm import vllm_args
 from seal_eval.models.hub import resolve
 
@@ -38,6 +37,8 @@ class Engine:
         if self.loads_checkpoint and not isinstance(args.get("pretrained"), str):
             raise SealError("no model: pass --model_args pretrained=SHORT_NAME_FOLDER_OR_HUB_ID")
         if self.applies_methods:
+            from seal_eval.harness.task_config import refuse_ambiguous  # not above: it imports torch
+
             refuse_ambiguous(args)
             take_method(args)
             return args
