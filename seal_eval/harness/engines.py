@@ -10,7 +10,6 @@ from seal_eval.baselines import take_method
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.names import ENGINE, method_label, safe
 from seal_eval.harness.served_args import served_args
-from seal_eval.harness.task_config import refuse_ambiguous
 from seal_eval.harness.vllm import vllm_args
 from seal_eval.models.hub import resolve
 from seal_eval.models.placement import LOW_BITS, check_low_bits
@@ -45,6 +44,8 @@ class Engine:
                 )
             check_low_bits(str(bits))
         if self.applies_methods:
+            from seal_eval.harness.task_config import refuse_ambiguous  # not above: it imports torch
+
             refuse_ambiguous(args)
             take_method(args)
             return args
