@@ -1,6 +1,7 @@
 """Resolve a model's name: a folder, a hub id, or the short name of an embedded model, which is downloaded once."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.files import CARD, read_object, sha256, write_json
 from seal_eval.core.folders import cache, new_folder
 
+HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+")
 BESIDE = (CARD, "*.md", "LICENSE*")  # files of a model's folder that no reply depends on
 
 
@@ -42,9 +44,10 @@ def resolve(model: str, any_of: tuple[str, ...] = ("config.json",)) -> str:
         return model
     if model.lower() in embedded():
         return str(pull(model))
-    if model.count("/") == 1 and not model.startswith((".", "/", "~")):
+    if HUB_ID.fullmatch(model):
         return model
-    raise SealError(f"model '{model}' is no folder here, no short name, and no hub id 'owner/name'{nearest(model, embedded())}")
+    unset = "; write $… out, it is not replaced here" if "$" in model else ""
+    raise SealError(f"model '{model}' is no folder here, no short name, and no hub id 'owner/name'{unset or nearest(model, embedded())}")
 
 
 def pull(name: str, place: str = "", accept_licence: bool = False) -> Path:
