@@ -9,6 +9,7 @@ from seal_eval.harness.budget import user_budget
 from seal_eval.harness.engines import get_engine
 from seal_eval.harness.model_args import misspelt
 from seal_eval.harness.task_config import COMMON_KEYS, MODEL_KEYS, check_metadata, known_keys
+from seal_eval.models.hub import HUB_ID, resolve
 from seal_eval.models.placement import LOW_BITS, is_dtype
 from seal_eval.suite.identity import content_of
 from seal_eval.suite.other_tasks import check_other, is_other, refuse_flags
@@ -27,8 +28,6 @@ MODELS_OWN = {"chat_template": "apply_chat_template of the model", "system_instr
 
 def check_model(model: ModelEntry, methods: Sequence[MethodEntry]) -> None:
     """Raise SealError for a model that cannot be found, and for a template or type that its engine does not use."""
-    from seal_eval.models.hub import resolve
-
     engine, known = get_engine(model.engine), {method.method for method in methods}
     if unknown := [name for name in model.methods or () if name not in known]:
         raise SealError(f"methods: '{unknown[0]}' is not one of the suite's methods{nearest(unknown[0], known)}")
@@ -37,6 +36,10 @@ def check_model(model: ModelEntry, methods: Sequence[MethodEntry]) -> None:
     elif model.chat_template or model.dtype != "auto":
         key = "chat_template" if model.chat_template else "dtype"
         raise SealError(f"{key} has no effect with engine {engine.name}, whose server decides it; leave it out")
+    elif model.batch_size is not None:
+        raise SealError(f"batch_size has no effect with engine {engine.name}; leave it out, and see num_concurrent in docs/served.md")
+    elif HUB_ID.fullmatch(tokenizer := str(model.args.get("tokenizer", ""))):
+        check_found(tokenizer, "")
     if engine.loads_checkpoint and model.dtype not in ("auto", *LOW_BITS) and not is_dtype(model.dtype):
         raise SealError(
             f"dtype '{model.dtype}' is no type of weights{nearest(model.dtype, ('auto', 'float32', 'bfloat16', 'float16', *LOW_BITS))}"

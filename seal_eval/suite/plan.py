@@ -108,20 +108,20 @@ def _make_first(suite: Suite, place: Place, model: ModelEntry, names: dict[str, 
     """Add the cells of the model's chat template, and of its adapters and maps by `names`."""
     if model.chat_template:
         template = {"template": model.chat_template}
-        found.attempt(place, lambda: made(0, model, "template", Path(model.chat_template).stem, template, out), (place,))
+        found.attempt(place, lambda: made(0, model, "template", Path(model.chat_template).stem, template, out), (place, place))
     for name in names["adapters"]:
         given = suite.adapters[name]
         found.attempt(
             ("adapters", name),
             lambda n=name, s=given: made(1, model, "tune", n, {"spec": tuned_with(model, s)}, out, suite.device),
-            (place,),
+            (("adapters", name), place),
         )
     for name in names["heads"]:
         given = suite.heads[name]
         found.attempt(
             ("heads", name),
             lambda n=name, s=given: made(1, model, "heads", n, {"spec": mapped_with(model, s)}, out, suite.device),
-            (place,),
+            (("heads", name), place),
         )
 
 
@@ -143,11 +143,12 @@ def _clash(suite: Suite, one: Place, two: Place, cell: Cell) -> str:
     """The message for two entries, at the places `one` and `two`, whose cells would write to the folder of `cell`."""
     where, kind = "/".join(map(str, one)), str(two[0])
     if one == two:
-        return f"it has the size {cell.size} twice; leave one out" if cell.kind == "run" else f"{cell.label} is made twice"
-    entries = getattr(suite, kind)
-    if entries[int(one[1])] == entries[int(two[1])]:
+        return f"it has the size {cell.size} twice; leave one out"
+    if one[0] == two[0] and getattr(suite, kind)[int(one[1])] == getattr(suite, kind)[int(two[1])]:
         return f"the same entry as {where}; leave one out"
-    remedy = f"rename the folder that {kind[:-1]} names" if kind == "methods" else "give one of them a name of its own, `name: …`"
+    remedy = "rename one of them" if kind not in ("models", "tasks") else "give one of them a name of its own, `name: …`"
+    if one[0] == two[0] == "methods":
+        remedy = "rename the folder that one of them names"
     return f"its files would go where those of {where} go ({cell.folder}); {remedy}"
 
 

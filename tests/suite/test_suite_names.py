@@ -84,3 +84,9 @@ def test_two_adapters_of_one_name(tmp_path, tiny_folder, adapter):
     methods = [{"method": "seal", "adapter": str(tmp_path / place / "same")} for place in ("a", "b")]
     said = refused(write(tmp_path, [str(tiny_folder)], methods=methods), tmp_path / "out")
     assert "methods/1: its files would go where those of methods/0 go" in said and "rename the folder" in said
+
+
+def test_an_adapter_and_a_map_of_one_name(tmp_path, tiny_folder):
+    made = {"adapters": {"one": {"length": 700, "samples": 2}}, "heads": {"one": {"length": 700}}}
+    said = refused(write(tmp_path, [str(tiny_folder)], **made), tmp_path / "out")
+    assert "heads/one: its files would go where those of adapters/one go" in said and said.endswith("rename one of them")

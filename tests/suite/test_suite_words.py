@@ -34,6 +34,8 @@ def test_batches(tmp_path, tiny_folder):
     for wrong in (0, True, "8", "all"):
         with pytest.raises(SealError, match="batch_size: must be a whole number of at least 1, or auto"):
             plan(write(tmp_path, str(tiny_folder), batch_size=wrong), tmp_path / "out")
+    with pytest.raises(SealError, match="models/0: batch_size has no effect with engine served"):
+        plan(write(tmp_path, {"pretrained": "m", "batch_size": 2}, engine="served"), tmp_path / "out")
 
 
 def test_a_number_as_a_name(tmp_path, tiny_folder):
