@@ -85,7 +85,7 @@ def build_rows(spec: Spec, prompt_format: PromptFormat) -> list[dict[str, Any]]:
         prompt_format.check_writes([target for s in samples for target in s.targets])
         if too_long := [s for s in samples if spec.window is not None and s.n_tokens + s.answer_tokens > spec.window]:
             if spec.explicit or not per_size:
-                raise SealError(_does_not_fit(spec, size, too_long[0]))
+                raise SealError(does_not_fit(spec, size, too_long[0].n_tokens, too_long[0].answer_tokens))
             break  # sizes are in ascending order: no later one fits
         per_size.append(samples)
     if spec.task.unit != "tokens" and not spec.explicit:  # small_sizes serve only windows that none of `sizes` fits: keep the largest
@@ -117,9 +117,10 @@ def _row(sample: Sample) -> dict[str, Any]:
     return {CLUSTER_KEY if key == "cluster" else key: value for key, value in row.items()}
 
 
-def _does_not_fit(spec: Spec, size: int, sample: Sample) -> str:
+def does_not_fit(spec: Spec, size: int, n_tokens: int, answer_tokens: int) -> str:
+    """The message for a prompt of `n_tokens` that is too long for the window."""
     return (
-        f"{spec.task.name}: {size} {spec.task.unit} make a prompt of {sample.n_tokens} tokens + {sample.answer_tokens} for the answer, "
+        f"{spec.task.name}: {size} {spec.task.unit} make a prompt of {n_tokens} tokens + {answer_tokens} for the answer, "
         f"above the model's window of {spec.window}; choose fewer, or pass max_length=… in --model_args if the method extends the window"
     )
 

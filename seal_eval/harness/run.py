@@ -23,7 +23,7 @@ from seal_eval.harness.environment import described_quietly
 from seal_eval.harness.logged import replies_logged
 from seal_eval.harness.resume import complete, spec_id
 from seal_eval.harness.stock_window import longer_window
-from seal_eval.harness.task_config import check_keys
+from seal_eval.harness.task_config import check_metadata
 from seal_eval.harness.task_files import named_tasks, task_files
 from seal_eval.harness.task_index import fresh_folder, own_tasks_only
 from seal_eval.models.hub import content, resolve
@@ -36,8 +36,6 @@ DECIDES = (
 )  # fmt: skip
 # lm-eval's warnings about what this command does on purpose
 ON_PURPOSE = ("Custom kwargs can be passed to `--metadata`", "SHOULD ONLY BE USED FOR TESTING")
-# arguments that the engine needs and tasks only count with: in the metadata they would be counted, but not obeyed
-ENGINES_OWN = ("max_length", "max_model_len", "add_bos_token", "chat_template_args", "enable_thinking")
 # model_args that may differ when a run continues
 FASTER = ("prefill_chunk", "share_prefixes", "selftest", "num_concurrent", "max_retries", "timeout")
 NO_TEMPLATE = "instruct or chat variant but chat template is not applied"  # lm-eval's advice; docs/tasks.md says when to follow it
@@ -83,9 +81,6 @@ def run(argv: list[str]) -> Path:
     }
     if engine.name != ENGINE and "think_end_token" in model_args:
         args.metadata["think_stripped"] = True
-    for key in ENGINES_OWN:
-        if key in args.metadata:
-            raise SealError(f"--metadata {key}: the engine would not know of it; pass it in --model_args")
     only_ours = _check_tasks(args, model_args)
     advice = logging.getLogger("lm_eval.evaluator")
     (advice.addFilter if only_ours else advice.removeFilter)(_is_no_advice)
@@ -175,7 +170,7 @@ def _check_tasks(args: Any, model_args: dict[str, Any]) -> bool:
     known = {"seal_eval": ("", 0), **{name: (name, 0) for name in (*task_names(), *ruler_tasks())}, **leaves()}
     ours = {name for pattern in args.tasks for name in fnmatch.filter(known, pattern)}
     files = {name.removesuffix(".yaml") for name in yaml_files()}  # groups too
-    check_keys(args.metadata, strict=all(fnmatch.filter([*known, *files], pattern) for pattern in args.tasks))
+    check_metadata(args.metadata, strict=all(fnmatch.filter([*known, *files], pattern) for pattern in args.tasks))
     if any(fnmatch.filter([*known, *files], pattern) for pattern in args.tasks):
         refuse_for_ours(args)
     if ours and args.model == ENGINE:

@@ -20,6 +20,8 @@ SHORT_LENGTHS = (256, 512)  # tokens, for windows below 1K
 COMMON_KEYS = (
     "num_samples", "seed", "tokenizer", "answer_prefix", "chat_template", "system_instruction", "date", "answer_tokens", "thinking_tokens",
 )  # fmt: skip
+# arguments that the engine needs and tasks only count with: in the metadata they would be counted, but not obeyed
+ENGINES_OWN = ("max_length", "max_model_len", "add_bos_token", "chat_template_args", "enable_thinking")
 # keys that lm-eval adds from model_args and that affect the prompt
 MODEL_KEYS = (
     "pretrained",
@@ -57,6 +59,18 @@ def leaves() -> dict[str, tuple[str, int]]:
 def known_keys() -> list[str]:
     """Return every metadata key that at least one task takes, sorted."""
     return sorted({*COMMON_KEYS, *(key for task in tasks().values() for key in (task.size_key, *task_settings(task)))})
+
+
+def check_metadata(keys: Iterable[str], strict: bool, place: str = "pass it in --model_args", where: str = "--metadata ") -> None:
+    """Raise SealError for the user's own settings of tasks that nothing would obey: the engine's, and those of `check_keys`.
+
+    place: how the engine is given an argument. where: what goes before a key in errors. Runs and plans of suites both call this.
+    """
+    keys = list(keys)
+    for key in ENGINES_OWN:
+        if key in keys:
+            raise SealError(f"{where}{key}: the engine would not know of it; {place}")
+    check_keys(keys, strict)
 
 
 def check_keys(keys: Iterable[str], strict: bool) -> None:

@@ -1,6 +1,7 @@
 """Resolve a model's name: a folder, a hub id, or the short name of an embedded model, which is downloaded once."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from seal_eval.core.folders import cache, new_folder
 from seal_eval.core.names import visible
 from seal_eval.models.weight_files import FINGERPRINT, folder_weights
 
+HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+")
 LONGEST = 400  # characters of a value of `source`
 BESIDE = (CARD, "*.md", "LICENSE*", "*.log", "*.jsonl")  # files of a model's folder that no reply depends on
 MADE = (CARD, MAP, "results_*.json", "suite.json", "submission.json")  # a folder inside a model's with one of these was made with the model
@@ -46,9 +48,10 @@ def resolve(model: str, any_of: tuple[str, ...] = ("config.json",)) -> str:
         return model
     if model.lower() in embedded():
         return str(pull(model))
-    if model.count("/") == 1 and not model.startswith((".", "/", "~")):
+    if HUB_ID.fullmatch(model):
         return model
-    raise SealError(f"model '{model}' is no folder here, no short name, and no hub id 'owner/name'{nearest(model, embedded())}")
+    unset = "; write $… out, it is not replaced here" if "$" in model else ""
+    raise SealError(f"model '{model}' is no folder here, no short name, and no hub id 'owner/name'{unset or nearest(model, embedded())}")
 
 
 def pull(name: str, place: str = "", accept_licence: bool = False) -> Path:

@@ -43,6 +43,17 @@ def perform(cell: Cell) -> dict[str, Any]:
     return {"made": fingerprint(out)}
 
 
+def placed(work: dict[str, Any]) -> dict[str, Any]:
+    """The arguments with which a model is loaded to make something with it: on the suite's device, unless a device map places it."""
+    import torch
+
+    load, device = dict(work.get("load", {})), work.get("device", "")
+    usual = "cuda" if torch.cuda.is_available() else "cpu"
+    if device not in ("", usual) and not load.get("device_map"):
+        load["device_map"] = json.dumps({"": device})
+    return load
+
+
 def _make(kind: str, work: dict[str, Any], out: Path) -> None:
     if kind == "template":
         from seal_eval.models.template_folder import with_template
@@ -51,8 +62,8 @@ def _make(kind: str, work: dict[str, Any], out: Path) -> None:
     elif kind == "tune":
         from seal_eval.tuning.tune import tune
 
-        tune(work["model"], tune_spec(work["spec"]), out, **work.get("load", {}))
+        tune(work["model"], tune_spec(work["spec"]), out, **placed(work))
     else:
         from seal_eval.tuning.head_importance import head_map
 
-        head_map(work["model"], heads_spec(work["spec"]), out, **work.get("load", {}))
+        head_map(work["model"], heads_spec(work["spec"]), out, **placed(work))

@@ -14,7 +14,7 @@ class Cell:
     n_samples: 0 unless a run, and for all samples of a task that is not ours. size: in the task's unit, 0 for such a task. content: of the
     model, from `hub.content`, when the suite was planned.
     loads: the name of what a run loads, in result files. planned: of a run, (method with its settings, task, size). needs: folders of the
-    cells whose files this one reads.
+    cells whose files this one reads. group: of a run, the names of its model's and its task's entry, '' without any.
     """
 
     ident: str
@@ -31,3 +31,4 @@ class Cell:
     loads: str = ""
     planned: tuple[str, str, int] | None = None
     needs: tuple[str, ...] = ()
+    group: str = ""

@@ -67,14 +67,17 @@ def show_plan(suite: "Suite", cells: "list[Cell]", out: Path) -> None:
     """Print the cells with their estimated cost, and the total time of those that are not done."""
     from rich.table import Table
 
+    from seal_eval.core.folders import LOCK
     from seal_eval.core.progress import console
     from seal_eval.suite.estimate import cell_cost
     from seal_eval.suite.state import state_of
+    from seal_eval.suite.status import is_alive
 
+    alive = (out / LOCK).is_file() and is_alive(out)
     table = Table("cell", "samples", "tokens read", "time", "memory", "state", box=None, header_style="bold")
     total, unknown = 0.0, 0
     for cell in cells:
-        cost, state = cell_cost(suite, cell), state_of(out, cell)["state"]
+        cost, state = cell_cost(suite, cell), state_of(out, cell, alive)["state"]
         if cost is None:
             unknown += 1
             table.add_row(cell.label, str(cell.n_samples or ""), "–", "–", "–", state)

@@ -93,7 +93,7 @@ def _cell_cost(suite: Suite, cell: Cell) -> CellCost:
     Prefill: 2 operations per parameter and token, and 2 per layer, unit of width and pair of tokens. Decode: the weights are read once per
     step of a batch. Tuning and maps of heads count as four forward passes; removing each head in turn is not counted.
     """
-    from seal_eval.harness.seal_lm import PREFILL_CHUNK
+    from seal_eval.harness.seal_lm import AUTO_BATCH, PREFILL_CHUNK
 
     if cell.kind == "template":
         return CellCost(0, 0, 0.0, 0.0)
@@ -108,7 +108,9 @@ def _cell_cost(suite: Suite, cell: Cell) -> CellCost:
     else:
         per_record, passes = 1, 4  # forward, backward, prose
         n, size = _asked(cell)
-    batch = min(per_record, suite.batch_size)
+    flags = cell.work["faster"]
+    asked = flags[flags.index("--batch_size") + 1] if "--batch_size" in flags else str(suite.batch_size)
+    batch = min(per_record, int(asked) if asked.isdecimal() else AUTO_BATCH)
     n_read, n_written = -(-n // per_record) * size * passes, n * REPLY_TOKENS
     operations, copied = machine(dtype)
     weights = model["parameters"] * BYTES[dtype]

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import platform
+import shutil
 import sys
 import threading
 import time
@@ -23,7 +24,7 @@ from seal_eval.core.streams import no_bars, warn
 from seal_eval.suite.cell_work import perform
 from seal_eval.suite.cells import Cell
 from seal_eval.suite.schema import Suite
-from seal_eval.suite.state import PLAN, log_of, note, replies, state_of
+from seal_eval.suite.state import PLAN, diverged_before, log_of, note, replies, state_of
 
 POLL_SECONDS = 1.0  # the replies on disk are counted this often
 RETRIES = 3  # a cell whose worker died this often while it ran alone has failed; on Ray: restarts of a cell
@@ -43,6 +44,8 @@ def run_suite(suite: Suite, cells: list[Cell], out: Path, executor: str = "local
         todo = [cell for cell, state in states if state != "done"]
         for stale in (cell for cell, state in states if state == "running"):  # its process is dead, because this one has the lock
             note(out, stale, "interrupted")
+        for useless in (cell for cell in todo if diverged_before(out, cell)):
+            shutil.rmtree(out / useless.folder)
         listed = [
             {
                 "folder": c.folder,

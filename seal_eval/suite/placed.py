@@ -1,7 +1,7 @@
 """Where a run's files go in a suite's folder, what the suite calls its method, and the flags that a model's runs are given."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,14 @@ def method_name(method: MethodEntry) -> str:
     return _shortened(name, LONGEST_NAME)
 
 
-def run_place(engine: Engine, args: Mapping[str, Any], task: str, size: int, name: str) -> tuple[str, str]:
-    """(folder that a run is given, folder in which it puts its files), relative to the suite's. args: of the model. name: `method_name`.
+def run_place(engine: Engine, args: Mapping[str, Any], group: Sequence[str], task: str, size: int, name: str) -> tuple[str, str]:
+    """(folder that a run is given, folder in which it puts its files), relative to the suite's.
+
+    args: of the model. group: the suite's own names of model and task, if any. name: `method_name`.
 
     The method's part is cut, with a hash in its place, where the folder's name would be longer than LONGEST_FOLDER.
     """
-    above = f"runs/{safe(task)}{f'-{size}' if size else ''}"
+    above = "/".join(["runs", *group, f"{safe(task)}{f'-{size}' if size else ''}"])
     over = len(str(engine.folder(Path(above, safe(name)), args))) - LONGEST_FOLDER
     place = f"{above}/{_shortened(safe(name), max(len(safe(name)) - over, SHORTEST))}"
     return place, str(engine.folder(Path(place), args))
@@ -52,11 +54,15 @@ def _shortened(name: str, most: int) -> str:
 
 
 def run_flags(suite: Suite, model: ModelEntry) -> dict[str, Any]:
-    """lm-eval's flags of a model's runs: the suite's, or those in the model's args. Raises SealError for one that both give otherwise."""
+    """lm-eval's flags of a model's runs: the model's own, or the suite's. Raises SealError for one that is given twice, otherwise."""
     if not get_engine(model.engine).loads_checkpoint:
         return {}
+    flags = {"batch_size": model.batch_size or suite.batch_size, "device": suite.device}
     for key in FLAGS:
-        if key in model.args and key in suite.model_fields_set and model.args[key] != getattr(suite, key):
-            raise SealError(f"args: {key} is {model.args[key]}, and the suite's {key} is {getattr(suite, key)}; give one of them")
-    flags = {"batch_size": suite.batch_size, "device": suite.device} | {key: model.args[key] for key in FLAGS if key in model.args}
+        own = key == "batch_size" and model.batch_size is not None
+        if key in model.args and (own or key in suite.model_fields_set) and model.args[key] != flags[key]:
+            raise SealError(
+                f"args: {key} is {model.args[key]}, and {'its' if own else "the suite's"} {key} is {flags[key]}; give one of them"
+            )
+    flags |= {key: model.args[key] for key in FLAGS if key in model.args}
     return {key: value for key, value in flags.items() if value != ""}

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.home import WORDS, from_home
@@ -19,6 +20,15 @@ Value = str | int | float | bool
 AS_WRITTEN = (*WORDS, "models", "pretrained")  # texts that are no paths, and models' names, which every engine resolves itself
 
 
+def _batch_size(value: Any) -> Any:
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+        return value
+    raise PydanticCustomError("batch_size", "must be a whole number of at least 1, or auto")
+
+
+BatchSize = Annotated[Any, AfterValidator(_batch_size)]
+
+
 class Strict(BaseModel):
     """Refuses unknown keys and converts no types."""
 
@@ -30,10 +40,12 @@ class ModelEntry(Strict):
 
     pretrained: short name, folder or hub id; for `engine: served` the name in the server's list. engine: runs this model in place of the
     suite's. methods: run only these of the suite's methods. chat_template: a Jinja file, relative to the suite file, for a tokenizer
-    without a template. args: further model_args of lm-eval, such as max_length.
+    without a template. args: further model_args of lm-eval, such as max_length. name: tells this entry's folders from those of another
+    with the same model. batch_size: in place of the suite's.
     """
 
     pretrained: str
+    name: Name | None = None
     engine: str = ""
     methods: Annotated[list[str], Field(min_length=1)] | None = None
     dtype: str = "auto"
@@ -41,6 +53,7 @@ class ModelEntry(Strict):
     chat_template: str = ""
     system_instruction: str = ""
     args: dict[str, Value] = {}
+    batch_size: BatchSize = None
 
 
 class Open(BaseModel):
@@ -66,12 +79,17 @@ class MethodEntry(Open):
 class TaskEntry(Open):
     """A task and its sizes, in the task's unit; all further keys are its settings, as in --metadata.
 
-    A task that is not this project's, by its name in lm-eval or its YAML file, has no sizes; num_samples asks its first samples only.
+    A task that is not this project's, by its name in lm-eval or its YAML file, has no sizes; num_samples asks its first samples only, and
+    num_fewshot is the number of examples in its prompt. gen_kwargs: as in lm-eval. name: tells this entry's folders from those of another
+    with the same task.
     """
 
     task: str
+    name: Name | None = None
     sizes: Annotated[list[Size], Field(min_length=1)] | None = None
     num_samples: Size | None = None
+    num_fewshot: Annotated[int, Field(ge=0, strict=True)] | None = None
+    gen_kwargs: Annotated[dict[str, Any], Field(min_length=1)] | None = None
 
 
 class Suite(Strict):
@@ -84,7 +102,7 @@ class Suite(Strict):
     adapters: dict[Name, dict[str, Any]] = {}  # name → fields of TuneSpec; tuned on each model
     heads: dict[Name, dict[str, Any]] = {}  # name → fields of HeadsSpec; made for each model
     engine: str = "seal"  # or a model class of lm-eval, such as hf or vllm
-    batch_size: Size = 8
+    batch_size: BatchSize = 8
     device: str = ""
     seed: Annotated[int, Field(ge=0, strict=True)] = 0
     gpus: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0

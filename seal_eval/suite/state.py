@@ -5,7 +5,7 @@ from typing import Any
 
 from seal_eval.core.content import fingerprint
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import CARD, MAP, read_json, write_json
+from seal_eval.core.files import CARD, MAP, read_json, read_object, write_json
 from seal_eval.harness.resume import has_results, logged_replies
 from seal_eval.results.absent import PLAN as PLAN
 from seal_eval.results.absent import note_of as note_of
@@ -41,9 +41,14 @@ def read_state(out: Path, folder: str, ident: str, alive: bool = True) -> dict[s
     return recorded
 
 
-def state_of(out: Path, cell: Cell) -> dict[str, Any]:
-    """`read_state` for a planned cell. Raises SealError when its folder holds results of other settings or files, or changed files."""
-    state = read_state(out, cell.folder, cell.ident)
+def state_of(out: Path, cell: Cell, alive: bool = True) -> dict[str, Any]:
+    """`read_state` for a planned cell. Raises SealError when its folder holds results of other settings or files, or changed files.
+
+    An adapter whose tuning diverged is no result: with other settings the cell is waiting.
+    """
+    state = read_state(out, cell.folder, cell.ident, alive)
+    if diverged_before(out, cell):
+        return state
     file, place = note_of(out, cell.folder), out / cell.folder
     recorded = read_json(file) if file.is_file() else {}
     remedy = f"give --out a new folder, or remove this one and {file}"
@@ -61,6 +66,15 @@ def state_of(out: Path, cell: Cell) -> dict[str, Any]:
     if state["state"] == "done" and cell.kind != "run" and recorded.get("made") != fingerprint(place):
         raise SealError(f"{place} was changed after the suite made it; {remedy}")
     return state
+
+
+def diverged_before(out: Path, cell: Cell) -> bool:
+    """Whether the cell's folder holds an adapter that diverged when it was tuned with other settings; tuning may replace it."""
+    file, card = note_of(out, cell.folder), out / cell.folder / CARD
+    if cell.kind != "tune" or not (file.is_file() and card.is_file()):
+        return False
+    recorded = read_json(file)
+    return recorded.get("ident") != cell.ident and recorded.get("state") != "done" and bool(read_object(card).get("diverged"))
 
 
 def _holds_results(folder: Path) -> bool:

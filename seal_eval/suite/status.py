@@ -29,7 +29,7 @@ def status(out: Path) -> tuple[str, list[CellStatus]]:
     """Return (the suite's name, the status of its cells). Raises SealError when `out` holds no suite or a damaged one."""
     if not (out / PLAN).is_file():
         raise SealError(f"{out} holds no {PLAN}; it is written by seal-eval suite FILE --out {out}")
-    plan, alive = plan_in(out), _alive(out)
+    plan, alive = plan_in(out), is_alive(out)
     statuses = []
     with reading(out / PLAN):
         for cell in plan["cells"]:
@@ -39,7 +39,7 @@ def status(out: Path) -> tuple[str, list[CellStatus]]:
         return str(plan["name"]), statuses
 
 
-def _alive(out: Path) -> bool:
+def is_alive(out: Path) -> bool:
     """Whether a process holds the suite's lock."""
     try:
         with FileLock(out / LOCK, timeout=0):

@@ -15,7 +15,12 @@ LineNumbers = dict[tuple[str | int, ...], int]  # path of keys and indexes to a 
 
 
 class Loader(yaml.SafeLoader):
-    """Also reads 1e-3 as a number, as YAML 1.2 does; PyYAML wants 1.0e-3."""
+    """Also reads 1e-3 as a number, as YAML 1.2 does; PyYAML wants 1.0e-3. A day, such as 2026-11-28, is text, as in YAML 1.2."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  PyYAML's own attribute
+        start: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:timestamp"]
+        for start, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(?:\.\d*)?[eE][-+]?\d+$"), [*"-+0123456789"])

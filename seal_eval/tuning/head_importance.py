@@ -27,7 +27,9 @@ from seal_eval.models.loading import load_model
 from seal_eval.models.modules import head_projections, in_features, n_heads
 from seal_eval.models.window import window_of
 from seal_eval.prompts.prompt import PromptFormat
+from seal_eval.prompts.settings import PromptSettings
 from seal_eval.tasks import get_task
+from seal_eval.tuning.config import Dtype
 from seal_eval.tuning.losses import answer_loss
 from seal_eval.tuning.parameters import Gains, frozen
 from seal_eval.tuning.records import check_window
@@ -43,6 +45,9 @@ class HeadsSpec:
     seed: Index = 0
     sweep: bool = True  # also measure the exact effect of removing each head
     by: Literal["effect", "copy", "both"] = "effect"  # what is measured: effects on the loss, copy scores, or both
+    chat: bool = False  # render the samples with the model's chat template
+    system: str = ""  # system prompt of the samples
+    dtype: Dtype = "auto"  # of the weights; auto: as saved
 
     def __post_init__(self) -> None:
         get_task(self.task)
@@ -61,8 +66,8 @@ def head_map(model_name: str, spec: HeadsSpec, out: Path, trust_remote_code: boo
     from seal_eval.tuning.copy_scores import by_copying
 
     with new_folder(out) as folder:
-        model, tokenizer = load_model(model_name, trust_remote_code=trust_remote_code, device_map=device_map)
-        prompt_format = PromptFormat(tokenizer)
+        model, tokenizer = load_model(model_name, spec.dtype, trust_remote_code, device_map=device_map)
+        prompt_format = PromptFormat(tokenizer, PromptSettings(chat_template=spec.chat, system_instruction=spec.system))
         samples = get_task(spec.task).build(prompt_format, spec.length, spec.samples, spec.seed, split="tune")
         check_window(samples, window_of(model_name, trust_remote_code))
         place = resolve(model_name)

@@ -16,6 +16,7 @@ from seal_eval.tuning.config import RECIPES, Mixture, TuneSpec
 
 Record = list[Sample]
 QUESTIONS = "questions_per_record"  # the setting of tasks that can ask several questions about one record
+LONG = 8192  # tokens; a task can fill more than these, and building samples of them takes seconds
 PHRASING = "phrasing"  # the setting of tasks that have several wordings; -1 takes them in turn
 
 
@@ -64,6 +65,26 @@ def check_window(samples: Sequence[Sample], window: int | None, remedy: str = ""
     longest = max(sample.n_tokens + sample.answer_tokens for sample in samples)
     if window and longest > window:
         raise SealError(f"samples of {longest} tokens do not fit the window of {window}; choose a smaller --length{remedy}")
+
+
+def check_built(prompt_format: PromptFormat, spec: TuneSpec, window: int | None) -> None:
+    """Raise SealError when the first record of a task and size of the run cannot be built or is longer than the window.
+
+    It does not build them all: where a size in tokens can be filled, longer ones can, and above LONG tokens all can.
+    """
+    filled = set()
+    for name, size in sorted({*spec.mixture(), *spec.validation_mixture()}, key=lambda part: part[1]):
+        if name in filled or (get_task(name).unit == "tokens" and size > LONG):
+            continue
+        try:
+            (record,) = _built(prompt_format, spec, name, size, 1)
+        except TooShort:
+            if size < spec.length and {(name, size), (name, spec.length)} <= {*spec.mixture()}:  # tuning leaves it out
+                continue
+            raise
+        check_window(record, window)
+        if get_task(name).unit == "tokens":
+            filled.add(name)
 
 
 def _that_fit(prompt_format: PromptFormat, spec: TuneSpec) -> Mixture:

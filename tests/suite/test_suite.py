@@ -80,7 +80,7 @@ tasks:
         ({"nmae": "x"}, 24, "nmae: unknown key; did you mean 'name'?"),
         ({"name": "a b"}, 1, "may hold letters, digits, dots"),
         ({"methods": []}, 5, "at least 1 item"),
-        ({"batch_size": "8"}, 24, "batch_size: input should be a valid integer (it is '8')"),
+        ({"batch_size": "8"}, 24, "batch_size: must be a whole number of at least 1, or auto (it is '8')"),
         ({"models": [{"pretrained": "m", "dtpye": "x"}]}, 3, "models/0/dtpye: unknown key; did you mean 'dtype'?"),
         ({"tasks": [{"sizes": [450], "num_samples": 3}]}, 17, "tasks/0/task: is missing"),
     ],
