@@ -79,6 +79,7 @@ class Card(Part):
     tuning_seconds: Seconds | None = None
     peak_memory_bytes: Annotated[int, Field(ge=1, le=10**15)] | None = None
     mean_scales: Annotated[list[Annotated[list[Scale], Field(max_length=1000)]], Field(max_length=1000)] | None = None
+    parts: Annotated[dict[Name, "Card"], Field(max_length=limits.ITEMS)] | None = None  # of a composition, each tuned part's own
 
 
 class Pace(Exact):
@@ -111,6 +112,8 @@ class Own(Exact):
     threads: Count | None = None
     hardware: Short | None = None
     pace: Annotated[Pace | None, BeforeValidator(_none_if_empty)] = None  # {} before any prompt
+    generation: Settings | None = None  # penalties of the checkpoint's generation_config
+    batch_limit: Count | None = None  # after a lack of memory
 
 
 class Config(Exact):

@@ -61,8 +61,7 @@ def run_flags(suite: Suite, model: ModelEntry) -> dict[str, Any]:
     for key in FLAGS:
         own = key == "batch_size" and model.batch_size is not None
         if key in model.args and (own or key in suite.model_fields_set) and model.args[key] != flags[key]:
-            raise SealError(
-                f"args: {key} is {model.args[key]}, and {'its' if own else "the suite's"} {key} is {flags[key]}; give one of them"
-            )
+            whose = "the model's" if own else "the suite's"
+            raise SealError(f"args: {key} is {model.args[key]}, and {whose} {key} is {flags[key]}; give one of them")
     flags |= {key: model.args[key] for key in FLAGS if key in model.args}
     return {key: value for key, value in flags.items() if value != ""}
