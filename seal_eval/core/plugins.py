@@ -35,8 +35,8 @@ class Method:
     by_training: ClassVar[bool] = False  # `resolved` is about the window of training, also where methods composed with it extend that
     record_first: bool = False  # a class attribute or property: the record is read without the question, which comes behind its cache
     # class attributes or properties, for tasks that score given texts in one pass (log-likelihoods)
-    while_decoding: bool = False  # acts only on tokens behind a cache, such as a reply's: there it would not act, and is refused
-    one_at_a_time: bool = False  # depends on the length of what is read or on its last token: there a batch holds one text
+    while_decoding: ClassVar[bool] = False  # acts only on tokens behind a cache, such as a reply's: there it would not act, and is refused
+    one_at_a_time: ClassVar[bool] = False  # depends on the length of what is read or on its last token: there a batch holds one text
     # settings for the self-test (models/selftest.py), which replace the method's own; None: not tried
     neutral: ClassVar[Mapping[str, Any] | None] = None  # settings that change nothing; {} if none of the settings ever does
     active: ClassVar[Mapping[str, Any] | None] = None  # settings with which a method of changes rope or attention acts on 48 tokens

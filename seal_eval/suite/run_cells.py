@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval.core.errors import SealError, nearest
+from seal_eval.core.home import from_home
 from seal_eval.core.names import safe
-from seal_eval.harness.command_line import from_home
 from seal_eval.harness.engines import Engine, get_engine
 from seal_eval.suite.cells import Cell
 from seal_eval.suite.first_samples import checked_generation
