@@ -26,7 +26,7 @@ class DynamicNtk(Method):
     summary: ClassVar[str] = "NTK-aware scaling with a rotary base that grows with the text"
     citation: ClassVar[str] = "emozilla 2023, dynamically scaled RoPE; Peng et al. 2023, YaRN, section 3.3"
     changes: ClassVar[str] = "rope"
-    one_at_a_time: ClassVar[bool] = True
+    one_at_a_time = True
     by_training: ClassVar[bool] = True
     neutral: ClassVar[Mapping[str, Any]] = {"factor": 1.0}
     active: ClassVar[Mapping[str, Any]] = {"factor": 4.0, "original": 16}

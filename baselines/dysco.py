@@ -34,7 +34,7 @@ class Dysco(FromMap):
     summary: ClassVar[str] = "while replying, adds attention to the tokens that retrieval heads attend to"
     citation: ClassVar[str] = "Ye et al. 2026, DySCO, arXiv 2602.22175"
     changes: ClassVar[str] = "attention"
-    while_decoding: ClassVar[bool] = True
+    while_decoding = True
     neutral: ClassVar[Mapping[str, Any]] = {"strength": 1.0}
 
     heads: str
