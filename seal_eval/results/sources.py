@@ -12,7 +12,7 @@ from seal_eval.models.weight_files import FINGERPRINT
 from seal_eval.results.run_files import model_args_of
 
 PLACES = ("model", "base_model")  # keys of a source that name where the base model was; it may have been moved
-COMMIT = "commit on the hub"
+FILES, COMMIT = "other files", "another commit on the hub"
 
 
 def check_sources(runs: list[Run]) -> None:
@@ -39,11 +39,11 @@ def other_files(runs: list[Run]) -> list[str]:
     """A sentence for each model whose weights are known to be the same in all runs, and whose other files differ; and for other commits."""
     found = []
     for earlier, run in _pairs(runs):
-        for key, what in (("model_content", "files"), ("model_sha", COMMIT)):
+        for key, what in (("model_content", FILES), ("model_sha", COMMIT)):
             ours, theirs = ((one.config if key == "model_sha" else one.config.get("seal_eval") or {}).get(key) for one in (earlier, run))
             if ours and theirs and ours != theirs and _revision(earlier) == _revision(run):
-                why = "its configuration or tokenizer may differ" if what == "files" else "its weights may differ"
-                found.append(f"{run.model} has another {what} in run {run.run_id} than in run {earlier.run_id}; {why}.")
+                why = "its configuration or tokenizer may differ" if what == FILES else "its weights may differ"
+                found.append(f"{run.model} has {what} in run {run.run_id} than in run {earlier.run_id}; {why}.")
                 break
     return list({text.partition(" in run ")[0]: text for text in reversed(found)}.values())
 
