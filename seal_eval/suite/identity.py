@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from seal_eval.baselines import installed_code
 from seal_eval.core.content import fingerprint, named_files, texts_in
 from seal_eval.core.settings import key_values
 from seal_eval.harness.dataset import material_versions
@@ -38,13 +39,14 @@ def ident_of(kind: str, work: Mapping[str, Any], held: str, template: str, out: 
 
     work: arguments of the cell. held: the model's content. template: path of its chat template or ''. out: the suite's folder, whose path
     is left out, so that it can be moved. Of all files that the work names the content counts, and so do the versions of the tasks and of
-    the packages whose texts samples are made of.
+    the packages whose texts samples are made of, and the code of a method from an installed package.
     """
     text, place = json.dumps({"kind": kind, **work}, sort_keys=True), str(out)
     for _ in range(2):  # the path is escaped once in the JSON, twice in JSON inside of it
         place = json.dumps(place)[1:-1]
         text = text.replace(place, "")
     versions = {} if kind == "template" else {"tasks": str(VERSION)} | material_versions()
+    versions |= installed_code(_method(work))
     files = dict(_files(json.dumps(_arguments(work)), out))
     if other := _other_task(work):  # its prompts and scores are lm-eval's
         versions |= {"lm-eval": version("lm-eval")}
@@ -85,6 +87,12 @@ def _files(arguments: str, out: Path) -> tuple[tuple[str, str], ...]:
     if "," in on:  # a method with settings of its own, such as 'seal,adapter=FOLDER'
         settings["on"] = key_values("on", f"method={on}")
     return tuple(sorted(named_files(settings, but=out).items()))
+
+
+def _method(work: Mapping[str, Any]) -> str:
+    """The method that a cell applies: of a run, or that which an adapter is tuned on; '' for none."""
+    on = str((work.get("spec") or {}).get("on") or "").partition(",")[0]
+    return on or next((str(word["method"]) for word in _arguments(work)["argv"] if isinstance(word, dict) and "method" in word), "")
 
 
 def _other_task(work: Mapping[str, Any]) -> str:

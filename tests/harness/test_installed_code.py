@@ -1,5 +1,6 @@
 """The code of an installed plugin belongs to what a run depends on; that of methods of this project is seal-eval's version."""
 
+import json
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from seal_eval.baselines import get_method, installed_code
 from seal_eval.core.errors import SealError
 from seal_eval.harness.resume import spec_id
 from seal_eval.harness.run import spec_of
+from seal_eval.suite.identity import ident_of
 from seal_eval.tuning.config import TuneSpec
 from seal_eval.tuning.tune import tune
 
@@ -53,6 +55,23 @@ def test_an_edited_plugin_is_another_run(installed):
     file.write_text(CODE.replace("by: float = 1.1", "by: float = 1.2"))
     assert spec_id(spec(name)) != spec_id(before) and spec_id(spec(f"ntk+{name}")) != spec_id(composed)
     assert spec_id(spec("ntk")) == spec_id(ours)
+
+
+def test_an_edited_plugin_makes_other_cells_of_a_suite(installed, tmp_path):
+    file, name = installed
+
+    def ident(method, kind="run"):
+        argv = ["--model", "seal", "--model_args", json.dumps({"pretrained": "m", "method": method}), "--tasks", "seal_needle"]
+        return ident_of(kind, {"argv": argv} if kind == "run" else {"spec": {"on": method}}, "", "", tmp_path)
+
+    def idents():
+        return [ident(name), ident(f"{name},by=2", "tune"), ident("ntk")]
+
+    before = idents()
+    assert idents() == before
+    file.write_text(CODE.replace("by: float = 1.1", "by: float = 1.2"))
+    after = idents()
+    assert after[2] == before[2] and after[0] != before[0] and after[1] != before[1]
 
 
 def test_runs_with_methods_of_ours_keep_their_identity():

@@ -27,8 +27,8 @@ def test_a_long_name_is_cut_and_read_again(tmp_path, tiny_folder, monkeypatch):
     model.symlink_to(tiny_folder)
     long = {"method": "self_extend", "group": 4, "neighbours": 64, "flash": "x" * 90}
     names = ["x" * 90, "x" * 89 + "y"]
-    monkeypatch.setattr("seal_eval.suite.plan._check_method", lambda *_: None)
-    monkeypatch.setattr("seal_eval.suite.plan._settings", lambda *_: {})
+    monkeypatch.setattr("seal_eval.suite.plan.check_method", lambda *_: None)
+    monkeypatch.setattr("seal_eval.suite.run_cells._settings", lambda *_: {})
     methods = ["plain", *({**long, "flash": name} for name in names)]
     suite, cells = plan(write(tmp_path, str(model), methods=methods), tmp_path / "out")
     assert cells[0].folder == f"runs/seal_lines-450/plain/{'m' * 60}__plain"
