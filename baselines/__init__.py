@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from seal_eval.core.applied import method_applied
 from seal_eval.core.errors import SealError, first_line, nearest
 from seal_eval.core.outside import class_in_file, code_of, entry_points, owner
-from seal_eval.core.plugins import Method, checked_method, label_of
+from seal_eval.core.plugins import TOGETHER, Method, checked_method, label_of
 from seal_eval.core.settings import check_settings, key_values
 
 COSTS = ("trained_parameters", "tuning_seconds")  # of tuned methods: those of a composition's parts are added
@@ -79,6 +79,12 @@ class Composed(Method):
 
     summary: ClassVar[str] = "several methods together"
     citation: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        """Check the settings, and tell each part what it is applied with."""
+        super().__post_init__()
+        for _, part in self.parts:
+            vars(part)[TOGETHER] = self.parts  # no setting, so no field
 
     @property
     def shares_prefix(self) -> bool:  # type: ignore[override]

@@ -15,7 +15,6 @@ from seal_eval.core.reserved import ENGINE_ARGUMENTS
 from seal_eval.core.settings import check_annotations, check_settings
 from seal_eval.core.types import Sample, Score
 
-COMPOSED = "Composed"  # the class of several methods together
 TOGETHER = "_together"  # attribute of a method in a composition: (name, method) of all of its parts
 CALLED_WITH = {"apply": "model", "window": "trained", "resolved": "trained", "about": ""}
 CHANGES = ("", "rope", "attention", "weights", "scales")
@@ -44,8 +43,6 @@ class Method:
     def __post_init__(self) -> None:
         """Check the settings against their annotations. A method that defines this too calls super().__post_init__() first."""
         check_settings(label_of(self), self)
-        for _, part in getattr(self, "parts", ()) if type(self).__name__ == COMPOSED else ():
-            vars(part)[TOGETHER] = self.parts  # type: ignore[attr-defined]  # not a setting, so no field
 
     def apply(self, model: Any) -> AbstractContextManager[Any]:
         """Context manager: inside it the model uses the method, afterwards it is as before. Yields the model."""

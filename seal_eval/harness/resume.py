@@ -43,9 +43,12 @@ def logged_replies(folder: Path) -> int:
     return sum(file.read_bytes().count(b"\n") for file in folder.glob(".run-*/replies-*.jsonl"))
 
 
-def complete(folder: Path, spec: dict[str, Any], command: str, evaluate: Callable[[Path], Any]) -> tuple[Path, str]:
+def complete(
+    folder: Path, spec: dict[str, Any], command: str, evaluate: Callable[[Path], Any], speed: dict[str, str] | None = None
+) -> tuple[Path, str]:
     """Run `evaluate(out)`, which writes lm-eval's files into the folder `out`, then move them into `folder`.
 
+    speed: settings that do not make it another run, which are recorded: a repetition with others says so.
     Return (the results file, a note about an earlier attempt or ''). A run that is already complete is not run again; one that was killed
     reuses the replies in its journal. In a data-parallel run, ranks above 0 only evaluate, and return the work folder as the first item.
     Raises SealError when another process runs the same, and when lm-eval wrote no results.
@@ -66,7 +69,7 @@ def complete(folder: Path, spec: dict[str, Any], command: str, evaluate: Callabl
             _publish(scratch, folder)
         if earlier := finished(folder, ident):
             shutil.rmtree(scratch, ignore_errors=True)
-            return earlier, "this run was finished before; nothing was run again"
+            return earlier, _finished_note(earlier, speed)
         shutil.rmtree(out, ignore_errors=True)  # incomplete files of a killed run; its replies are in the journal
         with recording(scratch) as journal:
             evaluate(out)
@@ -79,7 +82,7 @@ def complete(folder: Path, spec: dict[str, Any], command: str, evaluate: Callabl
             for samples in out.glob("samples_*.jsonl"):
                 in_order(samples)
         write_text(out / f"command_{stamp}.txt", command + "\n")
-        write_json(out / f"spec_{stamp}.json", {"spec_id": ident, **spec})
+        write_json(out / f"spec_{stamp}.json", {"spec_id": ident, **spec, **({"speed": speed} if speed else {})})
         for file in out.iterdir():
             _flush(file)
         (scratch / WHOLE).touch()
@@ -100,6 +103,16 @@ def _complete_record(results: Path, n_found: int) -> None:
     if suite and "seal_eval" not in told["config"]:
         told["config"][SUITE_KEY] = suite
     write_text(results, json.dumps(told, indent=2, ensure_ascii=False))
+
+
+def _finished_note(results: Path, speed: dict[str, str] | None) -> str:
+    """Return a note about a finished run, with the settings of its speed if they were not those that are asked for now."""
+    note = "this run was finished before; nothing was run again"
+    before = read_json(results.with_name(results.name.replace("results_", "spec_", 1))).get("speed")
+    if not speed or not isinstance(before, dict) or before == speed:
+        return note
+    ran = ", ".join(f"{key}={value}" for key, value in before.items()) or "the default settings"
+    return f"{note}. It ran with {ran}, which may round a few replies otherwise; name another --output_path to run it as asked now"
 
 
 def _reuse_note(journal: Journal) -> str:

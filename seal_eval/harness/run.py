@@ -27,6 +27,7 @@ from seal_eval.harness.task_config import check_metadata
 from seal_eval.harness.task_files import named_tasks, task_files
 from seal_eval.harness.task_index import fresh_folder, own_tasks_only
 from seal_eval.models.hub import content, resolve
+from seal_eval.models.placement import LOW_BITS
 from seal_eval.tasks import VERSION
 
 # arguments of lm-eval that the replies depend on, besides model_args: a killed run continues only if they are the same
@@ -101,7 +102,7 @@ def run(argv: list[str]) -> Path:
                 stack.enter_context(replies_logged(engine.name, getattr(args, "batch_size", None)))
             harness.execute(args)
 
-    _, note = complete(folder, spec, command(argv), evaluate)
+    _, note = complete(folder, spec, command(argv), evaluate, speed_of(args))
     if note:
         print(f"{folder}: {note}", file=sys.stderr)
     return folder
@@ -138,13 +139,28 @@ def spec_of(args: Any) -> dict[str, Any]:
     files |= model_files(model_args) | {f"metadata/{key}": value for key, value in model_files(args.metadata).items()}
     versions = {name: version(name) for name in ("seal-eval", "lm-eval", "transformers", "torch")}
     versions |= {"tasks": str(VERSION)} | material_versions() | installed_code(str(args.model_args.get("method", "plain")))
+    versions |= {name: version(name) for name in _loaders(args.model, model_args) if find_spec(name)}
     return {"model_args": model_args, **flags, "files": files, "versions": versions}
 
 
+def _loaders(engine: str, model_args: Mapping[str, Any]) -> list[str]:
+    """The packages besides transformers that a run's weights are read and computed with."""
+    few_bits = model_args.get("dtype") in LOW_BITS or any(model_args.get(f"load_in_{bits}bit") for bits in (4, 8))
+    needed = {"vllm": engine == "vllm", "peft": "peft" in model_args, "bitsandbytes": few_bits}
+    return [name for name, needs in needed.items() if needs]
+
+
+def speed_of(args: Any) -> dict[str, str]:
+    """The settings of a run that affect its speed and, by rounding, a few replies."""
+    given = {"batch_size": args.batch_size, **{key: args.model_args.get(key) for key in ("share_prefixes", "prefill_chunk")}}
+    return {key: str(value) for key, value in given.items() if value is not None}
+
+
 def model_files(settings: Mapping[str, Any]) -> dict[str, str]:
-    """The content of the models and tokenizers that settings name by folder, short name or hub id: key → `hub.content`."""
+    """The content of what settings name by folder, short name or hub id: key → `hub.content`. `named_files` has adapters in folders."""
     found = {}
-    for key in ("pretrained", "tokenizer"):
+    adapters = [key for key in ("peft", "delta", "lora_local_path") if settings.get(key) and not Path(str(settings[key])).is_dir()]
+    for key in ("pretrained", "tokenizer", *adapters):
         with suppress(SealError):  # a served model, or a name that only the engine knows
             found[key] = content(str(settings[key]), str(settings.get("revision") or "")) if settings.get(key) else ""
     return {key: value for key, value in found.items() if value}

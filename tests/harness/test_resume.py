@@ -76,7 +76,8 @@ def test_ctrl_c_then_on(tmp_path, tiny_folder, quiet):
 def test_finished_is_not_run_again_and_other_settings_are(tmp_path, tiny_folder, quiet):
     seal_eval(*argv(tiny_folder, tmp_path))
     again = seal_eval(*argv(tiny_folder, tmp_path, "--batch_size", "4"))  # the batch size does not make it another run
-    assert "finished before" in again.stderr and sample_bytes(tmp_path) == quiet
+    assert "finished before; nothing was run again. It ran with batch_size=1" in again.stderr and sample_bytes(tmp_path) == quiet
+    assert "It ran with" not in seal_eval(*argv(tiny_folder, tmp_path)).stderr
     seal_eval(*argv(tiny_folder, tmp_path, "--limit", "3"))
     assert sorted(len(run.records) for run in load_runs(tmp_path)) == [3, 24]
 
