@@ -82,15 +82,16 @@ def class_in_file(name: str) -> Any:
 
 def _module_of(file: Path) -> Any:
     """Return a file's module, which has its place in sys.modules while it is executed: dataclasses and typing look there for names."""
-    held = hashlib.sha256(f"{file.resolve()}\n".encode(errors="surrogateescape") + file.read_bytes()).hexdigest()[:16]
+    source = file.read_bytes()
+    held = hashlib.sha256(f"{file.resolve()}\n".encode(errors="surrogateescape") + source).hexdigest()[:16]
     name = f"{PREFIX}{file.stem}_{held}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec and spec.loader
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
+    try:  # not by the loader: it takes code that was compiled before for a file of this size and second
+        exec(compile(source, file, "exec", dont_inherit=True), vars(module))
     except BaseException:
         del sys.modules[name]
         raise

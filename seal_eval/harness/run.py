@@ -139,7 +139,7 @@ def spec_of(args: Any) -> dict[str, Any]:
     files |= model_files(model_args) | {f"metadata/{key}": value for key, value in model_files(args.metadata).items()}
     versions = {name: version(name) for name in ("seal-eval", "lm-eval", "transformers", "torch")}
     versions |= {"tasks": str(VERSION)} | material_versions() | installed_code(str(args.model_args.get("method", "plain")))
-    versions |= {name: version(name) for name in _loaders(args.model, model_args) if find_spec(name)}
+    versions |= {name: version(name) for name in _loaders(str(flags["model"]), model_args) if find_spec(name)}
     return {"model_args": model_args, **flags, "files": files, "versions": versions}
 
 
@@ -152,7 +152,10 @@ def _loaders(engine: str, model_args: Mapping[str, Any]) -> list[str]:
 
 def speed_of(args: Any) -> dict[str, str]:
     """The settings of a run that affect its speed and, by rounding, a few replies."""
-    given = {"batch_size": args.batch_size, **{key: args.model_args.get(key) for key in ("share_prefixes", "prefill_chunk")}}
+    given = {
+        "batch_size": getattr(args, "batch_size", None) or 1,
+        **{key: args.model_args.get(key) for key in ("share_prefixes", "prefill_chunk")},
+    }
     return {key: str(value) for key, value in given.items() if value is not None}
 
 

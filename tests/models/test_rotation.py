@@ -37,7 +37,7 @@ def test_frequencies_that_change_with_the_text(order):
     """At 300 tokens with a window of 128, dynamic NTK equals NTK with factor 4."""
     model = tiny_model(max_position_embeddings=128)
     assert torch.equal(logits(model, "dynamic_ntk"), logits(model, "ntk,factor=4"))
-    assert torch.equal(logits(model, order), logits(model, "ntk+self_extend,factor=4"))
+    assert torch.equal(logits(model, f"{order},neighbours=32"), logits(model, "ntk+self_extend,factor=4,neighbours=32"))
 
 
 @pytest.mark.parametrize(
