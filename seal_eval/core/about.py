@@ -9,7 +9,7 @@ from seal_eval.core.checked import Amount, Fraction, Name, Part, explained
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.plugins import Method
 
-Ratio = Annotated[float, Field(gt=0, le=1e30)]
+Ratio = Annotated[float, Field(gt=0, le=1e30)]  # a perplexity, or the quotient of two
 Hash = Annotated[str, Field(max_length=128, pattern=r"^[0-9A-Za-z_-]+$")]
 Scale = Annotated[float, Field(ge=-1e6, le=1e6)]
 
@@ -21,7 +21,7 @@ def _rectangle(rows: list[list[float]]) -> list[list[float]]:
 
 
 class About(Part):
-    """The fields that readers of results know, with what results/schema.py allows; a test holds the two together."""
+    """What a method records about itself: the fields that readers of results know."""
 
     method: Name | None = None
     model: Name | None = None

@@ -4,20 +4,12 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 
+from seal_eval.core.about import About, Hash
 from seal_eval.core.checked import Amount, Fraction, Label, Name, Part, Whole
 from seal_eval.core.types import CLUSTER_KEY
 from seal_eval.results.absent import SuiteRecord
 
-Ratio = Annotated[float, Field(gt=0, le=1e30)]  # a perplexity, or the quotient of two
-Scale = Annotated[float, Field(ge=-1e6, le=1e6)]
 Seconds = Annotated[float, Field(gt=0, le=1e12)]
-Hash = Annotated[str, Field(max_length=128, pattern=r"^[0-9A-Za-z_-]+$")]
-
-
-def _rectangle(rows: list[list[float]]) -> list[list[float]]:
-    if len({len(row) for row in rows}) != 1 or not rows[0]:
-        raise ValueError("must be numbers, [n_layers][n_heads]")
-    return rows
 
 
 def _seconds(value: Any) -> Any:
@@ -46,23 +38,6 @@ class Pace(Part):
     prompt_tokens: Amount
     seconds: Seconds
     others: Amount
-
-
-class About(Part):
-    """What a method records about itself."""
-
-    method: Name | None = None
-    model: Name | None = None
-    adapter_sha256: Hash | None = None
-    prose_perplexity_before: Ratio | None = None
-    prose_perplexity_after: Ratio | None = None
-    prose_perplexity_ratio: Ratio | None = None
-    short_accuracy_before: Fraction | None = None
-    short_accuracy_after: Fraction | None = None
-    trained_parameters: Amount | None = None
-    tuning_seconds: Amount | None = None
-    peak_memory_bytes: Amount | None = None
-    mean_scales: Annotated[list[list[Scale]], AfterValidator(_rectangle)] | None = None
 
 
 class Own(Part):

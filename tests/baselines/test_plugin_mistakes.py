@@ -10,14 +10,13 @@ import pytest
 
 from seal_eval.baselines import extended, get_method, take_method
 from seal_eval.core import outside
-from seal_eval.core.about import About, checked_about
+from seal_eval.core.about import checked_about
 from seal_eval.core.errors import SealError
 from seal_eval.core.plugins import Method, checked_method
 from seal_eval.core.reserved import ENGINE_ARGUMENTS
 from seal_eval.core.settings import Count
 from seal_eval.harness.model_args import known_arguments, unknown_argument
 from seal_eval.harness.run import FASTER
-from seal_eval.results import schema
 
 FUTURE = """
 from __future__ import annotations
@@ -106,22 +105,6 @@ def test_the_engine_checks_it_before_any_reply(tiny_folder, tmp_path):
     (tmp_path / "m.py").write_text(text)
     with pytest.raises(SealError, match=r"method '.*m\.py:Louder': about\(\): model is 7"):
         SealLM(str(tiny_folder), method=f"{tmp_path}/m.py:Louder", device="cpu", selftest=False)
-
-
-def test_the_fields_are_those_that_results_are_read_with():
-    ours, theirs = ({name: field.annotation for name, field in model.model_fields.items()} for model in (About, schema.About))
-    assert ours.keys() == theirs.keys() - {"parts"}
-    values = [0, 1, -1, 0.5, 2e30, 1e15, 1e16, "a", "a b", "", "x" * 200, "x" * 301, [], [[]], [[1.0]], [[1.0], [1.0, 2.0]], {}, True, None]
-
-    def fits(model, name, value):
-        try:
-            model.model_validate({name: value})
-        except ValueError:
-            return False
-        return True
-
-    different = [(n, v) for n in ours for v in values if fits(About, n, v) != fits(schema.About, n, v)]
-    assert not different
 
 
 def test_a_file_with_postponed_annotations_is_executed_once_for_each_content(tmp_path):
