@@ -11,6 +11,7 @@ import pytest
 from lm_eval.models.api_models import JsonChatStr
 
 from seal_eval.core.errors import SealError
+from seal_eval.harness.answers import prompt_tokens
 from seal_eval.harness.served import Served
 from seal_eval.harness.served_args import asks_chat, split_url
 from seal_eval.prompts.thinking import without_thinking
@@ -202,3 +203,10 @@ def test_thinking_that_a_parser_misfiles(tiny_folder, given, more, doc, answer):
         found = reply(engine(url, tiny_folder, **more), doc)
     own = doc.get("think_start", ""), doc.get("think_end", "")
     assert without_thinking(found, own, bool(doc.get("think_open"))) == ((answer, False) if answer else ("", True))
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": 0}, {"prompt_tokens": -1}, {"prompt_tokens": None}, {"prompt_tokens": True}])
+def test_a_reply_that_does_not_say_how_much_was_read(usage):
+    """Also after two probes that did: a server may count some of its replies only."""
+    assert prompt_tokens({"usage": usage}) is None
+    assert prompt_tokens({"usage": {"prompt_tokens": 7}}) == 7
