@@ -19,11 +19,12 @@ def copy(results, tmp_path):
     return shutil.copytree(results, tmp_path / "copy")
 
 
-def edited(folder, change):
+def edited(folder, change, seconds=0):
+    """Change the config of a folder's run; seconds: how much later it began, as runs that began together are in no order."""
     (file,) = folder.glob("results_*.json")
     data = json.loads(file.read_text())
     change(data["config"])
-    file.write_text(json.dumps(data))
+    file.write_text(json.dumps(data | {"date": data["date"] + seconds}))
 
 
 def loading(folder, weights="", /, **args):
@@ -79,6 +80,7 @@ def test_a_data_type_that_was_not_named_is_the_one_of_the_weights(copy):
 def test_one_method_loaded_in_two_ways_is_two_methods(copy):
     shutil.copytree(copy / "tiny-llama__seal", copy / "other")
     loading(copy / "other", load_in_4bit=True)
+    edited(copy / "other", lambda config: None, seconds=60)
     assert [run.method for run in load_runs(copy)] == ["plain", "seal", "seal(load_in_4bit=True)"]
     assert len(compared(copy).remarks) == 1
 
