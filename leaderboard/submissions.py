@@ -28,19 +28,9 @@ PATH = re.compile(r"""(?<![\w:/.~\\-])(?:~/|(?:/|[A-Za-z]:[\\/])[^\s"',=:;\\/<>\
 WHOLE_PATH = re.compile(r"(?:~|\.{1,2})?[\\/]|[A-Za-z]:[\\/]")
 # keys whose value names a model or a file: if it begins like a path, all of it is the path, spaces included
 PATH_KEYS = (
-    "pretrained",
-    "tokenizer",
-    "model",
-    "base_model",
-    "folded",
-    "model_name",
-    "adapter",
-    "peft",
-    "delta",
-    "heads",
-    "output_path",
+    "pretrained", "tokenizer", "model", "base_model", "folded", "model_name", "adapter", "peft", "delta", "heads", "output_path",
     "gguf_file",
-)
+)  # fmt: skip
 LEFT_OUT = "left out: not a task of this project"  # the reason for a planned cell whose results are not published
 PROMPTS = ("system_instruction", "chat_template", "tokenizer_chat_template")  # part of every published prompt, so kept exactly
 

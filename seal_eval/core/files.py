@@ -78,6 +78,12 @@ def read_object(path: Path) -> dict[str, Any]:
     return value
 
 
+def card_of(folder: str | Path) -> dict[str, Any]:
+    """Return the card of a model's or an adapter's folder; {} without one. Raises SealError as `read_object`."""
+    file = Path(folder) / CARD
+    return read_object(file) if file.is_file() else {}
+
+
 def read_text(path: Path) -> str:
     """A file's text. Raises SealError naming a file that cannot be read, is too large or not UTF-8."""
     try:

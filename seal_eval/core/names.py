@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from seal_eval.core.files import CARD, read_object
+from seal_eval.core.files import card_of
 
 ENGINE = "seal"  # name of this package's model class in lm-eval
 SUITE_KEY = "seal_eval_suite"  # in the config of a results file of another engine, what `seal_eval.suite` is in one of ours
@@ -33,6 +33,5 @@ def method_label(engine: str, model_args: dict[str, Any]) -> str:
     peft = str(model_args.get("peft") or "")
     if not peft:
         return "plain"
-    card = Path(peft) / CARD
-    method = read_object(card).get("method") if card.is_file() else None
+    method = card_of(peft).get("method")
     return method if isinstance(method, str) and method.isprintable() and 0 < len(method) <= 300 else Path(peft).name or peft

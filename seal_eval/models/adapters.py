@@ -14,7 +14,7 @@ import torch
 
 from seal_eval.core.checked import check_printable
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import CARD, read_object, reading, sha256, write_json
+from seal_eval.core.files import CARD, card_of, read_object, reading, sha256, write_json
 from seal_eval.core.plugins import TOGETHER, Method
 from seal_eval.core.streams import warn
 from seal_eval.models.base_weights import base_difference
@@ -110,8 +110,7 @@ def misfit(scales: Scales, widths: dict[str, int]) -> str:
 
 def about(adapter: str) -> dict[str, Any]:
     """Return an adapter's card without its training log and frontier, and the sha256 of its weights."""
-    file = Path(adapter) / CARD
-    card = {k: v for k, v in read_object(file).items() if k not in ("log", "frontier")} if file.is_file() else {}
+    card = {k: v for k, v in card_of(adapter).items() if k not in ("log", "frontier")}
     return card | {"adapter_sha256": sha256(Path(adapter) / WEIGHTS)}
 
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from seal_eval.core.files import CARD, read_object
+from seal_eval.core.files import CARD, card_of, read_object
 from seal_eval.core.streams import warn
-from seal_eval.models.hub import card, embedded, resolve
+from seal_eval.models.hub import embedded, resolve
 from seal_eval.models.weight_files import FINGERPRINT as FINGERPRINT
 from seal_eval.models.weight_files import folder_weights
 
@@ -35,7 +35,7 @@ def peft_name(model_name: str) -> str:
         return known["hub_id"]
     place = resolve(model_name)
     if Path(place).is_dir():
-        return str(card(place).get("hub_id") or Path(place).resolve())
+        return str(card_of(place).get("hub_id") or Path(place).resolve())
     return place
 
 

@@ -11,14 +11,14 @@ from typing import Any
 
 from seal_eval.core.content import fingerprint
 from seal_eval.core.errors import SealError, nearest
-from seal_eval.core.files import CARD, MAP, read_object, sha256, write_json
+from seal_eval.core.files import CARD, MAP, card_of, sha256, write_json
 from seal_eval.core.folders import cache, new_folder
 from seal_eval.core.names import visible
 from seal_eval.models.weight_files import FINGERPRINT, folder_weights
 
 HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+")
 LONGEST = 400  # characters of a value of `source`
-BESIDE = (CARD, "*.md", "LICENSE*", "*.log", "*.jsonl")  # files of a model's folder that no reply depends on
+NOT_READ = (CARD, "*.md", "LICENSE*", "*.log", "*.jsonl")  # files of a model's folder that no reply depends on
 MADE = (CARD, MAP, "results_*.json", "suite.json", "submission.json")  # a folder inside a model's with one of these was made with the model
 
 
@@ -73,7 +73,7 @@ def pull(name: str, place: str = "", accept_licence: bool = False) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.parent / f".{key}.lock"):  # a second process waits, then finds the model in the cache
         if (folder / "config.json").is_file():
-            if place and (cached := card(str(folder)).get("source")) != place:
+            if place and (cached := card_of(folder).get("source")) != place:
                 raise SealError(f"{key} is in the cache from the {cached}; remove {folder} to pull it from the {place}")
             return folder
         if (licence := models[key].get("licence")) and not accept_licence:
@@ -96,15 +96,9 @@ def source(folder: str) -> dict[str, str]:
     That is where a pulled model came from, or how a folder was made: then with the fingerprint of its weights, because a folder may be made
     once more with others.
     """
-    told = flat(card(folder))
+    told = flat(card_of(folder))
     weights = folder_weights(Path(folder)) if told and "source" not in told else ""
     return told | ({FINGERPRINT: weights} if weights else {})
-
-
-def card(folder: str) -> dict[str, Any]:
-    """Return the whole card of a model folder; {} without one."""
-    file = Path(folder) / CARD
-    return read_object(file) if file.is_file() else {}
 
 
 def flat(whole: dict[str, Any]) -> dict[str, str]:
@@ -137,8 +131,8 @@ def content(model: str, revision: str = "") -> str:
             return ""
     try:
         folder = Path(place)
-        made = {file.parent for mark in MADE for file in folder.rglob(mark)} - {folder}
-        return fingerprint(folder, BESIDE, made)
+        made = {file.parent for file in folder.rglob("*") if any(file.match(mark) for mark in MADE)} - {folder}
+        return fingerprint(folder, NOT_READ, made)
     except OSError as error:
         raise SealError(f"cannot read {error.filename or place}: {error.strerror or error}; copy the model again") from error
 

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seal_eval.core.files import CARD, read_object
+from seal_eval.core.files import card_of
 from seal_eval.core.plugins import Method
 from seal_eval.core.settings import key_values
-from seal_eval.models.hub import card
 
 Parts = Sequence[tuple[str, Method]]  # (name, method) of a composition
 
@@ -18,12 +17,11 @@ def on_difference(adapter: str, parts: Parts, model: Any) -> dict[str, Any]:
 
     A checkpoint that holds the method in its configuration counts as running it. Methods besides the one it was tuned on are no difference.
     """
-    file = Path(adapter) / CARD
-    on = str(read_object(file).get("on") or "") if file.is_file() else ""
+    on = str(card_of(adapter).get("on") or "")
     if not on or _among(on, parts):
         return {}
     place = str(getattr(model, "name_or_path", "") or "")
-    held = str(card(place).get("on") or "") if place else ""
+    held = str(card_of(place).get("on") or "") if place else ""
     if held and _settings(held) == _settings(on):
         return {}
     applied = ", ".join(filter(None, [held, *(_shown(part, _settings(on)) for part in parts)]))
@@ -32,7 +30,7 @@ def on_difference(adapter: str, parts: Parts, model: Any) -> dict[str, Any]:
 
 def warning(adapter: str, told: dict[str, Any]) -> str:
     """The line about an adapter for which `on_difference` returned `told`."""
-    said = read_object(Path(adapter) / CARD)
+    said = card_of(adapter)
     name, comma, settings = str(said["on"]).partition(",")
     remedy = f"method={name}+{said.get('method') or 'seal'}{comma}{settings}, or merge --on {said['on']}"
     return f"warning: adapter {adapter} was tuned on {said['on']}, and is applied to {told['applied']}; use {remedy}"

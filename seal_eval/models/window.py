@@ -23,9 +23,10 @@ def window_given(model: Any, tokens: int | None) -> Iterator[None]:
     try:
         yield
     finally:
-        setattr(model, GIVEN, before)
         if before is None:
             delattr(model, GIVEN)
+        else:
+            setattr(model, GIVEN, before)
 
 
 def window_of(name: str, trust_remote_code: bool = False, revision: str = "") -> int | None:

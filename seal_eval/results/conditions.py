@@ -20,7 +20,7 @@ def given(run: Run) -> dict[str, Any]:
 
 def loaded(run: Run) -> dict[str, Any]:
     """`given` as it took effect: without what changes nothing, and with the data type that the weights had, where the run says it."""
-    found = {key: TRUTH.get(value, value) if isinstance(value, str) else value for key, value in given(run).items()}
+    found = _typed(given(run))
     found["dtype"] = str(run.config.get("model_dtype") or found.get("dtype") or "").removeprefix("torch.")
     return {key: value for key, value in found.items() if value not in (None, False, "") and (key, value) != ("dtype", "auto")}
 
@@ -30,8 +30,11 @@ def generated(run: Run) -> dict[str, Any]:
     options = run.config.get("gen_kwargs") or {}
     if isinstance(options, str):
         options = dict(part.split("=", 1) for part in options.split(",") if "=" in part)
-    found = {key: TRUTH.get(value, value) if isinstance(value, str) else value for key, value in options.items()}
-    return {f"--gen_kwargs {key}": value for key, value in found.items() if value not in (None, False, "", 0, "0", [])}
+    return {f"--gen_kwargs {key}": value for key, value in _typed(options).items() if value not in (None, False, "", 0, "0", [])}
+
+
+def _typed(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: TRUTH.get(value, value) if isinstance(value, str) else value for key, value in values.items()}
 
 
 def default_baseline(runs: Sequence[Run]) -> str:

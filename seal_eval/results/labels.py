@@ -43,9 +43,8 @@ def _adapters(run: Run) -> dict[str, str]:
             return hashes
     if not found:
         return {}
-    last = [
-        key for part in run.method.split("+") if (key := f"{part}.adapter") in run.settings
-    ]  # files without `parts` have its hash alone
+    # files without `parts` have the hash of the last part alone
+    last = [key for part in run.method.split("+") if (key := f"{part}.adapter") in run.settings]
     return {last[-1] if last else "adapter": found}
 
 

@@ -109,20 +109,14 @@ def _make_first(suite: Suite, place: Place, model: ModelEntry, names: dict[str, 
     if model.chat_template:
         template = {"template": model.chat_template}
         found.attempt(place, lambda: made(0, model, "template", Path(model.chat_template).stem, template, out), (place, place))
-    for name in names["adapters"]:
-        given = suite.adapters[name]
-        found.attempt(
-            ("adapters", name),
-            lambda n=name, s=given: made(1, model, "tune", n, {"spec": tuned_with(model, s)}, out, suite.device),
-            (("adapters", name), place),
-        )
-    for name in names["heads"]:
-        given = suite.heads[name]
-        found.attempt(
-            ("heads", name),
-            lambda n=name, s=given: made(1, model, "heads", n, {"spec": mapped_with(model, s)}, out, suite.device),
-            (("heads", name), place),
-        )
+    for kind, work, checked in (("adapters", "tune", tuned_with), ("heads", "heads", mapped_with)):
+        for name in names[kind]:
+            given = getattr(suite, kind)[name]
+            found.attempt(
+                (kind, name),
+                lambda w=work, n=name, c=checked, s=given: made(1, model, w, n, {"spec": c(model, s)}, out, suite.device),
+                ((kind, name), place),
+            )
 
 
 def _clashes(suite: Suite, found: _Found) -> list[tuple[Place, str]]:
@@ -157,8 +151,8 @@ def _recorded(suite: Suite, cells: list[Cell]) -> list[Cell]:
     found = []
     for cell in cells:
         if cell.planned:
-            beside = [other.planned for other in cells if other.planned and (other.loads, other.group) == (cell.loads, cell.group)]
-            cell = replace(cell, work={**cell.work, "suite": {"name": suite.name, "method": cell.planned[0], "cells": beside}})
+            planned = [other.planned for other in cells if other.planned and (other.loads, other.group) == (cell.loads, cell.group)]
+            cell = replace(cell, work={**cell.work, "suite": {"name": suite.name, "method": cell.planned[0], "cells": planned}})
         found.append(cell)
     return found
 

@@ -5,10 +5,11 @@ import json
 import pytest
 import torch
 
+from seal_eval.core.files import card_of
 from seal_eval.leaderboard.submissions import submit
 from seal_eval.leaderboard.verify import check
 from seal_eval.models.adapters import save_adapter
-from seal_eval.models.hub import card, source
+from seal_eval.models.hub import source
 from seal_eval.models.loading import load_model
 from seal_eval.models.modules import head_projections, in_features
 
@@ -71,7 +72,7 @@ def test_a_run_of_an_earlier_version_can_be_packed_again(folded, tiny_folder, tm
     ran(f"pretrained={folded}", tmp_path / "r")
     (file,) = (tmp_path / "r").rglob("results_*.json")
     data = json.loads(file.read_text())
-    data["config"]["seal_eval"]["model_source"] = card(str(folded))
+    data["config"]["seal_eval"]["model_source"] = card_of(folded)
     file.write_text(json.dumps(data))
     submit(tmp_path / "r", tmp_path / "packed")
     assert len(check(tmp_path / "packed", str(tiny_folder))) == 1

@@ -125,27 +125,33 @@ def test_rulers_group_is_thirteen_tasks(suite, tmp_path):
     assert [cell.planned for cell in plan(file, tmp_path / "out")[1]] == [("plain", name, 1100) for name in ruler_tasks()]
 
 
+def idents(suite, out):
+    return [cell.ident for cell in plan(suite, out)[1]]
+
+
+def idents_with(suite, out, name, old, new):
+    """The idents while a file of the suite's folder holds `new` in place of `old`."""
+    file = suite.parent / name
+    text = file.read_text()
+    file.write_text(text.replace(old, new))
+    found = idents(suite, out)
+    file.write_text(text)
+    return found
+
+
 def test_an_edited_task_file_makes_another_cell(suite, tmp_path):
-    before = [cell.ident for cell in plan(suite, tmp_path / "out")[1]]
-    own = suite.parent / "own.yaml"
-    text = own.read_text()
-    own.write_text(text.replace("max_gen_toks: 8", "max_gen_toks: 9"))
-    after = [cell.ident for cell in plan(suite, tmp_path / "out")[1]]
-    own.write_text(text)
+    before = idents(suite, tmp_path / "out")
+    after = idents_with(suite, tmp_path / "out", "own.yaml", "max_gen_toks: 8", "max_gen_toks: 9")
     assert [a == b for a, b in zip(before, after, strict=True)] == [True, False] * 2
 
 
 def test_edited_data_and_another_lm_eval_make_another_cell(suite, tmp_path, monkeypatch):
     """Of a task that is not ours, the data and the version of lm-eval decide; our own tasks' cells stay."""
-    before = [cell.ident for cell in plan(suite, tmp_path / "out")[1]]
-    data = suite.parent / "data.jsonl"
-    text = data.read_text()
-    data.write_text(text.replace("number 1", "number 7"))
-    after = [cell.ident for cell in plan(suite, tmp_path / "out")[1]]
-    data.write_text(text)
+    before = idents(suite, tmp_path / "out")
+    after = idents_with(suite, tmp_path / "out", "data.jsonl", "number 1", "number 7")
     assert [a == b for a, b in zip(before, after, strict=True)] == [True, False] * 2
     monkeypatch.setattr("seal_eval.suite.identity.version", lambda name: "0.0")
-    after = [cell.ident for cell in plan(suite, tmp_path / "out")[1]]
+    after = idents(suite, tmp_path / "out")
     assert [a == b for a, b in zip(before, after, strict=True)] == [True, False] * 2
 
 

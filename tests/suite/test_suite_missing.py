@@ -19,6 +19,23 @@ from seal_eval.suite.state import note
 from conftest import seal_eval
 
 WHY = "SealError: model does not fit into memory"
+LONG_LINEAR = ("linear,factor=2.0", "seal_lines", 600)
+
+
+def run_with_failures(folder, suite, fails, patch):
+    """Run a suite in the folder; cells for which `fails` is true fail with WHY. Returns (how many failed, the results folder)."""
+    (folder / "suite.yaml").write_text(yaml.safe_dump(suite))
+    planned, cells = plan(folder / "suite.yaml", folder / "out")
+
+    def ended(place, waiting, _):
+        for cell in waiting:
+            error = WHY if fails(cell) else execute.work(place, cell)
+            if error == WHY:
+                note(place, cell, "failed", error=error)
+            yield cell, error
+
+    patch.setattr(execute, "_local", ended)
+    return execute.run_suite(planned, cells, folder / "out"), folder / "out"
 
 
 @pytest.fixture(scope="module")
@@ -29,21 +46,10 @@ def out(tmp_path_factory, tiny_folder):
         "name": "mine", "models": [str(tiny_folder)], "device": "cpu", "methods": ["plain", {"method": "linear", "factor": 2.0}, "logn"],
         "tasks": [{"task": "seal_lines", "sizes": [450, 600], "num_samples": 4}],
     }  # fmt: skip
-    (folder / "suite.yaml").write_text(yaml.safe_dump(suite))
-    planned, cells = plan(folder / "suite.yaml", folder / "out")
-
-    def ended(place, waiting, _):
-        for cell in waiting:
-            failed = cell.planned[0] == "logn" or cell.planned == ("linear,factor=2.0", "seal_lines", 600)
-            error = WHY if failed else execute.work(place, cell)
-            if failed:
-                note(place, cell, "failed", error=error)
-            yield cell, error
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(execute, "_local", ended)
-        assert execute.run_suite(planned, cells, folder / "out") == 3
-    return folder / "out"
+        n_failed, out = run_with_failures(folder, suite, lambda cell: cell.planned[0] == "logn" or cell.planned == LONG_LINEAR, patch)
+    assert n_failed == 3
+    return out
 
 
 def test_runs_record_their_suite(out):
@@ -98,21 +104,11 @@ def test_with_an_engine_of_lm_evals_own(tmp_path, tiny_folder, monkeypatch):
         "name": "stock", "models": [str(tiny_folder)], "device": "cpu", "engine": "hf", "methods": ["plain"],
         "tasks": [{"task": "seal_lines", "sizes": [450, 600], "num_samples": 2}],
     }  # fmt: skip
-    (tmp_path / "suite.yaml").write_text(yaml.safe_dump(suite))
-    planned, cells = plan(tmp_path / "suite.yaml", tmp_path / "out")
-
-    def ended(place, waiting, _):
-        for cell in waiting:
-            error = WHY if cell.size == 600 else execute.work(place, cell)
-            if error == WHY:
-                note(place, cell, "failed", error=error)
-            yield cell, error
-
-    monkeypatch.setattr(execute, "_local", ended)
-    assert execute.run_suite(planned, cells, tmp_path / "out") == 1
-    (run,) = load_runs(tmp_path / "out")
+    n_failed, out = run_with_failures(tmp_path, suite, lambda cell: cell.size == 600, monkeypatch)
+    assert n_failed == 1
+    (run,) = load_runs(out)
     assert suite_of(run)["name"] == "stock" and "seal_eval" not in run.config
     assert any(f"seal_lines 600 (failed: {WHY})" in told for told in compare(paired_scores_of([run], run.model)).missing)
-    manifest = json.loads(submit(tmp_path / "out", tmp_path / "packed").read_text())
+    manifest = json.loads(submit(out, tmp_path / "packed").read_text())
     assert [(c["method"], c["size"], c["reason"]) for c in manifest["not_run"]] == [("plain", 600, f"failed: {WHY}")]
     assert len(check_all(tmp_path / "packed", str(tiny_folder))) == 1

@@ -1,4 +1,4 @@
-"""Two entries of a suite with one model or one task: told apart by names, and refused without them, with both places."""
+"""Two entries of a suite with one model or one task: distinguished by names, and refused without them, with both places."""
 
 import json
 import shutil
