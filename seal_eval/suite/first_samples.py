@@ -72,20 +72,20 @@ def _rows(spec: Spec, smallest: int, template: str, wanted: bool) -> Rows | None
 def _built(spec: Spec, template: str) -> Rows | SealError | None:
     """The documents of `spec`, or why they cannot be built; None where the tokenizer is not here."""
     try:
-        made = prompt_format(spec.tokenizer, spec.prompt, template)
+        made = prompt_format(spec.tokenizer, spec.prompt, template, spec.revision)
         return None if made is None else build_rows(spec, made)
     except SealError as error:
         return error
 
 
 @lru_cache(maxsize=16)
-def prompt_format(tokenizer: str, settings: PromptSettings, template: str = "") -> PromptFormat | None:
+def prompt_format(tokenizer: str, settings: PromptSettings, template: str = "", revision: str = "") -> PromptFormat | None:
     """The tokenizer with its settings, and with the chat template if one is given; None where the tokenizer is not here.
 
     Raises SealError for a folder whose tokenizer cannot be loaded.
     """
     try:
-        loaded = load_tokenizer(tokenizer)
+        loaded = load_tokenizer(tokenizer, revision=revision)
     except SealError:
         if Path(tokenizer).is_dir():
             raise

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from seal_eval.core.errors import SealError
+from seal_eval.suite import first_samples
 from seal_eval.suite.plan import plan
 
 
@@ -89,3 +90,12 @@ def test_a_template_of_the_suite_counts(tmp_path, tiny_folder):
     model = {"pretrained": str(tiny_folder), "apply_chat_template": True, "chat_template": "long.jinja"}
     with pytest.raises(SealError, match="tasks/0: seal_lines: length 700 cannot be filled"):
         plan(write(tmp_path, model), tmp_path / "out")
+
+
+def test_first_samples_are_built_with_the_models_revision(tmp_path, tiny_folder, monkeypatch):
+    """As its runs build theirs: another revision may have another tokenizer."""
+    seen, load = [], first_samples.load_tokenizer
+    monkeypatch.setattr(first_samples, "load_tokenizer", lambda name, **options: seen.append(options) or load(name, **options))
+    models = [str(tiny_folder), {"pretrained": str(tiny_folder), "name": "other", "args": {"revision": "v1"}}]
+    plan(write(tmp_path, "", models=models), tmp_path / "out")
+    assert [options.get("revision") for options in seen] == ["", "v1"]
