@@ -2,8 +2,10 @@
 
 import dataclasses
 import difflib
+import inspect
 import json
 import math
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -69,6 +71,14 @@ def get_method(name: str) -> type[Method]:
 def method_settings(name: str) -> list[dataclasses.Field[Any]]:
     """The settings of a method: its dataclass fields, in order."""
     return list(dataclasses.fields(get_method(name)))  # type: ignore[arg-type]
+
+
+def explained(name: str) -> list[str]:
+    """What a method does and what its settings mean: the first paragraph of its class's docstring, and those that begin 'SETTING: …'."""
+    kind, settings = get_method(name), {field.name for field in method_settings(name)} | {"adapter"}
+    paragraphs = [" ".join(text.split()) for text in (inspect.getdoc(kind) or "").split("\n\n")] if "__doc__" in vars(kind) else []
+    begins = re.compile(rf"(?:{'|'.join(map(re.escape, settings))})(?:, \w+)*: ")
+    return [text for i, text in enumerate(paragraphs) if text and (i == 0 or begins.match(text))]
 
 
 @dataclass(frozen=True)

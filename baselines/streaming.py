@@ -19,7 +19,7 @@ class Streaming(Method):
     Tokens in between are not seen: the method keeps a model fluent at any length, but cannot retrieve from them. The paper uses 4 sinks.
     Texts of any length can be read: set max_length.
 
-    recent: 0 for a quarter of the window minus the sinks (the paper's 4 + 1,020 for 4,096).
+    recent: in tokens, 0 for a quarter of the window minus the sinks (the paper's 4 + 1,020 for 4,096).
     """
 
     title: ClassVar[str] = "StreamingLLM"

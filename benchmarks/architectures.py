@@ -34,8 +34,8 @@ COLUMNS = ("SEAL", "rotary methods", "methods by parts", "LoRA", "head map")
 IDS = torch.arange(2, 34)[None] * 7 % 900 + 10
 HEADER = """# Architectures
 
-Look up here which methods work on your model. Every causal language model of transformers {version} that can be built small is made
-with random weights and four layers, and tried; the others are listed at the end. The table is written by
+Look up here which of these methods work on your model. Every causal language model of transformers {version} that can be built small is
+made with random weights and four layers, and tried; the others are listed at the end. The table is written by
 
 <!-- not run here: several minutes; tests/models/test_architectures.py compares rows -->
 ```bash
@@ -48,7 +48,7 @@ and a test compares some twenty rows with what they give now. The full list is c
 |---|---|
 | SEAL | random scales by hooks equal stock peft with the saved adapter (to 1e-5 of the largest logit) and folded weights (1e-4) |
 | rotary methods | the self-test of linear, ntk, dynamic_ntk and yarn |
-| methods by parts | the self-test of self_extend, streaming and dual_chunk |
+| methods by parts | the self-test of self_extend, streaming and dual_chunk, which compute attention in parts at other positions |
 | LoRA | gradients are finite and not all 0, and the model is as before |
 | head map | the effect of one head equals that of a pass without it |
 

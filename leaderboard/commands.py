@@ -26,6 +26,9 @@ def site_command(
 def submit_command(
     results: Annotated[Path, typer.Argument(help="Folder with result files; subfolders are searched too.")],
     out: Annotated[Path, typer.Option(help="New folder, such as leaderboard/results/NAME.")],
+    published: Annotated[
+        Path | None, typer.Option(help="Folder of earlier submissions; runs whose samples it has, such as plain's, are left out.")
+    ] = None,
 ) -> None:
     """Pack runs for the leaderboard.
 
@@ -33,7 +36,7 @@ def submit_command(
     """
     from seal_eval.leaderboard.submissions import submit as pack
 
-    say(str(pack(results, out)))
+    say(str(pack(results, out, published)))
 
 
 def check_command(
@@ -42,7 +45,7 @@ def check_command(
         str, typer.Option(help="Tokenizer folder or hub id, if the run's own is not available here.", show_default="the run's")
     ] = "",
     most_tokens: Annotated[
-        int, typer.Option(min=1, help="Most prompt tokens to build, and characters of replies to score, for a submission.")
+        int, typer.Option(min=1, help="Upper limit of prompt tokens to build, and of characters of replies to score, for each submission.")
     ] = 1_000_000,
 ) -> None:
     """Check submissions before they are published.
@@ -64,7 +67,7 @@ def export_command(
     out: Annotated[Path, typer.Option(help="New folder.")],
     organization: Annotated[str, typer.Option(help="Who ran the evaluation.")],
     relationship: Annotated[
-        str, typer.Option(help="Of that organization to the model: first_party, third_party, collaborative or other.")
+        str, typer.Option(help="The organization's relation to the model: first_party, third_party, collaborative or other.")
     ] = "third_party",
     developer: Annotated[str, typer.Option(help="Developer of models whose names have no owner.", show_default="unknown")] = "",
 ) -> None:
@@ -88,7 +91,7 @@ def push_command(
     repo: Annotated[str, typer.Argument(help="Model repository on the Hugging Face hub, OWNER/NAME.")],
     results: Annotated[Path | None, typer.Option(help="Folder with runs with and without the adapter, for the README.")] = None,
     dataset: Annotated[str, typer.Option(help="A benchmark's data set on the hub, to list the accuracies under.")] = "",
-    base_model: Annotated[str, typer.Option(help="The base model on the hub, OWNER/NAME.", show_default="as it says")] = "",
+    base_model: Annotated[str, typer.Option(help="The base model on the hub, OWNER/NAME.", show_default="the card's")] = "",
     private: Annotated[bool, typer.Option("--private", help="Make the repository private, if it is new.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be uploaded.")] = False,
 ) -> None:

@@ -19,6 +19,7 @@ from seal_eval.core.types import Absent, Run
 from seal_eval.models.hub import flat
 from seal_eval.results.absent import MANIFEST as MANIFEST
 from seal_eval.results.absent import find, suite_of
+from seal_eval.results.labels import subject
 from seal_eval.results.records import load_runs
 from seal_eval.tasks import base_task, tasks
 
@@ -32,21 +33,28 @@ PATH_KEYS = (
     "gguf_file",
 )  # fmt: skip
 LEFT_OUT = "left out: not a task of this project"  # the reason for a planned cell whose results are not published
+PUBLISHED = "published already"  # the reason for one whose samples an earlier submission has
 PROMPTS = ("system_instruction", "chat_template", "tokenizer_chat_template")  # part of every published prompt, so kept exactly
 
 
-def submit(results: Path, out: Path) -> Path:
+def submit(results: Path, out: Path, published: Path | None = None) -> Path:
     """Pack every run below `results` into the new folder `out`; return the path of its manifest.
 
     Samples are compressed, absolute paths are cut to their last part, files are listed with their SHA-256. Cells of a suite that failed or
-    were not run are listed too. Tasks from outside this project are left out, with a remark. Raises SealError, and leaves `out` as it was,
-    for damaged results, an `out` that is not empty, and runs whose samples use the user's own files.
+    were not run are listed too. Tasks from outside this project are left out, with a remark. published: a folder of earlier submissions;
+    runs of methods that have all their samples there are left out, with a remark. Raises SealError, and leaves `out` as it was, for damaged
+    results, an `out` that is not empty, runs whose samples use the user's own files, and runs of which a part is published.
     """
     everything = load_runs(results, foreign=True, scored_only=True)
     runs = [own for run in everything if (own := _own_part(run)).records]
     others = sorted({record.task for run in everything for record in run.records if not base_task(record.task)})
     if not runs:
         raise SealError(f"{results} holds no result of this project's tasks ({', '.join(others)}), and no others can be checked")
+    all_runs = runs
+    if published:
+        runs = _unpublished(runs, published)
+        if not runs:
+            raise SealError(f"every run of {results} is in {published} already")
     with new_folder(out) as scratch:
         for run in runs:
             _pack(run, scratch)
@@ -55,8 +63,34 @@ def submit(results: Path, out: Path) -> Path:
         unanswered = find(results, everything)
         suites = {suite_of(run).get("name") for run in runs}
         absent = [cell for cell in find(results, runs) if cell.suite in suites]  # not those of a suite of which nothing is published
-        write_manifest(scratch, [cell if cell in unanswered else replace(cell, reason=LEFT_OUT) for cell in absent])
+        known = {(cell.suite, cell.method, cell.task, cell.size) for cell in find(results, all_runs)}
+        for i, cell in enumerate(absent):
+            if cell not in unanswered:
+                reason = LEFT_OUT if (cell.suite, cell.method, cell.task, cell.size) in known else PUBLISHED
+                absent[i] = replace(cell, reason=reason)
+        write_manifest(scratch, absent)
     return out / MANIFEST
+
+
+def _unpublished(runs: list[Run], published: Path) -> list[Run]:
+    """The runs whose samples no run of the same model, method and settings in `published` has. Raises SealError if it has some of them."""
+    earlier: dict[tuple[str, str, str], dict[str, Run]] = {}
+    for run in load_runs(published):
+        earlier.setdefault(subject(run), {}).update({record.sample_id: run for record in run.records})
+    kept = []
+    for run in runs:
+        theirs = earlier.get(subject(run), {})
+        both = [record.sample_id for record in run.records if record.sample_id in theirs]
+        if not both:
+            kept.append(run)
+        elif len(both) == len(run.records):
+            print(f"left out, because {theirs[both[0]].folder} has its samples: {run.method}, {run.folder}", file=sys.stderr)
+        else:
+            raise SealError(
+                f"{run.folder}: {len(both)} of its {len(run.records)} samples, such as {both[0]}, are in {theirs[both[0]].folder} "
+                f"already; run {run.method} again with the sizes that are new, or with another seed"
+            )
+    return kept
 
 
 def _own_part(run: Run) -> Run:

@@ -106,7 +106,7 @@ def baselines_command() -> None:
     """
     import dataclasses
 
-    from seal_eval.baselines import get_method, method_names, method_settings, source_package
+    from seal_eval.baselines import explained, get_method, method_names, method_settings, source_package
     from seal_eval.core.errors import SealError
 
     for name in method_names():
@@ -116,13 +116,14 @@ def baselines_command() -> None:
             _say_about((name, f"cannot be used: {error}"))
             continue
         settings = ", ".join(f.name + ("" if f.default is dataclasses.MISSING else f"={f.default}") for f in fields) or "none"
-        lines = (name, method.summary, f"source: {method.citation or '-'}", f"settings: {settings}", f"from: {source_package(name)}")
-        _say_about(lines)
+        about = (method.summary, *explained(name), f"settings: {settings}")
+        _say_about((name, *about, f"source: {method.citation or '-'}", f"from: {source_package(name)}"))
 
 
 @app.command("tasks")
 def tasks_command() -> None:
     """List every task with its source, settings and an example."""
+    from seal_eval.harness.task_config import COMMON_KEYS
     from seal_eval.tasks import RULER_GROUP, get_task, ruler_tasks, task_names, task_settings
 
     for name in task_names():
@@ -131,6 +132,7 @@ def tasks_command() -> None:
         example = f"seal-eval run --model_args pretrained=M --tasks {name} --metadata {key}=[{size}]"
         settings = ", ".join((key, *task_settings(task)))
         _say_about((name, task.summary, f"source: {task.citation}", f"settings: {settings}", f"example: {example}"))
+    say(f"\nEvery task also takes: {', '.join(COMMON_KEYS)}")
     members = [name.removeprefix(f"{RULER_GROUP}_") for name in ruler_tasks()]
     example = f"seal-eval run --model_args pretrained=M --tasks {RULER_GROUP} --metadata lengths=[4096]"
     about = f"a group: RULER's {len(members)} tasks, in its composition and in this project's words; 'seal_*' does not match it"

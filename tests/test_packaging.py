@@ -78,7 +78,7 @@ def test_lm_eval_finds_every_task():
     manager = TaskManager()
     assert set(manager.match_tasks(["seal_*"])) == {"seal_eval", *task_names()}
     in_tokens = [task for task in tasks().values() if task.unit == "tokens"]
-    assert len(manager.match_tasks(["seal4096_*"])) == len(in_tokens) == 16
+    assert len(manager.match_tasks(["seal4096_*"])) == len(in_tokens)
     assert manager.match_tasks(["longeval_topics_5"]) == ["longeval_topics_5"]
     assert {"seal4096", "longeval_lines", "sealruler"} <= set(manager.all_groups)
 

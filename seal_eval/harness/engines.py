@@ -59,7 +59,7 @@ class Engine:
             return vllm_args(args)
         if self.name == "served":
             if missing := [name for name in ("aiohttp", "requests", "tenacity") if find_spec(name) is None]:
-                raise SealError(f"--model served needs {', '.join(missing)}: pip install 'seal-eval[api]'")
+                raise SealError(f"--model served needs {', '.join(missing)}: pip install 'lm-eval[api]'")
             return served_args(args)
         return {**args, "pretrained": resolve(args["pretrained"])} if self.loads_checkpoint else args
 

@@ -47,7 +47,7 @@ def check_low_bits(dtype: str) -> None:
     import importlib.util
 
     if importlib.util.find_spec("bitsandbytes") is None:
-        raise SealError(f"dtype {dtype} needs bitsandbytes: pip install 'seal-eval[quantised]'")
+        raise SealError(f"dtype {dtype} needs bitsandbytes: pip install bitsandbytes")
 
 
 def low_bits(dtype: str) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def decide(
     """Read `n` values out of the mentions in a plain text.
 
     keys: places of the document's keys in the text; asked: the keys in question; owner: for each mention the key that it belongs to in the
-    document; ordered: "A, then B" answers A. The order of the rules is docs/tasks.md's, "Which values of a reply are its answer".
+    document; ordered: "A, then B" answers A. The order of the rules is docs/tasks.md's, under "Scores".
     """
     mentions = mentions[:MOST]
     owned = dict(zip(mentions, owner, strict=False)) if owner is not None else {}

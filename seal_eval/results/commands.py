@@ -135,7 +135,7 @@ def power_command(
 
 
 def longeval_lines_command(files: Annotated[list[Path], typer.Argument(help="Files of 'Label: …, Predict: …, Parsed: …' lines.")]) -> None:
-    """Score LongEval line responses by LongEval's own rule (last digits of the reply) and by this project's (first number)."""
+    """Score LongEval line responses by LongEval's own rule (last digits of the reply) and by the first number."""
     from seal_eval.results.longeval_replies import rescore
     from seal_eval.results.numbers import percent
 

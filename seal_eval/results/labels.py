@@ -26,6 +26,11 @@ def label_runs(runs: list[Run]) -> list[Run]:
     return [replace(run, method=labels[run.model][run.method, _settings_key(run)]) for run in runs]
 
 
+def subject(run: Run) -> tuple[str, str, str]:
+    """Equal for runs of one model whose method and settings are equal, whatever folder they were read from: see `label_runs`."""
+    return run.model, run.method.partition("(")[0], _settings_key(run)
+
+
 def _settings_key(run: Run) -> str:
     """Equal for runs whose settings are equal and whose models were loaded alike.
 

@@ -1,4 +1,4 @@
-"""Score published LongEval line responses again: by LongEval's own rule and by this project's."""
+"""Score published LongEval line responses again: by LongEval's own rule, and by the first number of the reply."""
 
 import re
 from dataclasses import dataclass

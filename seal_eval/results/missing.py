@@ -25,7 +25,7 @@ class Lacks:
 
     @property
     def counted(self) -> tuple[TaskLength, ...]:
-        """The cells that count: because of them the method has no place."""
+        """The cells that count: because of them the method has no rank."""
         return tuple(cell for cell in self.cells if cell not in self.extra)
 
     @property
@@ -61,7 +61,7 @@ def in_short(lacks: Sequence[Lacks], method: str, cells: Sequence[TaskLength], o
 def only_one_has(cells: Mapping[str, Iterable[TaskLength]], baseline: str) -> dict[TaskLength, str]:
     """Cell → method, for cells that only this one of three methods or more answered, and it is not the baseline. cells: of each method.
 
-    They are left out: nothing can be compared on them, and else a method could take the others' places by answering one cell more.
+    They are left out: nothing can be compared on them, and else a method could take the others' ranks by answering one cell more.
     """
     if len(cells) < 3:
         return {}
@@ -96,16 +96,16 @@ def notes(lacks: Sequence[Lacks], alone: Mapping[TaskLength, str], unscored: Map
     for i, one in enumerate(lacks):
         if one.cells and i == 0:
             listed = _listed(one.cells, one.reasons)
-            out.append(f"{one.method}, the baseline, has no result for {listed}; shown, but not part of overall results and places.")
+            out.append(f"{one.method}, the baseline, has no result for {listed}; shown, but not part of overall results and ranks.")
         elif one.text:
-            out.append(f"{one.method} {one.text}. It has no place and no overall result: a mean over other cells cannot be compared.")
+            out.append(f"{one.method} {one.text}. It has no rank and no overall result: a mean over other cells cannot be compared.")
     for method in dict.fromkeys(alone.values()):
         cells = [cell for cell, name in alone.items() if name == method]
         out.append(f"Only {method} has {_listed(cells, [''] * len(cells))}; left out, because there is nothing to compare it with.")
     for method, n in unscored.items():
         if n:
             counted = "1 reply has no score and is" if n == 1 else f"{n} replies have no score and are"
-            out.append(f"{method}: {counted} left out of its accuracy; places are over the samples that all methods have a score for.")
+            out.append(f"{method}: {counted} left out of its accuracy; ranks are over the samples that all methods have a score for.")
     lost = _without_runs(runs)
     for (suite, method), absent in lost.items():
         cells, reasons = [(a.task, a.size) for a in absent], [a.reason for a in absent]
@@ -128,9 +128,10 @@ def _without_runs(runs: Sequence[Run]) -> dict[tuple[str, str], list[Absent]]:
     """(suite, method) → what it planned, for methods of the runs' suites that have no run at all."""
     suites = {suite["name"] for run in runs if (suite := suite_of(run))}
     methods = {(suite["name"], suite["method"]) for run in runs if (suite := suite_of(run))}
+    answered = {(run.method, record.task, record.length) for run in runs for record in run.records}  # also in runs of no suite
     found: dict[tuple[str, str], list[Absent]] = {}
     for a in dict.fromkeys(a for run in runs for a in run.absent):
-        if a.suite in suites and (a.suite, a.method) not in methods:
+        if a.suite in suites and (a.suite, a.method) not in methods and (a.method, a.task, a.size) not in answered:
             found.setdefault((a.suite, a.method), []).append(a)
     return found
 

@@ -15,7 +15,7 @@ def percent(estimate: Estimate, sign: bool = False) -> str:
 
 def whole_percent(share: float) -> str:
     """A share in whole percent, without the sign; '>99.9', '99.7', '0.3' and '<0.1' where that would look like all or nothing."""
-    text = f"{100 * share:.0f}"
+    text = f"{round(100 * share, 6):.0f}"  # .575 is 57.5, which 100 * .575 is not
     if text not in ("0", "100") or share in (0, 1):
         return text
     return ">99.9" if share > 0.9995 else "<0.1" if share < 0.0005 else f"{100 * share:.1f}"

@@ -64,9 +64,9 @@ def _primary(comparison: Comparison, bayes: bool) -> Table:
         for cells, row in zip(extra, rows, strict=True):
             cells.append("" if not row.difference else "none" if row.detectable is None else f"{100 * row.detectable:.1f}")
     if rank_of:
-        columns += ["places", "tied group"]
+        columns += ["rank", "tie group"]
         notes.append(
-            "Places: 1 is best; those that the pairwise tests allow, Holm over all pairs. Tied group: the best method of the group and "
+            "Rank: 1 is best; the ranks that the pairwise tests allow, Holm over all pairs. Tie group: the best method of the group and "
             "those that cannot be distinguished from it."
         )
         for cells, row in zip(extra, rows, strict=True):

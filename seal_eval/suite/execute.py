@@ -195,7 +195,7 @@ def _ray(out: Path, cells: list[Cell], suite: Suite, address: str) -> Iterator[O
     try:
         import ray
     except ImportError as missing:
-        raise SealError("--executor ray needs Ray: pip install 'seal-eval[ray]'") from missing
+        raise SealError("--executor ray needs Ray: pip install ray") from missing
     started = not ray.is_initialized()
     if started:
         try:

@@ -65,6 +65,9 @@ def heads_command(
         bool, typer.Option(help="Also measure the exact effect by removing each head in turn: a forward pass per layer and sample.")
     ] = True,
     by: Annotated[str, typer.Option(help="What is measured: effect (on the loss), copy (scores of retrieval heads), or both.")] = "effect",
+    chat: Annotated[bool, typer.Option("--apply_chat_template", help="Render the samples with the model's chat template.")] = False,
+    system: Annotated[str, typer.Option("--system_instruction", help="System prompt of the samples.")] = "",
+    dtype: Annotated[str, typer.Option(help="Type of the weights, such as bfloat16; auto: as saved.")] = "auto",
     trust_remote_code: TrustOption = False,
     device_map: MapOption = "",
 ) -> None:
@@ -76,7 +79,8 @@ def heads_command(
     """
     from seal_eval.tuning.head_importance import HeadsSpec, head_map
 
-    heads = head_map(model, HeadsSpec(task, length, samples, seed, sweep, by), out, trust_remote_code, device_map)  # type: ignore[arg-type]  # checked by the class
+    spec = HeadsSpec(task, length, samples, seed, sweep, by, chat, system, dtype)  # type: ignore[arg-type]  # checked by the class
+    heads = head_map(model, spec, out, trust_remote_code, device_map)
     rows = heads["gradient"] or heads["copy"]
     say(f"{out}: {len(rows)} layers of {len(rows[0])} heads, {samples} samples of {task} at {length}")
     if heads["copy"]:

@@ -69,7 +69,18 @@ def test_names_in_addresses_and_bibtex(results):
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(1, "100"), (299 / 300, "99.7"), (0.9999, ">99.9"), (0.5, "50"), (1 / 300, "0.3"), (1e-5, "<0.1"), (0, "0")]
+    ("share", "text"),
+    [
+        (1, "100"),
+        (299 / 300, "99.7"),
+        (0.9999, ">99.9"),
+        (0.5, "50"),
+        (1 / 300, "0.3"),
+        (1e-5, "<0.1"),
+        (0, "0"),
+        (0.575, "58"),
+        (0.425, "42"),
+    ],
 )
 def test_nearly_all_is_not_all(share, text):
     assert whole_percent(share) == text
