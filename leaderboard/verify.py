@@ -17,7 +17,7 @@ from seal_eval.leaderboard.verify_files import check_files
 from seal_eval.leaderboard.verify_samples import check_samples
 from seal_eval.leaderboard.verify_settings import Work
 from seal_eval.results.absent import suite_of
-from seal_eval.results.records import load_runs
+from seal_eval.results.records import by_method, load_runs
 
 
 def check(folder: Path, tokenizer: str = "", most_tokens: int = limits.TOKENS) -> list[str]:
@@ -84,11 +84,19 @@ def _check_suites(folder: Path, manifest: Any, runs: list[Run]) -> None:
 
 
 def check_all(folder: Path, tokenizer: str = "", most_tokens: int = limits.TOKENS) -> list[str]:
-    """Run `check` on every submission in `folder` and its subfolders, which must hold no other results; return all lines."""
+    """Run `check` on every submission in `folder` and its subfolders, which must hold no other results; return all lines.
+
+    Raises SealError also for a sample that two submissions have for one model and method.
+    """
     if not folder.is_dir():
         raise SealError(f"{folder} does not exist")
     packed = [manifest.parent for manifest in sorted(folder.rglob(MANIFEST))]
     for file in sorted(folder.rglob("results_*.json")) if packed else []:
         if not any(file.is_relative_to(submission) for submission in packed):
             raise SealError(f"{file} belongs to no submission, and a site would show it; pack it with seal-eval submit")
-    return [line for submission in packed for line in check(submission, tokenizer, most_tokens)]
+    lines = [line for submission in packed for line in check(submission, tokenizer, most_tokens)]
+    if len(packed) > 1:  # a method may answer a sample once on a leaderboard
+        runs = load_runs(folder)
+        for model in dict.fromkeys(run.model for run in runs):
+            by_method(runs, model)
+    return lines

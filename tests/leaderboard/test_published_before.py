@@ -10,6 +10,7 @@ import yaml
 from seal_eval.core.errors import SealError
 from seal_eval.leaderboard.build import build
 from seal_eval.leaderboard.submissions import submit
+from seal_eval.leaderboard.verify import check_all
 from seal_eval.results.compare import compare
 from seal_eval.results.paired import paired_scores_of
 from seal_eval.results.records import load_runs
@@ -18,7 +19,6 @@ from seal_eval.tasks import get_task, task_settings
 from conftest import seal_eval
 
 ROOT = Path(__file__).resolve().parents[2]
-WITHIN = ROOT / "leaderboard" / "results" / "smollm2-within"
 SUITES = ROOT / "benchmarks" / "suites"
 
 
@@ -39,7 +39,7 @@ def test_a_published_baseline_is_left_out(results, tmp_path, capsys):
     assert len(runs_of(results, "plain")) == 1
     submit(results, published / "second", published / "first")
     said = capsys.readouterr().err
-    assert said.count("left out, because") == 1 and "has its samples: plain, " in said
+    assert said == f"left out, because {published / 'first'} has the samples: tiny-llama plain, 1 run\n"
     assert {run.method for run in load_runs(published / "second")} == {"seal"}
     whole = compare(paired_scores_of(load_runs(published), "tiny-llama"))
     assert whole.rows == compare(paired_scores_of(load_runs(results), "tiny-llama")).rows
@@ -49,12 +49,13 @@ def test_a_published_baseline_is_left_out(results, tmp_path, capsys):
     assert not (tmp_path / "third").exists()
 
 
-def test_without_the_flag_the_site_names_both(results, tmp_path):
+def test_without_the_flag_site_and_check_name_both(results, tmp_path, tiny_folder):
     published = tmp_path / "published"
     submit(copied(runs_of(results, "plain"), tmp_path / "plain"), published / "first")
     submit(results, published / "second")
-    with pytest.raises(SealError, match=r"is in two runs, .*first.* and .*second.*move one of them out"):
-        build(published, tmp_path / "site")
+    for read in (lambda: build(published, tmp_path / "site"), lambda: check_all(published, str(tiny_folder))):
+        with pytest.raises(SealError, match=r"is in two runs, .*first.* and .*second.*move one of them out"):
+            read()
 
 
 def test_a_run_of_which_a_part_is_published_is_refused(results, tmp_path):
@@ -73,18 +74,22 @@ def test_a_run_of_which_a_part_is_published_is_refused(results, tmp_path):
     assert not (tmp_path / "mine").exists()
 
 
-def test_cells_of_a_suite_that_are_published_have_that_reason(tmp_path):
+def test_cells_of_a_suite_that_are_published_have_that_reason(results, tmp_path):
     """The board does not say that plain of the new suite has no result, when an earlier submission answers its cells."""
-    published = copied(runs_of(WITHIN, "plain"), tmp_path / "published")
-    mine = copied(runs_of(WITHIN, "plain", "lora"), tmp_path / "mine")
-    submit(mine, tmp_path / "packed", published)
-    whole = tmp_path / "whole"
-    shutil.copytree(published, whole / "first")
-    shutil.copytree(tmp_path / "packed", whole / "second")
-    reasons = {cell.reason for run in load_runs(tmp_path / "packed") for cell in run.absent if cell.method == "plain"}
-    assert reasons == {"published already"}
-    notes = compare(paired_scores_of(load_runs(whole), "smollm2-135m-instruct")).notes
-    assert not [note for note in notes if note.startswith("plain of suite")]
+    published = tmp_path / "published"
+    submit(copied(runs_of(results, "plain"), tmp_path / "plain"), published / "first")
+    cells = [[method, task, size] for method in ("plain", "seal") for task in ("seal_lines", "seal_needle") for size in (450, 700)]
+    mine = copied(load_runs(results), tmp_path / "mine")
+    for run in load_runs(mine):
+        (file,) = run.folder.glob("results_*.json")
+        data = json.loads(file.read_text())
+        data["config"]["seal_eval"]["suite"] = {"name": "mine", "method": run.method, "cells": cells}
+        file.write_text(json.dumps(data))
+    submit(mine, published / "second", published / "first")
+    assert {(cell.method, cell.reason) for run in load_runs(published / "second") for cell in run.absent} == {
+        ("plain", "published already")
+    }
+    assert not [note for note in compare(paired_scores_of(load_runs(published), "tiny-llama")).missing if "plain" in note]
 
 
 @pytest.mark.parametrize("name", ["smollm2-within", "smollm2-beyond", "gemma-within"])
