@@ -27,7 +27,9 @@ class Dysco(FromMap):
     for heads like theirs), and template tokens may be chosen. The defaults are the authors' for Llama-3.1-8B.
 
     heads: folder written by `seal-eval heads`. by: the scores in it that count; '' for the exact effects, else the predicted ones, else the
-    copy scores.
+    copy scores. top: the number of heads that are asked. strength: the factor on the attention to chosen tokens. decay: the share of the
+    earlier importance that stays at each token. nucleus, keys: the share of all importance, and the number of tokens, that are chosen at
+    most. warmup: the prompt's last tokens, with which importance begins.
     """
 
     title: ClassVar[str] = "DySCO"

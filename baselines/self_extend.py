@@ -20,7 +20,7 @@ class SelfExtend(Method):
     from 512 to 1,536 on Llama-2, with (1/2 to 2/3) L > w + (N - w) / G for a trained window L and texts of N tokens. Texts of at most w
     tokens are read without a change.
 
-    neighbours: w in tokens, a multiple of G; 0 for a quarter of the window (the middle of the paper's range).
+    group: G. neighbours: w in tokens, a multiple of G; 0 for a quarter of the window (the middle of the paper's range).
     """
 
     title: ClassVar[str] = "Self-Extend"

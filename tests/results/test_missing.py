@@ -113,7 +113,7 @@ def test_a_baseline_that_lacks_cells(runs):
     assert all(ranks(found).values()) and rows["plain"].accuracy.n == 10
     assert rows["seal"].accuracy.n == rows["seal"].difference.n == 10 and rows["seal"].difference.n_missing == 0
     assert found.missing[0] == (
-        "plain, the baseline, has no result for seal_lines 450, seal_lines 700; shown, but not part of overall results and places."
+        "plain, the baseline, has no result for seal_lines 450, seal_lines 700; shown, but not part of overall results and ranks."
     )
     shown = {(row.method, row.task, row.length): row for row in found.of("cell")}
     assert all(shown["seal", *cell].accuracy.n == 5 and shown["seal", *cell].difference is None for cell in CELLS[:2])
