@@ -39,9 +39,10 @@ EDGES = re.compile(r"^([a-z]{6}) -> ([a-z]{6})$", re.MULTILINE)
 ARROW = re.compile(r"[-=]{1,4}>|<[-=]{1,4}")
 # what names the way to a node instead of one: (via a), from a
 BY = r"\b(?:via|through|from|by way of)\b"
-WAY = re.compile(rf"\((?:\w+ ){{0,2}}{BY}[^()\n]*\)|{BY} (?:nodes? )?[\"']?(\w+)\b[\"']?", re.IGNORECASE)
-EXPLAINED = re.compile(rf"\b(\w{{1,20}})[\"' ]{{0,3}}\([^()\n]*(?:{ARROW.pattern})[^()\n]*\)")  # a (b -> a)
-PARTS = re.compile(r"(?<=[.;\n])")
+WAY = re.compile(rf"\((?:\w+ ){{0,2}}{BY}[^()\n]*\)|{BY} (?:nodes? )?[\"']?(\w+)\b[\"']?|\b(\w+)'s\b", re.IGNORECASE)
+EXPLAINED = re.compile(r"\b(\w{1,20})[\"' ]{0,3}\(([^()\n]*)\)")  # a (b -> a), a (b)
+PARTS = re.compile(rf"(?<=[.;\n])|,(?=\s*\w{{1,20}}\s*(?:{ARROW.pattern}))")
+ARROWS = str.maketrans(dict.fromkeys("\u2794\u279c\u279d\u279e\u27a1\u27f9\u21a6", "->") | dict.fromkeys("\u2190\u27f5\u21d0", "<-"))
 TOKENS_OF_EDGE = 8  # at least
 
 
@@ -133,9 +134,16 @@ def read_nodes(text: str, nodes: Collection[str], n: int, asked: Collection[str]
 
     Edges that do not touch this node are work: without a list beside the edges, the nodes at their far ends are the answer.
     """
+    text = text.translate(ARROWS)
     if reach:
-        text = WAY.sub(lambda m: " " if not m[1] or m[1].lower() in nodes else m[0], text)
-    text = EXPLAINED.sub(lambda m: f"{m[1]} " if m[1].lower() in nodes else m[0], text)
+        text = WAY.sub(lambda m: m[0] if (m[1] or m[2] or "").lower() not in {*nodes, ""} else " ", text)
+    others = frozenset(nodes) - frozenset(asked)
+
+    def explained(m: re.Match[str]) -> str:
+        within = [word for word in re.findall(r"\w+", m[2].lower()) if word in others]
+        return f"{m[1]} " if m[1].lower() in others and (ARROW.search(m[2]) or (reach and len(within) == 1)) else m[0]
+
+    text = EXPLAINED.sub(explained, text)
     ends = other_ends(text, asked)
     if ARROW.search(ends):
         beside = "".join(" \n" if ARROW.search(part) else part for part in PARTS.split(text))

@@ -44,10 +44,11 @@ TAG = re.compile(
     r"<(/?)([a-z][\w:-]{0,30})[^<>\n]{0,200}>|<[^<>\n]{1,60}>|\[\|[^\[\]\n]{1,40}\|\]|\\(?:begin|end)\s*\{[^{}\n]{1,40}\}",
     re.IGNORECASE,
 )
+CALLED = re.compile(r"\b([a-z]\w{0,30})\((?=[^\s\d])", re.IGNORECASE)  # a function in code: print(
 SEPARATES = re.compile(r"[^\s'\-]|\n|\s-+\s")  # between two words of a list; spaces separate those of running text
-HEADS = re.compile(r"['\")\]]*\s*(?:#?\d{1,3}\s*)?(?::|=(?!\s*\d))[\s\[({\"'<]*")  # between a heading and what follows it
+HEADS = re.compile(r"['\")\]]*[^\S\n]*(?:#?\d{1,3}[^\S\n]*)?(?::|=(?!\s*\d))[\s\[({\"'<]*")  # between a heading and what follows it
+ROUNDS = 3  # without a word that is no item, the next one may be the first of a list, and be seen to be none, too
 PARAGRAPH = re.compile(r"\n[ \t]*\n")
-DENIED_LINE = re.compile(r"^[^\w\n]*[\u274c\u2717\u2718][^\n]*", re.MULTILINE)  # ballot crosses
 NAMES = re.compile(r"\s*=(?!\s*\d)|\((?!\s*\d)|\s*!")  # behind a name in code, and behind an exclamation
 WORD = re.compile(r"[^\W\d_\u2e80-\U000fffff]+")  # of a script that puts spaces between words
 
@@ -72,7 +73,7 @@ class Items:
 
 def without_marks(text: str, listed: Collection[str], n: int) -> str:
     """The text without tags, names of fields, notes and letters that count items; DECLARED stands for what declares an answer."""
-    text = DENIED_LINE.sub("", STRONG.sub(DECLARED, text))
+    text = STRONG.sub(DECLARED, text)
     closed = {m[2].lower() for m in TAG.finditer(text) if m[1]}
 
     def tag(m: re.Match[str]) -> str:
@@ -80,6 +81,7 @@ def without_marks(text: str, listed: Collection[str], n: int) -> str:
             return "\n" if m[1] else " "
         return m[0] if _names_one(m[0], listed) else " "
 
+    text = CALLED.sub(lambda m: m[0] if m[1].lower() in listed else "(", text)
     text = FIELD_NAME.sub(lambda m: m[0] if m[0].strip('": ').lower() in listed else ":", TAG.sub(tag, text))
     if n > 1:
         text = NOTE.sub(lambda m: m[0] if _names_one(m[1], listed) else " " * len(m[0]), text)
@@ -111,12 +113,15 @@ def find_lists(text: str, listed: Collection[str], n: int, questions: Collection
                 items.append(token)
         elif not (heading and not FILLER.fullmatch(following)) and _is_item(token.value, before, left, right, following, listed, n):
             items.append(token)
-            if i and not SEPARATES.search(left) and before not in BEFORE:
+            gap = text[items[-2].end : token.start] if len(items) > 1 else "."
+            goes_on = FILLER.fullmatch(gap) and re.search(r"[,;&]|\band\b", gap)  # "tax, and finally squid"
+            if i and not SEPARATES.search(left) and before not in BEFORE and not goes_on:
                 loose.add(token)
     lists = _grouped(text, items, loose, n)
-    if n > 1:
+    for _ in range(ROUNDS if n > 1 else 0):
         strange = {word for words in lists for word in _strange(text, words, listed)}
-        lists = _grouped(text, [item for item in items if item not in strange], loose, n)
+        items = [item for item in items if item not in strange]
+        lists = _grouped(text, items, loose, n)
     found = []
     for words in lists:
         # a word of the question that is named with every item is none itself: (a, asked), (b, asked)
@@ -186,6 +191,9 @@ def _strange(text: str, words: Sequence[Mention], listed: Collection[str]) -> li
     if not usual or usual & {"", ","}:
         usual |= {"", ","}
     found = [word for i, word in enumerate(words) if not known[i] and not usual.issuperset(marks[max(0, i - 1) : i + 1])]
+    first = known.index(True) if True in known else 0
+    if first > 1 and "\n" in marks[first - 1] and "\n" not in "".join(marks[: first - 1]):  # the head of a table
+        found += words[:first]
     if len(words) > 1 and not known[0] and text[words[0].start].isupper() and text[words[1].start].islower():
         found.append(words[0])
     return found

@@ -4,10 +4,11 @@ import re
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 
-from seal_eval.prompts.list_items import DECLARED, FILLER, Items, find_lists, without_marks
+from seal_eval.prompts.denials import denied
+from seal_eval.prompts.list_items import DECLARED, FILLER, PARAGRAPH, Items, find_lists, without_marks
 from seal_eval.prompts.mentions import Mention
-from seal_eval.prompts.verdict import HEDGED, TOO_MANY, Reading, decide, denied
-from seal_eval.prompts.wordings import CORRECTION, NEXT_TURN, OR, WITHDRAWN
+from seal_eval.prompts.verdict import HEDGED, TOO_MANY, Reading, decide
+from seal_eval.prompts.wordings import CHECKED, CORRECTION, HEDGE, NEXT_TASK, NEXT_TURN, OR, RULED_OUT, WITHDRAWN
 
 # what introduces the list that a reply ends with, after its work: "Therefore:", "The nodes are:", "Nodes 2 edges away:"
 CONCLUDES = re.compile(
@@ -17,12 +18,14 @@ CONCLUDES = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 LEFT_OUT = re.compile(r"\b(?:others?|remaining|rest|excluded)\b[^.\n]{0,40}$", re.IGNORECASE)  # introduces what is not the answer
-# alone between two lists: "or" in other languages, and a question mark
-DOUBTS = re.compile(r"\W*(?:oder|ou|o|of|或者?|または|또는|или)\W*|\W*\?\W*", re.IGNORECASE)
+# alone between two lists: "or", also in other languages, and a question mark
+DOUBTS = re.compile(r"\W*(?:or|(?:and|or)?\W*(?:maybe|perhaps|possibly)|oder|ou|o|of|或者?|または|또는|или)\W*|\W*\?\W*", re.IGNORECASE)
+LACKS = re.compile(r"\W*(?:do|does|did)(?:n't| not) (?:have|lead|point|go|appear|occur)\b", re.IGNORECASE)
 # behind the word that the reply names after its answer: "(2) is next"
 RUNNER_UP = re.compile(
     r"[^\w\n]{0,3}(?:\d{1,4}\W{1,2})?\s*(?:is|was|comes|came|would be) (?:the )?(?:next|fourth|eleventh|runner-up)\b", re.IGNORECASE
 )
+TASKS = 3  # places where a next task may begin that are looked at
 NONE = Items((), ())
 
 
@@ -41,6 +44,26 @@ def read_words(text: str, listed: Collection[str], n: int, questions: Collection
         lists = find_lists(text, listed, n, questions, made_up)
     if lists and n == 1:
         return _one_word(text, lists, questions)
+    for begin in _next_tasks(text, lists):
+        before = find_lists(text[:begin], listed, n, questions, made_up)
+        reading = _answer(text[:begin], before, n, questions, made_up)
+        if len(reading.values) == n and not reading.problem:
+            return reading
+    return _answer(text, lists, n, questions, made_up)
+
+
+def _next_tasks(text: str, lists: Sequence[Items]) -> list[int]:
+    """Where the reply may go on to a task of its own: behind a list and without a correction."""
+    begins = list[int]()
+    for match in NEXT_TASK.finditer(text):
+        end = max((items.words[-1].end for items in lists if items.words[-1].end <= match.start()), default=None)
+        if end is not None and not CORRECTION.search(text[end : match.end()]) and not CHECKED.search(text[end : match.end()]):
+            begins.append(match.start())
+    return begins[:TASKS]
+
+
+def _answer(text: str, lists: Sequence[Items], n: int, questions: Collection[str], made_up: bool) -> Reading:
+    """The words of the list that answers, for more words than one."""
     lists = _not_denied(text, lists)
     lists = lists[:1] + [items for before, items in pairwise(lists) if not LEFT_OUT.search(_between(text, before, items))]
     lists, declared = _declared(text, lists)
@@ -50,9 +73,10 @@ def read_words(text: str, listed: Collection[str], n: int, questions: Collection
     best = lists[at]
     for before, items in pairwise(lists[max(0, at - 1) : at + 2]):
         between = _between(text, before, items)
-        if min(before.known, items.known) >= max(2, n // 2) and (OR.search(between) or DOUBTS.fullmatch(between)):
-            return Reading(tuple(dict.fromkeys(before.values + items.values)), HEDGED)
         both = tuple(dict.fromkeys(before.values + items.values))
+        hedged = HEDGE.search(re.split(r"[.;!?\n]", between)[-1]) or OR.search(between)
+        if DOUBTS.fullmatch(between) or (hedged and min(before.known, items.known) >= max(2, n // 2)):
+            return Reading(both, HEDGED)
         if before is best and len(both) > n and re.fullmatch(r"[\W\d]*", between):  # it goes on in another paragraph
             return Reading(both, TOO_MANY)
     values = best.values
@@ -60,25 +84,25 @@ def read_words(text: str, listed: Collection[str], n: int, questions: Collection
     doubtful = any(OR.search(_between(text, before, items)) for before, items in pairwise(lists))
     if len(values) < n == len(together) and not doubtful and not CORRECTION.search(text):
         values = together
-    if len(best.words) == 1:  # no list: words spread over sentences
+    elif len(best.words) == 1 and not declared:  # no list: words spread over sentences
         values = tuple(dict.fromkeys(v for items in lists for v in items.values if v not in questions))
     return Reading(values, TOO_MANY if len(values) > n else "")
 
 
 def _best(text: str, lists: Sequence[Items], n: int, declared: bool) -> Items:
     """The list that answers. declared: the first is declared to do so."""
-    best = lists[0] if declared else max(lists, key=lambda items: items.known)
-    for before, items in pairwise(lists):
-        if items.known >= max(1, n // 2) and CORRECTION.search(_between(text, before, items)):
-            best = items
     if declared:
-        return best
+        return lists[0]
+    best, corrected = max(lists, key=lambda items: items.known), False
+    for before, items in pairwise([items for items in lists if items.known >= max(1, n // 2)]):
+        if _corrects(_between(text, before, items)):
+            best, corrected = items, True
     exact = [items for items in lists if items.known == len(items.values) == n]
     if len(best.values) > n and exact:
         later = [items for items in exact if items.words[0].start > best.words[0].start]
         if later:
             return later[-1]
-        if exact[0] is lists[0]:
+        if exact[0] is lists[0] and not corrected:
             return exact[0]
     if best.known != n:
         for before, items in pairwise(lists):
@@ -99,8 +123,15 @@ def _declared(text: str, lists: Sequence[Items]) -> tuple[list[Items], bool]:
         return list(lists), False
     if len(parts) > 1 and all(len(part[0].words) == 1 for part in parts):  # \boxed{a}, \boxed{b}
         return [Items(tuple(p[0].words[0] for p in parts), tuple(p[0].names[0] for p in parts))], True
-    begin = text.rfind(DECLARED, 0, parts[-1][0].words[0].start)
-    return parts[-1], FILLER.fullmatch(text[begin + 1 : parts[-1][0].words[0].start]) is not None
+    last = parts[-1]
+    begin = text.rfind(DECLARED, 0, last[0].words[0].start)
+    if not FILLER.fullmatch(text[begin + 1 : last[0].words[0].start]):
+        return last, False
+    for i, (before, items) in enumerate(pairwise(last), 1):
+        between = _between(text, before, items)
+        if PARAGRAPH.search(between) and re.search(r"[^\W\d]", between):  # an explanation
+            return last[:i], True
+    return last, True
 
 
 def _not_denied(text: str, lists: Sequence[Items]) -> list[Items]:
@@ -114,7 +145,7 @@ def _not_denied(text: str, lists: Sequence[Items]) -> list[Items]:
         last = items.words[-1]
         whole, following = denied(text, items.words[0], ends[0]), text[last.end : last.end + 80]
         kept = list(zip(items.words, items.names, strict=True))
-        if WITHDRAWN.match(following):
+        if WITHDRAWN.match(following) or RULED_OUT.match(following) or LACKS.match(following):
             whole = whole or not re.search(r"[.!?]\s", text[ends[-2] : last.start])
             kept = kept[:-1]
         elif RUNNER_UP.match(following):
@@ -135,6 +166,11 @@ def _one_word(text: str, lists: Sequence[Items], questions: Collection[str]) -> 
             if (name or word.value) not in questions:
                 mentions.append(Mention(name or word.value, word.start + shift, word.end + shift, counts=bool(name)))
     return decide(text.replace(DECLARED, "final answer is "), mentions, 1)
+
+
+def _corrects(between: str) -> bool:
+    """True when what stands between two lists says that the second is right instead."""
+    return CORRECTION.search(between) is not None or CHECKED.search(between) is not None
 
 
 def _between(text: str, before: Items, items: Items) -> str:

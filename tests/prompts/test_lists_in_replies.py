@@ -50,6 +50,7 @@ RIGHT = {
         "\n".join(f"\\boxed{{{w}}}" for w in COMMON), f"belly, talk, pie, scrutiny, terrapin\n\n{', '.join(COMMON[5:])}",
     ),
     "frequent": (
+        "The winner is akvdbe. Runner-up: sigmmt. Third place: bbeofg.", f"{F}\n\nfgabai comes next with 2.",
         COUNTS + F, f"{COUNTS}**{F}**", f"{COUNTS}Top 3: {F}", f"{COUNTS}The most frequent are {F}.", f"{COUNTS}1. akvdbe\n2. sigmmt\n3. bbeofg",
         f"{F}\n\n{COUNTS}", "akvdbe (5), sigmmt (4), bbeofg (3); fgabai (2) is next.", "akvdbe, sigmmt und bbeofg", f"<parameter name='x'>{F}</parameter>",
         f"{F}[|endofturn|]", f"{F}<eos>",
@@ -58,11 +59,14 @@ RIGHT = {
         "(vattku, mksneu), (fdwxrh, mksneu), (kbydli, mksneu)", "| From | To |\n|---|---|\n| vattku | mksneu |\n| fdwxrh | mksneu |\n| kbydli | mksneu |",
         f"mksneu <- {P}", "vattku => mksneu\nfdwxrh => mksneu\nkbydli => mksneu", f"{{{P}}} -> mksneu", "vattku to mksneu\nfdwxrh to mksneu\nkbydli to mksneu",
         "vattku points to mksneu, fdwxrh points to mksneu, kbydli points to mksneu.", f"{P} all have edges to mksneu.",
-        f"There are edges from {P} to mksneu.", f"{P}. (mksneu itself has none.)", f"iecgtd -> lzysez is another edge.\n\n{P}",
+        "edge(vattku, mksneu), edge(fdwxrh, mksneu), edge(kbydli, mksneu)", "Source | Target\nvattku | mksneu\nfdwxrh | mksneu\nkbydli | mksneu",
+        "vattku ➔ mksneu, fdwxrh ➔ mksneu, kbydli ➔ mksneu", f"There are edges from {P} to mksneu.", f"{P}. (mksneu itself has none.)", f"iecgtd -> lzysez is another edge.\n\n{P}",
     ),
     "reach": (
         CHAINS + "\n" + R, CHAINS, "mksneu → {pqoedn, irpqfh} → {ntpaxt, zblkop, tavtcy, lyurbr}", f"{R}. Path: mksneu -> pqoedn -> ntpaxt, zblkop.",
         "ntpaxt (via pqoedn)\nzblkop (via pqoedn)\ntavtcy (via irpqfh)\nlyurbr (via irpqfh)", "ntpaxt and zblkop via pqoedn; tavtcy and lyurbr via irpqfh",
+        "mksneu→pqoedn→{ntpaxt, zblkop}, mksneu→irpqfh→{tavtcy, lyurbr}", "Through pqoedn: ntpaxt, zblkop\nThrough irpqfh: tavtcy, lyurbr",
+        "ntpaxt (pqoedn), zblkop (pqoedn), tavtcy (irpqfh), lyurbr (irpqfh)", "pqoedn's successors are ntpaxt and zblkop; irpqfh's successors are tavtcy and lyurbr.",
         "ntpaxt, zblkop (from pqoedn), tavtcy, lyurbr (from irpqfh)", "ntpaxt (mksneu -> pqoedn -> ntpaxt), zblkop, tavtcy, lyurbr",
         f"Step 1: pqoedn, irpqfh\nStep 2: from pqoedn: ntpaxt, zblkop; from irpqfh: tavtcy, lyurbr\n\n{R}",
     ),
@@ -77,7 +81,7 @@ WRONG = {
         COUNTS, f"{COUNTS}Top 3: akvdbe, sigmmt, fgabai", f"{F}\n\nFinal answer: akvdbe, sigmmt", f"{F}, foobar", f"not {F}", "akvdbe, sigmmt, not bbeofg",
         "akvdbe, sigmmt or bbeofg",
     ),
-    "parents": (f"{P}, mksneu", f"{P}, iecgtd", "mksneu <- vattku, fdwxrh", f"{P}\nFinal answer: vattku, fdwxrh"),
+    "parents": (f"{P} do not have edges to mksneu.", f"{P}, mksneu", f"{P}, iecgtd", "mksneu <- vattku, fdwxrh", f"{P}\nFinal answer: vattku, fdwxrh"),
     "reach": (f"pqoedn, irpqfh, {R}", f"Step 2: {R}\n\nFinal answer: ntpaxt, zblkop", f"{CHAINS}\nFinal answer: pqoedn, irpqfh", f"{R}, mksneu", "mksneu -> pqoedn, irpqfh"),
 }  # fmt: skip
 BEGUN = (
