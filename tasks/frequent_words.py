@@ -67,7 +67,7 @@ class FrequentWords(Task):
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
         """Score 1 when the words of the reply's list are the targets, in any order."""
         words, answer = words_of(doc["input"]), answer_of(reply, doc)
-        reading = None if answer is None else read_words(plain_text(answer), words, len(doc["targets"]))
+        reading = None if answer is None else read_words(plain_text(answer), words, len(doc["targets"]), made_up=True)
         return score_values(reply, doc, reading, lambda word: word in words, "wrong word")
 
     def _sample(self, packer: Packer, i: int, seed: int, split: Split) -> Sample:

@@ -22,7 +22,9 @@ from seal_eval.prompts.plain_text import plain_text
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.scoring import score_values
 from seal_eval.prompts.thinking import answer_of
+from seal_eval.prompts.verdict import Reading
 from seal_eval.prompts.word_list import read_words
+from seal_eval.prompts.wordings import STRONG
 from seal_eval.tasks.frequent_words import coded_words
 
 HEADER = "Below is a directed graph as a list of edges, one on each line: 'a -> b' is an edge from node a to node b.\n\n"
@@ -34,6 +36,13 @@ QUESTIONS = {
 TAIL = "\nThat was the graph. {question} Answer with the names of the nodes only.\n"
 PREFIX = "The nodes are:"
 EDGES = re.compile(r"^([a-z]{6}) -> ([a-z]{6})$", re.MULTILINE)
+ARROW = re.compile(r"[-=]{1,4}>|<[-=]{1,4}")
+# what names the way to a node instead of one: (via a), from a
+BY = r"\b(?:via|through|from|by way of)\b"
+WAY = re.compile(rf"\((?:\w+ ){{0,2}}{BY}[^()\n]*\)|{BY} (?:nodes? )?[\"']?(\w+)\b[\"']?|\b(\w+)'s\b", re.IGNORECASE)
+EXPLAINED = re.compile(r"\b(\w{1,20})[\"' ]{0,3}\(([^()\n]*)\)")  # a (b -> a), a (b)
+PARTS = re.compile(rf"(?<=[.;\n])|,(?=\s*\w{{1,20}}\s*(?:{ARROW.pattern}))")
+ARROWS = str.maketrans(dict.fromkeys("\u2794\u279c\u279d\u279e\u27a1\u27f9\u21a6", "->") | dict.fromkeys("\u2190\u27f5\u21d0", "<-"))
 TOKENS_OF_EDGE = 8  # at least
 
 
@@ -75,7 +84,8 @@ class Graph(Task):
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
         """Score 1 when the nodes of the reply's list are the targets, in any order. metrics: f1 of the two sets."""
         nodes, answer, targets = nodes_of(doc["input"]), answer_of(reply, doc), set(doc["targets"])
-        reading = None if answer is None else read_words(other_ends(plain_text(answer), doc["keys"]), nodes, len(targets), doc["keys"])
+        reach = not any(QUESTIONS["parents"].format(node=key) in doc["input"] for key in doc["keys"])
+        reading = None if answer is None else read_nodes(plain_text(answer), nodes, len(targets), doc["keys"], reach)
         found = score_values(reply, doc, reading, lambda node: node in nodes, "wrong node")
         named = set(reading.values) if reading else set()
         f1 = 2 * len(targets & named) / (len(targets) + len(named))
@@ -119,11 +129,49 @@ def random_edges(packer: Packer, seed: str, split: Split) -> Pool:
     return Pool([a for a, _ in drawn], [b for _, b in drawn], texts, packer.costs(texts))
 
 
+def read_nodes(text: str, nodes: Collection[str], n: int, asked: Collection[str], reach: bool) -> Reading:
+    """The nodes that a reply's plain text answers. reach: those are reached from the node in question, else they lead to it.
+
+    Edges that do not touch this node are work: without a list beside the edges, the nodes at their far ends are the answer.
+    """
+    text = text.translate(ARROWS)
+    if reach:
+        text = WAY.sub(lambda m: m[0] if (m[1] or m[2] or "").lower() not in {*nodes, ""} else " ", text)
+    others = frozenset(nodes) - frozenset(asked)
+
+    def explained(m: re.Match[str]) -> str:
+        within = [word for word in re.findall(r"\w+", m[2].lower()) if word in others]
+        return f"{m[1]} " if m[1].lower() in others and (ARROW.search(m[2]) or (reach and len(within) == 1)) else m[0]
+
+    text = EXPLAINED.sub(explained, text)
+    ends = other_ends(text, asked)
+    if ARROW.search(ends):
+        beside = "".join(" \n" if ARROW.search(part) else part for part in PARTS.split(text))
+        reading = read_words(other_ends(beside, asked), nodes, n, asked, made_up=True)
+        if len(reading.values) >= (1 if STRONG.search(text) else max(1, n // 2)):
+            return reading
+        ends = far_ends(ends)
+    return read_words(ends, nodes, n, asked, made_up=True)
+
+
 def other_ends(text: str, asked: Collection[str]) -> str:
-    """The reply with the other node alone for each edge of the node in question: 'a' for 'a -> asked' and for 'asked -> a'."""
+    """The reply with the other node alone for each edge of the node in question: 'a' for 'a -> asked', 'a to asked', 'asked -> a'."""
     for key in asked:
-        text = re.sub(rf"(?i)(?<=\w)[\"' ]*-+>[\"' ]*{key}\b|\b{key}[\"' ]*-+>(?=\W*\w)", " ", text)
+        quoted, arrow = rf"[\"' ]*{key}\b[\"' ]*", f"(?:{ARROW.pattern})"
+        text = re.sub(rf"(?i)(?<=[\w)}}\]])[\"' ]*{arrow}{quoted}|\b{key}[\"' ]*{arrow}(?=\W*\w)", " ", text)
+        text = re.sub(rf"(?i)(?: (?:points?|leads?|goes|links?|connects?))? (?:in)?to (?:the )?(?:node )?[\"']?{key}\b", " ", text)
     return text
+
+
+def far_ends(text: str) -> str:
+    """The reply with the far ends alone of its chains of edges: 'c, d' for 'a -> b -> c, d'. Where an edge begins, none ends."""
+    parts, begins = [], set()
+    for part in PARTS.split(text):
+        nodes = ARROW.split(part)
+        far = nodes.pop(0 if "<" in part else -1)
+        begins.update(re.findall(r"\w+", " ".join(nodes).lower()))
+        parts.append(far)
+    return re.sub(r"\w+", lambda m: "" if m[0].lower() in begins else m[0], "".join(parts))
 
 
 @lru_cache(maxsize=64)

@@ -9,11 +9,11 @@ shortest length is kept; `seal-eval compare` shows the accuracy at each length.
 import json
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple, get_args
 
 from annotated_types import Ge, Le
 
@@ -103,7 +103,12 @@ class Latent(Task):
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
         """Score 1 when the person that the reply answers is the right one."""
         facts, answer = facts_of(doc["input"]), answer_of(reply, doc)
-        reading = None if answer is None else decide(plain_text(answer), people_in(plain_text(answer), facts), 1)
+        reading = None
+        if answer is not None:
+            text, asked = plain_text(answer), tuple(doc["keys"])
+            people = people_in(text, facts)
+            keys = things_in(text, facts, asked, question_of(doc["input"]))
+            reading = decide(text, people, 1, keys, asked, [facts.owners.get(m.value, "") for m in people])
         found = score_values(reply, doc, reading, lambda name: name in facts.owners, "wrong person")
         return replace(found, metrics={})
 
@@ -146,9 +151,40 @@ def associations(split: Split) -> tuple[Association, ...]:
 
 @lru_cache(maxsize=64)
 def facts_of(text: str) -> Facts:
-    """The people of a prompt's needles."""
-    verbs = "|".join(needle.split()[1] for needle, _ in FORMS.values())
-    return Facts({name: "" for name in re.findall(rf"\b([A-Z][a-z]+) (?:{verbs})\b", text) if name in FIRST})
+    """The people of a prompt's needles, each with the thing that its needle names."""
+    forms = [
+        re.escape(needle).replace(r"\{name\}", "(?P<name>[A-Z][a-z]+)").replace(r"\{thing\}", "(?P<thing>[^.\n]+)")
+        for needle, _ in FORMS.values()
+    ]
+    found = {match["name"]: match["thing"] for form in forms for match in re.finditer(rf"\b{form}", text) if match["name"] in FIRST}
+    return Facts(found, keys=frozenset(found.values()))
+
+
+def question_of(text: str) -> str:
+    """What a prompt's question asks for: 'Hamburg'."""
+    asked = text.rpartition(TAIL[: TAIL.index("{")])[2]
+    forms = (re.escape(question).replace(r"\{known\}", "(.+)") for _, question in FORMS.values())
+    return next((match[1] for form in forms if (match := re.match(form, asked))), "")
+
+
+@cache
+def known_for() -> dict[str, tuple[str, ...]]:
+    """What each thing is known for."""
+    return {a.thing: tuple(filter(None, (a.one, a.two))) for split in get_args(Split) for a in associations(split)}
+
+
+def things_in(text: str, facts: Facts, asked: Collection[str], question: str) -> list[tuple[int, int, str]]:
+    """Where a reply names the needles' things or what they are known for. What the question asks for stands for the thing in question."""
+    words = {}
+    for thing in facts.keys:
+        for word in (thing, *known_for().get(thing, ())):
+            words[re.sub(r"^(?:the|an?|his|her|some) ", "", word).lower()] = thing
+    words |= {question.lower(): thing for thing in asked if question}
+    if not words:
+        return []
+    longest = sorted(words, key=len, reverse=True)
+    places = re.finditer(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest))})(?!\w)", text, re.IGNORECASE)
+    return [(match.start(), match.end(), words[match[0].lower()]) for match in places]
 
 
 def people_in(text: str, facts: Facts) -> list[Mention]:

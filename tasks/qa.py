@@ -25,6 +25,7 @@ from seal_eval.prompts.packing import Packer, Pool, build_samples
 from seal_eval.prompts.plain_text import plain_text
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.qa_files import FileQuestion, read_qa
+from seal_eval.prompts.relations import without_other_relations
 from seal_eval.prompts.scoring import score_values
 from seal_eval.prompts.thinking import answer_of
 from seal_eval.prompts.verdict import decide
@@ -39,6 +40,9 @@ FILE_HEADER = "Below are documents. I will ask you a question that they answer.\
 FILE_TAIL = "\nThese were the documents. {question} Answer in a few words.\n"
 NAME = re.compile(rf"\b(?:{'|'.join(BEGIN)})(?:{'|'.join(MIDDLE)})(?:{'|'.join((*PERSON_END, *TOWN_END))})\b")
 LIKE_A_NAME = re.compile(rf"[A-Z][a-z]+?(?:{'|'.join((*PERSON_END, *TOWN_END))})")  # one that the text does not hold
+PASSAGE = re.compile(r"^Document(?: \[\d+\])?: (?P<title>[^.\n]+)\. (?P<text>[^\n]+)$", re.MULTILINE)
+STATES = (" was born in ", " is a novel by ", " was founded by ")  # what each kind of document states
+QUESTION = 1000  # characters at the end of a prompt that hold the question
 TOWN = re.compile(rf"[A-Z][a-z]+(?:{'|'.join(TOWN_END)})")
 TITLES = frozenset(["mr", "mrs", "ms", "miss", "dr", "prof", "professor", "sir"])
 PAIRS = 150  # pairs of passages for questions of two hops, from which a length's samples take theirs in turn
@@ -164,16 +168,37 @@ def score_name(reply: str, doc: Mapping[str, Any]) -> Score:
     facts, answer = facts_of(doc["input"], tuple(doc["keys"])), answer_of(reply, doc)
     reading = None
     if answer is not None:
-        text = plain_text(answer)
-        reading = decide(text, names_in(text, facts, is_town(doc["targets"][0]), first_names(doc["input"])), 1)
+        text, question = plain_text(answer), doc["input"][-QUESTION:].rpartition(TAIL[: TAIL.index("{")])[2]
+        names = names_in(text, facts, is_town(doc["targets"][0]), first_names(doc["input"]))
+        names = without_other_relations(text, names, question)
+        reading = decide(text, names, 1, titles_in(text, facts), facts.asked, [facts.owners.get(name.value, "") for name in names])
     found = score_values(reply, doc, reading, lambda name: name in facts.owners, "wrong name")
     return replace(found, metrics={})
 
 
 @lru_cache(maxsize=64)
 def facts_of(text: str, asked: tuple[str, ...]) -> Facts:
-    """The invented names of a prompt's documents."""
-    return Facts(dict.fromkeys(NAME.findall(text), ""), asked)
+    """The invented names of a prompt's documents, with the title of the document that each stands in.
+
+    The keys are the titles of documents of the kind that is asked about: people, books or towns. A question about a book's author also
+    asks about the author's document.
+    """
+    passages = [(match["title"], match["text"]) for match in PASSAGE.finditer(text)]
+    authors = [match[1] for title in asked for match in re.finditer(rf'"{re.escape(title)}" is a novel by (\w+ \w+)', text)]
+    asked = (*asked, *(author for author in authors if any(title == author for title, _ in passages)))
+    kinds = [kind for title, text in passages if title == asked[-1] for kind in STATES if kind in text]
+    titled = [(title, text) for title, text in passages if kinds and kinds[0] in text]
+    owners = dict.fromkeys(NAME.findall(text), "") | {name: title for title, text in titled for name in NAME.findall(text)}
+    return Facts(owners, asked, frozenset(title for title, _ in titled))
+
+
+def titles_in(text: str, facts: Facts) -> list[tuple[int, int, str]]:
+    """Where a reply names titles of documents; a person's also by the surname alone."""
+    words = {(title.split()[-1] if NAME.fullmatch(title.split()[-1]) else title).lower(): title for title in facts.keys}
+    if not words:
+        return []
+    places = re.finditer(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)", text, re.IGNORECASE)
+    return [(match.start(), match.end(), words[match[0].lower()]) for match in places]
 
 
 @lru_cache(maxsize=64)

@@ -3,13 +3,16 @@
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 
+from seal_eval.prompts.corpus import Split, words
+
+SPLITS: tuple[Split, ...] = ("tune", "eval")
 UUID = re.compile(
     r"(?<![0-9a-z])(?<![0-9a-f]-)([0-9a-f]{8})"
-    + r"(?: ?[-_ ]\s?)?([0-9a-f]{4})" * 3
-    + r"(?: ?[-_ ]\s?)?([0-9a-f]{12})(?![0-9a-z]|-[0-9a-f])",
+    + r"(?:\s?[-_ ]\s?)?([0-9a-f]{4})" * 3
+    + r"(?:\s?[-_ ]\s?)?([0-9a-f]{12})(?![0-9a-z]|-[0-9a-f])",
     re.IGNORECASE,
 )
 LETTERS = re.compile(r"[^\W\d_]+")
@@ -86,8 +89,13 @@ def find_variables(text: str, names: Collection[str]) -> list[Mention]:
 
 
 def _ordinary(word: str) -> bool:
-    """True for an English word, which heads or introduces a list: FINAL, VALUE, NAMES."""
-    return word.lower() in ORDINARY
+    """True for an English word, which heads or introduces a list: FINAL, VALUE, NAMES, GROUP."""
+    return word.lower() in ORDINARY or not {word.lower(), word.lower().removesuffix("s")}.isdisjoint(_nouns())
+
+
+@cache
+def _nouns() -> frozenset[str]:
+    return frozenset(noun for split in SPLITS for noun in words(split)[1])
 
 
 ORDINARY = frozenset({

@@ -10,13 +10,15 @@ LONGEST = 1000  # digits; an endless run of digits is not a number
 PARTS = 10  # most parts of one number
 THOUSANDS = re.compile(r"\d{1,3}([,.'_ ])\d{3}(?:\1\d{3})*")
 INDIAN = re.compile(r"\d{1,2}(?:,\d{2})+,\d{3}")
+DECIMAL = re.compile(r"\d{1,3}[.,]\d{1,2}")  # 8.4 is not 84
 DATE = re.compile(r"(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|\d{1,2}:\d{2}(?::\d{2})?)")
 # what a small number counts or orders, when it is no value
 MARKER = re.compile(r"^[ \t>|#-]*\(?\d{1,3}(?:[.):](?=[ \t]+\S)|\)(?=\S)|[ \t]*\|)", re.M)
 CELL = re.compile(r"\s*(\d{1,3})[ \t]*\|")
 ORDINAL = re.compile(
-    r"(?:(?:step|line|item|option|call|chapter|section|part|page|entry|record|row)(?:[ _]number)?|no\.?|#)[ _:#]{0,2}$", re.I
+    r"(?:(?:step|line|item|option|call|chapter|section|part|page|entry|record|row)(?:[ _]number)?|\bno\.?|#)[ _:#]{0,2}$", re.I
 )
+REPLIED_NO = re.compile(r"\bno[.:]\s$", re.I)
 NUMBERED = re.compile(r"number[ _:#]{0,2}$", re.I)  # "number 2" orders, unless 2 is a value of the document
 COUNTED = re.compile(
     r"[^\S\n]*(?:%|(?:of|lines?|numbers?|entries|entry|records?|words?|topics?|times|steps?|items?|values?|tokens?|percent|seconds?|different)\b)",
@@ -31,6 +33,7 @@ SCALE = re.compile(r"\b(million|thousand|hundred),\s", re.I)
 UNITS = "one|two|three|four|five|six|seven|eight|nine"
 TEENS = "ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
 TENS = "(?:twen|thir|for|fif|six|seven|eigh|nine)ty"
+DIGITS = re.compile(rf"\b(?:(?:zero|{UNITS})-){{2,}}(?:zero|{UNITS})\b", re.I)
 LANGUAGES = ("en", "de", "fr", "es", "pt", "it", "nl")
 
 
@@ -91,6 +94,8 @@ def _split(run: re.Match[str], known: Collection[str]) -> list[tuple[str, int, i
     A join is a known value, or groups of thousands; decimals and dates are no whole numbers.
     """
     text, offset = run[0], run.start()
+    if re.fullmatch(r"\d{1,3}\.\d{1,2}", text) and text.strip("0.") and not re.fullmatch(r"\d+\.0+", text):
+        return []
     if DATE.fullmatch(text) and re.sub(r"\D", "", text) not in known:
         return []
     parts = [(m[0], m.start(), m.end()) for m in re.finditer(r"\d+", text)]
@@ -99,7 +104,11 @@ def _split(run: re.Match[str], known: Collection[str]) -> list[tuple[str, int, i
         for j in range(min(len(parts), i + PARTS), i, -1):
             joined = "".join(part for part, _, _ in parts[i:j])
             written = text[parts[i][1] : parts[j - 1][2]]
-            if j - i > 1 and (joined.lstrip("0") in known or THOUSANDS.fullmatch(written) or INDIAN.fullmatch(written)):
+            if (
+                j - i > 1
+                and not DECIMAL.fullmatch(written)
+                and (joined.lstrip("0") in known or THOUSANDS.fullmatch(written) or INDIAN.fullmatch(written))
+            ):
                 break
         else:
             j = i + 1
@@ -131,12 +140,20 @@ def _stated(text: str, mention: Mention) -> bool:
 def _counts_things(text: str, mention: Mention, known: Collection[str]) -> bool:
     """True when a number counts or orders something: 'step 2', '35 lines', '\"count\": 4'."""
     before = text[max(0, mention.start - 40) : mention.start]
+    long = mention.value in known and len(mention.value) > 3  # "No. 26022" is no order, but "No", or "number"
     numbered = NUMBERED.search(before) and mention.value not in known
-    return bool(COUNTED.match(text, mention.end) or ORDINAL.search(before) or FIELD.search(before) or numbered)
+    return bool(
+        COUNTED.match(text, mention.end)
+        or (ORDINAL.search(before) and not (long and REPLIED_NO.search(before)))
+        or FIELD.search(before)
+        or numbered
+    )
 
 
 def in_words(text: str, language: str) -> str:
     """The text with its numbers in words replaced by digits."""
     from text_to_num import alpha2digit
 
+    if language == "en":  # two-six-zero-two-two
+        text = DIGITS.sub(lambda match: match[0].replace("-", " "), text)
     return str(alpha2digit(SCALE.sub(r"\1 ", text), language))

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Sequence
 
+from seal_eval.prompts.denials import denied
 from seal_eval.prompts.mentions import Mention
 from seal_eval.prompts.numerals import TEENS, TENS, THOUSANDS, UNITS, in_words
 from seal_eval.prompts.plain_text import plain_text
-from seal_eval.prompts.verdict import denied
 
 # a number is no part of another one (12 of 12,500 or 3.12), of a range (1945-1950), a time (10:30) or a date
 NUMBER = re.compile(r"(?<![\w])(?<!\d[-–/:.,'])\d+(?:[,.'’]\d{3})*(?![-–/:.,'’]?\d)", re.ASCII)
@@ -23,6 +23,13 @@ BEFORE = re.compile(rf"(?:\b{PART}[- ]|\b(?:hundred|thousand|million) and )$", r
 AFTER = re.compile(rf"(?:[- ]{PART}|[- ]{ORDINALS}|(?<=dred) and {PART}|(?<=sand) and {PART})\b", re.IGNORECASE)
 NUMBER_WORD = re.compile(rf"(?:{PART}|{ORDINALS})", re.IGNORECASE)
 WHOLE = r"(?![-–/:.,'’]\d|\s(?:thousand|million|billion|trillion)\b)"  # behind a number that is no part of another
+ORDINAL_WORDS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()  # noqa: SIM905
+# behind an answer that the reply takes back for another: 'February. No, March.'
+TAKEN_BACK = re.compile(
+    r"[\s.,;!?…\"')-]*(?:(?:well|oh|hmm+),? )?(?:(?:wait|no|nope|sorry|oops|correction|scratch that|my bad|i meant?)[,.:!;–-]\s*)+(?=\w)",
+    re.IGNORECASE,
+)
+NO_ANSWER = ("so", "more", "less", "longer", "later", "earlier", "above", "below", "thereabouts", "similar", "rather", "not", "otherwise")
 CURRENCIES = {"$": "(?:us )?dollars?|usd|us\\$", "€": "euros?|eur", "£": "pounds?|gbp"}
 
 
@@ -33,7 +40,9 @@ def find_answers(text: str, accepted: Sequence[str], target: str) -> list[Mentio
     ('not the porter') is none.
     """
     found: list[Mention] = []
-    for read in dict.fromkeys((_plain_numbers(text), _plain_numbers(in_words(text, "en")))):
+    text = re.sub(r"\b(\d{1,2})(?:st|nd|rd|th)\b", lambda m: ORDINAL_WORDS[int(m[1]) - 1] if 0 < int(m[1]) <= 12 else m[0], text)
+    in_digits = re.sub(r"\b(\d+) \(\1\)", r"\1", in_words(text, "en"))  # four (4) crowns
+    for read in dict.fromkeys((_plain_numbers(text), _plain_numbers(in_digits))):
         for answer in sorted(accepted, key=len, reverse=True):
             if answer.lower() in ("yes", "no"):
                 found += [Mention(target if m[1].lower() == answer.lower() else m[1], *m.span(1)) for m in SAYS_SO.finditer(read)]
@@ -42,7 +51,8 @@ def find_answers(text: str, accepted: Sequence[str], target: str) -> list[Mentio
                 known = _plain_numbers(plain_text(form))
                 found += [Mention(target, *m.span()) for m in _pattern(known).finditer(read) if not _part_of_number(read, m)]
         if found:
-            found = [m for m in found if not denied(read, m)]
+            last = max(m.end for m in found)
+            found = [m for m in found if not denied(read, m) and not (TAKEN_BACK.match(read, m.end) and m.end == last)]
             return sorted(found + [other for m in found for other in _alternatives(read, m)], key=lambda m: m.start)
     return []
 
@@ -56,6 +66,7 @@ def _plain_numbers(text: str) -> str:
             text,
         )
         text = re.sub(rf"(?i)(?<!\w)(?:{names}|{re.escape(sign)})\s?(?=\d)", sign, text)
+    text = re.sub(r"(?<![\d.,:])(\d+)\.0{1,2}(?![\d.,:])", r"\1", text)
     text = re.sub(r"(?i)(?<=\d)\s?(?:%|per ?cent\b)", "%", text)
     return NUMBER.sub(lambda m: re.sub(r"\D", "", m[0]) if THOUSANDS.fullmatch(m[0].replace("’", "'")) else m[0], text)
 
@@ -73,17 +84,30 @@ def _pattern(answer: str) -> re.Pattern[str]:
     if answer[:1] in CURRENCIES and answer[1:2].isdigit():
         number = re.escape(answer[1:])
         return re.compile(rf"(?<!\w){re.escape(answer)}(?!\w){WHOLE}|^\W*(?<![$€£]){number}\W*$")
-    known = re.sub(r"(?<=\d)(?:\\ )?(?=[^\W\d_])", r"\\s*", re.escape(answer))
+    known = re.sub(r"(?<=\d)(?:\\ )?(?=[^\W\d_])", r"\\s*", re.escape(answer)).replace("\\ ", r"[\s-]+")
     before = r"(?<!\w)(?<!\d[-–/:.,'])" if answer[:1].isdigit() else r"(?<!\w)"
     after = rf"(?!\w){WHOLE}" if answer[-1:].isdigit() else r"(?!\w)"
     return re.compile(before + known + after, re.IGNORECASE)
+
+
+def _other_phrase(phrase: str) -> str:
+    """Matches what can be the alternative to a phrase in small letters.
+
+    That is a noun with its article, as many words with the same last one (four crowns, eleven crowns), a number in words for one, or one
+    word for one word.
+    """
+    words = phrase.split()
+    if len(words) == 1:
+        return rf"(?:the |a |an |(?!(?:{'|'.join(NO_ANSWER)})\b))[\w'’-]+(?=\W*(?:[.,;:!?\n]|$)| or )"
+    number = f"|{PART}" if NUMBER_WORD.fullmatch(words[0]) else ""
+    return rf"(?:(?:the |a |an )[\w'’-]+|(?:[\w'’-]+ ){{1,{len(words) - 1}}}{re.escape(words[-1])}{number})"
 
 
 def _alternatives(text: str, mention: Mention) -> list[Mention]:
     """Other answers that the reply joins to this one by 'or': 'Paris, London or Rome'. The alternative to a name is a name or a number."""
     item = r"(?:the |a |an )?[A-Z0-9][\w'’.-]*(?: [A-Z0-9][\w'’.-]*){0,4}"
     if not re.match(r"[A-Z0-9]", text[mention.start : mention.end]):
-        item = r"(?:the |a |an )[\w'’-]+"
+        item = _other_phrase(text[mention.start : mention.end])
     following = re.compile(rf"(?:, {item}){{0,8}},? or ({item})").match(text, mention.end)
     leading = re.search(rf"({item})(?:, {item}){{0,8}},? or (?:the |a |an )?$", text[max(0, mention.start - 300) : mention.start])
     found = []

@@ -8,7 +8,7 @@ LONGEST = 20_000  # characters, the last of an answer, that are read
 HYPHENS = "\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\ufe58\ufe63\uff0d"
 SPACES = "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\ufe0f"
-OTHERS = {"\u2018": "'", "\u2019": "'", "\u02bc": "'", "\u201c": '"', "\u201d": '"',
+OTHERS = {"\u00b4": "'", "\u2018": "'", "\u2019": "'", "\u02bc": "'", "\u201c": '"', "\u201d": '"',
           "\u066c": ",", "\u3001": ", ", "\u3002": ". ", "\u2044": "/", "\u00b7": ".",
           "\u2026": "...", "\u2192": "->", "\u27f6": "->", "\u21d2": "=>"}  # fmt: skip
 LOOK_ALIKES = str.maketrans(
@@ -16,9 +16,21 @@ LOOK_ALIKES = str.maketrans(
     | {chr(0xFEE0 + code): chr(code) for code in range(0x21, 0x7F)}  # full-width forms
 )
 END_OF_TURN = re.compile(
-    r"<\|(?:im_end|eot_id|eom_id|end|return|end_of_text|endoftext|END_OF_TURN_TOKEN)\|>|</s>|<end_of_turn>|<\|im_start\|>user"
+    r"<[|｜](?:im_end|eot_id|eom_id|eot|end|return|end_of_text|endoftext|END_OF_TURN_TOKEN|end[_▁]of[_▁](?:sentence|turn)|[Uu]ser)[|｜]>"
+    r"|\[\|endofturn\|\]|</s>|<end_of_turn>|<turn\|>|<eos>|<pad>|\[INST\]"
+    r"|<(?:\|im_start\||\|start_header_id\||\|start_of_role\||start_of_turn)>\s*user"
+    # the next turn's role, without its marks: glued to the answer, or on a line of its own
+    r"|(?<=[\w.!?)\]}\"'>*])assistant(?=\n\n|\s*$)|(?<=[\w.!?)\]}\"'>*])user(?=\n\n)|(?<=[0-9A-Z.!?)\]}\"'>*])user(?=\n|\s*$)"
+    r"|\n(?:user|human)\n(?=[^\n]{1,500}\n(?:assistant|model)\n)"
 )
-TEMPLATE_TOKEN = re.compile(r"<\|[a-zA-Z_]{1,40}\|>(?:assistant\b)?|<start_of_turn>(?:model\b)?|\[/?INST\]")
+TEMPLATE_TOKEN = re.compile(
+    r"<[|｜]/?[a-zA-Z_▁]{1,40}[|｜]>(?:assistant\b)?|<start_of_turn>(?:model\b)?|\[/?INST\]|</?(?:unk|bos|unused\d+)>"
+)
+# a letter or digit next to a script without spaces between its words, or with endings: Thai, Lao, Burmese, Khmer, Chinese, Japanese,
+# Korean; a digit next to a word that begins a sentence
+LATIN = "A-Za-z0-9\u00c0-\u024f"
+UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+NEXT_TO = re.compile(f"(?<=[{LATIN}])(?=[{UNSPACED}])|(?<=[{UNSPACED}])(?=[{LATIN}])|(?<=\\d)(?=[A-Z][a-z]{{3}})")
 BLOCK_TAG = re.compile(
     r"</?(?:p|br|div|ul|ol|li|table|thead|tbody|tr|td|th|h[1-6]|pre|tool_call|function_call|response|output|result)"
     r"(?:\s[^<>\n]{0,200})?/?>",
@@ -34,6 +46,7 @@ LATEX = (
     (re.compile(r"\\!|\\[()\[\]]|\$(?!\d[\d,.]*(?![\d,.]*\s*\$))|\\(?:left|right|displaystyle|quad|qquad)\b"), ""),
     (re.compile(r"\\([_\-&#%$<>*])"), r"\1"),
     (re.compile(r"\\n(?![a-z])"), "\n"),
+    (re.compile(r"\\boxed(?=\w)"), " "),
     (re.compile(r"\\(?:rightarrow|to|implies|mapsto)\b"), "->"),
 )  # fmt: skip
 MARKDOWN = (
@@ -58,6 +71,7 @@ def plain_text(answer: str) -> str:
     text = ESCAPED.sub(lambda match: chr(int(match[1], 16)), text).replace("\\\\", "\\")
     text = html.unescape(TEMPLATE_TOKEN.sub(" ", text)).translate(LOOK_ALIKES)
     text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text) if not text.isascii() else text
+    text = NEXT_TO.sub(" ", text)
     text = INLINE_TAG.sub("", BLOCK_TAG.sub("\n", STRUCK.sub(" ", text)))
     if "\\" in text or "$" in text or "{" in text:
         for _ in range(3):  # fonts may be nested

@@ -62,7 +62,11 @@ def _answered(task: Scorer, begun: str, stop: str, doc: Mapping[str, Any]) -> bo
         value.isdecimal() and len(value) < 4 for value in values
     ):  # a list number, unless it is closed like a value or a cell of a table
         return stop[0] == ">" or (score.reason != "not found" and stop.strip()[:1] == "|")
-    return score.reason != "not found" or all(len(value) == len(targets[0]) for value in values) or stop[-1:].isspace()
+    if score.reason != "not found" or all(len(value) == len(targets[0]) for value in values):
+        return True
+    if any(value.isdecimal() and stop[0] in ".," for value in values):  # a number of the text around, as in "As of 1790, …"
+        return False
+    return stop[-1:].isspace()
 
 
 def contradicts(stop: str, answers: Sequence[str], thinks: bool) -> str:

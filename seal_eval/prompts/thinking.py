@@ -1,6 +1,7 @@
 """Tells a reply's answer from what the model thinks before it."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -23,12 +24,22 @@ STEPS, ANSWER_BEGINS, ANSWER_ENDS = "Here are my reasoning steps:", "[BEGIN FINA
 SENTENCES = ("Here is my thought process:", "Here is my response:")
 THOUGHT = re.compile(r"[\s*#]*Here(?: is|['’]s) my thought process:", re.IGNORECASE)
 RESPONSE = re.compile(r"Here(?: is|['’]s) my response:[\s*]*", re.IGNORECASE)
+# names of blocks that models open and close in their own words, as <scratchpad>…</scratchpad> or [REASONING]…[/REASONING]
+NAMES = (
+    "thoughts", "scratchpad", "analysis", "reasoning", "reasoning_content", "reflection", "inner_monologue", "thinking",
+)  # fmt: skip
+WRITTEN = (
+    *((f"{left}{name}{right}", f"{left}/{name}{right}") for name in NAMES for left, right in (("<", ">"), ("<|", "|>"), ("[", "]"))),
+    ("<unused94>", "<unused95>"), ("```thinking\n", "\n```"),  # MedGemma; Markdown
+)  # fmt: skip
 MARKS = (*(mark for pair in PAIRS for mark in pair), ANSWER_BEGINS, ANSWER_ENDS)
 THINK_TOKENS = frozenset({*MARKS, "<|channel|>", "<|message|>", "<|start|>", "<|end|>"})
 # gpt-oss names the channel of each message; its last message on the channel `final` is the answer
-CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>")
+CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)(?:[^<]|<\|constrain\|>)*<\|message\|>")
 FINAL_CHANNEL = "<|channel|>final<|message|>"
-BARE_CHANNEL = re.compile(r"^\s*analysis(?=[^\s:.,;])|assistantfinal|assistant\s*analysis", re.ASCII)  # the same without its special tokens
+# the same without its special tokens
+BARE_CHANNEL = re.compile(r"^\s*analysis(?=[^\s:.,;])|assistantfinal|assistant\s*analysis", re.ASCII)
+BARE_FINAL = re.compile(r"^\s*final(?=[^\sa-z:.,;_-])")
 
 
 def answer_of(reply: str, doc: Mapping[str, Any]) -> str | None:
@@ -44,16 +55,28 @@ def answer_of(reply: str, doc: Mapping[str, Any]) -> str | None:
 def without_thinking(reply: str, own: tuple[str, str] = ("", ""), opened: bool = False) -> tuple[str, bool]:
     """(the reply without its thinking, whether it ends inside the thinking).
 
-    Only what follows the last closing mark is the answer. own: another pair of marks; the opening one may be empty. opened: the prompt
-    begins the thinking, so a reply without a closing mark ends inside it.
+    Only what follows the last closing mark is the answer; where nothing follows it, what stands before it and outside the thinking.
+    own: another pair of marks; the opening one may be empty. opened: the prompt begins the thinking, so a reply without a closing mark
+    ends inside it.
     """
+    answer, cut = _outside(reply, own, opened)
+    for opening, closing in WRITTEN:
+        if closing in answer.lower() and opening in answer.lower() and (parts := _parts(answer, opening, closing)):
+            answer = _last(parts[0])
+    return answer, cut
+
+
+def _outside(reply: str, own: tuple[str, str], opened: bool) -> tuple[str, bool]:
+    """`without_thinking` for marks that models are trained to write."""
     channels = list(CHANNEL.finditer(reply))
     if channels:
-        last = channels[-1]
-        return (reply[last.end() :], False) if last[1] == "final" else ("", True)
+        final = next((channel for channel in reversed(channels) if channel[1] == "final"), None)
+        return (reply[final.end() :], False) if final else ("", True)
     bare = [match[0].strip() for match in BARE_CHANNEL.finditer(reply)]
-    if bare and bare[0] == "analysis":
+    if bare and (bare[0] == "analysis" or bare[-1] == "assistantfinal"):
         return (reply.rpartition("assistantfinal")[2], False) if bare[-1] == "assistantfinal" else ("", True)
+    if final := BARE_FINAL.match(reply):
+        return reply[final.end() :], False
     if ANSWER_BEGINS in reply:
         return reply.rpartition(ANSWER_BEGINS)[2].partition(ANSWER_ENDS)[0], False
     if THOUGHT.match(reply):
@@ -61,21 +84,41 @@ def without_thinking(reply: str, own: tuple[str, str] = ("", ""), opened: bool =
         if answers or own == SENTENCES:
             return (reply[answers[-1].end() :], False) if answers else ("", True)
     for opening, closing in (own, *PAIRS):
-        closed = max((m.start() for m in _mark(closing).finditer(reply)), default=-1) if closing else -1
-        begin = closed + len(closing) if closed >= 0 else 0
-        found = _mark(opening).search(reply, begin) if opening else None
-        again = found.start() if found else -1
-        if again >= 0:  # opened and not closed: what stands before it may be an answer
-            return reply[begin:again], not reply[begin:again].strip()
-        if closed >= 0:
-            return reply[begin:], False
+        if parts := _parts(reply, opening, closing, opened):
+            answer = _last(parts[0])
+            return answer, parts[1] and not answer.strip()
     return ("", True) if opened else (reply, False)
+
+
+def _parts(reply: str, opening: str, closing: str, opened: bool = False) -> tuple[list[str], bool] | None:
+    """(what stands outside the thinking, whether the last block is not closed); None without marks."""
+    ends = [match.span() for match in _mark(closing).finditer(reply)] if closing else []
+    begins = [match.start() for match in _mark(opening).finditer(reply)] if opening else []
+    if not ends and not begins:
+        return None
+    bounds = [(0, 0), *ends]
+    if opened or (ends and (not begins or begins[0] > ends[0][0])):
+        bounds = bounds[1:]  # what the first closing mark closes is thinking
+    texts, unclosed = [], not bounds
+    for i, (_, begin) in enumerate(bounds):
+        end = bounds[i + 1][0] if i + 1 < len(bounds) else len(reply)
+        k = bisect_left(begins, begin)
+        unclosed = k < len(begins) and begins[k] < end
+        texts.append(reply[begin : begins[k] if unclosed else end])
+    return texts, unclosed
+
+
+def _last(texts: Sequence[str]) -> str:
+    """The last text that says something, else the last."""
+    return next((text for text in reversed(texts) if re.search(r"\w", text)), texts[-1] if texts else "")
 
 
 @cache
 def _mark(mark: str) -> re.Pattern[str]:
-    """Matches a mark in any case. A copy of the reply in lower case would not do: it can be longer (İ)."""
-    return re.compile(re.escape(mark), re.IGNORECASE)
+    """Matches a mark in any case, also with a space before its last bracket. A copy of the reply in lower case would not do: it can be
+    longer (İ).
+    """
+    return re.compile(re.escape(mark[:-1]) + (r"\s?" if mark[-1:] == ">" else "") + re.escape(mark[-1:]), re.IGNORECASE)
 
 
 def opens_thinking(end: str, own: Sequence[tuple[str, str]] = ()) -> bool:

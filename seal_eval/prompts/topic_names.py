@@ -20,7 +20,8 @@ STOP = frozenset({
 })  # fmt: skip
 OR_AFTER = re.compile(r"[\s,;?\"')\]]*or\b", re.IGNORECASE)
 OR_BEFORE = re.compile(r"\w[\s,;\"'(\[]*\bor (?:the |possibly )?$", re.IGNORECASE)
-ITEM = re.compile(r'^[ \t]*(?:[-|]|\d{1,2}[.)])[ \t|]*(\S[^\n]*)|"([^"\n]+)"', re.MULTILINE)  # of a list, or quoted
+# of a list, or quoted; not the value of a field
+ITEM = re.compile(r'^[ \t]*(?:[-|]|\d{1,2}[.)])[ \t|]*(\S[^\n]*)|(?<![:=])(?<![:=] )"([^"\n]+)"', re.MULTILINE)
 SLACK = 4  # words that may stand between a topic's words
 SHARE = 0.5  # a part of a topic names it when it has more than this share of the letters of its words
 TYPO = 0.85  # similarity of two long words that are one word misspelt

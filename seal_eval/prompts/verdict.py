@@ -1,39 +1,38 @@
 """Decides which of the values that a reply mentions are its answer: declared, corrected, hedged, or too many."""
 
 import re
-from bisect import bisect, bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
+from seal_eval.prompts.denials import all_denied, corrected, in_refusal, ruled_out, withdrawn
+from seal_eval.prompts.lists import Key, between, comes_at_once, in_lists, keys_in_clause, sentence_ends, with_listed
 from seal_eval.prompts.mentions import Mention
 from seal_eval.prompts.wordings import (
+    ASIDE,
     BECAUSE,
-    CLAUSE_END,
+    CHECKED,
+    CONCLUDES,
     CORRECTION,
+    GUESSES,
+    HEDGE,
     IN_ORDER,
-    LISTED,
-    MENTIONS_ONLY,
-    NEGATED,
+    NEXT_TASK,
     NEXT_TURN,
-    NOT_BUT,
+    NO_VALUE,
     OR,
     ORDERED,
-    REFUSES,
-    SENTENCE_END,
+    PER_ITEM,
     STATES,
     STRONG,
     WEAK,
-    WITHDRAWN,
 )
 
 HEDGED, TOO_MANY, WRONG = "hedged", "too many values", "wrong value"
 
 CLOSING = {"\\boxed": "}", "<answer>": "</answer>", "<final_answer>": "</final_answer>"}
 MOST = 1000  # mentions that are looked at
-
-
-Key = tuple[int, int, str]  # a key in the text: start, end, the key
+TASKS = 3  # places where a next task may begin that are looked at
 
 
 @dataclass(frozen=True)
@@ -59,23 +58,68 @@ def decide(
     if first and (turn := next((t for t in NEXT_TURN.finditer(text) if t.start() > first.start), None)):
         text = text[: turn.start()]
         mentions = [m for m in mentions if m.end <= len(text)]
-    ends = [0, *(m.end for m in mentions)]
-    negated = {m for m, end in zip(mentions, ends, strict=False) if denied(text, m, end)}
-    marks = _with_listed(text, mentions)
-    begin, marks = _declared(text, marks, n)
-    marks = [m for m in marks if m not in negated and not _in_refusal(text, m)]
-    if all(_withdrawn(text, m) for m in marks):
+    asks = Asked(n, keys, frozenset(asked), owned, ordered)
+    for begin in _next_tasks(text, mentions):
+        reading = _read(text[:begin], [m for m in mentions if m.end <= begin], asks)
+        if len(reading.values) == n and not reading.problem and not _of_others(text[:begin], reading.values, asks):
+            return reading
+    return _read(text, mentions, asks)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What `decide` is told of the question: see there. owned: the keys of the mentions."""
+
+    n: int
+    keys: Sequence[Key]
+    asked: frozenset[str]
+    owned: Mapping[Mention, str]
+    ordered: bool
+
+
+def _next_tasks(text: str, mentions: Sequence[Mention]) -> list[int]:
+    """Where the reply may go on to a task of its own, behind a value and without a correction."""
+    begins = list[int]()
+    for match in NEXT_TASK.finditer(text):
+        before = max((m.end for m in mentions if m.end <= match.start()), default=None)
+        if before is not None and not CORRECTION.search(text[before : match.end()]) and not CHECKED.search(text[before : match.end()]):
+            begins.append(match.start())
+            if len(begins) == TASKS:
+                break
+    return begins
+
+
+def _of_others(text: str, values: Collection[str], asks: Asked) -> bool:
+    """True when all these values belong to other keys than those in question, and the reply says so: it is still on its way."""
+    named = {key for start, _, key in asks.keys if start < len(text)}
+    owners = {asks.owned.get(m, "") for m in asks.owned if m.value in values}
+    return bool(owners) and owners <= named - asks.asked
+
+
+def _read(text: str, mentions: Sequence[Mention], asks: Asked) -> Reading:
+    """Read the values of an answer in which no other turn begins."""
+    n, keys, owned, wanted = asks.n, asks.keys, asks.owned, asks.asked
+    negated = all_denied(text, mentions)
+    begin, marks = _declared(text, with_listed(text, mentions), n)
+    marks = [m for m in marks if m not in negated and not in_refusal(text, m)]
+    out = ruled_out(text, marks)
+    marks = [m for m in marks if m.value not in out]
+    if all(withdrawn(text, m) for m in marks):
         return Reading(())
-    named = _in_clause_with(text, marks, keys)
-    marks = [m for m in marks if owned.get(m, "") in ("", *asked) or owned[m] not in named[m]] or marks
+    named = keys_in_clause(text, marks, keys)
+    marks = [m for m in marks if owned.get(m, "") in ("", *wanted) or owned[m] not in named[m]] or marks
+    if n == 1 and any(named[m] & wanted for m in marks):  # what stands next to another key only is that key's
+        marks = [m for m in marks if not named[m] or named[m] & wanted]
     if n == 1 or len(_distinct(marks)) > n:
-        marks = _corrected(text, marks, n)
+        marks = corrected(text, marks, n)
+    if len(_distinct(marks)) > n:
+        marks = [m for m in marks if not ASIDE.match(text[m.end : m.end + 80])] or marks
     values = _distinct(marks)
     if len(values) > n:
-        return _of_too_many(text, begin, marks, n, keys, {m for m in marks if named[m].intersection(asked)}, ordered)
-    wanted = set(asked)  # of several keys: a value next to the name of another key answers neither
+        return _of_too_many(text, begin, marks, n, keys, {m for m in marks if named[m] & wanted}, asks.ordered)
     if len(values) == n > 1 and "respectively" in text.lower() and _crossed(values, marks, owned, keys, wanted):
         return Reading(values, WRONG)
+    # of several keys: a value next to the name of another key answers neither
     right = _distinct(m for m in marks if not (len(named[m]) == 1 and owned.get(m, "") in wanted and named[m] <= wanted - {owned[m]}))
     return Reading(right) if right or not values else Reading(values, WRONG)
 
@@ -93,195 +137,88 @@ def _distinct(marks: Iterable[Mention]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(m.value for m in marks))
 
 
-def _gap(text: str, left: Mention, right: Mention, keys: Sequence[Key] = ()) -> str:
-    """The text between two mentions, without the keys in it."""
-    gap = text[left.end : right.start]
-    for start, end, _ in reversed([k for k in keys if left.end <= k[0] and k[1] <= right.start]):
-        gap = gap[: start - left.end] + " " + gap[end - left.end :]
-    return gap
-
-
-def _sentence_ends(following: str) -> bool:
-    """True when a sentence ends at the beginning of `following`, behind closing quotes and brackets."""
-    return SENTENCE_END.match(following.lstrip(" \"')]}")) is not None
-
-
-def _listed(gap: str) -> bool:
-    return len(gap) < 200 and LISTED.fullmatch(gap) is not None
-
-
-def _with_listed(text: str, mentions: Sequence[Mention]) -> list[Mention]:
-    """The mentions that count, and those that are listed with them ('99999, 26022', '26022 or 7'); all when none counts."""
-    if not any(m.counts for m in mentions):
-        return list(mentions)
-    keep = [m.counts for m in mentions]
-    for order in (range(1, len(mentions)), range(len(mentions) - 2, -1, -1)):
-        step = 1 if order.step > 0 else -1
-        for i in order:
-            neighbour = mentions[i - step]
-            left, right = (neighbour, mentions[i]) if step > 0 else (mentions[i], neighbour)
-            gap = text[left.end : right.start]
-            if not keep[i] and keep[i - step] and _items(gap) and _bare(text, mentions[i], step):
-                keep[i] = True
-    return [m for m, kept in zip(mentions, keep, strict=True) if kept]
-
-
-def _bare(text: str, mark: Mention, step: int) -> bool:
-    """True when no other words of its clause stand on the outer side of a mention ('a double-check, X' is no list of two)."""
-    if step > 0:
-        return re.match(r"[^\w.,;:\n<}|]*(?:$|[.,;:\n<}|]|(?:and|or)\b|\d)", text[mark.end : mark.end + 40]) is not None
-    return (
-        re.search(r"(?:^|[.,;:\n>{|]|\b(?:and|or|is|are|be|not|it's))[^\w.,;:\n>{|]*\d{0,3}[^\w,;:\n]*$", text[: mark.start][-40:])
-        is not None
-    )
-
-
-def _items(gap: str) -> bool:
-    """True for what separates two items of one list: a comma, a semicolon, a bar, 'and', 'or', a line break."""
-    return re.search(r"(?i)[,;/&|\n]|\b(?:and|or)\b", gap) is not None and _listed(re.sub(r"(?i)\b(?:or|possibly|maybe)\b", " ", gap))
-
-
 def _declared(text: str, marks: list[Mention], n: int) -> tuple[int, list[Mention]]:
-    """(where the reply's last declared answer begins, the mentions in it); (0, all mentions) when none declares enough values."""
+    """(where the reply's last declared answer begins, the mentions in it); (0, all mentions) when none is declared.
+
+    Of several values each may be declared by itself, in the same form. One of several may also be called the first or the right one.
+    """
     spans = []
     for match in STRONG.finditer(text):
-        opening = match[0].strip().lower().rstrip("{").strip()
+        opening = re.sub(r"\d+", "", match[0]).strip().lower().rstrip("{").strip()
         end = len(text)
         if closing := CLOSING.get(opening):
             end = text.find(closing, match.end())
             end = len(text) if end < 0 else end
         spans.append((match.end(), [m for m in marks if match.end() <= m.start < end], opening))
+    if spans and "answer" in spans[-1][2] and NO_VALUE.match(text, spans[-1][0]):
+        return spans[-1][0], []
     if spans and not spans[-1][1] and "final" in spans[-1][2] and re.search(r"\w", text[spans[-1][0] :]):
         return spans[-1][0], []  # declared, but nothing that can be an answer
-    spans = [span for span in spans if span[1]]
+    spans = [span for span in spans if span[1] and (n == 1 or not PER_ITEM.match(span[2]))]
+    if n > 1 and (concluded := list(CONCLUDES.finditer(text))):
+        begin = concluded[-1].end()
+        if (not spans or begin > spans[-1][0]) and len(_distinct(last := [m for m in marks if m.start >= begin])) > 1:
+            return begin, last
     if not spans:
         return 0, marks
     begin, last, kind = spans[-1]
     if len(_distinct(last)) >= n:
         return begin, last
-    together = [m for m in marks if any(m in found for _, found, other in spans if other == kind)]
-    if kind in CLOSING and len(_distinct(together)) == n:
-        return spans[0][0], together
-    begin, best, _ = max(spans, key=lambda span: len(_distinct(span[1])))
-    return (begin, best) if len(_distinct(best)) >= n else (0, marks)
-
-
-def denied(text: str, mark: Mention, after: int = 0) -> bool:
-    """'not 26022', 'rather than 26022', 'not repaired by 26022 but'; `after`: where the mention before it ends."""
-    before = text[max(after, mark.start - 60) : mark.start]
-    if NEGATED.search(before):
-        return True
-    return NOT_BUT[0].search(before) is not None and NOT_BUT[1].match(text, mark.end) is not None
-
-
-def _in_refusal(text: str, mark: Mention) -> bool:
-    """'I cannot tell. The text only mentions A.'"""
-    before, after = text[max(0, mark.start - 300) : mark.start], text[mark.end : mark.end + 300]
-    sentence = re.split(r"[.;!?\n]", before)[-1] + re.split(r"[.;!?\n]", after, maxsplit=1)[0]
-    return MENTIONS_ONLY.search(sentence) is not None and REFUSES.search(text, 0, mark.start) is not None
-
-
-def _withdrawn(text: str, mark: Mention) -> bool:
-    """'26022? No', '26022 is wrong'."""
-    return WITHDRAWN.match(text[mark.end : mark.end + 80]) is not None
-
-
-def _corrected(text: str, marks: Sequence[Mention], n: int) -> list[Mention]:
-    """The mentions left by corrections: those after the last one if they suffice, else all but the one before it, and so on."""
-    left, after = list(marks), list[Mention]()
-    i = len(left) - 1
-    while i > 0:
-        one, other = left[i - 1], left[i]
-        if one.value != other.value and (CORRECTION.search(text[one.end : other.start]) or _withdrawn(text, one)):
-            after = left[i:] + after
-            if len(_distinct(after)) >= n:
-                return after
-            left = [m for m in left[:i] if m.value != one.value]
-            i = len(left)
-        i -= 1
-    return left + after
-
-
-def _in_clause_with(text: str, marks: Sequence[Mention], keys: Sequence[Key]) -> dict[Mention, set[str]]:
-    """For each mention the keys that stand in its clause. A line that names a key and no value belongs to the next one.
-
-    Keys in one list ('a, b, and c are 1, 2, and 3') stand in the clauses of all of them.
-    """
-    places, values = sorted(start for start, _, _ in keys), sorted(m.start for m in marks)
-
-    def holds(starts: Sequence[int], begin: int, end: int) -> bool:
-        return bisect_left(starts, begin) < bisect_left(starts, end)
-
-    ends = list[int]()
-    begin = 0
-    for end in (m.end() for m in CLAUSE_END.finditer(text)):
-        goes_on = text[end - 1] == "\n" and (holds(places, begin, end) or not text[begin:end].strip())
-        if not goes_on or holds(values, begin, end):
-            ends.append(end)
-            begin = end
-    named: dict[int, set[str]] = {}
-    for group in _groups(text, keys):
-        for start, _, _ in group:
-            named.setdefault(bisect(ends, start), set()).update(key for _, _, key in group)
-    return {m: named.get(bisect(ends, m.start), set()) for m in marks}
-
-
-def _groups(text: str, keys: Sequence[Key]) -> list[list[Key]]:
-    """The keys in groups that are one list each."""
-    groups = list[list[Key]]()
-    for key in sorted(keys):
-        if groups and _items(re.sub(r"(?i)\b(?:the|of)\b", " ", text[groups[-1][-1][1] : key[0]])):
-            groups[-1].append(key)
-        else:
-            groups.append([key])
-    return groups
+    alike = [(start, found) for start, found, other in spans if other == kind]
+    ends = [*(start for start, _ in alike[1:]), len(text)]
+    items = [[m for m in found if m.start < end] for (_, found), end in zip(alike, ends, strict=True)]
+    if len(_distinct(m for item in items for m in item)) == sum(len(_distinct(item)) for item in items):
+        return alike[0][0], [m for item in items for m in item]
+    return begin, last
 
 
 def _of_too_many(
-    text: str, begin: int, marks: Sequence[Mention], n: int, keys: Sequence[Key], asked: Collection[Mention], ordered: bool
+    text: str, begin: int, marks: Sequence[Mention], n: int, keys: Sequence[Key], asked: set[Mention], ordered: bool
 ) -> Reading:
     """Reading of a reply with more than `n` distinct values.
 
     begin: where its answer is declared; asked: the mentions whose clause names a key in question.
     """
-    lists = _lists(text, marks, keys)
-    head = _opening(text, begin, marks[0], keys)
+    lists = in_lists(text, marks, keys)
+    head = comes_at_once(text, begin, marks[0], keys)
     following = text[lists[0][-1].end :]
-    if head and len(_distinct(lists[0])) == n and _sentence_ends(following) and not OR.match(following.lstrip(" \n.!?>\"')]}")):
-        return Reading(_distinct(lists[0]))
-    hedged = any(OR.search(_gap(text, a, b)) for a, b in pairwise(marks))
+    asks_itself = len(marks) > 1 and following.lstrip(" \"')]}").startswith("?")
+    if (
+        head
+        and not asks_itself
+        and len(_distinct(lists[0])) == n
+        and sentence_ends(following)
+        and not OR.match(following.lstrip(" \n.!?>\"')]}"))
+    ):
+        left_open = any(_left_open(text, lists[0][-1].end, other) for other in marks if other.value not in _distinct(lists[0]))
+        return Reading(_distinct(marks), HEDGED) if left_open else Reading(_distinct(lists[0]))
+    hedged = any(OR.search(between(text, a, b)) for a, b in pairwise(marks))
     if n == 1:
         bound = _distinct(m for m in marks if m in asked)
         if len(bound) == 1 and not hedged:
             return Reading(bound)
-        gap = _gap(text, marks[0], marks[1])
+        gap = between(text, marks[0], marks[1])
         in_order = "->" in gap and IN_ORDER.search(text[: marks[0].start]) is not None
         if not hedged and (in_order or (ordered and ORDERED.search(gap)) or BECAUSE.search(gap)):
             return Reading((marks[0].value,))
         for match in reversed(list(WEAK.finditer(text))):
             if last := _distinct(m for m in marks if m.start >= match.end()):
                 return Reading(last) if len(last) == 1 else Reading(_distinct(marks), TOO_MANY)
-        if not hedged and STATES.search(text[begin : marks[0].start]) and _sentence_ends(text[marks[0].end :]):
+        hedged = hedged or GUESSES.search(text[begin : marks[0].start]) is not None
+        if not hedged and STATES.search(text[begin : marks[0].start]) and sentence_ends(text[marks[0].end :]):
             return Reading((marks[0].value,))  # the first sentence that names a value states it
     elif not hedged:
         exact = [group for group in lists if len(_distinct(group)) == n]
         if exact and max(len(_distinct(group)) for group in lists) == n:
-            return Reading(_distinct(exact[-1]))
+            return Reading(_distinct(([group for group in exact if asked.intersection(group)] or exact)[-1]))
     return Reading(_distinct(marks), HEDGED if hedged else TOO_MANY)
 
 
-def _lists(text: str, marks: Sequence[Mention], keys: Sequence[Key]) -> list[list[Mention]]:
-    """The mentions in groups that are one list each. A sentence that begins with a value and goes on is no item of a list."""
-    groups = [[marks[0]]]
-    for left, right in pairwise(marks):
-        gap = _gap(text, left, right, keys)
-        if _listed(gap) and (_bare(text, right, 1) or not _sentence_ends(gap)):
-            groups[-1].append(right)
-        else:
-            groups.append([right])
-    return groups
-
-
-def _opening(text: str, begin: int, first: Mention, keys: Sequence[Key]) -> bool:
-    """True when nothing but marks and keys stands between `begin` and the first value: the answer comes at once."""
-    return _listed(_gap(text, replace(first, start=begin, end=begin), first, keys))
+def _left_open(text: str, begin: int, other: Mention) -> bool:
+    """True when the sentence that names `other`, behind `begin`, says that it may be the answer, too."""
+    sentence = (
+        re.split(r"[.;!?\n]", text[max(begin, other.start - 300) : other.start])[-1]
+        + " "
+        + re.split(r"[.;!?\n]", text[other.end : other.end + 200])[0]
+    )
+    return HEDGE.search(sentence) is not None

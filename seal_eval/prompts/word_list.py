@@ -1,39 +1,15 @@
-"""Finds the list of words in a reply that names words of a document, apart from the reply's own sentences."""
+"""Reads the answer of a reply that names words of a document: which of its lists counts, and whether it is hedged or too long."""
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
-from seal_eval.prompts.mentions import LETTERS, Mention
-from seal_eval.prompts.numerals import TEENS, TENS, UNITS
-from seal_eval.prompts.plain_text import FIELD_NAME
+from seal_eval.prompts.denials import denied
+from seal_eval.prompts.list_items import DECLARED, FILLER, PARAGRAPH, Items, find_lists, without_marks
+from seal_eval.prompts.mentions import Mention
 from seal_eval.prompts.verdict import HEDGED, TOO_MANY, Reading, decide
-from seal_eval.prompts.wordings import CORRECTION, NEXT_TURN, OR, STRONG
+from seal_eval.prompts.wordings import CHECKED, CORRECTION, HEDGE, NEXT_TASK, NEXT_TURN, OR, RULED_OUT, WITHDRAWN
 
-# words and marks that may stand between two items of a list
-FILLER = re.compile(
-    r"(?:[\s,;:|/&+\"'()\[\]{}<>=\-#.!0-9$]|\b(?:and|also|as well as|plus|x|times?|time each|each|appears?|appeared|occurs?|occurred"
-    r"|occurrences?|instances?|mal|counts?|with|finally|lastly|words?|numbers?|frequency"
-    rf"|(?:{TENS}[- ]?)?(?:{UNITS})?|{TEENS}|hundred)\b)*",
-    re.IGNORECASE,
-)
-# what a reply adds to an item: (six times), (found 6 times), (noun)
-NOTE = re.compile(r"(?<=\w)[*_\"' ]{0,3}\(([^()\n]{1,60})\)")
-DECLARED = "\ue000"  # stands for the words that declare an answer, which may be words of the document
-BEFORE = frozenset(["and", "are", "is", "be", "been", "was", "were", "also", "but"])  # words of a sentence that its list follows
-# words with which a sentence goes on behind its list
-AFTER = frozenset(
-    [*BEFORE, "have", "has", "had", "as", "in", "which", "that", "who", "fit", "form", "come", "make", "seem", "stand", "lead"]
-)
-# words that stand alone in a reply and are no items, unless the document lists them
-OUTSIDE = frozenset({
-    "actually", "answer", "are", "certainly", "correction", "count", "counts", "done", "final", "finally", "first", "great", "here",
-    "hence", "hmm", "is", "item", "json", "list", "no", "node", "note", "now", "ok", "okay", "second", "so", "sorry", "step", "sure",
-    "that", "the", "therefore", "these", "third", "those", "thus", "wait", "well", "which", "who", "word", "words", "yes",
-})  # fmt: skip
-# letters and Roman numbers that count the items of a list: a) (b) iv.
-LETTERED = re.compile(r"(?m)(?:^|(?<=\s))(?:\((?:[a-z]|[ivx]{2,5})\)|(?:[a-z]|[ivx]{2,5})[).])(?=\s)", re.IGNORECASE)
 # what introduces the list that a reply ends with, after its work: "Therefore:", "The nodes are:", "Nodes 2 edges away:"
 CONCLUDES = re.compile(
     r"(?:\b(?:therefore|thus|hence|so|in conclusion|overall)\b[^.\n]{0,80}?"
@@ -41,85 +17,143 @@ CONCLUDES = re.compile(
     r"(?::|\b(?:is|are)\b:?))\W*$",
     re.IGNORECASE | re.MULTILINE,
 )
-
-
 LEFT_OUT = re.compile(r"\b(?:others?|remaining|rest|excluded)\b[^.\n]{0,40}$", re.IGNORECASE)  # introduces what is not the answer
+# alone between two lists: "or", also in other languages, and a question mark
+DOUBTS = re.compile(r"\W*(?:or|(?:and|or)?\W*(?:maybe|perhaps|possibly)|oder|ou|o|of|或者?|または|또는|или)\W*|\W*\?\W*", re.IGNORECASE)
+LACKS = re.compile(r"\W*(?:do|does|did)(?:n't| not) (?:have|lead|point|go|appear|occur)\b", re.IGNORECASE)
+# behind the word that the reply names after its answer: "(2) is next"
+RUNNER_UP = re.compile(
+    r"[^\w\n]{0,3}(?:\d{1,4}\W{1,2})?\s*(?:is|was|comes|came|would be) (?:the )?(?:next|fourth|eleventh|runner-up)\b", re.IGNORECASE
+)
+TASKS = 3  # places where a next task may begin that are looked at
+NONE = Items((), ())
 
 
-@dataclass(frozen=True)
-class Items:
-    """One list of a reply: its words, and for each the document's spelling, None for a word that the document does not list."""
-
-    words: tuple[Mention, ...]
-    names: tuple[str | None, ...]
-
-    @property
-    def known(self) -> int:
-        """How many different words of the document it names."""
-        return len({name for name in self.names if name})
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        """Its different words."""
-        return tuple(dict.fromkeys(name or word.value for word, name in zip(self.words, self.names, strict=True)))
-
-
-def read_words(text: str, listed: Collection[str], n: int, questions: Collection[str] = ()) -> Reading:
+def read_words(text: str, listed: Collection[str], n: int, questions: Collection[str] = (), made_up: bool = False) -> Reading:
     """The words of the reply's list, in the document's spelling.
 
-    The list is the last that is declared, concludes or follows a correction, else the longest. A plural is its singular when the document
-    has only that, and the other way round. listed: the words of the document; questions: words of the question, which count only in a list.
+    The list is the last that is declared, concludes or follows a correction, else the longest; if that is too long, the last with as many
+    words as are asked for. A plural is its singular when the document has only that, and the other way round.
+
+    listed: the words of the document; questions: words of the question, which count only in a list; made_up: see `find_lists`.
     """
-    text = FIELD_NAME.sub(
-        lambda m: m[0] if m[0].strip('": ').lower() in listed else ":", re.sub(r"</\w{1,30}>", "\n", STRONG.sub(DECLARED, text))
-    )
-    if n > 1:
-        text = NOTE.sub(lambda m: m[0] if set(listed) & {word.lower() for word in LETTERS.findall(m[1])} else " " * len(m[0]), text)
-    text = LETTERED.sub(lambda m: " " * len(m[0]), text)
-    tokens = [m for m in LETTERS.finditer(text) if text[m.start() - 1 : m.start()] != "\\"]
-    lists = _lists(text, [Mention(m[0].lower(), m.start(), m.end()) for m in tokens], listed, n)
+    text = without_marks(text, listed, n)
+    lists = find_lists(text, listed, n, questions, made_up)
     if lists and (turn := next((t for t in NEXT_TURN.finditer(text) if t.start() > lists[0].words[0].start), None)):
-        lists = [items for items in lists if items.words[0].start < turn.start()]
-    if run := _run(text, tokens, listed, n):
-        lists.append(run)
+        text = text[: turn.start()]
+        lists = find_lists(text, listed, n, questions, made_up)
+    if lists and n == 1:
+        return _one_word(text, lists, questions)
+    for begin in _next_tasks(text, lists):
+        before = find_lists(text[:begin], listed, n, questions, made_up)
+        reading = _answer(text[:begin], before, n, questions, made_up)
+        if len(reading.values) == n and not reading.problem:
+            return reading
+    return _answer(text, lists, n, questions, made_up)
+
+
+def _next_tasks(text: str, lists: Sequence[Items]) -> list[int]:
+    """Where the reply may go on to a task of its own: behind a list and without a correction."""
+    begins = list[int]()
+    for match in NEXT_TASK.finditer(text):
+        end = max((items.words[-1].end for items in lists if items.words[-1].end <= match.start()), default=None)
+        if end is not None and not CORRECTION.search(text[end : match.end()]) and not CHECKED.search(text[end : match.end()]):
+            begins.append(match.start())
+    return begins[:TASKS]
+
+
+def _answer(text: str, lists: Sequence[Items], n: int, questions: Collection[str], made_up: bool) -> Reading:
+    """The words of the list that answers, for more words than one."""
+    lists = _not_denied(text, lists)
+    lists = lists[:1] + [items for before, items in pairwise(lists) if not LEFT_OUT.search(_between(text, before, items))]
+    lists, declared = _declared(text, lists)
     if not lists:
         return Reading(())
-    if n == 1:
-        return _one_word(text, lists, questions)
-    lists = lists[:1] + [items for before, items in pairwise(lists) if not LEFT_OUT.search(_between(text, before, items))]
-    best = max(lists, key=lambda items: items.known)
-    for before, items in pairwise([Items((), ()), *lists]):
-        if items.known >= max(1, n // 2) and _renewed(text, before, items):
-            best = items
-    if best.known != n:
-        for before, items in pairwise(lists):
-            if items.known == n and CONCLUDES.search(_between(text, before, items)):
-                best = items
-    at = lists.index(best)
+    at = lists.index(_best(text, lists, n, declared))
+    best = lists[at]
     for before, items in pairwise(lists[max(0, at - 1) : at + 2]):
-        if min(before.known, items.known) >= max(2, n // 2) and OR.search(_between(text, before, items)):
-            return Reading(tuple(dict.fromkeys(before.values + items.values)), HEDGED)
+        between = _between(text, before, items)
+        both = tuple(dict.fromkeys(before.values + items.values))
+        hedged = HEDGE.search(re.split(r"[.;!?\n]", between)[-1]) or OR.search(between)
+        if DOUBTS.fullmatch(between) or (hedged and min(before.known, items.known) >= max(2, n // 2)):
+            return Reading(both, HEDGED)
+        if before is best and len(both) > n and re.fullmatch(r"[\W\d]*", between):  # it goes on in another paragraph
+            return Reading(both, TOO_MANY)
     values = best.values
-    together = tuple(dict.fromkeys(v for items in lists if len(items.words) > 1 for v in items.values))
-    if len(values) < n == len(together) and not CORRECTION.search(text):
+    together = tuple(dict.fromkeys(v for items in lists if made_up or len(items.words) > 1 for v in items.values))
+    doubtful = any(OR.search(_between(text, before, items)) for before, items in pairwise(lists))
+    if len(values) < n == len(together) and not doubtful and not CORRECTION.search(text):
         values = together
-    if len(best.words) == 1:  # no list: words spread over sentences
+    elif len(best.words) == 1 and not declared:  # no list: words spread over sentences
         values = tuple(dict.fromkeys(v for items in lists for v in items.values if v not in questions))
     return Reading(values, TOO_MANY if len(values) > n else "")
 
 
-def _run(text: str, tokens: Sequence[re.Match[str]], listed: Collection[str], n: int) -> Items | None:
-    """The longest run of at least `n` words of the document with only spaces between them; None without one."""
-    best: list[Mention] = []
-    run: list[Mention] = []
-    for token in tokens:
-        word = Mention(token[0].lower(), token.start(), token.end())
-        if word.value not in listed:
-            run = []
-            continue
-        run = [*run, word] if run and not text[run[-1].end : word.start].strip() else [word]
-        best = max(best, run, key=len)
-    return Items(tuple(best), tuple(word.value for word in best)) if len(best) >= max(3, n) else None
+def _best(text: str, lists: Sequence[Items], n: int, declared: bool) -> Items:
+    """The list that answers. declared: the first is declared to do so."""
+    if declared:
+        return lists[0]
+    best, corrected = max(lists, key=lambda items: items.known), False
+    for before, items in pairwise([items for items in lists if items.known >= max(1, n // 2)]):
+        if _corrects(_between(text, before, items)):
+            best, corrected = items, True
+    exact = [items for items in lists if items.known == len(items.values) == n]
+    if len(best.values) > n and exact:
+        later = [items for items in exact if items.words[0].start > best.words[0].start]
+        if later:
+            return later[-1]
+        if exact[0] is lists[0] and not corrected:
+            return exact[0]
+    if best.known != n:
+        for before, items in pairwise(lists):
+            if items in exact and CONCLUDES.search(_between(text, before, items)):
+                best = items
+    return best
+
+
+def _declared(text: str, lists: Sequence[Items]) -> tuple[list[Items], bool]:
+    """(the lists behind the last declaration that any follows, all without one; whether the first stands right behind it)."""
+    parts = list[list[Items]]()
+    for before, items in pairwise([NONE, *lists]):
+        if DECLARED in _between(text, before, items):
+            parts.append([])
+        if parts:
+            parts[-1].append(items)
+    if not parts:
+        return list(lists), False
+    if len(parts) > 1 and all(len(part[0].words) == 1 for part in parts):  # \boxed{a}, \boxed{b}
+        return [Items(tuple(p[0].words[0] for p in parts), tuple(p[0].names[0] for p in parts))], True
+    last = parts[-1]
+    begin = text.rfind(DECLARED, 0, last[0].words[0].start)
+    if not FILLER.fullmatch(text[begin + 1 : last[0].words[0].start]):
+        return last, False
+    for i, (before, items) in enumerate(pairwise(last), 1):
+        between = _between(text, before, items)
+        if PARAGRAPH.search(between) and re.search(r"[^\W\d]", between):  # an explanation
+            return last[:i], True
+    return last, True
+
+
+def _not_denied(text: str, lists: Sequence[Items]) -> list[Items]:
+    """The lists without words that are denied: 'not A', 'A is wrong'. Said in front of a list or behind it, that denies all of it."""
+    left = list[Items]()
+    end = 0
+    for items in lists:
+        kept = []
+        ends = [end, *(word.end for word in items.words)]
+        end = ends[-1]
+        last = items.words[-1]
+        whole, following = denied(text, items.words[0], ends[0]), text[last.end : last.end + 80]
+        kept = list(zip(items.words, items.names, strict=True))
+        if WITHDRAWN.match(following) or RULED_OUT.match(following) or LACKS.match(following):
+            whole = whole or not re.search(r"[.!?]\s", text[ends[-2] : last.start])
+            kept = kept[:-1]
+        elif RUNNER_UP.match(following):
+            kept = kept[:-1]
+        kept = [(word, name) for (word, name), after in zip(kept, ends, strict=False) if not denied(text, word, after)]
+        if kept and not whole:
+            left.append(Items(tuple(word for word, _ in kept), tuple(name for _, name in kept)))
+    return left
 
 
 def _one_word(text: str, lists: Sequence[Items], questions: Collection[str]) -> Reading:
@@ -134,51 +168,11 @@ def _one_word(text: str, lists: Sequence[Items], questions: Collection[str]) -> 
     return decide(text.replace(DECLARED, "final answer is "), mentions, 1)
 
 
-def _lists(text: str, tokens: Sequence[Mention], listed: Collection[str], n: int) -> list[Items]:
-    """The reply's words in lists: between two words of a list only separators stand, while spaces separate those of running text."""
-    lists: list[list[Mention]] = []
-    loose = set()  # words at the end of running text, which may begin a list
-    for i, token in enumerate(tokens):
-        left = text[tokens[i - 1].end if i else 0 : token.start]
-        right = text[token.end : tokens[i + 1].start if i + 1 < len(tokens) else len(text)]
-        following = tokens[i + 1].value if i + 1 < len(tokens) else ""
-        heading = re.fullmatch(r"['\")\]]*\s*(?:#?\d{1,3}\s*)?:\s*", right) and following and not FILLER.fullmatch(following)
-        ends: object = not following or re.search(r"[^\s'\-]|\n", right) or following == "or" or FILLER.fullmatch(following)
-        if not ends and following in AFTER and token.value in listed:  # "belly, talk and pie are"
-            ends = i > 0 and (tokens[i - 1].value in ("and", "or") or re.search(r"[,;]", left))
-        separated = not i or re.search(r"[^\s'\-]|\n", left)
-        bare = token.value in listed and separated and ends and not left.rstrip()[-1:].isdecimal()
-        if heading or not ends or (not bare and (FILLER.fullmatch(token.value) or token.value in OUTSIDE)):
-            continue
-        if not separated and tokens[i - 1].value not in BEFORE:
-            loose.add(token)
-        if lists and FILLER.fullmatch(text[lists[-1][-1].end : token.start]) and token not in loose:
-            lists[-1].append(token)
-        else:
-            lists.append([token])
-    found = []
-    for words in lists:
-        if words[0] in loose and len({word.value for word in words}) > n:
-            words = words[1:]
-        items = Items(tuple(words), tuple(_spelling(word.value, listed) for word in words))
-        if items.known or n == 1:
-            found.append(items)
-    return found
-
-
-def _renewed(text: str, before: Items, items: Items) -> bool:
-    """True when the answer is declared, or an earlier one corrected, between the list before and this one."""
-    between = _between(text, before, items)
-    return DECLARED in between or (bool(before.words) and CORRECTION.search(between) is not None)
+def _corrects(between: str) -> bool:
+    """True when what stands between two lists says that the second is right instead."""
+    return CORRECTION.search(between) is not None or CHECKED.search(between) is not None
 
 
 def _between(text: str, before: Items, items: Items) -> str:
     """The text between two lists; up to `items` when `before` is empty."""
     return text[before.words[-1].end if before.words else 0 : items.words[0].start]
-
-
-def _spelling(word: str, listed: Collection[str]) -> str | None:
-    """The document's word that a word of the reply is, in singular or plural; None for another word."""
-    forms = [word, word[:-1] if word.endswith("s") else word + "s"]
-    forms += [word[:-2], word[:-3] + "y"] if word.endswith("es") else [word + "es", word[:-1] + "ies"]
-    return next((form for form in forms if form in listed), None)

@@ -1,22 +1,59 @@
-"""English turns of phrase with which replies declare, correct, deny, hedge and order their answers, as patterns."""
+"""Turns of phrase, most of them English, with which replies declare, correct, deny, hedge and order their answers, as patterns."""
 
 import re
 
 # between a value and the one that corrects it; some words do so only where they begin what follows the value
 CORRECTION = re.compile(
     r"\b(?:wait|sorry|correction|corrected|scratch that|oops|hold on|i mean|mistaken?|wrong|incorrect"
-    r"|on second thought|apologies|re-?check(?:ed|ing)?|strike that|should be|should have been)\b(?!\.? ?\d)"
+    r"|on second thought|apolog(?:ies|i[sz]e)|re-?check(?:ed|ing)?|strike that|should be|should have been"
+    r"|i meant|i misread|my (?:bad|mistake)"
+    r"|entschuldigung|korrektur|pardon|désolée?|corrección|perdón|perdona|извините)\b(?!\.? ?\d)|不对|不對|应该是|應該是|更正|訂正|정정"
+    r"|\b(?:edit|update|updated|revised|revision)(?: answer)?:|\?[\"')\]]*\s*(?:hmm+|uh+|oh)\b"
+    r"|\b(?:first|initially|originally) (?:read|thought|said|saw|wrote|found)[^.;\n]{0,20},? but\b"
+    r"|(?:^|[.?!\n])[\W_]*(?:nein|non|нет|não)\s*[,.:!–-]"
     r"|(?:^|[.?!\n])[\W_]*(?:(?:hmm|oh|uh|well|or|but|and)\W+)?(?:(?:no|nope)\b(?!\.? ?\d)(?=\W*[.,;:!?…—–-]|\s+(?:it|that|the|i)\b|\W*$)"
     r"|(?:(?:it|that|this|the (?:answer|number|value|name|word))(?:'s| is| was)? )?(?:actually|rather|in fact|instead)\b"
     r"|(?:not really|not quite|that's not|it's not|(?:it|that|this) (?:isn't|wasn't|is not|was not))\b)",
     re.IGNORECASE,
 )
+# after these a reply looks again; another value that follows is its answer, the same one confirms it
+CHECKED = re.compile(
+    r"\b(?:let me|let's|let us|i(?:'ll| will| should| must| need to| have to| want to)|allow me to) (?:just |quickly )?"
+    r"(?:(?:double|re)[- ]?)?(?:check|verify|confirm|read|recount|examine|take (?:another|a second|a closer) look"
+    r"|look (?:at (?:it|this|that|the \w+) )?(?:again|more closely))\b"
+    r"|\b(?:up)?on (?:a |an )?(?:rereading|(?:closer|second|further|another|re-?) ?"
+    r"(?:inspection|look|reading|reflection|examination|review|check(?:ing)?))\b|\blooking (?:again|closer|more closely|back)\b",
+    re.IGNORECASE,
+)
 OR = re.compile(r"\b(?:or|either|alternatively|possibly|maybe|perhaps)\b", re.IGNORECASE)
+# the reply leaves the answer open, where it says so of a second value: 'It could also be B', 'B is possible, too'
+HEDGE = re.compile(
+    r"\b(?:or|either|alternatively|possibly|maybe|perhaps|unsure|uncertain|unclear|possible|plausible|possibility|alternative)\b"
+    r"|\b(?:could|might|may|can)(?: (?:also|well|even|just|still|equally))* be\b"
+    r"(?! (?:ruled out|excluded|ignored|discarded|confused|mistaken))"
+    r"|\bnot (?:(?:entirely|quite|fully|completely|totally|100 ?%) )?(?:sure|certain)\b|\banother (?:option|candidate|answer|guess)\b",
+    re.IGNORECASE,
+)
+# a reply that lists its guesses: 'Option 1: A'
+GUESSES = re.compile(r"\b(?:option|answer|candidate|possibility|choice|guess)\s*#?\s*(?:1|one|a)\s*[:.)=-][\s\"'(<]*$", re.IGNORECASE)
 NEGATED = re.compile(
-    r"\b(?:not|nor|never|isn't|wasn't|aren't|instead of|rather than|unlike|except|excluding|different from|as opposed to)"
-    r"[\s\"'(<:*]+(?:(?!but\b)[^\s.,;:!?]+[\s\"'(<]+){0,2}$"
-    r"|\b(?:confus|mistak|mix)(?:e[ds]?|ing|en|ed)?(?: up)?(?: it| this| that| them)? (?:with|for)[\s\"'(<]+(?:(?:the|a) )?$"
-    r"|\b(?:first|initially|originally|at first,?) (?:i )?(?:thought|believed|assumed|guessed)\b[^.;\n]{0,40}$",
+    r"\b(?:not|nor|neither|never|isn't|wasn't|aren't|instead of|rather than|unlike|except|excluding|different from|as opposed to"
+    r"|(?:all|any(?:thing|one|body)?|every(?:thing|one|body)?) but|(?<!no )(?<!none )(?<!no one )(?<!nobody )(?<!nothing )other than)"
+    r"(?! (?:more|less|fewer|later|longer|earlier|only|until|just)\b)[\s\"'(<:*]+(?:(?!but\b)[^\s.,;:!?]+[\s\"'(<]+){0,2}$"
+    r"|\b(?:can't|cannot|couldn't|won't|wouldn't|shouldn't|don't|doesn't|didn't|(?<!no )doubt|(?:do|does|did|can|could) not)\s+"
+    r"(?:(?:actually|really|possibly|even) )?(?:be|think|believe|say|mean|mention|name|list|that|if|whether|it)\b[^.,;:!?\n]{0,30}$"
+    r"|\bthere(?:'s| is| was| are) no[\s\"'(<]+"
+    r"(?:(?:such|line|number|word|value|code|person|variable|topic|mention|of|town|named|called)\s+){0,2}[\"'(<]*$"
+    r"|\b(?:confus|mistak|mix)(?:e[ds]?|ing|en|ed)?(?: up)?(?: it| this| that| them)?(?: up)? (?:with|for)[\s\"'(<]+(?:(?:the|a) )?$"
+    r"|\b(?:first|initially|originally|previously|earlier|at first,?) (?:i )?(?:thought|believed|assumed|guessed|said|wrote|answered|had)\b"
+    r"[^.;\n]{0,40}$"
+    r"|\b(?:almost|nearly) (?:said|wrote|answered|took|picked|chose)\b[^.;\n]{0,30}$"
+    r"|\bat first (?:glance|sight)\b[^.;\n]{0,40}$"
+    r"|\b(?:one|you|some|people|i|we) (?:might|may|could|would) (?:\w+ )?(?:think|expect|assume|guess|suppose|believe|say)\b[^.,;\n]{0,40}$"
+    r"|[\n.;,(]\s*(?:wrong|incorrect|false|was|formerly|previously|old)(?: (?:answer|value|one|number|word|name))?\s*[:=][\s\"'(<]*$"
+    r"|\n[\s*#-]*[❌✗✘][\s\"'(<]*(?:[^\s.,;:!?]+[\s\"'(<]+)?$"
+    r"|(?:\b(?:nicht|no es|no son|no era|não é|non è|niet|(?:n'est|est) pas|ne sont pas|не)\b|不是|并非|並非|不為)"
+    r"[\s\"'(<:「]*(?:[^\s.,;:!?]+[\s\"'(<]+){0,2}$",
     re.IGNORECASE,
 )
 NOT_BUT = (  # "not repaired by A but", with A between the two
@@ -33,6 +70,27 @@ WITHDRAWN = re.compile(
     r"(?:it|that|this|the (?:right |correct )?(?:answer|topic|word|number|value|code|one))\b[^.\n]{0,30}"
     r"\b(?:is|was|should)\b(?! (?:also )?(?:the )?(?:only|right|correct)\b)"
     r"|[\s.,;!]*correction:)",
+    re.IGNORECASE,
+)
+# behind a value: that it is not the answer
+RULED_OUT = re.compile(
+    r"^[\"')>\]}]*(?:,? (?:which|that|this|it)\b| (?:looks|sounds|seems|appears) [a-z]+,? but\b)?\s*(?:"
+    r"(?:is|was|are|were)(?:n't| (?:definitely |certainly |clearly |simply )?not) (?:it|right|correct|true|valid|possible|them"
+    r"|the (?:right |correct |actual |real )?(?:answer|one|number|value|word|code|name|person|topic|target)\b"
+    r"(?! (?:of|for|in|that|which)\b))"
+    r"|(?:is|was|are|were|'s) (?:wrong|incorrect|false|mistaken|invalid"
+    r"|(?:(?:only|just|merely) )?(?:an? |the )?(?:distractors?|decoys?|examples?|mistakes?|errors?))"
+    r"|(?:can|could|should|may|must) be (?:ruled out|excluded|discarded|ignored|dismissed)"
+    r"|(?:only )?(?:appears?|occurs?|comes?|is|are)(?: only)? (?:in|from) the (?:example|question|prompt)"
+    r"|(?:(?:does|do|did|could)n't|can't|cannot|(?:does|do|did|could|can) not) "
+    r"(?:fit|match|count|apply|be (?:it|right|correct|the answer)))\b"
+    r"|^[\"')>\]}]*\s+(?:at first|initially|originally|was my first (?:thought|guess|answer))\b(?=[^\n]{0,20}\b(?:but|however|yet)\b)"
+    r"|^[\"')>\]}]*[ \t]*[❌✗✘]|^\s*(?:ではなく|じゃなくて|이 아니라|가 아니라)",
+    re.IGNORECASE,
+)
+# of one value too many: that the text has it, but it is not meant
+ASIDE = re.compile(
+    r"^[\"')>\]}]*\s*(?:(?:is|are|was|were) also (?:mentioned|listed|named|present|there|in the \w+)|also (?:appears?|occurs?))\b",
     re.IGNORECASE,
 )
 ORDERED = re.compile(
@@ -61,10 +119,34 @@ STRONG = re.compile(
     r"|\"?\b(?:final|correct|my|the|short)?[ _-]?answers?\b\"?(?: to (?:your|the) question)?\s*"
     r"(?:(?:is|are|would be|should be)\b\s*:?|:|=|->|\n)+"
     r"|\b(?:right|correct|actual|true|real) (?:one|number|value|word|code|key|name|topic|variable)s?\s*(?:(?:is|are)\b\s*:?|:|=)"
-    r"|\bfirst (?:topic )?(?:that )?(?:we |was |to be )?(?:ever )?(?:discussed |talked about |covered )?(?:was|is)\b",
+    r"|\bfirst (?:(?:topic|one|thing|subject) )?(?:that )?(?:we |was |to be )?(?:ever )?(?:discussed |talked about |covered )?(?:was|is)\b",
     re.IGNORECASE,
 )
-WEAK = re.compile(r"\b(?:therefore|thus|hence|so|in conclusion|overall|in short|conclusion|result|solution)\b", re.IGNORECASE)
+# the list that a reply concludes with
+CONCLUDES = re.compile(
+    r"\b(?:therefore|thus|hence|so|in conclusion|in summary|overall),? (?:[^.:\n]{0,60} )?(?:are|is)\b\s*:", re.IGNORECASE
+)
+PER_ITEM = re.compile(r"first|(?:right|correct|actual|true|real) ")  # declarations of one value of several
+NO_VALUE = re.compile(
+    r"[\s*_:\"']*(?:unknown|undetermined|none\b|n/a|not (?:found|mentioned|stated|given|available|specified)|cannot be determined)",
+    re.IGNORECASE,
+)
+WEAK = re.compile(
+    r"\b(?:therefore|thus|hence|so|in conclusion|overall|in short|conclusion|result|solution"
+    r"|i(?:'d| would|'ll| will)? (?:go with|choose|pick|say|settle on|opt for|lean towards)|(?:most|more) (?:likely|probabl[ey])"
+    r"|my (?:choice|pick|(?:best )?guess))\b",
+    re.IGNORECASE,
+)
 CLAUSE_END = re.compile(r"[.,;!?]\s|\n")
 SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n|>|\|[ \t]*(?:\n|$)")
 NEXT_TURN = re.compile(r"\n[ \t]*(?:question|q|user|human|instruction|### ?(?:instruction|question|user|input))\s*:", re.IGNORECASE)
+# a line with which a model that has answered goes on to a next task: a label, a question, or the end of a prompt like its own
+NEXT_TASK = re.compile(
+    r"\n[ \t#*>-]*(?:(?:(?:next|new|another|second|follow-?up)\s+)?"
+    r"(?:question|q|task|prompt|problem|exercise|query|input|instruction|user|human)\s*(?:#?\s?\d{1,3})?[ \t*]*(?:[:.)]|\n)"
+    r"|now,? answer (?:this|the)\b"
+    r"|[^?\n]{0,400}?\b(?:what|which|who|whom|whose|where|when|why|how (?:many|much|old|far|long))\b[^?\n]{1,300}\?[ \t*]*"
+    r"(?:$|\n|(?:answer|reply|respond|give|name|i need)\b)"
+    r"|[^\n]{0,300}\b(?:answer|reply|respond) (?:with|in)\b[^\n]{0,60}\b(?:only|words)\b)",
+    re.IGNORECASE,
+)
