@@ -80,6 +80,17 @@ WORDS = [(kind, right, reply) for kind in ONE for right, reply in [
 (1, "不是{w}，而是{t}。"), (1, "Ce n’est pas {w}, c'est {t}."), (1, "No es {w}, sino {t}."), (1, "{w} can be ruled out. It is {t}."), (1, "{t} — don't mix it up with {w}."), (1, "{t}\n\nWould you like to know anything else?"),
 ]]  # fmt: skip
 SMALLER = [
+("needle", 1, "It cannot be anything but 7931233."), ("needle", 1, "It can't be any number other than 7931233."), ("needle", 1, "Isn't it 7931233?"), ("needle", 1, "I cannot say for sure, but the number seems to be 7931233."),
+("needle", 1, "You might think 4416669. It is 7931233."), ("needle", 1, "The special number, not the year, is 7931233."), ("needle", 0, "7931233 is ruled out."), ("needle", 0, "7931233 would be wrong."),
+("needle", 0, "I would not say 7931233."), ("needle", 0, "7931233. Let me reconsider. It's 4416669."), ("needle", 0, "7931233. Then again, 4416669 is just as likely."), ("needle", 0, "7931233. Forget that, it's 4416669."),
+("lines", 1, "26022 does not appear in any other line."), ("lines", 1, "No other line holds 26022."), ("lines", 1, "I could be wrong, but I think it is 26022."), ("lines", 1, "26022\n\nWhy? Because line inquisitive-friend says so."),
+("born", 1, "Two towns are named: Lamulness, where she worked, and Zorulmere, where she was born."), ("born", 0, "She was born in Lamulness, where she lived until she moved to Zorulmere."),
+("born", 1, "Answer: Zorulmere\n\nExplanation: The document states that she was born in Zorulmere. She moved to Lamulness at 27."), ("born", 0, "It's Lamulness rather than Zorulmere."),
+("wrote", 1, "By Emil Cesolsen, in Petra Ostilnik's translation."), ("wrote", 0, "Petra Ostilnik. Emil Cesolsen is credited as the translator."),
+("born", 1, "Carla Marukov moved to Lamulness.\nBut where was she born?\nZorulmere."), ("born", 0, "She was born in Zorulmere. It may also have been Lamulness; I am not sure, it could be Lamulness."),
+("lines", 0, "The number is 26022. It could also be 24260."), ("lines", 1, "26022. Other lines hold 24260 or 6265."), ("lines", 0, "24260 is more likely than 26022."), ("lines", 0, "26022 is less likely than 24260."),
+("lines", 1, "The number is 26022. Not to be confused with 24260 or 6265."), ("needle", 1, "I could not find any other number than 7931233."), ("wrote", 1, "Petra Ostilnik did not write it. Emil Cesolsen did."),
+("person", 1, "Nadia and Sven have not been to Hamburg. Olga has."), ("person", 0, "Olga has not been to Hamburg. Nadia has."),
 ("multivalue", 0, f"Draft: {FOUR}\n\nFinal answer: 5558439, 8812099"), ("multivalue", 0, f"I found {FOUR}, but 7066323 is wrong."), ("multivalue", 1, f"Draft: 5558439, 8812099\n\nFinal answer: {FOUR}"),
 ("multivalue", 1, "Answer: 5558439\nAnswer: 8812099\nAnswer: 2838485\nAnswer: 7066323"), ("multivalue", 1, f"{FOUR}. 1234567 is wrong."), ("multivalue", 0, "All but 7066323: 5558439, 8812099, 2838485"),
 ("multivalue", 1, f"The special numbers of the fertile-vacation are {FOUR}. The special numbers of the tart-designer are 1111111, 2222222, 3333333, 4444444."),
