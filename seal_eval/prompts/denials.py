@@ -16,6 +16,7 @@ from seal_eval.prompts.wordings import (
     PLURAL,
     REFUSES,
     RULED_OUT,
+    SEEMS_BUT,
     WITHDRAWN,
 )
 
@@ -28,7 +29,7 @@ def denied(text: str, mark: Mention, after: int = 0) -> bool:
         return False
     if NEGATED.search(before):
         return True
-    return NOT_BUT[0].search(before) is not None and NOT_BUT[1].match(text, mark.end) is not None
+    return any(begin.search(before) and end.match(text, mark.end) for begin, end in (NOT_BUT, SEEMS_BUT))
 
 
 def all_denied(text: str, mentions: Sequence[Mention]) -> set[Mention]:

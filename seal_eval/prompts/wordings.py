@@ -24,7 +24,8 @@ CHECKED = re.compile(
     r"|\b(?:up)?on (?:a |an )?(?:rereading|(?:closer|second|further|another|re-?) ?"
     r"(?:inspection|look|reading|reflection|examination|review|check(?:ing)?))\b"
     r"|\blet me (?:re-?think|reconsider|think again)\b"
-    r"|\bafter (?:re-?\w+ing|(?:double-?)?checking|another look)\b|\blooking (?:again|closer|more closely|back)\b",
+    r"|\bafter (?:a (?:closer|second|careful) (?:look|reading|check)|re-?\w+ing|(?:double-?)?checking|another look)\b"
+    r"|\blooking (?:again|closer|more closely|back)\b",
     re.IGNORECASE,
 )
 OR = re.compile(r"\b(?:or|either|alternatively|possibly|maybe|perhaps)\b", re.IGNORECASE)
@@ -53,16 +54,27 @@ NEGATED = re.compile(
     r"|\bthere(?:'s| is| was| are) no[\s\"'(<]+"
     r"(?:(?:such|line|number|word|value|code|person|variable|topic|mention|of|town|named|called)\s+){0,2}[\"'(<]*$"
     r"|\b(?:confus|mistak|mix)(?:e[ds]?|ing|en|ed)?(?: up)?(?: it| this| that| them)?(?: up)? (?:with|for)[\s\"'(<]+(?:(?:the|a) )?$"
-    r"|\b(?:first|initially|originally|previously|earlier|at first,?) (?:i )?(?:thought|believed|assumed|guessed|said|wrote|answered|had)\b"
-    r"[^.;\n]{0,40}$"
-    r"|\b(?:almost|nearly) (?:said|wrote|answered|took|picked|chose)\b[^.;\n]{0,30}$"
-    r"|\bat first (?:glance|sight)\b[^.;\n]{0,40}$"
-    r"|\b(?:one|you|some|people|i|we) (?:might|may|could|would) (?:\w+ )?(?:think|expect|assume|guess|suppose|believe|say)\b[^.,;\n]{0,40}$"
+    r"|\b(?:first|initially|originally|previously|earlier|at first,?) (?:i )?"
+    r"(?:thought|believed|assumed|guessed|said|wrote|answered|had)\b"
+    r"(?:(?!\bbut\b)[^.;\n]){0,40}$"
+    r"|\b(?:almost|nearly) (?:said|wrote|answered|took|picked|chose)\b(?:(?!\bbut\b)[^.;\n]){0,30}$"
+    r"|\bat first (?:glance|sight)\b(?:(?!\bbut\b)[^.;\n]){0,40}$"
+    r"|\b(?:one|you|some|people|i|we) (?:might|may|could|would) (?:\w+ )?"
+    r"(?:think|expect|assume|guess|suppose|believe|say)\b(?:(?!\bbut\b)[^.,;\n]){0,40}$"
     r"|[\n.;,(]\s*(?:wrong|incorrect|false|was|formerly|previously|old)(?: (?:answer|value|one|number|word|name))?\s*[:=][\s\"'(<]*$"
     r"|\n[\s*#-]*[❌✗✘][\s\"'(<]*(?:[^\s.,;:!?]+[\s\"'(<]+)?$"
-    r"|(?:\b(?:nicht|no es|no son|no era|não é|non è|niet|(?:n'est|est) pas|ne sont pas|не)\b|不是|并非|並非|不為)"
-    r"[\s\"'(<:「]*(?:[^\s.,;:!?]+[\s\"'(<]+){0,2}$",
+    r"|(?:\b(?:nicht|kein(?:e|en|er)?|no es|no son|no era|não é|non è|niet|(?:n'est|est) pas|ne sont pas|не)\b|不是|并非|並非|不為)"
+    r"[\s\"'(<:「]*(?:(?!(?:sondern|mais|sino|mas|ma|maar|а)\b|而是)[^\s.,;:!?]+[\s\"'(<]+){0,2}$",
     re.IGNORECASE,
+)
+SEEMS_BUT = (  # "it looks like A, but it is", with A between the two
+    re.compile(
+        r"\b(?:looks? like|seems?(?: like| to be)?|appears? to be"
+        r"|(?:thought|assumed|believed|guessed)(?: that)?(?: (?:it|this|that) (?:was|is|were))?)"
+        r"[\s\"'(<]+(?:[^\s.,;:!?]+[\s\"'(<]+){0,2}$",
+        re.IGNORECASE,
+    ),
+    re.compile(r"[\"')>]*,? but (?:it(?:'s| is| was)|actually|really|in fact|the (?:right|correct|actual|answer))\b", re.IGNORECASE),
 )
 NOT_BUT = (  # "not repaired by A but", with A between the two
     re.compile(r"\b(?:not|isn't|wasn't|aren't|weren't|never)\b(?! only\b)[^.,;:\n]{0,60}$", re.IGNORECASE),
@@ -96,6 +108,7 @@ RULED_OUT = re.compile(
     r"|(?:(?:does|do|did|could)n't|can't|cannot|(?:does|do|did|could|can) not) "
     r"(?:fit|match|count|apply|be (?:it|right|correct|the answer)))\b"
     r"|^[\"')>\]}]*\s+(?:at first|initially|originally|was my first (?:thought|guess|answer))\b(?=[^\n]{0,20}\b(?:but|however|yet)\b)"
+    r"|^[\"')>\]}]*\s*-+\s*(?:wrong|incorrect|false|falsch|faux|incorrecto|falso)\b"
     r"|^[\"')>\]}]*[ \t]*[❌✗✘]|^\s*(?:ではなく|じゃなくて|이 아니라|가 아니라)",
     re.IGNORECASE,
 )

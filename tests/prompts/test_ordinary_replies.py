@@ -80,6 +80,8 @@ WORDS = [(kind, right, reply) for kind in ONE for right, reply in [
 (1, "不是{w}，而是{t}。"), (1, "Ce n’est pas {w}, c'est {t}."), (1, "No es {w}, sino {t}."), (1, "{w} can be ruled out. It is {t}."), (1, "{t} — don't mix it up with {w}."), (1, "{t}\n\nWould you like to know anything else?"),
 ]]  # fmt: skip
 SMALLER = [
+("lines", 1, "It looks like 24260, but it is 26022."), ("lines", 1, "It looks like 26022, but I am not sure."), ("lines", 0, "26022. After a closer look, it is 24260."), ("lines", 1, "24260 - falsch. Richtig: 26022"),
+("lines", 1, "I thought it was 24260, but it is 26022."), ("own", 1, "At first sight oak, but it is slate."), ("own", 1, "No es oak sino slate."), ("own", 0, "No es slate sino oak."),
 ("needle", 1, "It cannot be anything but 7931233."), ("needle", 1, "It can't be any number other than 7931233."), ("needle", 1, "Isn't it 7931233?"), ("needle", 1, "I cannot say for sure, but the number seems to be 7931233."),
 ("needle", 1, "You might think 4416669. It is 7931233."), ("needle", 1, "The special number, not the year, is 7931233."), ("needle", 0, "7931233 is ruled out."), ("needle", 0, "7931233 would be wrong."),
 ("needle", 0, "I would not say 7931233."), ("needle", 0, "7931233. Let me reconsider. It's 4416669."), ("needle", 0, "7931233. Then again, 4416669 is just as likely."), ("needle", 0, "7931233. Forget that, it's 4416669."),
