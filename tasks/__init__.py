@@ -9,7 +9,7 @@ from pathlib import Path
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.plugins import Task, checked_task
 
-VERSION = 3.2  # of prompts and scores: raise it when they change
+VERSION = 3.3  # of prompts and scores: raise it when they change
 TASK_PREFIX = "seal_"  # --tasks 'seal_*' selects the tasks whose lengths adapt to the model's window, not those of one length
 RULER_GROUP = "sealruler"  # RULER's thirteen, which --tasks 'seal_*' does not match either: most are settings of other tasks
 

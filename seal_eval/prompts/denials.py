@@ -11,9 +11,12 @@ from seal_eval.prompts.wordings import (
     MENTIONS_ONLY,
     NEGATED,
     NOT_BUT,
+    NOTHING_BUT,
     OR,
+    PLURAL,
     REFUSES,
     RULED_OUT,
+    SEEMS_BUT,
     WITHDRAWN,
 )
 
@@ -22,9 +25,11 @@ def denied(text: str, mark: Mention, after: int = 0) -> bool:
     """'not 26022', 'rather than 26022', 'not repaired by 26022 but'; `after`: where the mention before it ends."""
     begin = max(after, mark.start - 60)
     before = ("" if begin else "\n") + text[begin : mark.start]  # the beginning of the text is that of a line
+    if NOTHING_BUT.search(before):
+        return False
     if NEGATED.search(before):
         return True
-    return NOT_BUT[0].search(before) is not None and NOT_BUT[1].match(text, mark.end) is not None
+    return any(begin.search(before) and end.match(text, mark.end) for begin, end in (NOT_BUT, SEEMS_BUT))
 
 
 def all_denied(text: str, mentions: Sequence[Mention]) -> set[Mention]:
@@ -51,9 +56,7 @@ def ruled_out(text: str, marks: Sequence[Mention]) -> set[str]:
         end = marks[i + 1].start if i + 1 < len(marks) else len(text)
         following = text[marks[i].end : min(end, marks[i].end + 120)]
         match = RULED_OUT.match(following)
-        listed = (
-            (re.search(r"\b(?:are|were|do|don't|appear|occur|come)\b", match[0]) is not None) if match else listed and are_items(following)
-        )
+        listed = PLURAL.search(match[0]) is not None if match else listed and are_items(following)
         said.setdefault(marks[i].value, match is not None or listed)
     return {value for value, is_out in said.items() if is_out}
 

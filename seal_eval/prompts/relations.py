@@ -32,7 +32,7 @@ RELATIONS = (
         _words(
             r"wr(?:ote|itten|iter|iting|ites)\b|author|novel (?:is |was )?by\b|novelist|penned|écrit|auteur|geschrieben|autor|escri|scritt"
         ),
-        _words(r"transla|preface|foreword|trad(?:ui|uc|uz|ott)|übersetz|vertaal|перев"),
+        _words(r"transl|preface|foreword|trad(?:ui|uc|uz|ott)|übersetz|vertaal|перев"),
     ),
     Relation(
         _words(r"founded\b"),
@@ -40,7 +40,7 @@ RELATIONS = (
         _words(r"mayor|serv(?:ed?|es|ing)\b|term\b|maire|bürgermeister|alcalde|мэр"),
     ),
 )
-NOTE = re.compile(r"\s*\([^()\n]{1,60}\)")
+NOTE = re.compile(r"\s*\([^()\n]{1,60}\)|,\s*(?:where|who|which|her|his|its)\b[^.,;:()\n]{1,60}", re.IGNORECASE)
 # where one statement ends and the next begins
 STATEMENT_END = re.compile(
     r"[.;!?\n,()]|->|\b(?:and|but|while|whereas|although|though|before|after|then|und|aber|et|mais|y|pero|и)\b", re.IGNORECASE
@@ -60,8 +60,9 @@ def without_other_relations(text: str, mentions: Sequence[Mention], question: st
         since, until = mentions[i - 1].end if i else 0, mentions[i + 1].start if i + 1 < len(mentions) else len(text)
         begin = max((end.end() for end in STATEMENT_END.finditer(text, since, mark.start)), default=since)
         end = next((end.start() for end in STATEMENT_END.finditer(text, mark.end, until)), until)
-        note = NOTE.match(text, mark.end, until)  # 'A (author), B (translator)'
-        statement = note[0] if note and (relation.stated.search(note[0]) or relation.other.search(note[0])) else text[begin:end]
+        statement = text[begin:end]
+        if (note := NOTE.match(text, mark.end, until)) and not relation.stated.search(statement) and not relation.other.search(statement):
+            statement = note[0]  # 'A (author), B (translator)'
         if relation.stated.search(statement) or not relation.other.search(statement):
             left.append(mark)
     return left or list(mentions)

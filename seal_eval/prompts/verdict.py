@@ -10,6 +10,7 @@ from seal_eval.prompts.lists import Key, between, comes_at_once, in_lists, keys_
 from seal_eval.prompts.mentions import Mention
 from seal_eval.prompts.wordings import (
     ASIDE,
+    ASKS_ITSELF,
     BECAUSE,
     CHECKED,
     CONCLUDES,
@@ -82,10 +83,11 @@ def _next_tasks(text: str, mentions: Sequence[Mention]) -> list[int]:
     begins = list[int]()
     for match in NEXT_TASK.finditer(text):
         before = max((m.end for m in mentions if m.end <= match.start()), default=None)
-        if before is not None and not CORRECTION.search(text[before : match.end()]) and not CHECKED.search(text[before : match.end()]):
-            begins.append(match.start())
-            if len(begins) == TASKS:
-                break
+        if before is None or any(words.search(text[before : match.end()]) for words in (CORRECTION, CHECKED, ASKS_ITSELF)):
+            continue
+        begins.append(match.start())
+        if len(begins) == TASKS:
+            break
     return begins
 
 
@@ -180,19 +182,12 @@ def _of_too_many(
     begin: where its answer is declared; asked: the mentions whose clause names a key in question.
     """
     lists = in_lists(text, marks, keys)
-    head = comes_at_once(text, begin, marks[0], keys)
-    following = text[lists[0][-1].end :]
-    asks_itself = len(marks) > 1 and following.lstrip(" \"')]}").startswith("?")
-    if (
-        head
-        and not asks_itself
-        and len(_distinct(lists[0])) == n
-        and sentence_ends(following)
-        and not OR.match(following.lstrip(" \n.!?>\"')]}"))
-    ):
-        left_open = any(_left_open(text, lists[0][-1].end, other) for other in marks if other.value not in _distinct(lists[0]))
-        return Reading(_distinct(marks), HEDGED) if left_open else Reading(_distinct(lists[0]))
-    hedged = any(OR.search(between(text, a, b)) for a, b in pairwise(marks))
+    first, following = _distinct(lists[0]), text[lists[0][-1].end :].lstrip(" \n.!>\"')]}")
+    left_open = any(_left_open(text, lists[0][-1].end, other) for other in marks if other.value not in first)
+    head = comes_at_once(text, begin, marks[0], keys) and sentence_ends(text[lists[0][-1].end :]) and not following.startswith("?")
+    if head and len(first) == n and not OR.match(following):
+        return Reading(_distinct(marks), HEDGED) if left_open else Reading(first)
+    hedged = left_open or any(OR.search(between(text, a, b)) for a, b in pairwise(marks))
     if n == 1:
         bound = _distinct(m for m in marks if m in asked)
         if len(bound) == 1 and not hedged:
@@ -216,9 +211,6 @@ def _of_too_many(
 
 def _left_open(text: str, begin: int, other: Mention) -> bool:
     """True when the sentence that names `other`, behind `begin`, says that it may be the answer, too."""
-    sentence = (
-        re.split(r"[.;!?\n]", text[max(begin, other.start - 300) : other.start])[-1]
-        + " "
-        + re.split(r"[.;!?\n]", text[other.end : other.end + 200])[0]
-    )
+    before, after = text[max(begin, other.start - 300) : other.start], text[other.end : other.end + 200]
+    sentence = re.split(r"[.;!?\n]", before)[-1] + " " + re.split(r"[.;!?\n]", after, maxsplit=1)[0]
     return HEDGE.search(sentence) is not None

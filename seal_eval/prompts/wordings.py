@@ -6,7 +6,7 @@ import re
 CORRECTION = re.compile(
     r"\b(?:wait|sorry|correction|corrected|scratch that|oops|hold on|i mean|mistaken?|wrong|incorrect"
     r"|on second thought|apolog(?:ies|i[sz]e)|re-?check(?:ed|ing)?|strike that|should be|should have been"
-    r"|i meant|i misread|my (?:bad|mistake)"
+    r"|i meant|i misread|my (?:bad|mistake)|(?:disregard|forget|ignore|strike) (?:that|this|it)"
     r"|entschuldigung|korrektur|pardon|désolée?|corrección|perdón|perdona|извините)\b(?!\.? ?\d)|不对|不對|应该是|應該是|更正|訂正|정정"
     r"|\b(?:edit|update|updated|revised|revision)(?: answer)?:|\?[\"')\]]*\s*(?:hmm+|uh+|oh)\b"
     r"|\b(?:first|initially|originally) (?:read|thought|said|saw|wrote|found)[^.;\n]{0,20},? but\b"
@@ -22,22 +22,31 @@ CHECKED = re.compile(
     r"(?:(?:double|re)[- ]?)?(?:check|verify|confirm|read|recount|examine|take (?:another|a second|a closer) look"
     r"|look (?:at (?:it|this|that|the \w+) )?(?:again|more closely))\b"
     r"|\b(?:up)?on (?:a |an )?(?:rereading|(?:closer|second|further|another|re-?) ?"
-    r"(?:inspection|look|reading|reflection|examination|review|check(?:ing)?))\b|\blooking (?:again|closer|more closely|back)\b",
+    r"(?:inspection|look|reading|reflection|examination|review|check(?:ing)?))\b"
+    r"|\blet me (?:re-?think|reconsider|think again)\b"
+    r"|\bafter (?:a (?:closer|second|careful) (?:look|reading|check)|re-?\w+ing|(?:double-?)?checking|another look)\b"
+    r"|\blooking (?:again|closer|more closely|back)\b",
     re.IGNORECASE,
 )
 OR = re.compile(r"\b(?:or|either|alternatively|possibly|maybe|perhaps)\b", re.IGNORECASE)
 # the reply leaves the answer open, where it says so of a second value: 'It could also be B', 'B is possible, too'
 HEDGE = re.compile(
-    r"\b(?:or|either|alternatively|possibly|maybe|perhaps|unsure|uncertain|unclear|possible|plausible|possibility|alternative)\b"
+    r"^[\W_]*(?:or|either)\b|\b(?:alternatively|possibly|maybe|perhaps|unsure|uncertain|unclear|possible|plausible|possibility|alternative)\b"
     r"|\b(?:could|might|may|can)(?: (?:also|well|even|just|still|equally))* be\b"
     r"(?! (?:ruled out|excluded|ignored|discarded|confused|mistaken))"
-    r"|\bnot (?:(?:entirely|quite|fully|completely|totally|100 ?%) )?(?:sure|certain)\b|\banother (?:option|candidate|answer|guess)\b",
+    r"|\bnot (?:(?:entirely|quite|fully|completely|totally|100 ?%) )?(?:sure|certain)\b|\banother (?:option|candidate|answer|guess)\b"
+    r"|\b(?:just|equally|also|as) (?:as )?(?:likely|probable|possible)\b",
     re.IGNORECASE,
 )
 # a reply that lists its guesses: 'Option 1: A'
 GUESSES = re.compile(r"\b(?:option|answer|candidate|possibility|choice|guess)\s*#?\s*(?:1|one|a)\s*[:.)=-][\s\"'(<]*$", re.IGNORECASE)
+NOTHING_BUT = re.compile(  # 'it cannot be anything but A' means A
+    r"\b(?:no|none|nothing|nobody|not|never|can't|cannot|couldn't)\b[^.,;:!?\n]{0,40}"
+    r"\b(?:but|other than|except(?: for)?)[\s\"'(<]+(?:the \w+ )?$",
+    re.IGNORECASE,
+)
 NEGATED = re.compile(
-    r"\b(?:not|nor|neither|never|isn't|wasn't|aren't|instead of|rather than|unlike|except|excluding|different from|as opposed to"
+    r"\b(?:not|nor|neither|never|isn't(?! it\b)|wasn't|aren't|instead of|rather than|unlike|except|excluding|different from|as opposed to"
     r"|(?:all|any(?:thing|one|body)?|every(?:thing|one|body)?) but|(?<!no )(?<!none )(?<!no one )(?<!nobody )(?<!nothing )other than)"
     r"(?! (?:more|less|fewer|later|longer|earlier|only|until|just)\b)[\s\"'(<:*]+(?:(?!but\b)[^\s.,;:!?]+[\s\"'(<]+){0,2}$"
     r"|\b(?:can't|cannot|couldn't|won't|wouldn't|shouldn't|don't|doesn't|didn't|(?<!no )doubt|(?:do|does|did|can|could) not)\s+"
@@ -45,16 +54,27 @@ NEGATED = re.compile(
     r"|\bthere(?:'s| is| was| are) no[\s\"'(<]+"
     r"(?:(?:such|line|number|word|value|code|person|variable|topic|mention|of|town|named|called)\s+){0,2}[\"'(<]*$"
     r"|\b(?:confus|mistak|mix)(?:e[ds]?|ing|en|ed)?(?: up)?(?: it| this| that| them)?(?: up)? (?:with|for)[\s\"'(<]+(?:(?:the|a) )?$"
-    r"|\b(?:first|initially|originally|previously|earlier|at first,?) (?:i )?(?:thought|believed|assumed|guessed|said|wrote|answered|had)\b"
-    r"[^.;\n]{0,40}$"
-    r"|\b(?:almost|nearly) (?:said|wrote|answered|took|picked|chose)\b[^.;\n]{0,30}$"
-    r"|\bat first (?:glance|sight)\b[^.;\n]{0,40}$"
-    r"|\b(?:one|you|some|people|i|we) (?:might|may|could|would) (?:\w+ )?(?:think|expect|assume|guess|suppose|believe|say)\b[^.,;\n]{0,40}$"
+    r"|\b(?:first|initially|originally|previously|earlier|at first,?) (?:i )?"
+    r"(?:thought|believed|assumed|guessed|said|wrote|answered|had)\b"
+    r"(?:(?!\bbut\b)[^.;\n]){0,40}$"
+    r"|\b(?:almost|nearly) (?:said|wrote|answered|took|picked|chose)\b(?:(?!\bbut\b)[^.;\n]){0,30}$"
+    r"|\bat first (?:glance|sight)\b(?:(?!\bbut\b)[^.;\n]){0,40}$"
+    r"|\b(?:one|you|some|people|i|we) (?:might|may|could|would) (?:\w+ )?"
+    r"(?:think|expect|assume|guess|suppose|believe|say)\b(?:(?!\bbut\b)[^.,;\n]){0,40}$"
     r"|[\n.;,(]\s*(?:wrong|incorrect|false|was|formerly|previously|old)(?: (?:answer|value|one|number|word|name))?\s*[:=][\s\"'(<]*$"
     r"|\n[\s*#-]*[❌✗✘][\s\"'(<]*(?:[^\s.,;:!?]+[\s\"'(<]+)?$"
-    r"|(?:\b(?:nicht|no es|no son|no era|não é|non è|niet|(?:n'est|est) pas|ne sont pas|не)\b|不是|并非|並非|不為)"
-    r"[\s\"'(<:「]*(?:[^\s.,;:!?]+[\s\"'(<]+){0,2}$",
+    r"|(?:\b(?:nicht|kein(?:e|en|er)?|no es|no son|no era|não é|non è|niet|(?:n'est|est) pas|ne sont pas|не)\b|不是|并非|並非|不為)"
+    r"[\s\"'(<:「]*(?:(?!(?:sondern|mais|sino|mas|ma|maar|а)\b|而是)[^\s.,;:!?]+[\s\"'(<]+){0,2}$",
     re.IGNORECASE,
+)
+SEEMS_BUT = (  # "it looks like A, but it is", with A between the two
+    re.compile(
+        r"\b(?:looks? like|seems?(?: like| to be)?|appears? to be"
+        r"|(?:thought|assumed|believed|guessed)(?: that)?(?: (?:it|this|that) (?:was|is|were))?)"
+        r"[\s\"'(<]+(?:[^\s.,;:!?]+[\s\"'(<]+){0,2}$",
+        re.IGNORECASE,
+    ),
+    re.compile(r"[\"')>]*,? but (?:it(?:'s| is| was)|actually|really|in fact|the (?:right|correct|actual|answer))\b", re.IGNORECASE),
 )
 NOT_BUT = (  # "not repaired by A but", with A between the two
     re.compile(r"\b(?:not|isn't|wasn't|aren't|weren't|never)\b(?! only\b)[^.,;:\n]{0,60}$", re.IGNORECASE),
@@ -72,19 +92,23 @@ WITHDRAWN = re.compile(
     r"|[\s.,;!]*correction:)",
     re.IGNORECASE,
 )
+PLURAL = re.compile(r"\b(?:are|were|have|do|don't|appear|occur|come)\b", re.IGNORECASE)  # of what is ruled out
 # behind a value: that it is not the answer
 RULED_OUT = re.compile(
     r"^[\"')>\]}]*(?:,? (?:which|that|this|it)\b| (?:looks|sounds|seems|appears) [a-z]+,? but\b)?\s*(?:"
     r"(?:is|was|are|were)(?:n't| (?:definitely |certainly |clearly |simply )?not) (?:it|right|correct|true|valid|possible|them"
     r"|the (?:right |correct |actual |real )?(?:answer|one|number|value|word|code|name|person|topic|target)\b"
     r"(?! (?:of|for|in|that|which)\b))"
-    r"|(?:is|was|are|were|'s) (?:wrong|incorrect|false|mistaken|invalid"
+    r"|(?:is|was|are|were|'s|would be|must be) (?:(?:an? |the )?(?:wrong|incorrect|false)|mistaken|invalid"
+    r"|ruled out|excluded|out of the question"
     r"|(?:(?:only|just|merely) )?(?:an? |the )?(?:distractors?|decoys?|examples?|mistakes?|errors?))"
+    r"|(?:has|have)(?: not|n't) been|did(?: not|n't) (?:write|found) it|was(?: not|n't) born"
     r"|(?:can|could|should|may|must) be (?:ruled out|excluded|discarded|ignored|dismissed)"
     r"|(?:only )?(?:appears?|occurs?|comes?|is|are)(?: only)? (?:in|from) the (?:example|question|prompt)"
     r"|(?:(?:does|do|did|could)n't|can't|cannot|(?:does|do|did|could|can) not) "
     r"(?:fit|match|count|apply|be (?:it|right|correct|the answer)))\b"
     r"|^[\"')>\]}]*\s+(?:at first|initially|originally|was my first (?:thought|guess|answer))\b(?=[^\n]{0,20}\b(?:but|however|yet)\b)"
+    r"|^[\"')>\]}]*\s*-+\s*(?:wrong|incorrect|false|falsch|faux|incorrecto|falso)\b"
     r"|^[\"')>\]}]*[ \t]*[❌✗✘]|^\s*(?:ではなく|じゃなくて|이 아니라|가 아니라)",
     re.IGNORECASE,
 )
@@ -133,7 +157,7 @@ NO_VALUE = re.compile(
 )
 WEAK = re.compile(
     r"\b(?:therefore|thus|hence|so|in conclusion|overall|in short|conclusion|result|solution"
-    r"|i(?:'d| would|'ll| will)? (?:go with|choose|pick|say|settle on|opt for|lean towards)|(?:most|more) (?:likely|probabl[ey])"
+    r"|i(?:'d| would|'ll| will)? (?:go with|choose|pick|say|settle on|opt for|lean towards)|(?:most|more) (?:likely|probabl[ey])(?! than\b)"
     r"|my (?:choice|pick|(?:best )?guess))\b",
     re.IGNORECASE,
 )
@@ -149,4 +173,8 @@ NEXT_TASK = re.compile(
     r"(?:$|\n|(?:answer|reply|respond|give|name|i need)\b)"
     r"|[^\n]{0,300}\b(?:answer|reply|respond) (?:with|in)\b[^\n]{0,60}\b(?:only|words)\b)",
     re.IGNORECASE,
+)
+# a question that a reply asks itself, on its way to the answer
+ASKS_ITSELF = re.compile(
+    r"\n[\W_]*(?:but|so|and|then|well|ok(?:ay)?|hmm+)\b(?! answer)|\b(?:do|did|does|should|am|was|must|can) (?:i|we)\b", re.IGNORECASE
 )
