@@ -141,6 +141,22 @@ def several(
     return means(found)
 
 
+def linked(
+    rng: np.random.Generator, draws: int, documents: Sequence[int], questions: Sequence[int], p: Sequence[float], q: Sequence[float]
+) -> Shares:  # fmt: skip
+    """Cells that share documents: each has the first ones, so many of them. A document is as hard as chance has it in each cell."""
+    found: Found = defaultdict(list)
+    clusters = np.concatenate([np.arange(k).repeat(n) for k, n in zip(documents, questions, strict=True)])
+    cells = np.arange(len(p)).repeat(np.multiply(documents, questions))
+    for _ in range(draws):
+        drawn = zip(documents, questions, p, q, strict=True)
+        replies = [[beta_replies(rng, [size] * n, x) for x in (x_a, x_b)] for n, size, x_a, x_b in drawn]
+        a, b = (np.concatenate(column) for column in zip(*replies, strict=True))
+        found["accuracy"].append(holds(accuracy(a, clusters, cells), float(np.mean(p))))
+        found["difference"].append(holds(difference(a, b, clusters, cells), float(np.mean(p) - np.mean(q))))
+    return means(found)
+
+
 def trend(rng: np.random.Generator, draws: int, documents: Sequence[int], questions: int, p: float, q: float) -> Shares:
     """No interaction with length: the same two accuracies at every length, each with its own number of documents."""
     found: Found = defaultdict(list)

@@ -38,6 +38,7 @@ FIRST = {
     "unequal": "questions on each document",
     "fractional": "questions on each document",
     "several": "cells",
+    "linked": "cells",
     "trend": "design",
     "places": "design",
     "effective": "lengths",
@@ -89,6 +90,11 @@ def designs() -> list[tuple[str, str, dict[str, Any]]]:
         for level in (0.95, 0.99):
             row = f"{q} questions, {100 * discordance:g} % differ, {100 * gap:+g} points, correlation {rho:g}, level {level:g}"
             out.append(("plan", row, {"questions": q, "discordance": discordance, "gap": gap, "correlation": rho, "level": level}))
+    for cells in (((40, 1), (1, 20)), ((40, 1), (2, 20)), ((40, 1), (3, 20)), ((20, 5), (20, 5))):  # last, as numbers seed the draws
+        k, n = ([cell[i] for cell in cells] for i in (0, 1))
+        for x_a, x_b in (([0.9, 0.6], [0.9, 0.6]), ([0.9, 0.6], [0.9, 0.3]), ([0.5, 0.5], [0.5, 0.5])):
+            row = f"{cells[0][0]} × {cells[0][1]}, of these documents {cells[1][0]} × {cells[1][1]}"
+            out.append(("linked", row, {"documents": k, "questions": n, "p": x_a, "q": x_b}))
     return out
 
 

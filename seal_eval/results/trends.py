@@ -43,15 +43,16 @@ def over_lengths(paired: PairedScores, level: float, sequential: bool) -> Iterat
             both = np.concatenate([scores[both_scored], base[both_scored]])
             interaction = None
             if column and np.isin(both, (0, 1)).all() and not sequential and not paired.lacked_in(0, mask):
+                tasks = np.array([paired.tasks.index(paired.cells[i][0]) for i in paired.cell[mask][both_scored]])
                 interaction = method_by_length(
-                    scores[both_scored], base[both_scored], size[both_scored], paired.cluster[mask][both_scored], level
+                    scores[both_scored], base[both_scored], size[both_scored], paired.cluster[mask][both_scored], level, tasks
                 )
             averages = weighted_shares(shares, "rising"), weighted_shares(shares, "falling")
             yield OverLengths(task, method, replace(effective_of(estimates), level=level), *averages, interaction)
 
 
 def positions(paired: PairedScores, level: float) -> Iterator[Position]:
-    """For each task and method with 0/1 scores at known depths in at least two clusters."""
+    """For each task and method with 0/1 scores at known depths in at least two clusters; within lengths, then their mean."""
     for task in paired.tasks:
         for column, method in enumerate(paired.methods):
             if paired.lacked_in(column, paired.of_task(task)):
@@ -60,6 +61,6 @@ def positions(paired: PairedScores, level: float) -> Iterator[Position]:
             mask = paired.of_task(task) & ~np.isnan(paired.depth) & ~np.isnan(scores)
             if not mask.any() or not np.isin(scores[mask], (0, 1)).all() or len(np.unique(paired.cluster[mask])) < 2:
                 continue
-            bias = position_bias(scores[mask], paired.depth[mask], paired.cluster[mask], level)
+            bias = position_bias(scores[mask], paired.depth[mask], paired.cluster[mask], level, paired.cell[mask])
             if bias:
                 yield Position(task, method, bias)

@@ -10,6 +10,7 @@ from seal_eval.stats.layout import (
     Array,
     Layout,
     Values,
+    apart,
     cluster_shares,
     effective_clusters,
     layout,
@@ -61,8 +62,15 @@ def effective_size(design: Layout, values: Array, single_variance: float, level:
     correlation of `PRIOR_CORRELATION` would give there, which counts like `PRIOR_DOCUMENTS` documents: few documents often show less spread
     than there is, above all when most scores are alike. A cell of few documents keeps this when another cell has many. V is at least that
     of independent samples. (z / t)² corrects for few clusters. Where the variance is 0 or clusters do not differ, each cluster counts as
-    one sample (`effective_clusters`).
+    one sample (`effective_clusters`). Where a cell has only some of the clusters that cells share, n* is the smaller of this one and that
+    of clusters `apart`.
     """
+    sizes = [_effective_size(one, values, single_variance, level) for one in (design, apart(design)) if one]
+    return min(sizes)
+
+
+def _effective_size(design: Layout, values: Array, single_variance: float, level: float) -> float:
+    """`effective_size` of the clusters as the design links them."""
     from scipy.stats import t
 
     part, degrees, place = variance_parts(design, values[:, None])

@@ -63,6 +63,22 @@ def layout(clusters: Values, cells: Values | None = None) -> Layout:
     return Layout(cluster, cell, stratum, np.full(m, 1 / m))
 
 
+def apart(design: Layout) -> Layout | None:
+    """The same samples with each cluster counted as another one in each cell; None if each has one share of all its stratum's cells.
+
+    Of a cell that few of the stratum's clusters reach, the linked design knows little: its only cluster equals the cell's mean, and the
+    stratum's degrees of freedom are those of clusters that are not in the cell. Apart, each cell answers for its own clusters.
+    """
+    m = len(design.weight)
+    pairs, n = np.unique(design.cluster * m + design.cell, return_counts=True)
+    cluster, cell = pairs // m, pairs % m
+    cells_of_stratum = np.bincount(np.unique(design.stratum[cluster] * m + cell) // m)
+    crossed = (np.bincount(cluster) == cells_of_stratum[design.stratum]).all()
+    share = n / np.bincount(design.cell)[cell]
+    mean_share = np.bincount(cluster, share) / np.bincount(cluster)
+    return None if crossed and np.allclose(share, mean_share[cluster]) else layout(design.cluster * m + design.cell, design.cell)
+
+
 def cluster_totals(design: Layout, values: Array) -> Array:
     """What each cluster adds to the cell average: [n_samples, …] → [n_clusters, …], whose sum is `Layout.average`."""
     share = sample_shares(design).reshape(-1, *[1] * (values.ndim - 1))

@@ -231,3 +231,28 @@ def test_unequal_documents_are_covered(sizes, p):
         a, b = beta_replies(r, sizes, p), beta_replies(r, sizes, p)
         inside.append((holds(clustered_proportion(a, clusters), p), holds(clustered_difference(a, b, clusters), 0)))
     assert min(np.mean(inside, axis=0)) >= 0.93
+
+
+@pytest.mark.parametrize("reach", [1, 2, 3])
+def test_cells_that_share_documents_of_which_few_reach_one(reach):
+    """Forty documents at a short length, of which few reach a long one with twenty questions: intervals hold the truth in 200 data sets.
+
+    Counted once, the only document of a cell shows no spread there, and the stratum had 39 degrees of freedom.
+    """
+    from simulated import linked
+
+    for p, q in (((0.9, 0.6), (0.9, 0.6)), ((0.9, 0.6), (0.9, 0.3))):
+        assert min(linked(np.random.default_rng(11), 200, (40, reach), (1, 20), p, q).values()) >= 0.93
+
+
+def test_documents_apart_only_where_cells_have_them_unequally():
+    """Documents that are in all cells with equal shares count once: their two cells vary together. Order and names do not matter."""
+    from seal_eval.stats.layout import apart
+
+    documents, cells = np.tile(np.arange(20).repeat(5), 2), np.arange(2).repeat(100)
+    assert apart(layout(documents, cells)) is None and apart(layout(documents)) is None
+    assert apart(layout(np.arange(200), cells)) is None
+    split = apart(layout([*range(40), *["long"] * 19, 0], [0] * 40 + [1] * 20))
+    assert split.n_clusters == 42 and split.stratum.max() == 1
+    other = apart(layout(np.r_[documents, 3], np.r_[cells, 1]))  # one question more on one document
+    assert other.n_clusters == 40
