@@ -50,7 +50,7 @@ def _answered(task: Scorer, begun: str, stop: str, doc: Mapping[str, Any]) -> bo
 
     A value that the text does not hold may be the first part of one ('7.931' of '7.931.233'): it counts when white space follows the stop.
     """
-    if not begun.strip() or begun.rstrip().endswith(("<", "{", "[", "(", ":")):
+    if not begun.strip() or begun.rstrip().endswith(("<", "{", "[", "(", ":", *MARKS)):  # behind thinking the answer follows
         return False
     score = task.score(begun, doc)
     if score.reason in NO_ANSWER or score.answer is None:

@@ -59,7 +59,9 @@ def _next_tasks(text: str, lists: Sequence[Items]) -> list[int]:
         end = max((items.words[-1].end for items in lists if items.words[-1].end <= match.start()), default=None)
         if end is not None and not CORRECTION.search(text[end : match.end()]) and not CHECKED.search(text[end : match.end()]):
             begins.append(match.start())
-    return begins[:TASKS]
+            if len(begins) == TASKS:
+                break
+    return begins
 
 
 def _answer(text: str, lists: Sequence[Items], n: int, questions: Collection[str], made_up: bool) -> Reading:

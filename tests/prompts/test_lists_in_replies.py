@@ -118,6 +118,13 @@ def test_begun_answer_ends_behind_the_list(kind, form, intro):
     assert reply[: answer_end(get_task(doc["task"]), reply, doc)] == intro + items
 
 
+@pytest.mark.parametrize("kind", RIGHT)
+def test_begun_answer_does_not_end_with_the_thinking(kind):
+    doc = DOCUMENTS[kind]
+    reply = f"<think>\nI must close with </think> at the end. Maybe {', '.join(doc['targets'][1:])}, puzzle?\n</think>\n\n{', '.join(doc['targets'])}"
+    assert score(kind, reply[: answer_end(get_task(doc["task"]), reply, doc)]).value == 1
+
+
 @pytest.mark.parametrize("reply", ["As of 1790 the text... The special number is 7931233.", "In 1790, it was 7931233.", "7931233."])
 def test_other_numbers_do_not_end_a_begun_answer(reply):
     assert score("needle", reply[: answer_end(get_task("seal_needle"), reply, DOCUMENTS["needle"])]).value == 1
