@@ -91,7 +91,7 @@ def power_command(
     ] = None,
     correlation: Annotated[
         float | None,
-        typer.Option(help="Correlation of the paired difference within a document, 0 to 1.", show_default="the pilot's, or .05"),
+        typer.Option(help="Correlation of the paired difference within a document, 0 to 1.", show_default="the pilot's, at least .05"),
     ] = None,
     power: Annotated[float, typer.Option(help="Wanted probability of detecting the difference.")] = 0.8,
     level: Annotated[float, typer.Option(help="Confidence level.")] = 0.95,

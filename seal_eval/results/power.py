@@ -6,7 +6,8 @@ import numpy as np
 
 from seal_eval.core.errors import SealError
 from seal_eval.results.paired import PairedScores
-from seal_eval.stats import RecordPlan, intraclass_correlation, minimum_detectable, plans, simultaneous
+from seal_eval.stats import RecordPlan, minimum_detectable, plans, simultaneous
+from seal_eval.stats.effective import anova_correlation
 from seal_eval.stats.layout import layout
 
 SHOWN = (1, 2, 5, 10, 20, 50)  # questions per record that are always in the table
@@ -59,7 +60,8 @@ def guess(accuracy: float, against: float, discordance: float | None, correlatio
 def from_pilot(paired: PairedScores, correlation: float | None) -> list[Guess]:
     """One guess per method other than the baseline, with the difference and discordance of the pilot's scored pairs.
 
-    correlation: None estimates it from the pilot, within cells; where no document has several samples, it is `USUAL_CORRELATION`.
+    correlation: None estimates it from the pilot, within cells; it is at least `USUAL_CORRELATION`, which it is too where no document has
+    several samples.
     Raises SealError for scores other than 0 and 1 and for a pilot that has only the baseline.
     """
     guesses, paired = [], paired.deciding
@@ -76,7 +78,7 @@ def from_pilot(paired: PairedScores, correlation: float | None) -> list[Guess]:
         cells = paired.cell[both_scored]
         centred = gains - (np.bincount(cells, gains) / np.maximum(np.bincount(cells), 1))[cells]
         repeated = len(gains) > len(np.unique(clusters)) > 1
-        rho = intraclass_correlation(centred, clusters) if repeated and correlation is None else None
+        rho = anova_correlation(centred, clusters) if repeated and correlation is None else None
         design = layout(clusters, cells)
         average, differ = float(design.average(gains)), float(design.average((gains != 0).astype(float)))  # over cells, as `compare`
         guesses.append(Guess(method + where, average, differ, *_correlation(correlation, rho), len(gains)))
@@ -88,13 +90,18 @@ def from_pilot(paired: PairedScores, correlation: float | None) -> list[Guess]:
 def _correlation(given: float | None, measured: float | None) -> tuple[float, str]:
     """The correlation within a document and where it comes from: given, measured on a pilot, or the usual one.
 
-    Raises SealError for a given one outside 0 to 1.
+    A pilot of few records often measures less than there is, and every other one less than 0 where there is none; a plan made for that
+    would be more hopeful than without a pilot. Raises SealError for a given one outside 0 to 1.
     """
     if given is not None and not 0 <= given <= 1:
         raise SealError(f"--correlation is {given}, must lie between 0 and 1")
     if given is not None:
         return given, "given"
-    return (USUAL_CORRELATION, "assumed, --correlation sets it") if measured is None else (measured, "measured on the pilot")
+    if measured is None:
+        return USUAL_CORRELATION, "assumed, --correlation sets it"
+    if measured < USUAL_CORRELATION:
+        return USUAL_CORRELATION, f"assumed, as the pilot's, {measured:.2f}, is lower; --correlation sets it"
+    return measured, "measured on the pilot"
 
 
 def lines(

@@ -18,6 +18,7 @@ from seal_eval.results.power import from_pilot
 from seal_eval.results.records import load_runs
 from seal_eval.results.tables import as_text, tables
 from seal_eval.stats import benjamini_hochberg, holm, mcnemar, pairs_needed, sign_flip, tango
+from seal_eval.stats.effective import anova_correlation
 
 from conftest import program, seal_eval
 
@@ -264,6 +265,26 @@ def test_power_commands(results):
         ((results, "--accuracy", ".5"), "one or the other"),
     ):
         assert message in seal_eval("power", *args, code=1).stderr
+
+
+def test_a_pilot_plans_with_no_less_correlation_than_a_guess():
+    """Pilots of ten records whose questions have a correlation of .05: half measure less, and would plan for fewer records than needed."""
+    rng, taken, lowest = np.random.default_rng(2), [], 1.0
+    for _ in range(40):
+        gain = (rng.random((10, 5)) < rng.beta(0.5 * 19, 0.5 * 19, (10, 1))).ravel().astype(float)
+        pilot = replace(
+            made(), methods=("plain", "x"), samples=tuple(map(str, range(50))), cells=(("t", 512),), cell=np.zeros(50, dtype=int),
+            cluster=np.arange(10).repeat(5), clusters=tuple(map(str, range(10))), depth=np.full(50, np.nan),
+            scores=np.column_stack([np.zeros(50), gain]),
+        )  # fmt: skip
+        (guess,) = from_pilot(pilot, None)
+        measured = anova_correlation(gain, pilot.cluster)
+        taken.append(guess.correlation)
+        lowest = min(lowest, measured)
+        assert guess.correlation == pytest.approx(max(0.05, measured)) and (f"the pilot's, {measured:.2f}, is lower" in guess.source) == (
+            measured < 0.05
+        )
+    assert np.mean(taken) > 0.05 and lowest < 0 and from_pilot(pilot, 0.0)[0].correlation == 0
 
 
 def test_replies_pass_over_tasks_from_outside(foreign, results, tmp_path):
