@@ -25,6 +25,8 @@ def over_lengths(paired: PairedScores, level: float, sequential: bool) -> Iterat
         whole = [cell in {(task, n) for task in ruler_tasks() for n in set.intersection(*lengths)} for cell in paired.cells]
         subjects.append((RULER_GROUP, np.array(whole)[paired.cell]))
     sized = np.array([length is not None for _, length in paired.cells])[paired.cell]
+    names = paired.tasks
+    task_of_cell = np.array([names.index(task) for task, _ in paired.cells])
     for task, of_task in subjects:
         mask = of_task & sized
         size = np.array([paired.cells[i][1] for i in paired.cell[mask]])
@@ -43,10 +45,10 @@ def over_lengths(paired: PairedScores, level: float, sequential: bool) -> Iterat
             both = np.concatenate([scores[both_scored], base[both_scored]])
             interaction = None
             if column and np.isin(both, (0, 1)).all() and not sequential and not paired.lacked_in(0, mask):
-                tasks = np.array([paired.tasks.index(paired.cells[i][0]) for i in paired.cell[mask][both_scored]])
                 interaction = method_by_length(
-                    scores[both_scored], base[both_scored], size[both_scored], paired.cluster[mask][both_scored], level, tasks
-                )
+                    scores[both_scored], base[both_scored], size[both_scored], paired.cluster[mask][both_scored], level,
+                    task_of_cell[paired.cell[mask][both_scored]],
+                )  # fmt: skip
             averages = weighted_shares(shares, "rising"), weighted_shares(shares, "falling")
             yield OverLengths(task, method, replace(effective_of(estimates), level=level), *averages, interaction)
 

@@ -246,7 +246,7 @@ def test_every_format_says_the_same(results):
 def test_tables_of_several_methods():
     found = compare(made())
     primary = tables(found, bayes=True)[0]
-    assert "places" in primary.columns and "P(better)" in primary.columns and "Cochran's Q" in primary.note
+    assert "rank" in primary.columns and "P(better)" in primary.columns and "Cochran's Q" in primary.note
     assert all(len(row) == len(table.columns) for table in tables(found, bayes=True) for row in table.rows)
     assert "| m3 |" in as_text([found], "markdown") and "NaN" not in as_text([found], "json")
 
