@@ -141,7 +141,7 @@ def test_minimum_detectable():
     result = minimum_detectable(100, 0.3)
     assert paired_power(100, 0.3, result) == pytest.approx(0.8, abs=1e-6)
     assert minimum_detectable(400, 0.3) < result < minimum_detectable(50, 0.3)
-    assert minimum_detectable(4, 1.0) is None and minimum_detectable(50, 0.05) is None and minimum_detectable(50, 0.0) is None
+    assert minimum_detectable(4, 1.0) is None
     for bad in ({"n": 0, "discordance": 0.2}, {"n": 9, "discordance": 1.2}, {"n": 9, "discordance": 0.2, "power": 1.0}):
         with pytest.raises(ValueError):
             minimum_detectable(**bad)
