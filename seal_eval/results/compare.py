@@ -134,7 +134,7 @@ def _adjusted(rows: list[Row], how: Literal["holm", "bh"]) -> list[Row]:
 
 def _ranks(scores: Array, design: Layout, level: float, sequential: bool) -> list[Rank]:
     """Ranks over all cells, from pairwise tests of the kind that the primary result uses. scores: [n_samples, n_methods]."""
-    averages = [float(x) for x in design.average(scores)]
+    averages = [round(float(x), 12) for x in design.average(scores)]  # equal accuracies may differ by rounding, and share a rank
     return ranks(averages, lambda i, j: pair_p_value(scores[:, i], scores[:, j], design, sequential), level)
 
 
