@@ -15,7 +15,7 @@ from seal_eval.stats.choose_test import accuracy, by_mcnemar, difference, pair_p
 from seal_eval.stats.clusters import least_p
 from seal_eval.stats.effective import effective_size
 from seal_eval.stats.layout import Array, Layout, layout
-from seal_eval.stats.power import detectable_with, minimum_detectable
+from seal_eval.stats.power import detectable_by_flips, minimum_detectable
 
 
 def compare(paired: PairedScores, level: float = 0.95, sequential: bool = False) -> Comparison:
@@ -97,12 +97,11 @@ def _rows(
                 pairs = pair_table(scores[both_scored], base[both_scored])
             if _count(clusters[both_scored]) == gain.n > 1 and not sequential:
                 strict = simultaneous(level, len(paired.methods) - 1)
-                by_table = by_mcnemar(layout(clusters[both_scored], cells[both_scored]), np.column_stack([scores, base])[both_scored])
-                if by_table and pairs:
+                design, gains = layout(clusters[both_scored], cells[both_scored]), (scores - base)[both_scored]
+                if by_mcnemar(design, np.column_stack([scores, base])[both_scored]) and pairs:
                     detectable = minimum_detectable(gain.n, (pairs[1] + pairs[2]) / gain.n, level=strict)
-                elif least_p(_count(clusters[both_scored])) <= 1 - strict:  # another test, whose precision the interval says
-                    found = detectable_with(gain, level=strict)
-                    detectable = found if found <= 1 else None
+                elif least_p(gain.n) <= 1 - strict:
+                    detectable = detectable_by_flips(design, gains, level=strict)
         rows.append(Row(scope, method, task, length, _count(clusters), share, gain, None, pairs, detectable))
     return rows
 
@@ -135,7 +134,7 @@ def _adjusted(rows: list[Row], how: Literal["holm", "bh"]) -> list[Row]:
 
 def _ranks(scores: Array, design: Layout, level: float, sequential: bool) -> list[Rank]:
     """Ranks over all cells, from pairwise tests of the kind that the primary result uses. scores: [n_samples, n_methods]."""
-    averages = [float(x) for x in design.average(scores)]
+    averages = [round(float(x), 12) for x in design.average(scores)]  # equal accuracies may differ by rounding, and share a rank
     return ranks(averages, lambda i, j: pair_p_value(scores[:, i], scores[:, j], design, sequential), level)
 
 

@@ -20,7 +20,7 @@ class Row:
     p_adjusted: p-value of the difference after Holm (primary, task) or Benjamini-Hochberg (cell). pairs: (both right, only the method, only
     the baseline, neither), for 0/1 scores. detectable: the smallest difference that this number of pairs detects with 80 % power at this
     discordance and at the level that the number of comparisons leaves (`simultaneous`); None where no difference is detected, documents
-    repeat, or scores are not 0/1, and for anytime-valid tests. posterior (at the effective number of pairs): in primary rows with 0/1
+    repeat, and for anytime-valid tests. posterior (at the effective number of pairs): in primary rows with 0/1
     scores only.
     """
 

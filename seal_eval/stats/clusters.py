@@ -11,7 +11,7 @@ SIGN_FLIPS = 100_000  # random assignments, where no exact method applies
 MANY_CLUSTERS = 1000  # from here on an Edgeworth expansion replaces random assignments
 MOST_SUM = 2**22  # largest sum of |differences|, in units of the smallest, for the exact convolution
 MOST_STEPS = 2**26  # that sum times the number of different |differences|: about a second
-ROUNDING = 1e-12  # of the largest difference: smaller ones are rounding errors of 0
+ROUNDING = 1e-12  # of the largest difference: smaller ones are rounding errors of 0; of Σ |d|: sums that are closer are equal
 SMALLEST_P = 1e-12  # reported for anything smaller, which would be rounding error
 
 
@@ -55,7 +55,7 @@ def sign_flip(differences_by_cluster: Values, seed: int = 0) -> SignFlip:
     sums = np.zeros(SIGN_FLIPS)
     for size, n in zip(*np.unique(abs(moved), return_counts=True), strict=True):
         sums += size * (2 * rng.binomial(n, 0.5, SIGN_FLIPS) - n)
-    extreme = int((abs(sums) >= abs(moved.sum()) * (1 - 1e-12)).sum())
+    extreme = int((abs(sums) >= abs(moved.sum()) - ROUNDING * abs(moved).sum()).sum())
     return SignFlip((extreme + 1) / (SIGN_FLIPS + 1), len(d), len(moved), False, f"sign-flip, {SIGN_FLIPS:,} draws")
 
 
@@ -69,7 +69,7 @@ def _every_flip(moved: Array) -> float:
     sums = np.zeros(1)
     for x in moved:
         sums = np.concatenate([sums + x, sums - x])
-    return float((abs(sums) >= abs(moved.sum()) * (1 - 1e-12)).mean())
+    return float((abs(sums) >= abs(moved.sum()) - ROUNDING * abs(moved).sum()).mean())
 
 
 def _by_transform(sizes: Array, times: Array, observed: float) -> float:

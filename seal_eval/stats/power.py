@@ -7,6 +7,7 @@ import numpy as np
 
 from seal_eval.core.types import Estimate
 from seal_eval.stats.intervals import check_level, z_of
+from seal_eval.stats.layout import Array, Layout, effective_clusters, variance
 
 MOST_EXACT = 4000  # pairs; above, Connor's approximation is within one pair in a thousand
 MOST_DISCORDANT = 500  # expected discordant pairs; above, the same for the smallest detectable difference
@@ -37,10 +38,11 @@ def paired_power(n: int, discordance: float, difference: float, level: float = 0
 
 @lru_cache(maxsize=256)  # one task with one length has three rows of the same pairs
 def minimum_detectable(n: int, discordance: float, power: float = 0.8, level: float = 0.95) -> float | None:
-    """The smallest difference of accuracies for which `paired_power` reaches `power`; None when even the largest possible one does not.
+    """The smallest difference δ of accuracies for which `paired_power` reaches `power`; None when not even 1 does.
 
-    Above `MOST_DISCORDANT` expected discordant pairs it is the difference for which `connor` gives n, which takes no time.
-    Raises ValueError for values out of range.
+    discordance: the share of pairs on which the methods differ, as far as δ leaves it possible: from δ on all discordant pairs go one way,
+    so their share is the larger of the two. Above `MOST_DISCORDANT` expected discordant pairs it is the difference for which `connor` gives
+    n, which takes no time. Raises ValueError for values out of range.
     """
     from scipy.optimize import brentq
 
@@ -50,11 +52,42 @@ def minimum_detectable(n: int, discordance: float, power: float = 0.8, level: fl
     if n * discordance > MOST_DISCORDANT and power >= 0.5:
         z = z_of(level) * math.sqrt(discordance), z_of(2 * power - 1)
         return float(brentq(lambda d: z[0] + z[1] * math.sqrt(discordance - d**2) - d * math.sqrt(n), 0.0, discordance, xtol=1e-12))
-    if paired_power(n, discordance, discordance, level) < power:
-        return None
-    if paired_power(n, discordance, 0.0, level) >= power:
+
+    def lacking(gap: float) -> float:
+        return paired_power(n, max(discordance, gap), gap, level) - power
+
+    if lacking(0.0) >= 0:
         return 0.0
-    return float(brentq(lambda d: paired_power(n, discordance, min(d, discordance), level) - power, 0.0, discordance, xtol=1e-9))
+    high = discordance or 1 / n
+    while lacking(high) < 0:
+        if high == 1:
+            return None
+        high = min(1.0, 1.5 * high)
+    return float(brentq(lacking, 0.0, high, xtol=1e-9))
+
+
+def detectable_by_flips(design: Layout, gains: Array, power: float = 0.8, level: float = 0.95) -> float | None:
+    """The smallest cell-averaged difference that the sign-flip test of single samples detects; None when it is above 1.
+
+    gains: A − B of each sample, [n_samples]; those other than 0 tell how large differences are. Of two answers the larger holds. If a
+    difference comes from further samples that differ: `minimum_detectable` of as many pairs as the design is worth (`effective_clusters`),
+    times the root mean square of the gains that are not 0. If it is added to every sample (not for scores of 0 and 1): the test compares
+    |Σ u| with z √Σ u², where u, a sample's share of the average times its gain, has the observed variance V in all, so
+    δ − z_β √V = z √(V + δ² Σ share²). Where no sample differs, gains are taken to be 1. Raises ValueError for values out of range.
+    """
+    moved = gains != 0
+    differ = float(design.average(moved.astype(float)))
+    size = float(np.sqrt((gains[moved] ** 2).mean())) if moved.any() else 1.0
+    found = minimum_detectable(max(1, int(effective_clusters(design))), min(differ, 1.0), power, level)
+    if found is None or np.isin(gains, (-1, 0, 1)).all():
+        return found
+    v, z, z_power = float(variance(design, gains)[0]), z_of(level), z_of(2 * power - 1)
+    left = 1 - z**2 / effective_clusters(design)
+    if left <= 0:
+        return None
+    added = math.sqrt(v) * (z_power + math.sqrt(z_power**2 + left * (z**2 - z_power**2))) / left
+    largest = max(size * found, added)
+    return largest if largest <= 1 else None
 
 
 def detectable_with(estimate: Estimate, power: float = 0.8, level: float = 0.95) -> float:

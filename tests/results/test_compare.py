@@ -6,6 +6,7 @@ import json
 import re
 import time
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -265,6 +266,16 @@ def test_power_commands(results):
         ((results, "--accuracy", ".5"), "one or the other"),
     ):
         assert message in seal_eval("power", *args, code=1).stderr
+
+
+def test_equal_accuracies_share_a_rank():
+    """1, 2, 3 and 7 right of ten in four cells, in every order: the same accuracy, however the sum of cells is rounded."""
+    orders = list(permutations((1, 2, 3, 7)))
+    scores = np.array([np.concatenate([np.arange(10) < k for k in order]) for order in orders], dtype=float).T
+    design = replace(
+        made(40, len(orders)), cells=tuple(("t", n) for n in range(1, 5)), cell=np.arange(4).repeat(10), scores=scores
+    )  # fmt: skip
+    assert {rank.value for rank in compare(design).ranks} == {1}
 
 
 def test_a_pilot_plans_with_no_less_correlation_than_a_guess():
