@@ -30,6 +30,7 @@ class MsPoe(Method):
     summary: ClassVar[str] = "divides positions by a ratio of each head's own, so that some heads see the middle nearer"
     citation: ClassVar[str] = "Zhang et al. 2024, Found in the Middle (NeurIPS 2024), arXiv 2403.04797"
     changes: ClassVar[str] = "attention"
+    by_prompt_end = True
     one_at_a_time = True
     neutral: ClassVar[Mapping[str, Any]] = {"least": 1.0, "most": 1.0}
     active: ClassVar[Mapping[str, Any]] = {"least": 1.2, "most": 1.8, "skip": 0}

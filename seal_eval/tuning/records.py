@@ -6,6 +6,7 @@ from typing import Any
 
 from seal_eval.baselines import check_composition, method_of
 from seal_eval.core.errors import SealError
+from seal_eval.core.given_texts import why_not_on_given_texts
 from seal_eval.core.plugins import Method
 from seal_eval.core.streams import warn
 from seal_eval.core.types import Sample
@@ -107,13 +108,13 @@ def check_spec(spec: TuneSpec) -> Method:
     """Return the method that is applied during tuning.
 
     Raises SealError for an unknown task or method, for a setting that no task of the run has, unless it is the recipe's, and for a method
-    that reads the record without its question: training reads both in one pass.
+    that does not act on given texts as in a reply: training reads question and answer in one pass.
     """
     on = method_of(spec.on)
     if spec.on:
         check_composition([*spec.on.partition(",")[0].split("+"), spec.method])  # what a run with the adapter will be
-    if on.record_first:
-        raise SealError(f"on is '{spec.on}', which reads a record without its question; tuning reads both at once, so leave it out")
+    if why := why_not_on_given_texts(on):
+        raise SealError(f"on is '{spec.on}'; tuning reads given texts in one pass, and this method {why}; leave it out of --on")
     known = {key for name, _ in (*spec.mixture(), *spec.validation_mixture()) for key in task_settings(get_task(name))}
     if spec.questions not in (1, RECIPES[spec.recipe]["questions"]) and QUESTIONS not in known:
         raise SealError(f"questions is {spec.questions}: no task of '{spec.task}' asks several questions about a record; leave it out")
