@@ -37,6 +37,7 @@ from seal_eval.harness.whole_tokens import WholeTokens
 from seal_eval.models.base_weights import REVISION
 from seal_eval.models.caches import Sharing, sharing
 from seal_eval.models.hub import content, resolve, source
+from seal_eval.models.layer_windows import check_reach
 from seal_eval.models.loading import check_finite, release_memory
 from seal_eval.models.memory import out_of_memory
 from seal_eval.models.placement import LOW_BITS, keep_as_loaded, low_bits
@@ -88,8 +89,9 @@ class SealLM(Likelihoods, WholeTokens):
         self.model_source, self.model_content = source(location), content(location, revision) or None
         setattr(self._model, REVISION, revision)
         self.trained_window = trained
+        check_reach(self.method_name, self.method, self._model, self.max_length)
         if selftest:
-            check_method(self.method_name, self.method, self._model)
+            check_method(self.method_name, self.method, self._model, self.max_length)
         self._method_context = ExitStack()  # keeps the method applied as long as the engine exists
         self._method_context.enter_context(method_applied(self.method_name, self.method, self._model))
         checked_about(self.method_name, self.method)  # before hours of replies, not when their results are read

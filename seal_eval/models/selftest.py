@@ -16,7 +16,7 @@ from torch import nn
 from seal_eval.core.applied import method_applied
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.plugins import Method
-from seal_eval.models.attention import WINDOWED, covers_all, slides, window_of_layers
+from seal_eval.models.layer_windows import WINDOWED, check_reach, covers_all, slides, window_of_layers
 from seal_eval.models.memory import out_of_memory
 from seal_eval.models.modules import ATTENTIONS, WITHOUT_HEADS, device_of, layer_index, layer_kinds, text_config, text_decoder
 
@@ -26,12 +26,14 @@ TOLERANCE = {torch.float32: 1e-3, torch.float16: 2e-2, torch.bfloat16: 6e-2}  # 
 CHANGE = {torch.float32: 1e-4, torch.float16: 4e-3, torch.bfloat16: 2e-2}  # of an attention output's root mean square: less is rounding
 
 
-def check_method(name: str, method: Method, model: Any) -> None:
+def check_method(name: str, method: Method, model: Any, tokens: int | None = None) -> None:
     """Raise SealError, naming method, model and what failed, unless the method passes its self-test on the model.
 
     `method.neutral` and `method.active` say with which settings it is tried besides its own. A composition's parts are tried one by one,
-    then together. What runs out of memory is raised as it is.
+    then together. What runs out of memory is raised as it is. tokens: the longest text that it is to read, 0 if that is not known
+    yet, None for the window that the method claims: see `check_reach`.
     """
+    check_reach(name, method, model, tokens)
     parts: Any = getattr(method, "parts", None) or ((name, method),)
     if all(part.neutral == {} for _, part in parts):  # plain: its own settings change nothing
         return
