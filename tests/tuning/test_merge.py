@@ -6,7 +6,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from seal_eval.baselines import method_of
 from seal_eval.core.errors import SealError
+from seal_eval.harness.vllm_window import vllm_window
 from seal_eval.models.adapters import load_scales, scaled
+from seal_eval.models.window import window_of
 from seal_eval.tuning.config import TuneSpec
 from seal_eval.tuning.merge import export
 from seal_eval.tuning.parameters import trainable
@@ -68,6 +70,21 @@ def test_rotary_scaling_in_the_configuration(kind, on, tokenizer, tmp_path):
     assert torch.allclose(logits(theirs), ours, atol=1e-5 * ours.abs().max())
     assert not torch.allclose(logits(model), ours, atol=1e-3)
     assert theirs.config.max_position_embeddings == method.window(2048)
+
+
+@pytest.mark.parametrize("on", ["linear,factor=4", "yarn,factor=4", "ntk,factor=2"])
+@pytest.mark.parametrize(
+    ("kind", "named"), [("cohere", {"model_max_length": 8192}), ("llama", {"max_sequence_length": 8192}), ("llama", {})]
+)
+def test_the_window_that_is_written(kind, named, on, tokenizer, tmp_path):
+    """Command-R names its window in model_max_length, FastChat's models in max_sequence_length; a reader finds the extended one."""
+    model = tiny_model(kind)
+    vars(model.config).update(named)
+    model.save_pretrained(tmp_path / "plain")
+    tokenizer.save_pretrained(tmp_path / "plain")
+    export(str(tmp_path / "plain"), tmp_path / "long", on=on)
+    expected = method_of(on).window(max(2048, *named.values(), 0))
+    assert window_of(str(tmp_path / "long")) == vllm_window(str(tmp_path / "long")) == expected
 
 
 def test_scales_and_rotary_scaling_together(tiny_folder, adapter, tmp_path):
