@@ -26,6 +26,7 @@ BLOCK = 256  # queries per block
 TOKENS, FURTHER = 4, 5  # unrotated_layers reads 4 tokens one by one, each at position 0 and at position 5
 KEY_TOLERANCE = 0.1  # times the largest key value: bf16 rounding stays well below it, a wrong rotation well above
 CHOOSES = ("indices", "block_indices")  # how a model tells its attention function which keys it has chosen
+REPLACED = "seal_eval_"  # how the names begin under which attention functions are registered; a number follows
 _names = count()
 
 
@@ -83,7 +84,7 @@ def attention_function(model: Any, function: Callable[..., Any]) -> Iterator[Any
     config = model.config.get_text_config()
     if not getattr(type(model), "_supports_attention_backend", getattr(model, "_supports_attention_backend", False)):
         raise SealError(f"{type(model).__name__} does not let its attention be replaced; choose a method that does not change it")
-    name, before = f"seal_eval_{next(_names)}", config._attn_implementation
+    name, before = f"{REPLACED}{next(_names)}", config._attn_implementation
 
     def checked(module: Any, *args: Any, **kwargs: Any) -> Any:
         if chosen := [key for key in CHOOSES if kwargs.get(key) is not None]:
