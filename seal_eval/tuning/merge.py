@@ -23,6 +23,7 @@ from seal_eval.models.selftest import check_method
 from seal_eval.models.tuned_on import on_difference, warning
 from seal_eval.models.whole import whole_model
 from seal_eval.models.window import lengths_in, window_in, window_of
+from seal_eval.tuning.left_behind import left_behind
 from seal_eval.tuning.model_card import README, checkpoint_readme
 from seal_eval.tuning.older_readers import write_old_rope
 from seal_eval.tuning.read_back import check_checkpoint, logits, probe_ids, refuse_without_effect, tolerance, vocabulary, weight_hashes
@@ -35,8 +36,8 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_re
     adapter: folder with SEAL scales, LoRA or DoRA. Scales are multiplied into the weights in fp32 and rounded once; peft merges the others.
     on: method whose rotary frequencies do not depend on the prompt, such as 'yarn,factor=4'; written to the configuration as
     `rope_parameters`, and under the names of transformers 4. A quantised checkpoint is written in bf16. A multimodal one keeps its class
-    and all its weights. Files besides weights and configuration are copied. Before `out` appears, the checkpoint is loaded again, and its
-    weights and a forward pass are compared. Raises SealError when neither is given, when the method fails its self-test, when a
+    and all its weights. Files besides weights and configuration are copied, and stderr tells of weights that are not. Before `out`
+    appears, the checkpoint is loaded again, and its weights and a forward pass are compared. Raises SealError when neither is given, when the method fails its self-test, when a
     configuration cannot express it, when a device map leaves weights out of memory, when what was written differs from what was meant,
     and when `out` exists.
     """
@@ -79,7 +80,12 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_re
         if adapter:
             made["adapter_sha256"] = about(adapter)["adapter_sha256"]
         write_json(scratch / CARD, made)
+        lost = left_behind(Path(place), scratch) if Path(place).is_dir() and not quantisation(source) else []
         (scratch / README).write_text(checkpoint_readme(made, made["base_model"]), encoding="utf-8")
+    if lost:
+        warn(
+            f"{out}: {len(lost)} weights of {model_name} are not carried over, because transformers does not load them: {lost[0]} and so on"
+        )
     if kind := quantisation(source):
         warn(f"{out}: the weights of {model_name} are quantised ({kind}); here they are bf16, without quantization_config")
 

@@ -1,7 +1,10 @@
 """Exported checkpoints: plain transformers computes the logits that the method computes here."""
 
+import shutil
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from seal_eval.baselines import method_of
@@ -85,6 +88,19 @@ def test_the_window_that_is_written(kind, named, on, tokenizer, tmp_path):
     export(str(tmp_path / "plain"), tmp_path / "long", on=on)
     expected = method_of(on).window(max(2048, *named.values(), 0))
     assert window_of(str(tmp_path / "long")) == vllm_window(str(tmp_path / "long")) == expected
+
+
+def test_weights_that_are_not_carried_over_are_named(tiny_folder, tmp_path, capsys):
+    """GLM, DeepSeek and Qwen have layers that predict further tokens, which transformers does not load."""
+    shutil.copytree(tiny_folder, tmp_path / "more")
+    export(str(tmp_path / "more"), tmp_path / "a", on="yarn,factor=2")
+    assert "not carried over" not in capsys.readouterr().err
+    weights = load_file(tmp_path / "more" / "model.safetensors")
+    more = {"mtp.layers.0.mlp.gate.weight": torch.ones(8, 8), "model.layers.7.eh_proj.weight": torch.ones(8)}
+    save_file(weights | more, tmp_path / "more" / "model.safetensors", metadata={"format": "pt"})
+    export(str(tmp_path / "more"), tmp_path / "b", on="yarn,factor=2")
+    assert f"2 weights of {tmp_path / 'more'} are not carried over" in (err := capsys.readouterr().err)
+    assert "model.layers.7.eh_proj.weight and so on" in err
 
 
 def test_scales_and_rotary_scaling_together(tiny_folder, adapter, tmp_path):
