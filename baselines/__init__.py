@@ -112,6 +112,11 @@ class Composed(Method):
         return any(part.while_decoding for _, part in self.parts)
 
     @property
+    def by_prompt_end(self) -> bool:  # type: ignore[override]
+        """True when any part goes by a prompt's last token."""
+        return any(part.by_prompt_end for _, part in self.parts)
+
+    @property
     def one_at_a_time(self) -> bool:  # type: ignore[override]
         """True when any part depends on the other texts of a batch."""
         return any(part.one_at_a_time for _, part in self.parts)

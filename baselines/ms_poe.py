@@ -30,6 +30,7 @@ class MsPoe(Method):
     summary: ClassVar[str] = "divides positions by a ratio of each head's own, so that some heads see the middle nearer"
     citation: ClassVar[str] = "Zhang et al. 2024, Found in the Middle (NeurIPS 2024), arXiv 2403.04797"
     changes: ClassVar[str] = "attention"
+    by_prompt_end = True
     one_at_a_time = True
     neutral: ClassVar[Mapping[str, Any]] = {"least": 1.0, "most": 1.0}
     active: ClassVar[Mapping[str, Any]] = {"least": 1.2, "most": 1.8, "skip": 0}
@@ -78,7 +79,7 @@ class MsPoe(Method):
             return Region(lambda i, j: j <= i, lambda first, last: (0, last + 1), lambda i: i / r - i, lambda j: j / r - j)
 
         def attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[Any, None]:
-            if slides(module, kwargs) or module in unrotated or module.layer_idx < self.skip or self.most == 1:
+            if slides(module, kwargs, key.shape[2]) or module in unrotated or module.layer_idx < self.skip or self.most == 1:
                 return plain_attention(module, query, key, value, attention_mask, **kwargs), None
             layer, (batch, n_heads) = module.layer_idx, query.shape[:2]
             if query.shape[2] == key.shape[2]:  # a prompt: no layer above goes on with the heads' order of an earlier one

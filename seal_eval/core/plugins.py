@@ -33,8 +33,9 @@ class Method:
     shares_prefix: ClassVar[bool] = False  # whether keys and values of a prefix do not depend on what follows it
     by_training: ClassVar[bool] = False  # `resolved` is about the window of training, also where methods composed with it extend that
     record_first: bool = False  # a class attribute or property: the record is read without the question, which comes behind its cache
-    # class attributes or properties, for tasks that score given texts in one pass (log-likelihoods)
+    # class attributes or properties, for texts that are given and read in one pass (log-likelihoods, tuning)
     while_decoding: ClassVar[bool] = False  # acts only on tokens behind a cache, such as a reply's: there it would not act, and is refused
+    by_prompt_end: ClassVar[bool] = False  # goes by a prompt's last token, which such a text does not show: there it is refused
     one_at_a_time: ClassVar[bool] = False  # depends on the length of what is read or on its last token: there a batch holds one text
     # settings for the self-test (models/selftest.py), which replace the method's own; None: not tried
     neutral: ClassVar[Mapping[str, Any] | None] = None  # settings that change nothing; {} if none of the settings ever does
@@ -145,7 +146,7 @@ def checked_method(name: str, cls: type) -> type[Method]:
     _must(label, "changes", method.changes, method.changes in CHANGES, f"one of {', '.join(map(repr, CHANGES))}")
     shares = method.shares_prefix
     _must(label, "shares_prefix", shares, isinstance(shares, bool), "True or False")
-    for member in ("record_first", "while_decoding", "one_at_a_time"):
+    for member in ("record_first", "while_decoding", "by_prompt_end", "one_at_a_time"):
         value = getattr(method, member)
         _must(label, member, value, isinstance(value, bool | property), "True, False or a property")
     for member, n in (("apply", 1), ("window", 1), ("resolved", 1), ("about", 0)):

@@ -8,6 +8,7 @@ from typing import Any
 from lm_eval.models.huggingface import HFLM
 
 from seal_eval.core.errors import SealError
+from seal_eval.core.given_texts import why_not_on_given_texts
 from seal_eval.core.plugins import Method
 
 
@@ -42,10 +43,8 @@ class Likelihoods(HFLM):
 
 
 def check_acts(name: str, method: Method, task: str) -> None:
-    """Raise SealError for a method with which scores would be the plain model's: it acts on replies, or on records read first."""
-    if method.record_first or method.while_decoding:
-        when = "reads a record without its question" if method.record_first else "acts only while a reply is decoded"
+    """Raise SealError for a method that does not act on given texts as it does in a reply."""
+    if why := why_not_on_given_texts(method):
         raise SealError(
-            f"task '{task}' scores given texts in one pass, and method '{name}' {when}: the result would be the plain model's; "
-            "leave the task out, or choose another method"
+            f"task '{task}' scores given texts in one pass, and method '{name}' {why}; leave the task out, or choose another method"
         )

@@ -4,6 +4,8 @@ import inspect
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 
@@ -27,6 +29,19 @@ def known_arguments() -> set[str]:
 
     takes = {name for cls in (HFLM, SealLM) for name in inspect.signature(cls.__init__).parameters}
     return (takes | {*LOADING}) - {"self", "kwargs"}
+
+
+def refuse_subfolder(place: str, subfolder: Any) -> None:
+    """Raise SealError for a subfolder: window, self-test and what results say of the model would be those of the folder above it."""
+    if not subfolder:
+        return
+    inner, files = Path(place) / str(subfolder), ("tokenizer.json", "tokenizer_config.json")
+    if not Path(place).is_dir():
+        remedy = f"download it (hf download {place} --include '{subfolder}/*' --local-dir FOLDER) and name pretrained=FOLDER/{subfolder}"
+    else:
+        tokenizer = "" if any((inner / name).is_file() for name in files) else f",tokenizer={place}"
+        remedy = f"name pretrained={inner}{tokenizer} and leave subfolder out"
+    raise SealError(f"subfolder={subfolder}: the window and the content of the model are read from {place} itself; {remedy}")
 
 
 @contextmanager

@@ -18,13 +18,14 @@ from seal_eval.core.home import from_home
 from seal_eval.core.names import safe
 from seal_eval.core.progress import progress
 from seal_eval.core.settings import Count, check_value
+from seal_eval.harness.attention_used import attention_used, implementation
 from seal_eval.harness.batch_plan import batches, parts
 from seal_eval.harness.budget import FROM_USER
 from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.greedy import keep_penalties, say_penalties
 from seal_eval.harness.likelihood import Likelihoods
 from seal_eval.harness.machine import hardware
-from seal_eval.harness.model_args import clearly
+from seal_eval.harness.model_args import clearly, refuse_subfolder
 from seal_eval.harness.padding import can_pad
 from seal_eval.harness.planned import SUITE
 from seal_eval.harness.prefix_cache import SharedPrefix, growing_cache, keeps_all
@@ -37,6 +38,7 @@ from seal_eval.harness.whole_tokens import WholeTokens
 from seal_eval.models.base_weights import REVISION
 from seal_eval.models.caches import Sharing, sharing
 from seal_eval.models.hub import content, resolve, source
+from seal_eval.models.layer_windows import check_reach
 from seal_eval.models.loading import check_finite, release_memory
 from seal_eval.models.memory import out_of_memory
 from seal_eval.models.placement import LOW_BITS, keep_as_loaded, low_bits
@@ -65,6 +67,7 @@ class SealLM(Likelihoods, WholeTokens):
     ) -> None:  # fmt: skip
         refuse_ambiguous({"method": method, **kwargs})
         self.method_name, self.method, kwargs = take_method(from_home({"method": method, **kwargs}))
+        refuse_subfolder(pretrained, kwargs.get("subfolder"))
         self.model_label, location = safe(pretrained), resolve(pretrained)
         self.prefill_chunk = check_value("model_args", "prefill_chunk", prefill_chunk, Count)
         revision = str(kwargs.get("revision") or "")
@@ -88,10 +91,13 @@ class SealLM(Likelihoods, WholeTokens):
         self.model_source, self.model_content = source(location), content(location, revision) or None
         setattr(self._model, REVISION, revision)
         self.trained_window = trained
+        check_reach(self.method_name, self.method, self._model, self.max_length)
         if selftest:
-            check_method(self.method_name, self.method, self._model)
+            check_method(self.method_name, self.method, self._model, self.max_length)
+        loaded = implementation(self._model)
         self._method_context = ExitStack()  # keeps the method applied as long as the engine exists
         self._method_context.enter_context(method_applied(self.method_name, self.method, self._model))
+        self.attention = attention_used(self._model, self.method_name, self.method, loaded, kwargs.get("attn_implementation"))
         checked_about(self.method_name, self.method)  # before hours of replies, not when their results are read
         self._sharing = sharing(self._model, self.method) if share_prefixes else Sharing("share_prefixes=False")
         self.unshared = self._sharing.why_not
@@ -121,7 +127,6 @@ class SealLM(Likelihoods, WholeTokens):
 
         from seal_eval import __version__
 
-        attention = getattr(self._model.config, "_attn_implementation", None)
         return super().get_model_info() | {
             "seal_eval": {
                 "version": __version__,
@@ -133,7 +138,7 @@ class SealLM(Likelihoods, WholeTokens):
                 "method": self.method_name,
                 "settings": settings(self.method),
                 "about": checked_about(self.method_name, self.method),
-                "attention": attention,
+                "attention": self.attention,
                 "max_length": self.max_length,
                 "prefix_sharing": self.unshared or True,
                 "ends_prompts_with": end_token(self.tokenizer, self.tok_encode("Question")),

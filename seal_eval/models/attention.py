@@ -16,14 +16,17 @@ import torch
 
 from seal_eval.core.errors import SealError
 from seal_eval.models.flash import OnlineSoftmax, mask_ranges, usable
+from seal_eval.models.layer_windows import check_attends_fully as check_attends_fully
+from seal_eval.models.layer_windows import covers_all as covers_all
+from seal_eval.models.layer_windows import slides as slides
 from seal_eval.models.modules import device_of, text_decoder
 from seal_eval.models.rotation import Frequencies, rotate
 
 BLOCK = 256  # queries per block
 TOKENS, FURTHER = 4, 5  # unrotated_layers reads 4 tokens one by one, each at position 0 and at position 5
 KEY_TOLERANCE = 0.1  # times the largest key value: bf16 rounding stays well below it, a wrong rotation well above
-WINDOWED = ("sliding_attention", "chunked_attention", "hybrid_sliding")  # kinds of layers that do not see the whole text
 CHOOSES = ("indices", "block_indices")  # how a model tells its attention function which keys it has chosen
+REPLACED = "seal_eval_"  # how the names begin under which attention functions are registered; a number follows
 _names = count()
 
 
@@ -56,7 +59,7 @@ def attention_by_region(model: Any, regions: Sequence[Region], plain_up_to: int)
     unshifted = [replace(region, shift_query=None, shift_key=None) for region in regions]
 
     def attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[torch.Tensor, None]:
-        if slides(module, kwargs) or key.shape[2] <= plain_up_to:
+        if slides(module, kwargs, key.shape[2]) or key.shape[2] <= plain_up_to:
             return plain_attention(module, query, key, value, attention_mask, **kwargs), None
         scaling = kwargs.get("scaling") or query.shape[-1] ** -0.5
         layer_regions = unshifted if module in unrotated else regions
@@ -81,7 +84,7 @@ def attention_function(model: Any, function: Callable[..., Any]) -> Iterator[Any
     config = model.config.get_text_config()
     if not getattr(type(model), "_supports_attention_backend", getattr(model, "_supports_attention_backend", False)):
         raise SealError(f"{type(model).__name__} does not let its attention be replaced; choose a method that does not change it")
-    name, before = f"seal_eval_{next(_names)}", config._attn_implementation
+    name, before = f"{REPLACED}{next(_names)}", config._attn_implementation
 
     def checked(module: Any, *args: Any, **kwargs: Any) -> Any:
         if chosen := [key for key in CHOOSES if kwargs.get(key) is not None]:
@@ -219,55 +222,14 @@ def _fused(block: Block, v: torch.Tensor, i: torch.Tensor, scaling: float) -> to
     return softmax.out.unflatten(2, block[0][1].shape[2:4])
 
 
-def slides(module: Any, kwargs: dict[str, Any]) -> bool:
-    """True for a layer that attends within a sliding window or a chunk (Llama 4). `kwargs`: those of the attention call.
-
-    The layer's type is checked first, because layers with full attention may carry a `sliding_window` too (EXAONE 4). A window as long as
-    the model's own (Phi-3) hides nothing.
-    """
-    if covers_all(getattr(module, "config", None)):
-        return False
-    if (is_sliding := getattr(module, "is_sliding", None)) is not None:
-        return bool(is_sliding)
-    kinds, index = getattr(getattr(module, "config", None), "layer_types", None), getattr(module, "layer_idx", None)
-    if kinds and index is not None:
-        return kinds[index] in WINDOWED
-    return bool(kwargs.get("sliding_window") or getattr(module, "sliding_window", None))
-
-
-def window_of_layers(config: Any) -> int | None:
-    """Return the window (tokens) of layers with a sliding window or chunks, by a text configuration; None if it names none."""
-    window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
-    window = window or getattr(config, "attention_chunk_size", None)
-    return window if isinstance(window, int) and window > 0 else None
-
-
-def covers_all(config: Any) -> bool:
-    """True where the window of the layers is at least as long as the model's."""
-    window, longest = window_of_layers(config), getattr(config, "max_position_embeddings", None)
-    return bool(window and isinstance(longest, int) and window >= longest)
-
-
-def check_attends_fully(model: Any) -> None:
-    """Raise SealError for a model whose attention a method cannot replace.
-
-    Two kinds: every layer has a sliding window, so there is nothing to change; or the model has learned attention sinks (gpt-oss), which
-    a replaced attention function would ignore.
-    """
-    if any(isinstance(getattr(module, "sinks", None), torch.Tensor) for module in text_decoder(model)[1].modules()):
-        raise SealError(f"{type(model).__name__} has learned attention sinks, which this method would ignore; choose another method")
-    config = model.config.get_text_config()
-    window = window_of_layers(config)
-    kinds = getattr(config, "layer_types", None) or (["sliding_attention"] if window else ["full_attention"])
-    if all(kind in WINDOWED for kind in kinds) and not covers_all(config):
-        raise SealError(f"{type(model).__name__}: every layer attends within a window of {window} tokens; this method needs full attention")
-
-
 def padding(key: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """Return the tokens of left padding [batch] (int64): those before the first key that the last query may attend to."""
+    """Return the tokens of left padding [batch] (int64): those before the first key that any of the queries may attend to.
+
+    The last query does not tell: with a sliding window it may not attend to the text's beginning either.
+    """
     if mask is None:
         return torch.zeros(key.shape[0], dtype=torch.int64, device=key.device)
-    return (~mask[:, 0, -1]).long().cumprod(-1).sum(-1)
+    return (~mask[:, 0]).all(-2).long().cumprod(-1).sum(-1)
 
 
 def query_positions(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:

@@ -30,6 +30,8 @@ def applied(model: Any, adapter: str, dora: bool) -> Iterator[Any]:
 
 def merged(model: Any, adapter: str, dora: bool) -> Any:
     """Return the model with a LoRA or DoRA adapter merged into its weights. Raises as `applied`, and for what cannot be merged."""
+    if both := _changes_tied(model, adapter):
+        raise SealError(f"adapter {adapter} changes {both} by a low rank; merged, it would change both, so keep it with method=")
     wrapped = _put_in(model, adapter, dora)
     try:
         found = wrapped.merge_and_unload()
@@ -82,11 +84,32 @@ def _put_in(model: Any, adapter: str, dora: bool) -> Any:
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SealError(f"adapter {adapter} is for another model, or peft cannot load it: {first_line(error)}") from error
     own = (".lora_", ".modules_to_save.", ".trainable_tokens_")  # all other missing keys are the base model's
-    missing = sorted(key.replace(".default", "") for key in loaded.missing_keys if any(part in key for part in own))
+    tied = _tied(wrapped, loaded.missing_keys)
+    missing = sorted(key.replace(".default", "") for key in loaded.missing_keys if any(part in key for part in own) and key not in tied)
     if (unused := loaded.unexpected_keys) or missing:
         what = f"the model has no place for its {unused[0]}" if unused else f"it has no {missing[0]}, which its configuration names"
         raise SealError(f"adapter {adapter} is for another model: {what}")
     return wrapped
+
+
+def _tied(wrapped: Any, missing: list[str]) -> set[str]:
+    """Return the missing keys whose parameters are those of other keys: of tied embeddings, an adapter folder has one."""
+    parameters = dict(wrapped.named_parameters(remove_duplicate=False))
+    loaded = {id(parameter) for key, parameter in parameters.items() if key not in missing}
+    return {key for key in missing if id(parameters.get(key)) in loaded}
+
+
+def _changes_tied(model: Any, adapter: str) -> str:
+    """Return which of the two embeddings an adapter's low-rank matrices change, where their weights are one and the same; else ''."""
+    parts = {"output": model.get_output_embeddings(), "input": model.get_input_embeddings()}
+    if parts["output"] is None or parts["output"].weight is not parts["input"].weight:
+        return ""
+    names = {kind: name for kind, part in parts.items() for name, module in model.named_modules() if module is part}
+    changed = {key.removeprefix("base_model.model.").partition(".lora_")[0] for key in adapter_tensors(adapter)[1] if ".lora_" in key}
+    for kind, other in (("output", "input"), ("input", "output")):
+        if names[kind] in changed:
+            return f"{names[kind]}, whose weight is tied to that of {names[other]} (tie_word_embeddings),"
+    return ""
 
 
 def _check(model: Any, adapter: str, dora: bool) -> dict[str, torch.Tensor]:

@@ -6,7 +6,7 @@ not matter, and afterwards the model must be as before.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,22 +16,27 @@ from torch import nn
 from seal_eval.core.applied import method_applied
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.plugins import Method
-from seal_eval.models.attention import WINDOWED, covers_all, slides, window_of_layers
+from seal_eval.models.hooks import HALVES, hooked, in_fp32
+from seal_eval.models.layer_windows import WINDOWED, check_reach, covers_all, slides, window_of_layers
 from seal_eval.models.memory import out_of_memory
 from seal_eval.models.modules import ATTENTIONS, WITHOUT_HEADS, device_of, layer_index, layer_kinds, text_config, text_decoder
 
 TOKENS = 48  # read by each of about ten forward passes
 FIRST = 32  # of them are read before the others when a cache is tried
 TOLERANCE = {torch.float32: 1e-3, torch.float16: 2e-2, torch.bfloat16: 6e-2}  # of the logits' root mean square
-CHANGE = {torch.float32: 1e-4, torch.float16: 4e-3, torch.bfloat16: 2e-2}  # of an attention output's root mean square: less is rounding
+# of an attention output's root mean square: less is rounding, which is up to 0.0004 in fp16 and 0.003 in bf16
+CHANGE = {torch.float32: 1e-4, torch.float16: 1e-3, torch.bfloat16: 8e-3}
+ABOVE = 3  # times what settings that change nothing change there: less may be rounding, too
 
 
-def check_method(name: str, method: Method, model: Any) -> None:
+def check_method(name: str, method: Method, model: Any, tokens: int | None = None) -> None:
     """Raise SealError, naming method, model and what failed, unless the method passes its self-test on the model.
 
     `method.neutral` and `method.active` say with which settings it is tried besides its own. A composition's parts are tried one by one,
-    then together. What runs out of memory is raised as it is.
+    then together. What runs out of memory is raised as it is. tokens: the longest text that it is to read, 0 if that is not known
+    yet, None for the window that the method claims: see `check_reach`.
     """
+    check_reach(name, method, model, tokens)
     parts: Any = getattr(method, "parts", None) or ((name, method),)
     if all(part.neutral == {} for _, part in parts):  # plain: its own settings change nothing
         return
@@ -39,12 +44,13 @@ def check_method(name: str, method: Method, model: Any) -> None:
     with trial.stage(name, "the plain model"):
         trial.read_plain()
     for part_name, part in parts:
-        if part.neutral is not None:
+        still = None if part.neutral is None else dataclasses.replace(part, **part.neutral)
+        if still is not None:
             with trial.stage(part_name, "settings that change nothing"):
-                trial.neutral(part_name, dataclasses.replace(part, **part.neutral))
+                trial.neutral(part_name, still)
         if part.active is not None and part.changes in ("rope", "attention"):
             with trial.stage(part_name, "settings that change much"):
-                trial.active(part_name, dataclasses.replace(part, **part.active))
+                trial.active(part_name, dataclasses.replace(part, **part.active), still)
     with trial.stage(name, "its own settings"):
         trial.own(name, method)
 
@@ -90,7 +96,6 @@ class _Trial:
         self.inputs: dict[nn.Module, Any] = {}
         with hooked(self.attentions, lambda m, x: self.inputs.setdefault(m, x), None):
             self.plain = self.logits()
-        self.plain_outputs = self.outputs()
         self.noise = TOLERANCE[self.dtype]
         self.plain_cached = self.cached(self.plain)
 
@@ -100,18 +105,35 @@ class _Trial:
         if not self.distance(found, self.plain) <= self.noise:
             raise self.refused(name, f"settings that must change nothing ({shown(method)}) change the model's predictions")
 
-    def active(self, name: str, method: Method) -> None:
+    def active(self, name: str, method: Method, still: Method | None) -> None:
+        """Refuse a method that changes no more than rounding does. `still`: the method with settings that change nothing."""
         if not self.attentions:
             raise self.refused(name, "it has no layer with full attention that could be found, so nothing would be extended")
-        with method_applied(name, method, self.model):
-            outputs = self.outputs()
-        changed = [
-            float((outputs[m] - plain).square().mean().sqrt()) > CHANGE[self.dtype] * float(plain.square().mean().sqrt())
-            for m, plain in self.plain_outputs.items()
-            if m in outputs
-        ]
-        if not any(changed):
+        half = self.dtype in HALVES
+        try:
+            seen = self.seen(name, method, still, wide=half)
+        except Exception:
+            if not half:
+                raise
+            seen = self.seen(name, method, still, wide=False)  # the attention or the method does not compute in fp32
+        if not seen:
             raise self.refused(name, f"it changes nothing in layers with full attention (tried with {shown(method)}): they do not see it")
+
+    def seen(self, name: str, method: Method, still: Method | None, wide: bool) -> bool:
+        """Whether what some attention returns is changed by the method: by more than rounding, and than by `still`.
+
+        wide: compute attention in fp32, where the rounding of half precision does not hide small changes.
+        """
+        plain = self.outputs(wide)
+
+        def effects(tried: Method) -> dict[nn.Module, float]:
+            with method_applied(name, tried, self.model):
+                found = self.outputs(wide)
+            return {m: rms(found[m] - out) / max(rms(out), 1e-30) for m, out in plain.items() if m in found}
+
+        floor = effects(still) if still else {}
+        least = CHANGE[torch.float32 if wide else self.dtype]
+        return any(effect > max(least, ABOVE * floor.get(m, 0.0)) for m, effect in effects(method).items())
 
     def own(self, name: str, method: Method) -> None:
         with method_applied(name, method, self.model):
@@ -147,12 +169,21 @@ class _Trial:
         apart = (a - b).square().mean(-1).sqrt() / b.square().mean(-1).sqrt().clamp(min=1e-12)
         return float(apart.quantile(0.75))
 
-    def outputs(self) -> dict[nn.Module, torch.Tensor]:
-        """What each attention with all tokens in view returns for the plain model's inputs, so that layers below do not matter."""
+    def outputs(self, wide: bool) -> dict[nn.Module, torch.Tensor]:
+        """What each attention with all tokens in view returns for the plain model's inputs, so that layers below do not matter.
+
+        wide: as fp32 computes it, from the same weights and inputs.
+        """
         found: dict[nn.Module, torch.Tensor] = {}
-        with hooked(self.attentions, lambda m, _: self.inputs[m], lambda m, out: found.setdefault(m, out)):
+        given = {m: x.float() if wide else x for m, x in self.inputs.items()}
+        with hooked(self.attentions, lambda m, _: given[m], found.setdefault), in_fp32(self.attentions if wide else []):
             self.logits()
         return found
+
+
+def rms(x: torch.Tensor) -> float:
+    """Return the root mean square."""
+    return float(x.square().mean().sqrt())
 
 
 def full_attentions(model: Any) -> list[nn.Module]:
@@ -176,35 +207,6 @@ def full_attentions(model: Any) -> list[nn.Module]:
         if not (slid and short):
             found[name] = module
     return list(found.values())
-
-
-@contextmanager
-def hooked(
-    modules: list[nn.Module], given: Callable[[nn.Module, Any], Any], returned: Callable[[nn.Module, Any], Any] | None
-) -> Iterator[None]:
-    """Context manager: inside it each module gets given(module, its hidden states) as such; `returned` is told what it returns.
-
-    The hidden states are the first argument, or `hidden_states`. What is told are fp32 copies.
-    """
-
-    def before(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if args:
-            return (given(module, args[0]), *args[1:]), kwargs
-        if "hidden_states" in kwargs:
-            return args, {**kwargs, "hidden_states": given(module, kwargs["hidden_states"])}
-        return args, kwargs
-
-    def after(module: nn.Module, _: Any, out: Any) -> None:
-        if returned is not None:
-            returned(module, (out[0] if isinstance(out, tuple | list) else out).detach().float())
-
-    handles: list[Any] = [module.register_forward_pre_hook(before, with_kwargs=True) for module in modules]
-    handles += [module.register_forward_hook(after) for module in modules]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def shown(method: Method) -> str:

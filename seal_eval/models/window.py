@@ -7,6 +7,7 @@ from typing import Any
 from seal_eval.core.errors import SealError
 from seal_eval.models.hub import resolve
 
+NAMES = ("model_max_length", "max_position_embeddings", "max_sequence_length")
 OTHER_NAMES = ("n_positions", "max_seq_len", "seq_length")  # of models without max_position_embeddings
 
 NO_LIMIT = 2**40  # tokens
@@ -57,6 +58,12 @@ def window_in(config: Any) -> int | None:
     if lengths[0] is None:
         lengths += [getattr(text, key, None) for key in OTHER_NAMES]
     return max((n for length in lengths if (n := _length(length)) is not None), default=None)
+
+
+def lengths_in(config: Any) -> list[str]:
+    """Return the fields of a text configuration that name a window for `window_in`."""
+    named = [key for key in NAMES if _length(getattr(config, key, None)) is not None]
+    return named or [key for key in OTHER_NAMES if _length(getattr(config, key, None)) is not None]
 
 
 def _length(value: Any) -> int | None:

@@ -22,6 +22,8 @@ from seal_eval.models.rope import rotary_modules
 from seal_eval.models.selftest import check_method
 from seal_eval.models.tuned_on import on_difference, warning
 from seal_eval.models.whole import whole_model
+from seal_eval.models.window import lengths_in, window_in, window_of
+from seal_eval.tuning.left_behind import left_behind
 from seal_eval.tuning.model_card import README, checkpoint_readme
 from seal_eval.tuning.older_readers import write_old_rope
 from seal_eval.tuning.read_back import check_checkpoint, logits, probe_ids, refuse_without_effect, tolerance, vocabulary, weight_hashes
@@ -34,8 +36,8 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_re
     adapter: folder with SEAL scales, LoRA or DoRA. Scales are multiplied into the weights in fp32 and rounded once; peft merges the others.
     on: method whose rotary frequencies do not depend on the prompt, such as 'yarn,factor=4'; written to the configuration as
     `rope_parameters`, and under the names of transformers 4. A quantised checkpoint is written in bf16. A multimodal one keeps its class
-    and all its weights. Files besides weights and configuration are copied. Before `out` appears, the checkpoint is loaded again, and its
-    weights and a forward pass are compared. Raises SealError when neither is given, when the method fails its self-test, when a
+    and all its weights. Files besides weights and configuration are copied, and stderr tells of weights that are not. Before `out`
+    appears, the checkpoint is loaded again, and its weights and a forward pass are compared. Raises SealError when neither is given, when the method fails its self-test, when a
     configuration cannot express it, when a device map leaves weights out of memory, when what was written differs from what was meant,
     and when `out` exists.
     """
@@ -53,6 +55,7 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_re
         differs = base_difference(adapter, model) | said_of_method(adapter, method, on, model) if adapter else {}
         check_method(on, method, model)
         rope = rope_settings(model, method, on) if on else {}
+        window = extended(method, window_in(model.config) or 1)
         with method_applied(on, method, model):
             with adapted(model, adapter):
                 by_adapter = logits(model, ids)
@@ -64,6 +67,8 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_re
         model = whole_model(model_name, model)
         set_config(model, rope, on)
         model.save_pretrained(scratch)
+        if on and (read := window_of(str(scratch), trust_remote_code)) != window:
+            raise refused(text_config(model), on, f"its window is {read} when it is read again, and {window} was meant")
         write_old_rope(scratch)
         copy_side_files(place, tokenizer, scratch)
         cls, dtype, hashes = type(model), model.dtype, weight_hashes(model)
@@ -75,7 +80,12 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_re
         if adapter:
             made["adapter_sha256"] = about(adapter)["adapter_sha256"]
         write_json(scratch / CARD, made)
+        lost = left_behind(Path(place), scratch) if Path(place).is_dir() and not quantisation(source) else []
         (scratch / README).write_text(checkpoint_readme(made, made["base_model"]), encoding="utf-8")
+    if lost:
+        warn(
+            f"{out}: {len(lost)} weights of {model_name} are not carried over, because transformers does not load them: {lost[0]} and so on"
+        )
     if kind := quantisation(source):
         warn(f"{out}: the weights of {model_name} are quantised ({kind}); here they are bf16, without quantization_config")
 
@@ -127,8 +137,12 @@ def rope_settings(model: Any, method: Method, on: str) -> dict[str, Any]:
             why = "its frequencies follow the prompt's length" if fixed else "it changes more than rotary frequencies"
             raise SealError(f"--on {on}: no configuration can hold this method, {why}; use linear, ntk or yarn, or keep it with method=")
         used = modules[0].config
-    trained = config.max_position_embeddings
-    found = {"max_position_embeddings": extended(method, trained), "rope_parameters": used.rope_parameters}
+    trained = window_in(model.config)
+    if trained is None:
+        raise refused(config, on, "it names no window to extend")
+    found: dict[str, Any] = dict.fromkeys(lengths_in(config), extended(method, trained)) | {"rope_parameters": used.rope_parameters}
+    if "model_max_length" in found and "max_position_embeddings" in found:
+        found["model_max_length"] = None  # vLLM takes it times the factor, before all others (Command-R)
     if hasattr(config, "head_dim") and config.head_dim is None:
         found["head_dim"] = used.head_dim  # transformers' YaRN reads it (Mixtral)
     if "linear" in rope_types(used.rope_parameters) and "gemma3" not in config.model_type:

@@ -6,6 +6,7 @@ from typing import Any
 
 from seal_eval.baselines import check_composition, method_of
 from seal_eval.core.errors import SealError
+from seal_eval.core.given_texts import why_not_on_given_texts
 from seal_eval.core.plugins import Method
 from seal_eval.core.streams import warn
 from seal_eval.core.types import Sample
@@ -60,6 +61,11 @@ def records_within(prompt_format: PromptFormat, spec: TuneSpec, window: int | No
     return train, validation
 
 
+def longest_of(parts: Sequence[Sequence[Record]]) -> int:
+    """Return the tokens of the longest sample in lists of records, with its answer budget."""
+    return max(sample.n_tokens + sample.answer_tokens for records in parts for record in records for sample in record)
+
+
 def check_window(samples: Sequence[Sample], window: int | None, remedy: str = "") -> None:
     """Raise SealError when a sample with its answer budget is longer than the window (tokens; None: unknown)."""
     longest = max(sample.n_tokens + sample.answer_tokens for sample in samples)
@@ -107,13 +113,13 @@ def check_spec(spec: TuneSpec) -> Method:
     """Return the method that is applied during tuning.
 
     Raises SealError for an unknown task or method, for a setting that no task of the run has, unless it is the recipe's, and for a method
-    that reads the record without its question: training reads both in one pass.
+    that does not act on given texts as in a reply: training reads question and answer in one pass.
     """
     on = method_of(spec.on)
     if spec.on:
         check_composition([*spec.on.partition(",")[0].split("+"), spec.method])  # what a run with the adapter will be
-    if on.record_first:
-        raise SealError(f"on is '{spec.on}', which reads a record without its question; tuning reads both at once, so leave it out")
+    if why := why_not_on_given_texts(on):
+        raise SealError(f"on is '{spec.on}'; tuning reads given texts in one pass, and this method {why}; leave it out of --on")
     known = {key for name, _ in (*spec.mixture(), *spec.validation_mixture()) for key in task_settings(get_task(name))}
     if spec.questions not in (1, RECIPES[spec.recipe]["questions"]) and QUESTIONS not in known:
         raise SealError(f"questions is {spec.questions}: no task of '{spec.task}' asks several questions about a record; leave it out")

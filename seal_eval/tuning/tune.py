@@ -18,6 +18,7 @@ from seal_eval.core.settings import key_values
 from seal_eval.core.streams import warn
 from seal_eval.models.base_weights import FINGERPRINT, peft_name, weights_fingerprint
 from seal_eval.models.hub import content, resolve, source
+from seal_eval.models.layer_windows import check_reach
 from seal_eval.models.loading import forget_peak, load_model, peak_memory
 from seal_eval.models.modules import device_of
 from seal_eval.models.placement import LOW_BITS
@@ -33,7 +34,7 @@ from seal_eval.tuning.model_card import README, adapter_readme
 from seal_eval.tuning.parameters import trainable
 from seal_eval.tuning.processes import processes
 from seal_eval.tuning.read_back import check_adapter, logits, probe_ids, vocabulary
-from seal_eval.tuning.records import check_spec, records_within
+from seal_eval.tuning.records import check_spec, longest_of, records_within
 
 
 def tune(
@@ -65,12 +66,13 @@ def tune(
         window = extended(on, trained_window) if trained_window else None
         prompt_format = PromptFormat(tokenizer, PromptSettings(chat_template=spec.chat, system_instruction=spec.system))
         ids = probe_ids(model.config, vocabulary(model))
-        check_method(spec.on, on, model)
+        check_method(spec.on, on, model, 0)
         with ExitStack() as applied:
             applied.enter_context(method_applied(spec.on, on, model))
             tuned = applied.enter_context(ExitStack())
             trained = tuned.enter_context(trainable(model, spec))
             records = records_within(prompt_format, spec, window)  # a length that does not fit is found before anything is measured
+            check_reach(spec.on, on, model, longest_of(records))
             before = measure_forgetting(model, tokenizer, "before", progress) if group.first else {}
             forget_peak()
             save = (lambda run_state: save_state(file, run_state, run_settings)) if group.first else lambda _: None

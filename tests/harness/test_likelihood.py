@@ -47,8 +47,16 @@ def test_methods_that_would_not_act_are_refused(tiny_folder, tmp_path, method):
             getattr(lm, kind)(asked(kind), disable_tqdm=True)
 
 
+@pytest.mark.parametrize("method", ["ms_poe", "ms_poe+seal"])
+def test_a_method_that_goes_by_the_prompts_last_token_is_refused(tiny_folder, adapter, method):
+    """In one pass over prompt and answer, Ms-PoE orders its heads by the answer's last token."""
+    lm = engine(tiny_folder, method, selftest=False, **({"adapter": str(adapter)} if "seal" in method else {}))
+    with pytest.raises(SealError, match=f"'hellaswag' scores .* method '{re.escape(method)}' goes by the prompt's last token"):
+        lm.loglikelihood(asked(), disable_tqdm=True)
+
+
 @pytest.mark.parametrize(
-    ("method", "own"), [("ms_poe", {"skip": 0}), ("dynamic_ntk", {"factor": 4.0, "original": 8, "selftest": False}), ("ms_poe+seal", {})]
+    ("method", "own"), [(name, {"factor": 4.0, "original": 8, "selftest": False}) for name in ("dynamic_ntk", "dynamic_ntk+seal")]
 )
 def test_scores_do_not_depend_on_the_batch(tiny_folder, adapter, capsys, method, own):
     own = own | ({"adapter": str(adapter)} if "seal" in method else {})

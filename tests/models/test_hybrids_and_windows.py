@@ -10,10 +10,12 @@ from torch import nn
 from seal_eval.baselines import method_of
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import MAP
-from seal_eval.models.attention import check_attends_fully, covers_all, slides
+from seal_eval.harness.seal_lm import SealLM
+from seal_eval.models.attention import check_attends_fully, covers_all, padding, slides
+from seal_eval.models.layer_windows import check_reach
 from seal_eval.models.modules import attention_layers
 from seal_eval.models.rope import following_length, rotary_modules, trained_window
-from seal_eval.models.selftest import full_attentions
+from seal_eval.models.selftest import check_method, full_attentions
 from seal_eval.models.window import window_in
 
 from conftest import tiny_model
@@ -102,6 +104,62 @@ def test_a_window_as_long_as_the_models_hides_nothing(window, full):
     else:
         with pytest.raises(SealError, match="every layer attends within a window of 64 tokens"):
             check_attends_fully(model)
+
+
+@pytest.mark.parametrize("kind", ["mistral", "phi3"])
+@pytest.mark.parametrize(
+    "on", ["linear,factor=4", "yarn,factor=4", "self_extend,group=4,neighbours=16", "yarn+temperature,yarn.factor=4,temperature.factor=2"]
+)
+def test_no_extension_beyond_the_window_of_the_layers(kind, on):
+    """Their last token would see nothing of the beginning; within the window, and with a longer or no window of the layers, all is well."""
+    name, given = on.partition(",")[0], method_of(on)
+    model = tiny_model(kind, max_position_embeddings=64, sliding_window=64)
+    with pytest.raises(SealError, match=r"every layer attends to the last 64 alone.*set max_length=64"):
+        check_method(name, given, model)
+    check_method(name, given, model, 64)
+    for window in (None, 256):
+        check_method(name, given, tiny_model(kind, max_position_embeddings=64, sliding_window=window))
+
+
+@pytest.mark.parametrize("name", ["streaming", "string", "logn"])
+def test_texts_beyond_the_window_of_the_layers(name):
+    """These read texts of any length, so what counts is the longest text of the run."""
+    model = tiny_model("mistral", max_position_embeddings=64, sliding_window=64)
+    check_method(name, method_of(name), model)
+    with pytest.raises(SealError, match=r"texts of up to 65 tokens .* every layer attends to the last 64 alone"):
+        check_reach(name, method_of(name), model, 65)
+    check_reach("plain", method_of("plain"), model, 65)
+
+
+def test_a_window_that_the_kind_of_model_does_not_use():
+    model = tiny_model("llama", max_position_embeddings=64, sliding_window=64)
+    check_reach("linear", method_of("linear,factor=4"), model)
+
+
+def test_the_engine_refuses_what_its_layers_do_not_see(tmp_path, tokenizer):
+    tiny_model("mistral", max_position_embeddings=64, sliding_window=64).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    for own in ({"method": "linear", "factor": 4}, {"method": "streaming", "max_length": 200}, {"method": "yarn", "selftest": False}):
+        with pytest.raises(SealError, match="every layer attends to the last 64 alone"):
+            SealLM(str(tmp_path), device="cpu", **own)
+    assert SealLM(str(tmp_path), device="cpu", method="linear", factor=4, max_length=64).max_length == 64
+
+
+def test_keys_outside_a_window_are_no_padding():
+    n, w = 8, 3
+    causal = torch.ones(n, n, dtype=torch.bool).tril()
+    sliding = causal & ~causal.tril(-w)
+    left = sliding.clone()
+    left[:, :2] = False
+    assert padding(torch.zeros(2, 1, n, 4), torch.stack([sliding, left])[:, None]).tolist() == [0, 2]
+
+
+def test_beyond_a_window_only_full_layers_change():
+    """Layers whose window is the model's own, beside others with full attention: of longer texts they see the last tokens alone."""
+    kinds = ["sliding_attention", "full_attention", "sliding_attention"]
+    config = SimpleNamespace(layer_types=kinds, sliding_window=64, max_position_embeddings=64)
+    seen = [[slides(SimpleNamespace(config=config, layer_idx=i), {}, n) for i in range(3)] for n in (64, 65)]
+    assert seen == [[False] * 3, [True, False, True]]
 
 
 def test_kinds_of_layers_that_slide():

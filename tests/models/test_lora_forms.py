@@ -82,3 +82,22 @@ def test_of_another_model(tmp_path):
     renamed = {key.replace("model.layers", "model.language_model.layers"): tensor for key, tensor in tensors.items()}
     save_file(renamed, tmp_path / "lora" / "adapter_model.safetensors")
     refused(r"it has weights for model\.language_model\.layers\.0\.self_attn\.q_proj, the model has no such projection", folder)
+
+
+def test_chosen_tokens_of_tied_embeddings(tmp_path):
+    """The folder holds them once, for both embeddings."""
+    folder, model = (
+        made(tmp_path / "a", settings={"trainable_token_indices": [3, 9]}, tie_word_embeddings=True),
+        tiny_model(tie_word_embeddings=True),
+    )
+    before, stock = logits(model), logits(PeftModel.from_pretrained(tiny_model(tie_word_embeddings=True), folder).eval())
+    with method_of(f"lora,adapter={folder}").apply(model):
+        assert torch.equal(logits(model), stock) and not torch.allclose(stock, before, atol=1e-2)
+    assert torch.equal(logits(model), before)
+
+
+@pytest.mark.parametrize(("changed", "other"), [("lm_head", "model.embed_tokens"), ("embed_tokens", "lm_head")])
+def test_low_rank_changes_of_one_of_two_tied_embeddings_are_not_merged(changed, other, tmp_path):
+    folder = made(tmp_path / "a", settings={"target_modules": ["q_proj", changed]}, tie_word_embeddings=True)
+    with pytest.raises(SealError, match=rf"changes \S*{changed}, whose weight is tied to that of {other} .* keep it with method="):
+        merged(tiny_model(tie_word_embeddings=True), folder, dora=False)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
 from seal_eval.baselines import method_names
 from seal_eval.core.errors import SealError
@@ -14,6 +15,7 @@ from seal_eval.core.plugins import Method
 from seal_eval.models.modules import head_projections
 from seal_eval.models.selftest import check_method, full_attentions
 
+from architecture_kinds import small_config
 from conftest import seal_eval, tiny_model
 from method_cases import CASES, MADE, logits, made, method
 
@@ -74,11 +76,25 @@ def test_right_methods_pass(kind, name, tmp_path):
     assert torch.equal(logits(model), plain)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", ["linear", "ntk", "yarn", "self_extend", "dual_chunk", "string", "temperature", "logn"])
+@pytest.mark.parametrize("kind", ["gemma2", "llama"])
+def test_small_effects_in_half_precision(kind, name, dtype):
+    """Attention of small random weights hardly looks at places, and in bf16 the change is no larger than rounding."""
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(small_config(kind)).eval().to(dtype)
+    before = {key: weight.clone() for key, weight in model.state_dict().items()}
+    check_method(name, method(name, **CASES[name][1]), model)
+    after = model.state_dict()
+    assert all(after[key].dtype == weight.dtype and torch.equal(after[key], weight) for key, weight in before.items())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("name", ["self_extend", "dual_chunk", "string", "linear", "ntk", "dynamic_ntk", "yarn"])
 @pytest.mark.parametrize("kind", ["exaone4", "afmoe", "cohere2"])
-def test_methods_that_full_layers_do_not_see_are_refused(kind, name):
+def test_methods_that_full_layers_do_not_see_are_refused(kind, name, dtype):
     """Their layers with full attention do not rotate keys: distances mean nothing there, and sliding layers never see longer ones."""
-    model = tiny_model(kind, **HALF)
+    model = tiny_model(kind, **HALF).to(dtype)
     assert len(full_attentions(model)) == 1
     with pytest.raises(SealError, match=r"it changes nothing in layers with full attention|interleaves its rotary channels"):
         check_method(name, method(name), model)

@@ -55,6 +55,17 @@ def test_what_a_run_would_refuse_is_not_tuned(adapter, on, method, message):
         check_spec(TuneSpec(on=on.format(a=adapter), method=method))
 
 
+@pytest.mark.parametrize(("on", "why"), [
+    ("dysco", "acts only while a reply is decoded"), ("ntk+dysco", "acts only while a reply is decoded"),
+    ("ms_poe", "goes by the prompt's last token"), ("linear+ms_poe", "goes by the prompt's last token"),
+])  # fmt: skip
+def test_methods_that_act_on_replies_are_not_tuned_on(tmp_path, on, why):
+    """Training would see the plain model, or another order of heads than a reply does."""
+    settings = {"dysco": f",heads={tmp_path}", "ntk+dysco": f",heads={tmp_path},factor=2", "linear+ms_poe": ",factor=2"}.get(on, "")
+    with pytest.raises(SealError, match=f"on is '{on.replace('+', '[+]')}.*{why}.*leave it out of --on"):
+        check_spec(TuneSpec(on=on + settings))
+
+
 def test_scales_on_top_of_an_adapter(tiny_folder, tmp_path):
     """lora+seal: the adapter that is on does not hinder the reading back."""
     on = f"lora,adapter={lora(tmp_path / 'lora')}"

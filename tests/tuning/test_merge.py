@@ -1,12 +1,17 @@
 """Exported checkpoints: plain transformers computes the logits that the method computes here."""
 
+import shutil
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from seal_eval.baselines import method_of
 from seal_eval.core.errors import SealError
+from seal_eval.harness.vllm_window import vllm_window
 from seal_eval.models.adapters import load_scales, scaled
+from seal_eval.models.window import window_of
 from seal_eval.tuning.config import TuneSpec
 from seal_eval.tuning.merge import export
 from seal_eval.tuning.parameters import trainable
@@ -68,6 +73,34 @@ def test_rotary_scaling_in_the_configuration(kind, on, tokenizer, tmp_path):
     assert torch.allclose(logits(theirs), ours, atol=1e-5 * ours.abs().max())
     assert not torch.allclose(logits(model), ours, atol=1e-3)
     assert theirs.config.max_position_embeddings == method.window(2048)
+
+
+@pytest.mark.parametrize("on", ["linear,factor=4", "yarn,factor=4", "ntk,factor=2"])
+@pytest.mark.parametrize(
+    ("kind", "named"), [("cohere", {"model_max_length": 8192}), ("llama", {"max_sequence_length": 8192}), ("llama", {})]
+)
+def test_the_window_that_is_written(kind, named, on, tokenizer, tmp_path):
+    """Command-R names its window in model_max_length, FastChat's models in max_sequence_length; a reader finds the extended one."""
+    model = tiny_model(kind)
+    vars(model.config).update(named)
+    model.save_pretrained(tmp_path / "plain")
+    tokenizer.save_pretrained(tmp_path / "plain")
+    export(str(tmp_path / "plain"), tmp_path / "long", on=on)
+    expected = method_of(on).window(max(2048, *named.values(), 0))
+    assert window_of(str(tmp_path / "long")) == vllm_window(str(tmp_path / "long")) == expected
+
+
+def test_weights_that_are_not_carried_over_are_named(tiny_folder, tmp_path, capsys):
+    """GLM, DeepSeek and Qwen have layers that predict further tokens, which transformers does not load."""
+    shutil.copytree(tiny_folder, tmp_path / "more")
+    export(str(tmp_path / "more"), tmp_path / "a", on="yarn,factor=2")
+    assert "not carried over" not in capsys.readouterr().err
+    weights = load_file(tmp_path / "more" / "model.safetensors")
+    more = {"mtp.layers.0.mlp.gate.weight": torch.ones(8, 8), "model.layers.7.eh_proj.weight": torch.ones(8)}
+    save_file(weights | more, tmp_path / "more" / "model.safetensors", metadata={"format": "pt"})
+    export(str(tmp_path / "more"), tmp_path / "b", on="yarn,factor=2")
+    assert f"2 weights of {tmp_path / 'more'} are not carried over" in (err := capsys.readouterr().err)
+    assert "model.layers.7.eh_proj.weight and so on" in err
 
 
 def test_scales_and_rotary_scaling_together(tiny_folder, adapter, tmp_path):
