@@ -36,10 +36,10 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_re
     adapter: folder with SEAL scales, LoRA or DoRA. Scales are multiplied into the weights in fp32 and rounded once; peft merges the others.
     on: method whose rotary frequencies do not depend on the prompt, such as 'yarn,factor=4'; written to the configuration as
     `rope_parameters`, and under the names of transformers 4. A quantised checkpoint is written in bf16. A multimodal one keeps its class
-    and all its weights. Files besides weights and configuration are copied, and stderr tells of weights that are not. Before `out`
-    appears, the checkpoint is loaded again, and its weights and a forward pass are compared. Raises SealError when neither is given, when the method fails its self-test, when a
-    configuration cannot express it, when a device map leaves weights out of memory, when what was written differs from what was meant,
-    and when `out` exists.
+    and all its weights. Files besides weights and configuration are copied, and stderr tells of weights that are not. Before `out` appears,
+    the checkpoint is loaded again, and its weights and a forward pass are compared. Raises SealError when neither is given, when the method
+    fails its self-test, when a configuration cannot express it, when a device map leaves weights out of memory, when what was written
+    differs from what was meant, and when `out` exists.
     """
     from transformers import AutoConfig
 
