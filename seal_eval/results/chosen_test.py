@@ -8,28 +8,32 @@ from seal_eval.stats.clusters import least_p
 from seal_eval.stats.layout import layout
 
 MCNEMAR, FLIPS = "the two-sided mid-p McNemar test", "a sign-flip test of samples"
+DOCUMENTS = "a sign-flip test of whole documents"
 
 
 def chosen_test(paired: PairedScores, sequential: bool = False) -> str:
     """The test of the primary result: 'a sign-flip test of whole documents'; with the methods that have another, as they lack scores."""
     if sequential:
         return "an anytime-valid test of documents"
-    if repeats(layout(paired.cluster, paired.cell)):
-        return "a sign-flip test of whole documents"
     tests = _tests(paired)
-    first = next(iter(tests.values()), MCNEMAR if _binary(paired) else FLIPS)
-    others = [method for method, test in tests.items() if test != first]
-    return f"{first} ({FLIPS if first == MCNEMAR else MCNEMAR} for {', '.join(others)})" if others else first
+    documents = repeats(layout(paired.cluster, paired.cell))
+    first = next(iter(tests.values()), DOCUMENTS if documents else MCNEMAR if _binary(paired) else FLIPS)
+    others: dict[str, list[str]] = {}
+    for method, test in tests.items():
+        if test != first:
+            others.setdefault(test, []).append(method)
+    listed = "; ".join(f"{test} for {', '.join(names)}" for test, names in others.items())
+    return f"{first} ({listed})" if others else first
 
 
 def _tests(paired: PairedScores) -> dict[str, str]:
-    """Method → the test of its scored pairs with the baseline, where no document repeats."""
+    """Method → the test of its scored pairs with the baseline."""
     found = {}
     for column, method in enumerate(paired.methods[1:], 1):
         both = ~np.isnan(paired.scores[:, [0, column]]).any(axis=1)
         if both.any():
-            simple = by_mcnemar(layout(paired.cluster[both], paired.cell[both]), paired.scores[both][:, [0, column]])
-            found[method] = MCNEMAR if simple else FLIPS
+            design, scores = layout(paired.cluster[both], paired.cell[both]), paired.scores[both][:, [0, column]]
+            found[method] = DOCUMENTS if repeats(design) else MCNEMAR if by_mcnemar(design, scores) else FLIPS
     return found
 
 
@@ -38,7 +42,7 @@ def sentence(paired: PairedScores, sequential: bool = False) -> str:
     n, k, c = len(paired.samples), len(paired.clusters), len(paired.cells)
     over = "one cell" if c == 1 else f"{c} cells of equal weight"
     test = chosen_test(paired, sequential)
-    if repeats(layout(paired.cluster, paired.cell)):
+    if test.startswith(DOCUMENTS) or (sequential and repeats(layout(paired.cluster, paired.cell))):
         least = f" (with {k} documents no p below {least_p(k):.2g} is possible)" if k <= 10 else ""
         why = f"the {n:,} samples belong to {k:,} documents, and questions on one document are not independent{least}"
         invalid = "it would be invalid if documents shared text or were not drawn independently"

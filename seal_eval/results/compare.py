@@ -1,13 +1,16 @@
 """Compare each method with the baseline, over all cells, per task and per cell, with the test that the design allows."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
 from seal_eval.core.errors import SealError
+from seal_eval.core.types import TaskLength
 from seal_eval.results.chosen_test import sentence
 from seal_eval.results.comparison import Comparison, Row, Scope
+from seal_eval.results.numbers import size
 from seal_eval.results.paired import PairedScores
 from seal_eval.results.trends import over_lengths, positions
 from seal_eval.stats import Rank, bayes_paired, benjamini_hochberg, cochran_q, holm, ranks, simultaneous
@@ -23,7 +26,8 @@ def compare(paired: PairedScores, level: float = 0.95, sequential: bool = False)
     version (Cochran's Q, the trend over lengths, positions, detectable differences) is left out.
 
     All but the rows of cells, and of tasks that the baseline lacks, is over the baseline's cells. Ranks, Cochran's Q and posterior are of
-    the methods that lack none of them, over the samples that all of these have a score for.
+    the methods that lack none of them, over the samples that all of these have a score for; there are none where a cell has no such
+    sample.
     What is computed over several cells (of a task, of all) is left out for a method that lacks one. Raises SealError for a level outside
     0 to 1, and where a method shares no scored sample with the baseline.
     """
@@ -35,7 +39,8 @@ def compare(paired: PairedScores, level: float = 0.95, sequential: bool = False)
     rows = _with_posteriors(deciding, primary, level) + rows[len(primary) :]
     scores = deciding.scores[:, deciding.complete]
     complete = ~np.isnan(scores).any(axis=1)
-    design = layout(deciding.cluster[complete], deciding.cell[complete]) if complete.any() else None
+    unranked = [cell for i, cell in enumerate(deciding.cells) if not complete[deciding.cell == i].any()]
+    design = layout(deciding.cluster[complete], deciding.cell[complete]) if complete.any() and not unranked else None
     simple = design is not None and not repeats(design) and bool(np.isin(scores[complete], (0, 1)).all())
     rank_of = dict(zip(deciding.complete, _ranks(scores[complete], design, level, sequential) if design else (), strict=False))
     return Comparison(
@@ -43,8 +48,14 @@ def compare(paired: PairedScores, level: float = 0.95, sequential: bool = False)
         tuple(rank_of.get(column) for column in range(len(paired.methods))) if design else (),
         cochran_q(scores[complete]) if simple and scores.shape[1] > 2 and not sequential else None,
         tuple(over_lengths(deciding, level, sequential)), () if sequential else tuple(positions(deciding, level)), paired.shares,
-        paired.lacks, paired.missing, paired.remarks, sequential,
+        paired.lacks, paired.missing + _why_no_ranks(unranked), paired.remarks, sequential,
     )  # fmt: skip
+
+
+def _why_no_ranks(cells: Sequence[TaskLength]) -> tuple[str, ...]:
+    """A sentence about cells in which no sample has a score of every method: ranks would be over the other cells alone."""
+    listed = ", ".join(f"{task} {size(length, task)}".rstrip() for task, length in cells)
+    return (f"There are no ranks: no sample of {listed} has a score of every method.",) if cells else ()
 
 
 def method_rows(paired: PairedScores, level: float = 0.95, sequential: bool = False) -> list[Row]:
@@ -111,6 +122,8 @@ def _with_posteriors(paired: PairedScores, rows: list[Row], level: float) -> lis
     scores = paired.scores[:, paired.complete]
     complete = ~np.isnan(scores).any(axis=1)
     scores = scores[complete]
+    if set(paired.cell[complete]) != set(paired.cell):
+        return rows
     if 0 not in paired.complete or _count(paired.cluster[complete]) < 2 or not np.isin(scores, (0, 1)).all():
         return rows
     design = layout(paired.cluster[complete], paired.cell[complete])
