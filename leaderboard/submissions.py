@@ -15,7 +15,7 @@ from typing import Any
 from seal_eval import __version__
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import open_lines, read_json, sha256, write_json, write_text
-from seal_eval.core.folders import new_folder
+from seal_eval.core.folders import new_folder, refuse_inside
 from seal_eval.core.types import Absent, Run
 from seal_eval.models.hub import flat
 from seal_eval.results.absent import MANIFEST as MANIFEST
@@ -30,8 +30,8 @@ PATH = re.compile(r"""(?<![\w:/.~\\-])(?:~/|(?:/|[A-Za-z]:[\\/])[^\s"',=:;\\/<>\
 WHOLE_PATH = re.compile(r"(?:~|\.{1,2})?[\\/]|[A-Za-z]:[\\/]")
 # keys whose value names a model or a file: if it begins like a path, all of it is the path, spaces included
 PATH_KEYS = (
-    "pretrained", "tokenizer", "model", "base_model", "folded", "model_name", "adapter", "peft", "delta", "heads", "output_path",
-    "gguf_file",
+    "pretrained", "tokenizer", "model", "base_model", "folded", "model_name", "adapter", "peft", "delta", "lora_local_path", "steer_path",
+    "heads", "output_path", "gguf_file",
 )  # fmt: skip
 LEFT_OUT = "left out: not a task of this project"  # the reason for a planned cell whose results are not published
 PUBLISHED = "published already"  # the reason for one whose samples an earlier submission has
@@ -46,6 +46,7 @@ def submit(results: Path, out: Path, published: Path | None = None) -> Path:
     runs of methods that have all their samples there are left out, with a remark. Raises SealError, and leaves `out` as it was, for damaged
     results, an `out` that is not empty, runs whose samples use the user's own files, and runs of which a part is published.
     """
+    refuse_inside(out, results)
     everything = load_runs(results, foreign=True, scored_only=True)
     runs = [own for run in everything if (own := _own_part(run)).records]
     others = sorted({record.task for run in everything for record in run.records if not base_task(record.task)})

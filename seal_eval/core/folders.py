@@ -13,6 +13,12 @@ LOCK = ".lock"
 WORK = ("part", "tuning")  # kinds of hidden work folders used while a new folder is made, see `workplace`
 
 
+def refuse_inside(out: Path, results: Path) -> None:
+    """Raise SealError when `out` lies in the folder of results that it is made from: a later command would read each run twice."""
+    if out.resolve().is_relative_to(results.resolve()):
+        raise SealError(f"{out} lies inside {results}, where every run would then be found twice; name an --out outside of it")
+
+
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
     """Context manager: yields a scratch folder that becomes `out` if the block succeeds and is deleted if it raises.

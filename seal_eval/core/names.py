@@ -26,12 +26,16 @@ def visible(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
 
 
+# arguments of lm-eval's engines that load an adapter, other weights or steering vectors on top of a checkpoint (hf, vLLM, steered)
+CHANGES_WEIGHTS = ("peft", "lora_local_path", "delta", "steer_path")
+
+
 def method_label(engine: str, model_args: dict[str, Any]) -> str:
-    """The method's name. For a stock engine: `method` in the card of its `peft=` adapter, or the adapter folder's name, or plain."""
+    """The method's name. For a stock engine: `method` in the card of the adapter that it loads, or that folder's name, or plain."""
     if engine == ENGINE:
         return str(model_args.get("method", "plain"))
-    peft = str(model_args.get("peft") or "")
-    if not peft:
+    loaded = next((str(model_args[key]) for key in CHANGES_WEIGHTS if model_args.get(key)), "")
+    if not loaded:
         return "plain"
-    method = card_of(peft).get("method")
-    return method if isinstance(method, str) and method.isprintable() and 0 < len(method) <= 300 else Path(peft).name or peft
+    method = card_of(loaded).get("method")
+    return method if isinstance(method, str) and method.isprintable() and 0 < len(method) <= 300 else Path(loaded).name or loaded

@@ -11,7 +11,7 @@ from typing import Any
 from seal_eval.core.checked import Part, checked_row
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import numbered_lines, read_json, read_text, reading, write_text
-from seal_eval.core.folders import new_folder
+from seal_eval.core.folders import new_folder, refuse_inside
 from seal_eval.harness.metrics import SUMMARIES, process_results
 from seal_eval.prompts.settings import PromptSettings
 from seal_eval.tasks import VERSION, base_task, get_task, task_settings
@@ -37,6 +37,7 @@ def rescore(results: Path, out: Path) -> list[Moved]:
     The results file says that its scores are of today's version, and records the settings that its samples were built with, where they are
     no longer the default. Prompts and replies stay as they are. Raises SealError, and leaves `out` as it was, for damaged files.
     """
+    refuse_inside(out, results)
     files = sorted(results.rglob("results_*.json"))
     if not files:
         raise SealError(f"{results} holds no results_*.json")

@@ -39,7 +39,8 @@ def compare(paired: PairedScores, level: float = 0.95, sequential: bool = False)
     rows = _with_posteriors(deciding, primary, level) + rows[len(primary) :]
     scores = deciding.scores[:, deciding.complete]
     complete = ~np.isnan(scores).any(axis=1)
-    unranked = [cell for i, cell in enumerate(deciding.cells) if not complete[deciding.cell == i].any()]
+    in_common = {int(i) for i in deciding.cell[complete]}
+    unranked = [cell for i, cell in enumerate(deciding.cells) if i not in in_common]
     design = layout(deciding.cluster[complete], deciding.cell[complete]) if complete.any() and not unranked else None
     simple = design is not None and not repeats(design) and bool(np.isin(scores[complete], (0, 1)).all())
     rank_of = dict(zip(deciding.complete, _ranks(scores[complete], design, level, sequential) if design else (), strict=False))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from seal_eval.core.names import visible
+from seal_eval.core.names import CHANGES_WEIGHTS, visible
 from seal_eval.core.types import Run
 from seal_eval.results.run_files import STOCK_SETTINGS, model_args_of
 
@@ -13,9 +13,10 @@ SHOWN = 60  # characters of a value in a sentence
 
 
 def given(run: Run) -> dict[str, Any]:
-    """The model_args that change the model, of any engine. The adapter of a stock engine's peft= is its method, which is named after it."""
+    """The model_args that change the model, of any engine. An adapter of a stock engine is its method, which is named after it."""
     ours = (run.config.get("seal_eval") or {}).get("method")
-    return {key: value for key, value in model_args_of(run.config).items() if key in STOCK_SETTINGS and (ours or key != "peft")}
+    kept = [key for key in STOCK_SETTINGS if ours or key not in CHANGES_WEIGHTS]
+    return {key: value for key, value in model_args_of(run.config).items() if key in kept}
 
 
 def loaded(run: Run) -> dict[str, Any]:

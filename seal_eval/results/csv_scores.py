@@ -79,8 +79,10 @@ def _number(where: str, row: dict[Any, Any], key: str) -> float | None:
     text = row.get(key, "").strip()
     if not text:
         return None
+    if text.lower() in ("true", "false"):  # as pandas writes what is right or wrong
+        return float(text.lower() == "true")
     try:
-        value = float(text)
+        value = math.nan if "_" in text else float(text)
     except ValueError:
         value = math.nan
     if not 0 <= value <= 1:

@@ -23,7 +23,9 @@ def told_apart(runs: list[Run]) -> list[Run]:
     for name, own in of_name.items():
         places = _places(own)
         if len(places) > 1:
-            k = next(n for n in range(2, 1 + max(map(len, places))) if len({place[-n:] for place in places}) == len(places))
+            # names may also be alike only where letters are replaced that no file name should have: then all of a path is shown
+            longest = max(map(len, places))
+            k = next((n for n in range(2, longest) if len({place[-n:] for place in places}) == len(places)), longest)
             named |= {(name, part): "--".join(place[-k:]) for place, same in places.items() for part in same}
     return [replace(run, model=named.get((run.model, _path(run)), run.model)) for run in runs]
 

@@ -138,6 +138,8 @@ def lines(
         out.append(f"  {expected.n} pairs, if independent, show {detected} with {100 * power:g} % power")
     if expected.difference == 0:
         return [*out, "  no number of samples shows a difference of 0"]
+    if abs(expected.difference) < LEAST_DIFFERENCE:
+        return [*out, f"  a difference below {100 * LEAST_DIFFERENCE:g} points takes millions of samples to show"]
     guessed = expected.discordance, expected.difference, expected.correlation
     try:
         by_cost = plans(*guessed, seconds_per_record, seconds_per_question, SHOWN, power, strict)

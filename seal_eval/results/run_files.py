@@ -10,7 +10,7 @@ from typing import Any
 from seal_eval.core.checked import check, check_printable, checked_row
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import PARSING, damaged, numbered_lines, read_json, read_text, reading, sha256
-from seal_eval.core.names import method_label, recorded, visible
+from seal_eval.core.names import CHANGES_WEIGHTS, method_label, recorded, visible
 from seal_eval.core.strict_json import check_finite
 from seal_eval.core.types import CLUSTER_KEY, Record, Run
 from seal_eval.results.lm_eval_documents import Guess, in_words
@@ -21,7 +21,7 @@ from seal_eval.tasks import VERSION, base_task, get_task
 
 # model_args of a stock engine that change the model: runs in which they differ are different methods
 STOCK_SETTINGS = (
-    "peft", "delta", "revision", "subfolder", "rope_parameters", "rope_scaling", "hf_overrides", "max_position_embeddings",
+    *CHANGES_WEIGHTS, "revision", "subfolder", "rope_parameters", "rope_scaling", "hf_overrides", "max_position_embeddings",
     "dtype", "load_in_4bit", "load_in_8bit", "quantization", "quantization_config", "gguf_file", "autogptq", "gptqmodel", "kv_cache_dtype",
 )  # fmt: skip
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from seal_eval.stats.intervals import z_of
 from seal_eval.stats.layout import Array
-from seal_eval.stats.power import check_plan, paired_power, pairs_needed
+from seal_eval.stats.power import MOST_EXACT, check_plan, paired_power, pairs_needed
 
 DRAWS = 5000  # simulated comparisons behind each power; its standard error at 80 % is 0.6 points
 MOST_SIMULATED = 250  # records; above, the normal approximation is within a point
@@ -69,7 +69,7 @@ def records_needed(
     """
     if questions == 1:
         n = pairs_needed(discordance, difference, power, level)
-        return n, paired_power(n, discordance, difference, level)
+        return n, paired_power(n, discordance, difference, level) if n <= MOST_EXACT else power
     if difference == 0 or not 0.5 <= power < 1:
         raise ValueError(f"difference={difference}, power={power}: needs a difference other than 0 and a power from 0.5 to 1")
 
