@@ -152,7 +152,7 @@ def test_record_first_refuses(tiny_folder, asked):
     changed[0].doc = docs[0] | {"input": docs[0]["input"].replace("Now the record", "There the record")}
     with pytest.raises(SealError, match="where its question begins is not known"):
         lm.generate_until(changed, disable_tqdm=True)
-    with pytest.raises(SealError, match="tuning reads both at once"):
+    with pytest.raises(SealError, match="reads a record without its question"):
         check_spec(TuneSpec(recipe="fixed", on=f"{EXAMPLE}/kvpress_method.py:Press,press=KnormPress,query_aware=false"))
 
 

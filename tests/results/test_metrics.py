@@ -104,7 +104,8 @@ def test_what_is_exported_of_other_peoples_tasks(tmp_path):
 def test_what_could_have_been_shown(tmp_path):
     """Cells of 200 and 20 with equal weight are tested by sign-flip; McNemar's test of pooled pairs would promise 5.8 points.
 
-    Simulated: at 5.8 points the test has a power of 52 % (400 draws); a pilot's difference is the mean over cells, as compare's.
+    Simulated: the test has a power of 54 % at 5.8 points, 83 % at 8 and 97 % at 9.6 (1,000 draws, a tenth of the pairs differ). A pilot's
+    difference is the mean over cells, as compare's.
     """
     file = tmp_path / "cells.csv"
     lines = [
@@ -114,8 +115,7 @@ def test_what_could_have_been_shown(tmp_path):
     file.write_text("sample,method,score,task,length\n" + "\n".join(lines) + "\n")
     (design,) = paired_scores(read_scores(file))
     (row,) = [row for row in compare(design).of("primary") if row.difference]
-    half = (row.difference.high - row.difference.low) / 2
-    assert row.detectable == pytest.approx(half * (1.959964 + 0.841621) / 1.959964, rel=1e-4) and row.detectable > 0.058
+    assert 0.078 < row.detectable < 0.1
     lopsided = tmp_path / "lopsided.csv"
     pairs = [("a", i, int(i < 90), int(i < 90)) for i in range(100)] + [("b", i, 0, 1) for i in range(10)]
     lines = [
