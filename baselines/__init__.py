@@ -73,7 +73,7 @@ def method_settings(name: str) -> list[dataclasses.Field[Any]]:
     return list(dataclasses.fields(get_method(name)))  # type: ignore[arg-type]
 
 
-def explained(name: str) -> list[str]:
+def method_notes(name: str) -> list[str]:
     """What a method does and what its settings mean: the first paragraph of its class's docstring, and those that begin 'SETTING: …'."""
     kind, settings = get_method(name), {field.name for field in method_settings(name)} | {"adapter"}
     paragraphs = [" ".join(text.split()) for text in (inspect.getdoc(kind) or "").split("\n\n")] if "__doc__" in vars(kind) else []

@@ -83,14 +83,14 @@ def methods() -> str:
     """Return a Markdown table of every method: summary, settings with defaults, and paper, read from the method classes."""
     import dataclasses
 
-    from seal_eval.baselines import explained, get_method, method_names, method_settings
+    from seal_eval.baselines import get_method, method_names, method_notes, method_settings
 
     rows = ["| method | what | settings and defaults | source |", "|---|---|---|---|"]
     for name in method_names():
         kind = get_method(name)
         fields = (f.name + ("" if f.default is dataclasses.MISSING else f"={f.default}") for f in method_settings(name))
         settings = ", ".join(f"`{field}`" for field in fields) or "none"
-        what = " ".join([f"{kind.summary[0].upper()}{kind.summary[1:]}.", *explained(name)])
+        what = " ".join([f"{kind.summary[0].upper()}{kind.summary[1:]}.", *method_notes(name)])
         rows.append(f"| `{name}` | {cell(what)} | {settings} | {cell(kind.citation or '–')} |")
     return "\n".join(rows)
 

@@ -52,25 +52,21 @@ def submit(results: Path, out: Path, published: Path | None = None) -> Path:
     others = sorted({record.task for run in everything for record in run.records if not base_task(record.task)})
     if not runs:
         raise SealError(f"{results} holds no result of this project's tasks ({', '.join(others)}), and no others can be checked")
-    all_runs = runs
-    if published:
-        runs = _unpublished(runs, published)
-        if not runs:
-            raise SealError(f"every run of {results} is in {published} already")
+    kept = _unpublished(runs, published) if published else runs
+    if not kept:
+        raise SealError(f"every run of {results} is in {published} already")
     with new_folder(out) as scratch:
-        for run in runs:
+        for run in kept:
             _pack(run, scratch)
         if others:
             print(f"left out, because no check can build their samples again: {', '.join(others)}", file=sys.stderr)
-        unanswered = find(results, everything)
-        suites = {suite_of(run).get("name") for run in runs}
-        absent = [cell for cell in find(results, runs) if cell.suite in suites]  # not those of a suite of which nothing is published
-        known = {(cell.suite, cell.method, cell.task, cell.size) for cell in find(results, all_runs)}
-        for i, cell in enumerate(absent):
-            if cell not in unanswered:
-                reason = LEFT_OUT if (cell.suite, cell.method, cell.task, cell.size) in known else PUBLISHED
-                absent[i] = replace(cell, reason=reason)
-        write_manifest(scratch, absent)
+        suites = {suite_of(run).get("name") for run in kept}
+        absent = [cell for cell in find(results, kept) if cell.suite in suites]  # not those of a suite of which nothing is published
+        unanswered, not_ours = find(results, everything), find(results, runs)
+        write_manifest(
+            scratch,
+            [cell if cell in unanswered else replace(cell, reason=LEFT_OUT if cell in not_ours else PUBLISHED) for cell in absent],
+        )
     return out / MANIFEST
 
 

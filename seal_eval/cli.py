@@ -106,7 +106,7 @@ def baselines_command() -> None:
     """
     import dataclasses
 
-    from seal_eval.baselines import explained, get_method, method_names, method_settings, source_package
+    from seal_eval.baselines import get_method, method_names, method_notes, method_settings, source_package
     from seal_eval.core.errors import SealError
 
     for name in method_names():
@@ -116,7 +116,7 @@ def baselines_command() -> None:
             _say_about((name, f"cannot be used: {error}"))
             continue
         settings = ", ".join(f.name + ("" if f.default is dataclasses.MISSING else f"={f.default}") for f in fields) or "none"
-        about = (method.summary, *explained(name), f"settings: {settings}")
+        about = (method.summary, *method_notes(name), f"settings: {settings}")
         _say_about((name, *about, f"source: {method.citation or '-'}", f"from: {source_package(name)}"))
 
 

@@ -38,11 +38,8 @@ class Plan:
     evaluations: tuple[tuple[str, tuple[int, ...], int, dict[str, int]], ...] = (
         ("seal_lines", (600, 2400), 60, {"questions_per_record": 5}), ("seal_needle", (600,), 8, {}),
     )  # fmt: skip
-    tuning: TuneSpec = (
-        field(  # half the records of the recipe, in half the time; it finds 81 % of lines at 2,048 tokens where all find 90 %
-            default_factory=lambda: TuneSpec(length=2400, recipe="mixed", samples=12, lr=0.04, dtype=faster_dtype())
-        )
-    )
+    # half the records of the recipe, in half the time; it finds 81 % of lines at 2,048 tokens where all find 90 %
+    tuning: TuneSpec = field(default_factory=lambda: TuneSpec(length=2400, recipe="mixed", samples=12, lr=0.04, dtype=faster_dtype()))
     dtype: str = field(default_factory=lambda: faster_dtype())  # of the weights while evaluating
     seed: int = 0
 

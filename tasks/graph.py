@@ -132,7 +132,7 @@ def random_edges(packer: Packer, seed: str, split: Split) -> Pool:
 def read_nodes(text: str, nodes: Collection[str], n: int, asked: Collection[str], reach: bool) -> Reading:
     """The nodes that a reply's plain text answers. reach: those are reached from the node in question, else they lead to it.
 
-    Edges that do not touch this node are work: without a list beside the edges, the nodes at their far ends are the answer.
+    Edges that do not touch this node are work: if the reply has no list besides, the nodes at their far ends are the answer.
     """
     text = text.translate(ARROWS)
     if reach:
@@ -146,8 +146,8 @@ def read_nodes(text: str, nodes: Collection[str], n: int, asked: Collection[str]
     text = EXPLAINED.sub(explained, text)
     ends = other_ends(text, asked)
     if ARROW.search(ends):
-        beside = "".join(" \n" if ARROW.search(part) else part for part in PARTS.split(text))
-        reading = read_words(other_ends(beside, asked), nodes, n, asked, made_up=True)
+        rest = "".join(" \n" if ARROW.search(part) else part for part in PARTS.split(text))
+        reading = read_words(other_ends(rest, asked), nodes, n, asked, made_up=True)
         if len(reading.values) >= (1 if STRONG.search(text) else max(1, n // 2)):
             return reading
         ends = far_ends(ends)

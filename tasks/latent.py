@@ -22,7 +22,7 @@ from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, split_of
 from seal_eval.prompts.haystack import HAYSTACK_FILES, refuse_needles, sentences_from
 from seal_eval.prompts.invented import FIRST
-from seal_eval.prompts.mentions import Facts, Mention
+from seal_eval.prompts.mentions import Facts, Mention, places_of
 from seal_eval.prompts.packing import Packer, build_samples
 from seal_eval.prompts.plain_text import plain_text
 from seal_eval.prompts.prompt import PromptFormat
@@ -180,11 +180,7 @@ def things_in(text: str, facts: Facts, asked: Collection[str], question: str) ->
         for word in (thing, *known_for().get(thing, ())):
             words[re.sub(r"^(?:the|an?|his|her|some) ", "", word).lower()] = thing
     words |= {question.lower(): thing for thing in asked if question}
-    if not words:
-        return []
-    longest = sorted(words, key=len, reverse=True)
-    places = re.finditer(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest))})(?!\w)", text, re.IGNORECASE)
-    return [(match.start(), match.end(), words[match[0].lower()]) for match in places]
+    return places_of(text, words)
 
 
 def people_in(text: str, facts: Facts) -> list[Mention]:

@@ -19,7 +19,7 @@ from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split
 from seal_eval.prompts.invented import BEGIN, KINDS, MIDDLE, PERSON_END, TOWN_END, Passage, world
-from seal_eval.prompts.mentions import Facts, Mention
+from seal_eval.prompts.mentions import Facts, Mention, places_of
 from seal_eval.prompts.own_questions import OR
 from seal_eval.prompts.packing import Packer, Pool, build_samples
 from seal_eval.prompts.plain_text import plain_text
@@ -194,11 +194,7 @@ def facts_of(text: str, asked: tuple[str, ...]) -> Facts:
 
 def titles_in(text: str, facts: Facts) -> list[tuple[int, int, str]]:
     """Where a reply names titles of documents; a person's also by the surname alone."""
-    words = {(title.split()[-1] if NAME.fullmatch(title.split()[-1]) else title).lower(): title for title in facts.keys}
-    if not words:
-        return []
-    places = re.finditer(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)", text, re.IGNORECASE)
-    return [(match.start(), match.end(), words[match[0].lower()]) for match in places]
+    return places_of(text, {(title.split()[-1] if NAME.fullmatch(title.split()[-1]) else title).lower(): title for title in facts.keys})
 
 
 @lru_cache(maxsize=64)

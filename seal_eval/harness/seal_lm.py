@@ -91,9 +91,7 @@ class SealLM(Likelihoods, WholeTokens):
         self.model_source, self.model_content = source(location), content(location, revision) or None
         setattr(self._model, REVISION, revision)
         self.trained_window = trained
-        check_reach(self.method_name, self.method, self._model, self.max_length)
-        if selftest:
-            check_method(self.method_name, self.method, self._model, self.max_length)
+        (check_method if selftest else check_reach)(self.method_name, self.method, self._model, self.max_length)
         loaded = implementation(self._model)
         self._method_context = ExitStack()  # keeps the method applied as long as the engine exists
         self._method_context.enter_context(method_applied(self.method_name, self.method, self._model))

@@ -17,7 +17,6 @@ import torch
 from seal_eval.core.errors import SealError
 from seal_eval.models.flash import OnlineSoftmax, mask_ranges, usable
 from seal_eval.models.layer_windows import check_attends_fully as check_attends_fully
-from seal_eval.models.layer_windows import covers_all as covers_all
 from seal_eval.models.layer_windows import slides as slides
 from seal_eval.models.modules import device_of, text_decoder
 from seal_eval.models.rotation import Frequencies, rotate

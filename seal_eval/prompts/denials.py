@@ -61,11 +61,15 @@ def ruled_out(text: str, marks: Sequence[Mention]) -> set[str]:
     return {value for value, is_out in said.items() if is_out}
 
 
+def around(text: str, mark: Mention, begin: int = 0, reach: int = 300) -> tuple[str, str]:
+    """What stands in a value's sentence before it, though not before `begin`, and behind it, at most `reach` characters."""
+    before, after = text[max(begin, mark.start - 300) : mark.start], text[mark.end : mark.end + reach]
+    return re.split(r"[.;!?\n]", before)[-1], re.split(r"[.;!?\n]", after, maxsplit=1)[0]
+
+
 def in_refusal(text: str, mark: Mention) -> bool:
     """'I cannot tell. The text only mentions A.'"""
-    before, after = text[max(0, mark.start - 300) : mark.start], text[mark.end : mark.end + 300]
-    sentence = re.split(r"[.;!?\n]", before)[-1] + re.split(r"[.;!?\n]", after, maxsplit=1)[0]
-    return MENTIONS_ONLY.search(sentence) is not None and REFUSES.search(text, 0, mark.start) is not None
+    return MENTIONS_ONLY.search("".join(around(text, mark))) is not None and REFUSES.search(text, 0, mark.start) is not None
 
 
 def withdrawn(text: str, mark: Mention) -> bool:

@@ -5,10 +5,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import pairwise
+from typing import get_args
 
 from seal_eval.prompts.corpus import Split, words
 
-SPLITS: tuple[Split, ...] = ("tune", "eval")
 UUID = re.compile(
     r"(?<![0-9a-z])(?<![0-9a-f]-)([0-9a-f]{8})"
     + r"(?:\s?[-_ ]\s?)?([0-9a-f]{4})" * 3
@@ -66,6 +66,15 @@ def find_words(text: str, facts: Facts) -> tuple[list[Mention], list[tuple[int, 
     return [Mention(value, start, end, value in facts.owners) for start, end, value in found if value not in facts.keys], keys
 
 
+def places_of(text: str, words: Mapping[str, str]) -> list[tuple[int, int, str]]:
+    """Where a text has whole words in any case. words: each, in small letters → the key that it stands for, which a place gets."""
+    if not words:
+        return []
+    longest = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
+    found = re.finditer(rf"(?<!\w)(?:{longest})(?!\w)", text, re.IGNORECASE)
+    return [(match.start(), match.end(), words[match[0].lower()]) for match in found]
+
+
 def _longer_word(text: str, start: int, end: int) -> bool:
     """True when the two words are part of a longer word with hyphens: 'a' of a-b-c, not of '-a-b'."""
     before, after = text[max(0, start - 2) : start], text[end : end + 2]
@@ -95,7 +104,7 @@ def _ordinary(word: str) -> bool:
 
 @cache
 def _nouns() -> frozenset[str]:
-    return frozenset(noun for split in SPLITS for noun in words(split)[1])
+    return frozenset(noun for split in get_args(Split) for noun in words(split)[1])
 
 
 ORDINARY = frozenset({

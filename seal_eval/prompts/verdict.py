@@ -5,21 +5,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from seal_eval.prompts.denials import all_denied, corrected, in_refusal, ruled_out, withdrawn
+from seal_eval.prompts.denials import all_denied, around, corrected, in_refusal, ruled_out, withdrawn
 from seal_eval.prompts.lists import Key, between, comes_at_once, in_lists, keys_in_clause, sentence_ends, with_listed
 from seal_eval.prompts.mentions import Mention
+from seal_eval.prompts.next_turns import next_tasks, next_turn
 from seal_eval.prompts.wordings import (
     ASIDE,
     ASKS_ITSELF,
     BECAUSE,
-    CHECKED,
     CONCLUDES,
-    CORRECTION,
     GUESSES,
     HEDGE,
     IN_ORDER,
-    NEXT_TASK,
-    NEXT_TURN,
     NO_VALUE,
     OR,
     ORDERED,
@@ -33,7 +30,6 @@ HEDGED, TOO_MANY, WRONG = "hedged", "too many values", "wrong value"
 
 CLOSING = {"\\boxed": "}", "<answer>": "</answer>", "<final_answer>": "</final_answer>"}
 MOST = 1000  # mentions that are looked at
-TASKS = 3  # places where a next task may begin that are looked at
 
 
 @dataclass(frozen=True)
@@ -56,11 +52,11 @@ def decide(
     mentions = mentions[:MOST]
     owned = dict(zip(mentions, owner, strict=False)) if owner is not None else {}
     first = next((m for m in mentions if m.counts), mentions[0] if mentions else None)
-    if first and (turn := next((t for t in NEXT_TURN.finditer(text) if t.start() > first.start), None)):
-        text = text[: turn.start()]
+    if first and (turn := next_turn(text, first.start)) is not None:
+        text = text[:turn]
         mentions = [m for m in mentions if m.end <= len(text)]
     asks = Asked(n, keys, frozenset(asked), owned, ordered)
-    for begin in _next_tasks(text, mentions):
+    for begin in next_tasks(text, [m.end for m in mentions], [ASKS_ITSELF]):
         reading = _read(text[:begin], [m for m in mentions if m.end <= begin], asks)
         if len(reading.values) == n and not reading.problem and not _of_others(text[:begin], reading.values, asks):
             return reading
@@ -76,19 +72,6 @@ class Asked:
     asked: frozenset[str]
     owned: Mapping[Mention, str]
     ordered: bool
-
-
-def _next_tasks(text: str, mentions: Sequence[Mention]) -> list[int]:
-    """Where the reply may go on to a task of its own, behind a value and without a correction."""
-    begins = list[int]()
-    for match in NEXT_TASK.finditer(text):
-        before = max((m.end for m in mentions if m.end <= match.start()), default=None)
-        if before is None or any(words.search(text[before : match.end()]) for words in (CORRECTION, CHECKED, ASKS_ITSELF)):
-            continue
-        begins.append(match.start())
-        if len(begins) == TASKS:
-            break
-    return begins
 
 
 def _of_others(text: str, values: Collection[str], asks: Asked) -> bool:
@@ -211,6 +194,4 @@ def _of_too_many(
 
 def _left_open(text: str, begin: int, other: Mention) -> bool:
     """True when the sentence that names `other`, behind `begin`, says that it may be the answer, too."""
-    before, after = text[max(begin, other.start - 300) : other.start], text[other.end : other.end + 200]
-    sentence = re.split(r"[.;!?\n]", before)[-1] + " " + re.split(r"[.;!?\n]", after, maxsplit=1)[0]
-    return HEDGE.search(sentence) is not None
+    return HEDGE.search(" ".join(around(text, other, begin, 200))) is not None

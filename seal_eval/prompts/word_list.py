@@ -7,8 +7,9 @@ from itertools import pairwise
 from seal_eval.prompts.denials import denied
 from seal_eval.prompts.list_items import DECLARED, FILLER, PARAGRAPH, Items, find_lists, without_marks
 from seal_eval.prompts.mentions import Mention
+from seal_eval.prompts.next_turns import corrects, next_tasks, next_turn
 from seal_eval.prompts.verdict import HEDGED, TOO_MANY, Reading, decide
-from seal_eval.prompts.wordings import CHECKED, CORRECTION, HEDGE, NEXT_TASK, NEXT_TURN, OR, RULED_OUT, WITHDRAWN
+from seal_eval.prompts.wordings import CORRECTION, HEDGE, OR, RULED_OUT, WITHDRAWN
 
 # what introduces the list that a reply ends with, after its work: "Therefore:", "The nodes are:", "Nodes 2 edges away:"
 CONCLUDES = re.compile(
@@ -25,7 +26,6 @@ LACKS = re.compile(r"\W*(?:do|does|did)(?:n't| not) (?:have|lead|point|go|appear
 RUNNER_UP = re.compile(
     r"[^\w\n]{0,3}(?:\d{1,4}\W{1,2})?\s*(?:is|was|comes|came|would be) (?:the )?(?:next|fourth|eleventh|runner-up)\b", re.IGNORECASE
 )
-TASKS = 3  # places where a next task may begin that are looked at
 NONE = Items((), ())
 
 
@@ -39,29 +39,17 @@ def read_words(text: str, listed: Collection[str], n: int, questions: Collection
     """
     text = without_marks(text, listed, n)
     lists = find_lists(text, listed, n, questions, made_up)
-    if lists and (turn := next((t for t in NEXT_TURN.finditer(text) if t.start() > lists[0].words[0].start), None)):
-        text = text[: turn.start()]
+    if lists and (turn := next_turn(text, lists[0].words[0].start)) is not None:
+        text = text[:turn]
         lists = find_lists(text, listed, n, questions, made_up)
     if lists and n == 1:
         return _one_word(text, lists, questions)
-    for begin in _next_tasks(text, lists):
+    for begin in next_tasks(text, [items.words[-1].end for items in lists]):
         before = find_lists(text[:begin], listed, n, questions, made_up)
         reading = _answer(text[:begin], before, n, questions, made_up)
         if len(reading.values) == n and not reading.problem:
             return reading
     return _answer(text, lists, n, questions, made_up)
-
-
-def _next_tasks(text: str, lists: Sequence[Items]) -> list[int]:
-    """Where the reply may go on to a task of its own: behind a list and without a correction."""
-    begins = list[int]()
-    for match in NEXT_TASK.finditer(text):
-        end = max((items.words[-1].end for items in lists if items.words[-1].end <= match.start()), default=None)
-        if end is not None and not CORRECTION.search(text[end : match.end()]) and not CHECKED.search(text[end : match.end()]):
-            begins.append(match.start())
-            if len(begins) == TASKS:
-                break
-    return begins
 
 
 def _answer(text: str, lists: Sequence[Items], n: int, questions: Collection[str], made_up: bool) -> Reading:
@@ -97,7 +85,7 @@ def _best(text: str, lists: Sequence[Items], n: int, declared: bool) -> Items:
         return lists[0]
     best, corrected = max(lists, key=lambda items: items.known), False
     for before, items in pairwise([items for items in lists if items.known >= max(1, n // 2)]):
-        if _corrects(_between(text, before, items)):
+        if corrects(_between(text, before, items)):
             best, corrected = items, True
     exact = [items for items in lists if items.known == len(items.values) == n]
     if len(best.values) > n and exact:
@@ -141,7 +129,6 @@ def _not_denied(text: str, lists: Sequence[Items]) -> list[Items]:
     left = list[Items]()
     end = 0
     for items in lists:
-        kept = []
         ends = [end, *(word.end for word in items.words)]
         end = ends[-1]
         last = items.words[-1]
@@ -168,11 +155,6 @@ def _one_word(text: str, lists: Sequence[Items], questions: Collection[str]) -> 
             if (name or word.value) not in questions:
                 mentions.append(Mention(name or word.value, word.start + shift, word.end + shift, counts=bool(name)))
     return decide(text.replace(DECLARED, "final answer is "), mentions, 1)
-
-
-def _corrects(between: str) -> bool:
-    """True when what stands between two lists says that the second is right instead."""
-    return CORRECTION.search(between) is not None or CHECKED.search(between) is not None
 
 
 def _between(text: str, before: Items, items: Items) -> str:

@@ -1,6 +1,5 @@
 """Compare each method with the baseline, over all cells, per task and per cell, with the test that the design allows."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -10,7 +9,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.types import TaskLength
 from seal_eval.results.chosen_test import sentence
 from seal_eval.results.comparison import Comparison, Row, Scope
-from seal_eval.results.numbers import size
+from seal_eval.results.missing import why_no_ranks
 from seal_eval.results.paired import PairedScores
 from seal_eval.results.trends import over_lengths, positions
 from seal_eval.stats import Rank, bayes_paired, benjamini_hochberg, cochran_q, holm, ranks, simultaneous
@@ -39,8 +38,7 @@ def compare(paired: PairedScores, level: float = 0.95, sequential: bool = False)
     rows = _with_posteriors(deciding, primary, level) + rows[len(primary) :]
     scores = deciding.scores[:, deciding.complete]
     complete = ~np.isnan(scores).any(axis=1)
-    in_common = {int(i) for i in deciding.cell[complete]}
-    unranked = [cell for i, cell in enumerate(deciding.cells) if i not in in_common]
+    unranked = _cells_without(deciding, deciding.cell[complete])
     design = layout(deciding.cluster[complete], deciding.cell[complete]) if complete.any() and not unranked else None
     simple = design is not None and not repeats(design) and bool(np.isin(scores[complete], (0, 1)).all())
     rank_of = dict(zip(deciding.complete, _ranks(scores[complete], design, level, sequential) if design else (), strict=False))
@@ -49,14 +47,13 @@ def compare(paired: PairedScores, level: float = 0.95, sequential: bool = False)
         tuple(rank_of.get(column) for column in range(len(paired.methods))) if design else (),
         cochran_q(scores[complete]) if simple and scores.shape[1] > 2 and not sequential else None,
         tuple(over_lengths(deciding, level, sequential)), () if sequential else tuple(positions(deciding, level)), paired.shares,
-        paired.lacks, paired.missing + _why_no_ranks(unranked), paired.remarks, sequential,
+        paired.lacks, paired.missing + why_no_ranks(unranked), paired.remarks, sequential,
     )  # fmt: skip
 
 
-def _why_no_ranks(cells: Sequence[TaskLength]) -> tuple[str, ...]:
-    """A sentence about cells in which no sample has a score of every method: ranks would be over the other cells alone."""
-    listed = ", ".join(f"{task} {size(length, task)}".rstrip() for task, length in cells)
-    return (f"There are no ranks: no sample of {listed} has a score of every method.",) if cells else ()
+def _cells_without(paired: PairedScores, cell: Array) -> list[TaskLength]:
+    """The cells that have none of the samples whose cells are given as numbers, [n]."""
+    return [paired.cells[i] for i in np.setdiff1d(paired.cell, cell)]
 
 
 def method_rows(paired: PairedScores, level: float = 0.95, sequential: bool = False) -> list[Row]:
@@ -123,7 +120,7 @@ def _with_posteriors(paired: PairedScores, rows: list[Row], level: float) -> lis
     scores = paired.scores[:, paired.complete]
     complete = ~np.isnan(scores).any(axis=1)
     scores = scores[complete]
-    if set(paired.cell[complete]) != set(paired.cell):
+    if _cells_without(paired, paired.cell[complete]):
         return rows
     if 0 not in paired.complete or _count(paired.cluster[complete]) < 2 or not np.isin(scores, (0, 1)).all():
         return rows

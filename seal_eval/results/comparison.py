@@ -19,8 +19,8 @@ class Row:
     cannot be compared. Where the baseline lacks cells, the difference is over those that it has.
     p_adjusted: p-value of the difference after Holm (primary, task) or Benjamini-Hochberg (cell). pairs: (both right, only the method, only
     the baseline, neither), for 0/1 scores. detectable: the smallest difference that this number of pairs detects with 80 % power at this
-    discordance and at the level that the number of comparisons leaves (`simultaneous`); None where no difference is detected, documents
-    repeat, and for anytime-valid tests. posterior (at the effective number of pairs): in primary rows with 0/1
+    discordance and at the level that the number of comparisons leaves (`simultaneous`); None where no difference is detected, where
+    documents repeat, and for anytime-valid tests. posterior (at the effective number of pairs): in primary rows with 0/1
     scores only.
     """
 

@@ -118,6 +118,11 @@ def notes(lacks: Sequence[Lacks], alone: Mapping[TaskLength, str], unscored: Map
     return out
 
 
+def why_no_ranks(cells: Sequence[TaskLength]) -> tuple[str, ...]:
+    """A sentence about cells in which no sample has a score of every method: ranks would be over the other cells alone."""
+    return (f"There are no ranks: no sample of {_listed(cells, [''] * len(cells))} has a score of every method.",) if cells else ()
+
+
 def _planned(runs: Sequence[Run]) -> list[Absent]:
     """What the suites of these runs planned for their methods and did not get."""
     suites = {(suite["name"], suite["method"]) for run in runs if (suite := suite_of(run))}

@@ -65,8 +65,7 @@ def effective_size(design: Layout, values: Array, single_variance: float, level:
     one sample (`effective_clusters`). Where a cell has only some of the clusters that cells share, n* is the smaller of this one and that
     of clusters `apart`.
     """
-    sizes = [_effective_size(one, values, single_variance, level) for one in (design, apart(design)) if one]
-    return min(sizes)
+    return min(_effective_size(one, values, single_variance, level) for one in (design, apart(design)) if one)
 
 
 def _effective_size(design: Layout, values: Array, single_variance: float, level: float) -> float:

@@ -63,12 +63,16 @@ def records_within(prompt_format: PromptFormat, spec: TuneSpec, window: int | No
 
 def longest_of(parts: Sequence[Sequence[Record]]) -> int:
     """Return the tokens of the longest sample in lists of records, with its answer budget."""
-    return max(sample.n_tokens + sample.answer_tokens for records in parts for record in records for sample in record)
+    return max(_longest(record) for records in parts for record in records)
+
+
+def _longest(samples: Sequence[Sample]) -> int:
+    return max(sample.n_tokens + sample.answer_tokens for sample in samples)
 
 
 def check_window(samples: Sequence[Sample], window: int | None, remedy: str = "") -> None:
     """Raise SealError when a sample with its answer budget is longer than the window (tokens; None: unknown)."""
-    longest = max(sample.n_tokens + sample.answer_tokens for sample in samples)
+    longest = _longest(samples)
     if window and longest > window:
         raise SealError(f"samples of {longest} tokens do not fit the window of {window}; choose a smaller --length{remedy}")
 

@@ -4,14 +4,14 @@ import re
 
 import pytest
 
-from seal_eval.baselines import explained, method_names, method_settings
+from seal_eval.baselines import method_names, method_notes, method_settings
 
 from conftest import seal_eval
 
 
 @pytest.mark.parametrize("name", method_names())
-def test_every_setting_is_explained(name):
-    said = " ".join(explained(name))
+def test_every_setting_is_method_notes(name):
+    said = " ".join(method_notes(name))
     assert [field.name for field in method_settings(name) if not re.search(rf"\b{field.name}\b", said)] == []
 
 

@@ -33,7 +33,7 @@ def copied(runs, out):
 
 
 def test_a_published_baseline_is_left_out(results, tmp_path, capsys):
-    """Somebody runs plain and a method of their own; plain is published already."""
+    """A contributor runs plain and a new method; plain is published already."""
     published = tmp_path / "published"
     submit(copied(runs_of(results, "plain"), tmp_path / "plain"), published / "first")
     assert len(runs_of(results, "plain")) == 1

@@ -11,8 +11,8 @@ from seal_eval.baselines import method_of
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import MAP
 from seal_eval.harness.seal_lm import SealLM
-from seal_eval.models.attention import check_attends_fully, covers_all, padding, slides
-from seal_eval.models.layer_windows import check_reach
+from seal_eval.models.attention import check_attends_fully, padding, slides
+from seal_eval.models.layer_windows import check_reach, covers_all
 from seal_eval.models.modules import attention_layers
 from seal_eval.models.rope import following_length, rotary_modules, trained_window
 from seal_eval.models.selftest import check_method, full_attentions
@@ -155,7 +155,7 @@ def test_keys_outside_a_window_are_no_padding():
 
 
 def test_beyond_a_window_only_full_layers_change():
-    """Layers whose window is the model's own, beside others with full attention: of longer texts they see the last tokens alone."""
+    """Layers whose window is the model's own, where other layers have full attention: of longer texts they see the last tokens alone."""
     kinds = ["sliding_attention", "full_attention", "sliding_attention"]
     config = SimpleNamespace(layer_types=kinds, sliding_window=64, max_position_embeddings=64)
     seen = [[slides(SimpleNamespace(config=config, layer_idx=i), {}, n) for i in range(3)] for n in (64, 65)]
