@@ -94,6 +94,12 @@ BEGUN = (
 )
 
 
+# between a list and the one that takes its place
+CORRECTIONS = ("Wait, no, ", "Sorry, it is ", "Let me double-check.\n\n", "Upon closer inspection: ", "不对，应该是")
+# a draft, then a question that the reply asks itself on its way, then the answer
+QUESTIONS = ("Wait, that is wrong.\n\nWhich ones are right?\nAnswer: ", "Let me double-check.\n\nWhich are they?\n")
+
+
 def score(kind, reply):
     return get_task(DOCUMENTS[kind]["task"]).score(reply, DOCUMENTS[kind])
 
@@ -106,6 +112,16 @@ def test_right(kind, reply):
 @pytest.mark.parametrize(("kind", "reply"), [(kind, reply) for kind, replies in WRONG.items() for reply in replies])
 def test_wrong(kind, reply):
     assert score(kind, reply).value == 0, score(kind, reply)
+
+
+@pytest.mark.parametrize("kind", RIGHT)
+@pytest.mark.parametrize("between", [*CORRECTIONS, *QUESTIONS])
+def test_a_later_list_takes_the_place_of_one_that_is_corrected(kind, between):
+    right = ", ".join(DOCUMENTS[kind]["targets"])
+    other = {"common": "puzzle", "frequent": "wckvak", "parents": "iecgtd", "reach": "usvidn"}[kind]
+    wrong = right.replace(DOCUMENTS[kind]["targets"][-1], other)
+    assert score(kind, f"{wrong}\n\n{between}{right}").value == 1
+    assert score(kind, f"{right}\n\n{between}{wrong}").value == 0
 
 
 @pytest.mark.parametrize("kind", RIGHT)

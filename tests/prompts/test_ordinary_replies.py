@@ -70,6 +70,8 @@ TURNS = [(kind, right, reply) for kind in ("lines", "word", "born", "multivalue"
 (1, '<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final <|constrain|>json<|message|>{{"answer": "{t}"}}'), (0, "<analysis>{t}?</analysis>\n{w}"), (1, "```text\n{t}\n```"),
 (1, "答案是{t}。"), (1, "정답은 {t}입니다."), (1, "คือ{t}ค่ะ"), (1, "{w}\n\nEdit: {t}"), (0, "{t}\n\nEdit: {w}"), (1, "{w}.\n\nUpon closer inspection, it is {t}."), (0, "{t}.\n\nUpon closer inspection, it is {w}."),
 (1, "{w}\n\nLet me double-check.\n\n{t}"), (0, "{t}\n\nLet me double-check.\n\n{w}"), (1, "{w}. I misread that; it is {t}."), (1, "{w}. My bad, {t}."), (1, "{w}。不对，应该是{t}。"), (1, "{w}. Nein, Entschuldigung, {t}."),
+(1, "{w}. Wait, that is wrong.\n\nWhich one is it?\nAnswer: {t}"), (0, "{t}. Wait, that is wrong.\n\nWhich one is it?\nAnswer: {w}"),
+(1, "{w}\n\nLet me double-check. Which one is it?\nAnswer: {t}"), (0, "{t}\n\nLet me double-check. Which one is it?\nAnswer: {w}"),
 (0, "{t}. It could also be {w}."), (0, "{t}. But it might be {w}."), (0, "{t}. Another possibility is {w}."), (0, "It cannot be {t}."), (0, "It is something other than {t}."),
 ]]  # fmt: skip
 WORDS = [(kind, right, reply) for kind in ONE for right, reply in [
