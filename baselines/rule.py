@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import MAP, read_object
+from seal_eval.core.files import MAP, read_object, sha256
 from seal_eval.core.plugins import Method
 from seal_eval.core.settings import Index, NonNegative
 
@@ -28,12 +28,13 @@ class FromMap(Method):
 
         heads, by = vars(self)["heads"], vars(self)["by"]
         found = head_scores(heads, by, model)
-        vars(self)["_base"] = base_difference(heads, model, MAP)  # not a setting, so no field
+        # not a setting, so no field
+        vars(self)["_about"] = base_difference(heads, model, MAP) | {"heads_sha256": sha256(Path(heads) / MAP)}
         return found
 
     def about(self) -> dict[str, Any]:
-        """After `scores`, `base_weights_differ` and `base_weights` when the map is of other weights."""
-        return dict(vars(self).get("_base", {}))
+        """After `scores`: the map's SHA-256, and `base_weights_differ` and `base_weights` when the map is of other weights."""
+        return dict(vars(self).get("_about", {}))
 
 
 @dataclass(frozen=True)

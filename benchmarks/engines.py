@@ -45,7 +45,7 @@ def commands(args: argparse.Namespace) -> dict[str, list[Any]]:
     """Return name → command up to the task."""
     place, run = resolve(args.model), "run"
     weights = f"pretrained={place},dtype={args.dtype}"
-    served = f"base_url=http://localhost:{PORT}/v1,model=model,tokenizer={place},num_concurrent=8"
+    served = f"base_url=http://localhost:{PORT}/v1,model=model,tokenizer={place}"
     found: dict[str, list[Any]] = {
         "hf": [BIN / "seal-eval", run, "--model", "hf", "--model_args", weights],
         "seal, batch 1": [BIN / "seal-eval", run, "--model_args", weights],
@@ -56,9 +56,10 @@ def commands(args: argparse.Namespace) -> dict[str, list[Any]]:
     if args.vllm:
         in_process = f"{weights},enable_prefix_caching=True,max_model_len=8192"
         found["vLLM"] = [args.vllm / "bin" / "seal-eval", run, "--model", "vllm", "--model_args", in_process, "--batch_size", "auto"]
-        found["vLLM, served"] = [BIN / "seal-eval", run, "--model", "served", "--model_args", served]
-    if args.llama_server:
-        found["llama.cpp, served"] = [BIN / "seal-eval", run, "--model", "served", "--model_args", f"{served},tokenized_requests=False"]
+        found["vLLM, served"] = [BIN / "seal-eval", run, "--model", "served", "--model_args", f"{served},num_concurrent=8"]
+    if args.llama_server:  # one request at a time: its slots do not share what they have read, so eight would read a record eight times
+        in_turn = f"{served},tokenized_requests=False,num_concurrent=1"
+        found["llama.cpp, served"] = [BIN / "seal-eval", run, "--model", "served", "--model_args", in_turn]
     return {name: command for name, command in found.items() if not args.engines or name in args.engines}
 
 
@@ -70,7 +71,7 @@ def server(name: str, args: argparse.Namespace) -> Iterator[None]:
         command = [args.vllm / "bin" / "vllm", "serve", resolve(args.model), "--served-model-name", "model", "--port", PORT]
         command += ["--dtype", args.dtype, "--max-model-len", "8192"]
     elif name == "llama.cpp, served":
-        command = [args.llama_server, "-m", args.gguf, "--alias", "model", "--port", PORT, "-c", 8192 * 8, "-np", 8]
+        command = [args.llama_server, "-m", args.gguf, "--alias", "model", "--port", PORT, "-c", 8192, "-np", 1]
     if not command:
         yield
         return

@@ -26,6 +26,7 @@ class About(Part):
     method: Name | None = None
     model: Name | None = None
     adapter_sha256: Hash | None = None
+    heads_sha256: Hash | None = None
     prose_perplexity_before: Ratio | None = None
     prose_perplexity_after: Ratio | None = None
     prose_perplexity_ratio: Ratio | None = None

@@ -1,14 +1,17 @@
 """A prefix cache: the KV cache of one prompt is reused for the next, so a shared beginning is prefilled once."""
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import torch
 from transformers.cache_utils import DummyLayer, DynamicCache, DynamicLayer
 
 from seal_eval.models.caches import Sharing, branch_layer, in_common, in_rows, read_on
+from seal_eval.models.few_rows import few_rows
+from seal_eval.models.growing import GrowingLayer
 from seal_eval.models.modules import device_of
+from seal_eval.models.shared_rows import behind, shared_rows
 
 # Reuse the cache only if a prompt shares at least MIN_SHARED_TOKENS tokens and 1/MIN_SHARED_FRACTION of its length with it. Otherwise
 # prefill from scratch: continuing a cache needs an attention mask, which makes attention slower.
@@ -18,54 +21,6 @@ MIN_SHARED_FRACTION = 8
 CHUNK_BEHIND_CACHE = 2048
 REST = 256  # prompts of a batch that shares its prefix may each have this many tokens after it
 SNAPSHOTS = 8  # most that are kept at a time of layers that let go of tokens; bounds their memory
-
-
-class GrowingLayer(DynamicLayer):
-    """A cache layer with spare room at its end. A new token is written there; transformers' layer copies all earlier tokens each time."""
-
-    room: tuple[torch.Tensor, torch.Tensor] | None = None  # buffers for keys and values, which are views of their beginning
-    keys: Any  # declared as Tensor | None in transformers
-    values: Any
-
-    def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        """Append keys and values [batch, n_kv_heads, n_new, head_dim]; return all of them, [batch, n_kv_heads, n_tokens, head_dim]."""
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        batch, n = key_states.shape[0], self.get_seq_length()
-        end = n + key_states.shape[2]
-        if self.room is None or self.room[0].shape[0] != batch or self.room[0].shape[2] < end:
-            size = end + max(64, end // 8)
-            room = [new.new_empty(*new.shape[:2], size, new.shape[3]) for new in (key_states, value_states)]
-            if n:
-                for buffer, old in zip(room, (self.keys, self.values), strict=True):
-                    buffer[:, :, :n] = old
-            self.room = (room[0], room[1])
-        for buffer, new in zip(self.room, (key_states, value_states), strict=True):
-            buffer[:, :, n:end] = new
-        self.keys, self.values = self.room[0][:, :, :end], self.room[1][:, :, :end]
-        return self.keys, self.values
-
-    def take_row(self, row: int, batch: int, n: int, source: "GrowingLayer") -> None:
-        """Copy `source`, a layer of one sequence, to the end of row `row` of this layer, which has `batch` rows of `n` tokens.
-
-        The first call allocates the rows with zeros, so shorter sequences are padded on the left.
-        """
-        if not self.is_initialized:
-            self.lazy_initialization(source.keys, source.values)
-            size = n + max(64, n // 8)
-            room = [x.new_zeros(batch, x.shape[1], size, x.shape[3]) for x in (source.keys, source.values)]
-            self.room = (room[0], room[1])
-            self.keys, self.values = room[0][:, :, :n], room[1][:, :, :n]
-        k = source.get_seq_length()
-        self.keys[row, :, n - k :], self.values[row, :, n - k :] = source.keys[0], source.values[0]
-
-    def for_batch(self, n: int) -> "GrowingLayer":
-        """Return a layer of `n` rows, each of which begins with the tokens of this layer's one row. This layer does not change."""
-        layer = GrowingLayer()
-        if self.is_initialized:
-            layer.lazy_initialization(self.keys, self.values)
-            layer.keys, layer.values = self.keys.expand(n, -1, -1, -1), self.values.expand(n, -1, -1, -1)
-        return layer
 
 
 class SharedPrefix:
@@ -104,10 +59,16 @@ class SharedPrefix:
         self._prefill(common, completely=len(prompts) > 1)
         if len(prompts) == 1:
             return self.cache
-        batch_cache = DynamicCache(config=self.model.config)
-        n = len(prompts)
-        batch_cache.layers = [layer.for_batch(n) if isinstance(layer, GrowingLayer) else in_rows(layer, n) for layer in self.cache.layers]
+        batch_cache, n = DynamicCache(config=self.model.config), len(prompts)
+        row = behind if self.how.once else lambda layer: layer.for_batch(n)
+        batch_cache.layers = [row(layer) if isinstance(layer, GrowingLayer) else in_rows(layer, n) for layer in self.cache.layers]
         return batch_cache
+
+    @contextmanager
+    def generating(self, n: int) -> Iterator[None]:
+        """Context manager: inside it the model can generate from the cache that `begin` returned for `n` prompts."""
+        with few_rows(self.model, n), shared_rows(self.model) if n > 1 and self.how.once else nullcontext():
+            yield
 
     def _prefill_one_by_one(self, prompts: list[list[int]]) -> Any:
         """Return a cache with one row per prompt, padded on the left. Prompts are prefilled in sorted order, in which they share most."""

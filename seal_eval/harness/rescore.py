@@ -12,6 +12,8 @@ from seal_eval.core.checked import Part, checked_row
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import numbered_lines, read_json, read_text, reading, write_text
 from seal_eval.core.folders import new_folder, refuse_inside
+from seal_eval.core.run_names import not_read, results_files, samples_file, time_of
+from seal_eval.core.streams import warn
 from seal_eval.harness.metrics import SUMMARIES, process_results
 from seal_eval.prompts.settings import PromptSettings
 from seal_eval.tasks import VERSION, base_task, get_task, task_settings
@@ -38,9 +40,11 @@ def rescore(results: Path, out: Path) -> list[Moved]:
     no longer the default. Prompts and replies stay as they are. Raises SealError, and leaves `out` as it was, for damaged files.
     """
     refuse_inside(out, results)
-    files = sorted(results.rglob("results_*.json"))
+    files = results_files(results)
     if not files:
         raise SealError(f"{results} holds no results_*.json")
+    for problem in not_read(results, files):
+        warn(f"left out: {problem}")
     moved: list[Moved] = []
     with new_folder(out) as scratch:
         for file in files:
@@ -53,13 +57,14 @@ def rescore(results: Path, out: Path) -> list[Moved]:
 
 def _one(file: Path, folder: Path) -> Iterator[Moved]:
     """Score one results file's tasks again and write the new files."""
-    data, stamp = read_json(file, nan=True), file.stem.removeprefix("results_")
+    data, stamp = read_json(file, nan=True), time_of(file)
     kept: dict[str, dict[str, int]] = {}
     for task in data["results"]:
-        samples = next((f for f in file.parent.glob(f"samples_{task}_{stamp}.jsonl*")), None)
-        if not base_task(task) or samples is None:
-            if samples:
-                shutil.copy(samples, folder / samples.name)
+        if not base_task(task) and (data.get("group_subtasks") or {}).get(task):  # a group has no samples of its own
+            continue
+        samples = samples_file(file, task)
+        if not base_task(task):
+            shutil.copy(samples, folder / samples.name)
             continue
         rows = [checked_row(samples, number, line, Part, "a sample") for number, line in numbered_lines(samples)]
         with reading(samples):

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -248,10 +248,11 @@ class SealLM(Likelihoods, WholeTokens):
                 return self._record_first.generate(context, max_length, criteria, options)
             if self._prefix_cache is not None:
                 options["past_key_values"] = self._prefix_cache.begin(context, mask)
-            out = self.model.generate(
-                input_ids=context, max_length=max_length, stopping_criteria=criteria, pad_token_id=self.tokenizer.pad_token_id,
-                use_cache=True, **options,
-            )  # fmt: skip
+            with self._prefix_cache.generating(len(context)) if self._prefix_cache else nullcontext():
+                out = self.model.generate(
+                    input_ids=context, max_length=max_length, stopping_criteria=criteria, pad_token_id=self.tokenizer.pad_token_id,
+                    use_cache=True, **options,
+                )  # fmt: skip
         if self._prefix_cache is not None:
             self._prefix_cache.end(out)
         return out

@@ -13,6 +13,7 @@ from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.plugins import Method
 from seal_eval.models.rope import following_length
 from seal_eval.models.selftest import TOLERANCE, trial_dtype, trial_tokens
+from seal_eval.models.shared_rows import behind, can_share, shared_rows
 
 BRANCHING = (DynamicLayer, DynamicSlidingWindowLayer)  # layers that never change a tensor in place, so that gradients pass through copies
 GROWING = ("keys", "values", "indexer_keys")  # tensors of a layer that are replaced when tokens are added, and never changed in place
@@ -24,12 +25,13 @@ class Sharing:
     """Whether prompts can share a cache, and how.
 
     why_not: '' when they can. in_pieces: whether several tokens at once may follow those of a cache; if not, one by one. in_rows: whether
-    the cache of one prompt may become that of a batch.
+    the cache of one prompt may become that of a batch. once: whether such a batch may hold its common tokens once (`shared_rows`).
     """
 
     why_not: str = ""
     in_pieces: bool = True
     in_rows: bool = True
+    once: bool = False
 
 
 def sharing(model: Any, method: Method) -> Sharing:
@@ -72,19 +74,35 @@ def probe(model: Any) -> Sharing:
             cache: Any = DynamicCache(config=model.config)
             read_on(model, first, cache, 0)
             ahead, stepwise, rows = branch(cache), branch(cache), branch(cache)
+            two = branch(cache)
+            two.layers = [behind(layer) if type(layer) is DynamicLayer else in_rows(layer, 2) for layer in two.layers]
             rows.layers = [in_rows(layer, 2) for layer in rows.layers]
             if {layer.get_seq_length() for layer in cache.layers if hasattr(layer, "get_seq_length")} - {0, FIRST}:
                 return Sharing("the model does not fill its cache")
             pieces = agrees(read_on(model, rests[:1], ahead, FIRST), whole[:1])
             pieces = pieces and agrees(read_on(model, rests[1:], cache, FIRST), whole[1:])
             if pieces:
-                return Sharing(in_rows=agrees(read_on(model, rests, rows, FIRST), whole))
+                fine = agrees(read_on(model, rests, rows, FIRST), whole)
+                return Sharing(in_rows=fine, once=fine and can_share(model) and agrees(_read_once(model, rests, two), whole))
             steps = [read_on(model, rests[:1, i : i + 1], stepwise, FIRST + i) for i in range(REST)]
             if agrees(torch.cat(steps, 1), whole[:1]):
                 return Sharing(in_pieces=False, in_rows=False)  # the questions of a batch have several tokens
     except Exception as error:
         return Sharing(f"the model's cache is of another kind ({type(error).__name__}: {first_line(error)})")
     return Sharing("the model predicts something else behind a cache than in one pass")
+
+
+def _read_once(model: Any, rests: torch.Tensor, cache: Any) -> torch.Tensor:
+    """Return the logits of `rests` behind a cache whose common tokens are held once, the last of them read alone, as in decoding.
+
+    Where the model's attention cannot be computed so, they are NaN.
+    """
+    try:
+        with shared_rows(model):
+            several = read_on(model, rests[:, :-1], cache, FIRST)
+            return torch.cat([several, read_on(model, rests[:, -1:], cache, FIRST + rests.shape[1] - 1)], 1)
+    except Exception:
+        return torch.full((*rests.shape, 1), torch.nan)
 
 
 def takes(model: Any) -> Collection[str]:

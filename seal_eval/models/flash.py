@@ -14,9 +14,37 @@ Holds = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def usable(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> bool:
-    """True when `OnlineSoftmax.add` supports these tensors: on the CPU, no gradient needed, head_dim equal to value_dim."""
+    """True when `part` supports these tensors: on the CPU, no gradient needed, head_dim equal to value_dim."""
     needs_gradient = torch.is_grad_enabled() and any(x.requires_grad for x in (query, key, value))
     return _KERNEL is not None and query.device.type == "cpu" and not needs_gradient and query.shape[-1] == value.shape[-1]
+
+
+Part = tuple[
+    torch.Tensor, torch.Tensor
+]  # attention output [batch, n_kv_heads, rows, head_dim], log-sum-exp of the scores […, 1], both fp32
+
+
+def part(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float, allowed: torch.Tensor | None) -> Part:
+    """Return attention over a range of keys. query: [batch, n_kv_heads, rows, head_dim]. key, value: [batch, n_kv_heads, n_keys, head_dim].
+
+    allowed: which pairs count, boolean, [batch or 1, 1, rows, n_keys]; None for all. A row without any pair has the log-sum-exp -inf.
+    """
+    if _KERNEL is None:
+        raise NotImplementedError("this version of torch has no fused attention for the CPU")
+    mask = None
+    if allowed is not None:
+        mask = torch.zeros(allowed.shape, dtype=query.dtype).masked_fill_(~allowed, float("-inf"))
+    out, lse = _KERNEL(query, key, value, attn_mask=mask, scale=scaling)
+    out, lse = out.float(), lse.float()[..., None]
+    if allowed is not None and not (has_keys := allowed.any(-1, keepdim=True)).all():  # rows without a key here
+        out, lse = out.masked_fill(~has_keys, 0.0), lse.masked_fill(~has_keys, float("-inf"))
+    return out, lse
+
+
+def merged(one: Part, other: Part) -> Part:
+    """Return the attention over the keys of two parts."""
+    total = torch.logaddexp(one[1], other[1])
+    return one[0] * (one[1] - total).exp() + other[0] * (other[1] - total).exp(), total
 
 
 class OnlineSoftmax:
@@ -29,25 +57,9 @@ class OnlineSoftmax:
         self.out = self.lse = torch.empty(0)
 
     def add(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float, allowed: torch.Tensor | None) -> None:
-        """Add more keys. query: [batch, n_kv_heads, rows, head_dim], the same rows each time.
-
-        key, value: [batch, n_kv_heads, n_keys, head_dim]. allowed: which pairs count, boolean [rows, n_keys]; None for all.
-        """
-        if _KERNEL is None:
-            raise NotImplementedError("this version of torch has no fused attention for the CPU")
-        mask = None
-        if allowed is not None:
-            mask = torch.zeros(allowed.shape, dtype=query.dtype).masked_fill_(~allowed, float("-inf"))[None, None]
-        out, lse = _KERNEL(query, key, value, attn_mask=mask, scale=scaling)
-        out, lse = out.float(), lse.float()[..., None]
-        if allowed is not None and not (has_keys := allowed.any(-1)).all():  # rows without a key here
-            out, lse = out.masked_fill(~has_keys[:, None], 0.0), lse.masked_fill(~has_keys[:, None], float("-inf"))
-        if not self.out.numel():
-            self.out, self.lse = out, lse
-            return
-        total = torch.logaddexp(self.lse, lse)
-        self.out = self.out * (self.lse - total).exp() + out * (lse - total).exp()
-        self.lse = total
+        """Add more keys, as `part` takes them; the same rows each time. allowed: boolean [rows, n_keys], or None."""
+        added = part(query, key, value, scaling, None if allowed is None else allowed[None, None])
+        self.out, self.lse = merged((self.out, self.lse), added) if self.out.numel() else added
 
 
 def mask_ranges(holds: Holds, i: torch.Tensor, low: int, high: int) -> list[tuple[int, int, torch.Tensor | None]]:

@@ -12,11 +12,14 @@ from pydantic import Field
 from seal_eval.core.checked import Fraction, Name, Part, checked_row
 from seal_eval.core.content import fingerprint
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import numbered_lines
+from seal_eval.core.files import numbered_lines, read_object, reading
+from seal_eval.core.run_names import shown_files
+from seal_eval.core.streams import warn
 from seal_eval.core.types import Record, Run
 from seal_eval.results.csv_scores import scored_run, scored_run_id
 
-PATTERN = "*_samples.jsonl"
+SUFFIX = "_samples.jsonl"
+PATTERN = f"*{SUFFIX}"
 SCHEMAS = ("0.2.", "0.3.")
 PLAIN = "plain"  # the method of rows that name none
 
@@ -42,6 +45,7 @@ class _Row(Part):
     schema_version: str
     model_id: Name
     evaluation_name: Name
+    evaluation_result_id: str | None = None
     sample_id: Name
     sample_hash: str | None = None
     input: _Input
@@ -55,16 +59,22 @@ def read_instances(folder: Path) -> list[Run]:
     """Return a run for each model and method of the instance files below a folder, in the order in which they appear.
 
     Method, length, depth and document are read from the metadata where `seal-eval export` has written them. Raises SealError naming file
-    and line for what is no row of the schema, a score outside 0 to 1, and a sample that a method has twice.
+    and line for what is no row of the schema, a score outside 0 to 1, and a sample that a method has twice. Evaluations whose aggregate
+    file, X.json beside X_samples.jsonl, says that lower scores are better are left out, with a remark on stderr.
     """
     records: dict[tuple[str, str], dict[str, Record]] = defaultdict(dict)
-    files = sorted(folder.rglob(PATTERN))
+    files = sorted(shown_files(folder, PATTERN))
+    lower: set[str] = set()
     for file in files:
+        errors = _lower_is_better(file)
         for number, line in numbered_lines(file):
             row = _Row.model_validate(checked_row(file, number, line, _Row, "an instance of Every Eval Ever with a score in 0 to 1"))
             where = f"{file}, line {number}"
             if not row.schema_version.startswith(SCHEMAS):
                 raise SealError(f"{where}: schema_version is {row.schema_version[:20]!r}, must be {' or '.join(f'{s}x' for s in SCHEMAS)}")
+            if {row.evaluation_name, row.evaluation_result_id} & errors:
+                lower.add(row.evaluation_name)
+                continue
             record, subject = _record(where, row)
             if record.sample_id in records[subject]:
                 raise SealError(
@@ -72,8 +82,28 @@ def read_instances(folder: Path) -> list[Run]:
                     "keep one metric and one run of each"
                 )
             records[subject][record.sample_id] = record
+    if lower and not records:
+        raise SealError(f"{folder}: lower scores are better in {', '.join(sorted(lower))}; compare needs scores of which higher are better")
+    if lower:
+        warn(f"left out: {', '.join(sorted(lower))}; lower scores are better there")
     content = {file.name: fingerprint(file) for file in files}
     return [scored_run(folder, content, *subject, tuple(found.values())) for subject, found in records.items()]
+
+
+def _lower_is_better(samples: Path) -> set[str]:
+    """Names and ids of a sample file's evaluations in which lower scores are better, from the aggregate file beside it, if it is there.
+
+    An evaluation's name counts only if that holds for all results of the name.
+    """
+    file = samples.with_name(f"{samples.name.removesuffix(SUFFIX)}.json")
+    if not file.is_file():
+        return set()
+    with reading(file):
+        results = read_object(file).get("evaluation_results") or []
+        lower = [one for one in results if one["metric_config"]["lower_is_better"]]
+        others = {one["evaluation_name"] for one in results if one not in lower}
+        ids = {str(one["evaluation_result_id"]) for one in lower if one.get("evaluation_result_id")}
+        return ids | {str(one["evaluation_name"]) for one in lower} - others
 
 
 def _record(where: str, row: _Row) -> tuple[Record, tuple[str, str]]:

@@ -12,6 +12,7 @@ from seal_eval.results.conditions import given, loaded
 
 LONGEST_PART = 40  # characters of one setting in a label
 LONGEST = 120  # characters of a label
+HASHED = {"adapter": "adapter_sha256", "heads": "heads_sha256"}  # setting that names a folder → what a method tells of its content
 
 
 def label_runs(runs: list[Run]) -> list[Run]:
@@ -34,18 +35,22 @@ def subject(run: Run) -> tuple[str, str, str]:
 def _settings_key(run: Run) -> str:
     """Equal for runs whose settings are equal and whose models were loaded alike.
 
-    2 and 2.0 are equal, and so are copies of one adapter, compared by their SHA-256.
+    2 and 2.0 are equal, and so are copies of one adapter or of one map of heads, compared by their SHA-256.
     """
-    return _plain({**run.settings, **loaded(run), **_adapters(run)})
+    return _plain({**run.settings, **loaded(run), **_hashes(run)})
 
 
-def _adapters(run: Run) -> dict[str, str]:
-    """The SHA-256 of each adapter whose hash the run records, by its setting: 'adapter', in a composition 'PART.adapter'."""
+def _hashes(run: Run) -> dict[str, str]:
+    """The SHA-256 of each adapter and map whose hash the run records, by its setting: 'adapter', in a composition 'PART.adapter'."""
     parts, found = run.about.get("parts"), str(run.about.get("adapter_sha256") or "")
     if isinstance(parts, dict):
-        told = {f"{name}.adapter": about.get("adapter_sha256") for name, about in parts.items() if isinstance(about, dict)}
+        told = {
+            f"{name}.{key}": about.get(hashed) for name, about in parts.items() if isinstance(about, dict) for key, hashed in HASHED.items()
+        }
         if hashes := {key: str(digest) for key, digest in told.items() if digest}:
             return hashes
+    if run.about.get("heads_sha256"):
+        return {"heads": str(run.about["heads_sha256"])}
     if not found:
         return {}
     # files without `parts` have the hash of the last part alone
@@ -105,10 +110,10 @@ def _label(run: Run, variants: list[Run], short: bool, digest: str = "") -> str:
 
 
 def _digest(run: Run, digits: int) -> str:
-    """The start of the adapter's SHA-256 or, beyond 8 digits or unless there is one adapter, of the settings' one."""
-    adapters = list(_adapters(run).values())
-    if len(adapters) == 1 and digits == 8:
-        return adapters[0][:digits]
+    """The start of the SHA-256 of the adapter or map or, beyond 8 digits or unless there is one of them, of the settings' one."""
+    hashes = list(_hashes(run).values())
+    if len(hashes) == 1 and digits == 8:
+        return hashes[0][:digits]
     return hashlib.sha256(f"{run.method}{_settings_key(run)}".encode()).hexdigest()[:digits]
 
 

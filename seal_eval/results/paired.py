@@ -1,15 +1,17 @@
 """Arrange records as arrays: the scores of several methods on the same samples, with the cell and cluster of each sample."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from seal_eval.core.errors import SealError
+from seal_eval.core.streams import warn
 from seal_eval.core.types import Record, Run, TaskLength
 from seal_eval.results.conditions import default_baseline, remarks
 from seal_eval.results.missing import Lacks, lacking, notes, only_one_has
 from seal_eval.results.reasons import Shares, shares
-from seal_eval.results.records import by_method, by_model, check_baseline, check_versions, models, pair
+from seal_eval.results.records import by_method, by_model, check_baseline, check_versions, models, pair, place
 from seal_eval.results.sources import check_sources, other_files
 from seal_eval.stats.layout import Array
 
@@ -98,7 +100,8 @@ def paired_scores(runs: list[Run], baseline: str = "") -> list[PairedScores]:
 
     baseline: a method, by default 'plain'; when models are compared, a model, by default the one that was run first. Models that have one
     method each but answered different samples (another tokenizer makes other prompts) are returned separately; with a named baseline this
-    is an error. Raises SealError for an absent baseline and for samples that cannot be paired, naming the first.
+    is an error. A model that lacks the baseline is left out, with a remark on stderr, unless all do. Raises SealError for a baseline that
+    no model has, and for samples that cannot be paired, naming the first.
     """
     check_versions(runs)
     check_sources(runs)
@@ -106,12 +109,22 @@ def paired_scores(runs: list[Run], baseline: str = "") -> list[PairedScores]:
     per_model = {name: by_method(runs, name) for name in names}
     single = len(names) > 1 and all(len(table) == 1 for table in per_model.values())
     if single and (baseline or not why_apart(runs)):
-        return [_paired(by_model(runs), "models", baseline or names[0], [replace(run, method=run.model) for run in runs])]
-    return [
-        _paired(table, name, baseline or default_baseline(own), own)
-        for name, table in per_model.items()
-        for own in [[run for run in runs if run.model == name]]
-    ]
+        label = _with_methods(runs)
+        table = {label[name]: records for name, records in by_model(runs).items()}
+        baseline = baseline or names[0]
+        return [_paired(table, "models", label.get(baseline, baseline), [replace(run, method=label[run.model]) for run in runs])]
+    chosen = {name: baseline or default_baseline([run for run in runs if run.model == name]) for name in names}
+    able = [name for name in names if chosen[name] in per_model[name]] or names
+    for name in names:
+        if name not in able:
+            warn(f"left out: {name} has no results of {chosen[name]}, only of {', '.join(per_model[name])}; --baseline names another")
+    return [_paired(per_model[name], name, chosen[name], [run for run in runs if run.model == name]) for name in able]
+
+
+def _with_methods(runs: list[Run]) -> dict[str, str]:
+    """Model → its name where models with one method each are compared: with the method, if not all have the same one."""
+    alike = len({run.method for run in runs}) == 1
+    return {run.model: run.model if alike else f"{run.model}, {run.method}" for run in runs}
 
 
 def why_apart(runs: list[Run]) -> str:
@@ -160,7 +173,7 @@ def _paired(table: dict[str, dict[str, Record]], name: str, baseline: str, runs:
                 scores[row_of[record.sample_id], column] = np.nan if record.score is None else record.score
         if np.isnan(scores[:, column]).all():
             raise SealError(f"{method}: no scored reply among {len(table[method])} records, first {min(table[method])}; the run failed")
-    ordered = [base[sample] for sample in samples]
+    ordered = [_placed(base[sample], [table[method].get(sample) for method in methods]) for sample in samples]
     cell_index = {cell: i for i, cell in enumerate(cells)}
     clusters = tuple(dict.fromkeys(r.cluster for r in ordered))
     cluster_index = {cluster: i for i, cluster in enumerate(clusters)}
@@ -176,6 +189,17 @@ def _paired(table: dict[str, dict[str, Record]], name: str, baseline: str, runs:
         " ".join(dict.fromkeys(run.assumed for run in runs if run.assumed)), extra,
         (*remarks(runs, methods, name != "models"), *other_files(runs)),
     )  # fmt: skip
+
+
+def _placed(record: Record, of_methods: Sequence[Record | None]) -> Record:
+    """The record with the document and the depth that any method's record of its sample tells: a file of scores may tell them once."""
+    for other in of_methods:
+        if other and None in place(record):
+            record = replace(
+                record, cluster=other.cluster if place(record)[0] is None else record.cluster,
+                depth=other.depth if record.depth is None else record.depth,
+            )  # fmt: skip
+    return record
 
 
 def _by_cell(records: dict[str, Record]) -> dict[TaskLength, dict[str, Record]]:

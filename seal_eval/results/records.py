@@ -6,6 +6,8 @@ from pathlib import Path
 
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.folders import followed
+from seal_eval.core.run_names import not_read, results_files, shown_files
+from seal_eval.core.streams import warn
 from seal_eval.core.types import Record, Run
 from seal_eval.results.absent import with_absent
 from seal_eval.results.csv_scores import read_scores
@@ -38,13 +40,20 @@ def load_runs(
     if not folder.is_dir():
         problem = "is no folder" + (" and no .csv file" if foreign else "") if folder.exists() else "does not exist"
         raise SealError(f"results folder {folder} {problem}")
-    files = sorted(f for f in folder.rglob("results_*.json") if not any(p.startswith(".") for p in f.relative_to(folder).parts))
-    if not files and foreign and not scored_only and any(folder.rglob(PATTERN)):
+    files = results_files(folder)
+    left_out = not_read(folder, files)
+    instances = next(shown_files(folder, PATTERN), None)
+    if not files and foreign and not scored_only and instances:
         if metric or cluster:
             raise SealError(f"--{'metric' if metric else 'cluster'} is for result files; instance files hold one score for each sample")
         return read_instances(folder)
     if not files:
-        raise SealError(f"{folder} holds no results_*.json; write some with seal-eval run --output_path {folder}")
+        reason = f": {left_out[0]}" if left_out else f"; write some with seal-eval run --output_path {folder}"
+        raise SealError(f"{folder} holds no results_*.json{reason}")
+    if instances and foreign:
+        left_out.append(f"{instances}: instance files are not read beside results files; move them to a folder of their own")
+    for problem in left_out:
+        warn(f"left out: {problem}")
     for link in (p for p in folder.rglob("*") if p.is_symlink() and (p.suffix in (".json", ".jsonl", ".gz", ".txt") or p.is_dir())):
         try:
             inside = followed(link).is_relative_to(folder.resolve())
@@ -122,7 +131,17 @@ def pair(baseline: dict[str, Record], other: dict[str, Record], names: tuple[str
                 f"sample {key} has another prompt or target in {names[1]} (run {other[key].run_id}) than in {names[0]} "
                 f"(run {baseline[key].run_id}); they cannot be paired"
             )
+        for what, one, two in zip(("document", "depth"), place(baseline[key]), place(other[key]), strict=True):
+            if one is not None and two is not None and one != two:
+                raise SealError(
+                    f"sample {key} has {what} {one} in {names[0]} and {two} in {names[1]}; a sample has one: write the same for both"
+                )
     return [(baseline[key], other[key]) for key in sorted(baseline)]
+
+
+def place(record: Record) -> tuple[str | None, float | None]:
+    """(document, depth) of a record, None where it is not told. In files of scores a sample without a document is one by itself."""
+    return None if record.cluster == record.sample_id else record.cluster, record.depth
 
 
 def check_versions(runs: list[Run]) -> None:

@@ -11,6 +11,7 @@ from seal_eval.core.checked import check, check_printable, checked_row
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import PARSING, damaged, numbered_lines, read_json, read_text, reading, sha256
 from seal_eval.core.names import CHANGES_WEIGHTS, method_label, recorded, visible
+from seal_eval.core.run_names import samples_file, time_of
 from seal_eval.core.strict_json import check_finite
 from seal_eval.core.types import CLUSTER_KEY, Record, Run
 from seal_eval.results.lm_eval_documents import Guess, in_words
@@ -51,8 +52,8 @@ def shared_metrics(runs: Sequence[Run]) -> dict[str, str]:
     for task, by_metric in by_task.items():
         if len(by_metric) < 2:
             continue
-        files = [(run.folder / f"results_{run.date}.json", run.date) for some in by_metric.values() for run in some]
-        usable = [usable_metrics(_samples_of(file, task, date), lower_is_better(read_json(file, nan=True), task)) for file, date in files]
+        files = [run.folder / next(iter(run.files)) for some in by_metric.values() for run in some]  # its results file is the first
+        usable = [usable_metrics(samples_file(file, task), lower_is_better(read_json(file, nan=True), task)) for file in files]
         shared = [metric for metric in usable[0] if all(metric in others for others in usable)]
         if not shared:
             (first, (a, *_)), (second, (b, *_)) = list(by_metric.items())[:2]
@@ -71,7 +72,7 @@ def _run_of(file: Path, foreign: bool, metric_of: Callable[[str], str], cluster:
     for part in data.keys() - {"results", "groups"}:
         check_finite(data[part], part)
     check(ResultsFile, data, file, "the file was edited, run again")
-    stamp = file.stem.removeprefix("results_")
+    stamp = time_of(file)
     seal = _told(data["config"].get("seal_eval"))  # what seal-eval adds to lm-eval's file
     config = {key: value for key, value in data["config"].items() if key != "seal_eval"} | ({"seal_eval": seal} if seal else {})
     model_args = model_args_of(config)
@@ -87,7 +88,7 @@ def _run_of(file: Path, foreign: bool, metric_of: Callable[[str], str], cluster:
         base = base_task(task)
         if not base and (not foreign or (data.get("group_subtasks") or {}).get(task)):  # a group has no samples of its own
             continue
-        samples = _samples_of(file, task, stamp)
+        samples = samples_file(file, task)
         hashes[samples.name] = sha256(samples)
         if base:
             _check_version(file, task, (data.get("versions") or {}).get(task))
@@ -178,16 +179,6 @@ def utc_of(date: float | None, stamp: str) -> str:
     """
     when = datetime.fromtimestamp(date, UTC) if date is not None else datetime.strptime(stamp[:19], "%Y-%m-%dT%H-%M-%S")
     return f"{when:%Y-%m-%dT%H:%M:%S}Z".rjust(20, "0")
-
-
-def _samples_of(file: Path, task: str, stamp: str) -> Path:
-    """The sample file of a task in the run of a results file."""
-    samples = file.with_name(f"samples_{task}_{stamp}.jsonl")
-    if not samples.is_file() and samples.with_name(samples.name + ".gz").is_file():
-        samples = samples.with_name(samples.name + ".gz")
-    if not samples.is_file():
-        raise SealError(f"{samples} is missing: {file.name} reports {task}; run again with --log_samples")
-    return samples
 
 
 def _check_version(file: Path, task: str, version: Any) -> None:

@@ -1,5 +1,6 @@
 """Intervals for one proportion."""
 
+import math
 from dataclasses import replace
 
 from seal_eval.core.types import Estimate
@@ -10,11 +11,11 @@ def wilson(k: int, n: int, level: float = 0.95) -> Estimate:
 
     Raises ValueError unless k and n are whole numbers with 0 <= k <= n, n > 0 and 0 < level < 1.
     """
-    from scipy.stats import binomtest
-
     _check(k, n, level)
-    interval = binomtest(k, n).proportion_ci(confidence_level=level, method="wilson")
-    return Estimate(k / n, float(interval.low), float(interval.high), level, n, "Wilson score")
+    p, z = k / n, z_of(level)  # written out: scipy.stats takes a tenth of the time in which a run starts
+    middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    low, high = ((middle + sign * half) / (1 + z * z / n) for sign in (-1, 1))
+    return Estimate(p, 0.0 if k == 0 else low, 1.0 if k == n else high, level, n, "Wilson score")
 
 
 def _check(k: int, n: int, level: float) -> None:
@@ -25,9 +26,9 @@ def _check(k: int, n: int, level: float) -> None:
 
 def z_of(level: float) -> float:
     """The standard normal quantile of a two-sided confidence level: 1.96 for 0.95."""
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
-    return float(norm.ppf((1 + level) / 2))
+    return float(ndtri((1 + level) / 2))
 
 
 def reconciled(estimate: Estimate) -> Estimate:

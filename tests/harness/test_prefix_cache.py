@@ -1,6 +1,7 @@
 """A cache kept from prompt to prompt: same replies as without it, and a shared prefix is prefilled once."""
 
 import random
+from contextlib import nullcontext
 from itertools import pairwise
 
 import pytest
@@ -9,8 +10,9 @@ from transformers.cache_utils import DynamicLayer
 
 from seal_eval.baselines import get_method, method_names, take_method
 from seal_eval.harness.batch_plan import batches
-from seal_eval.harness.prefix_cache import MIN_SHARED_TOKENS, SNAPSHOTS, GrowingLayer, SharedPrefix, growing_cache, keeps_all
+from seal_eval.harness.prefix_cache import MIN_SHARED_TOKENS, SNAPSHOTS, SharedPrefix, growing_cache, keeps_all
 from seal_eval.models.caches import Sharing, in_common, probe, sharing
+from seal_eval.models.growing import GrowingLayer
 
 from architecture_kinds import built
 from conftest import tiny_model
@@ -50,7 +52,8 @@ def replies(model, asked, size=1, chunk=0):
         context = torch.tensor([[1] * (longest - len(asked[i])) + asked[i] for i in part])
         mask = torch.tensor([[0] * (longest - len(asked[i])) + [1] * len(asked[i]) for i in part])
         more = {"past_key_values": cache.begin(context, mask)} if through_cache else {}
-        found = model.generate(context, attention_mask=mask, max_new_tokens=5, do_sample=False, pad_token_id=1, use_cache=True, **more)
+        with cache.generating(len(part)) if through_cache else nullcontext():
+            found = model.generate(context, attention_mask=mask, max_new_tokens=5, do_sample=False, pad_token_id=1, use_cache=True, **more)
         if through_cache:
             cache.end(found)
         out |= dict(zip(part, found[:, context.shape[1] :].tolist(), strict=True))
@@ -209,7 +212,7 @@ def test_growing_layer_holds_what_the_library_layer_holds():
 def test_who_shares_and_who_says_why_not():
     assert [name for name in method_names() if not get_method(name).shares_prefix] == sorted(WHOLE)
     plain = take_method({})[1]
-    assert sharing(tiny_model(), plain) == Sharing()
+    assert sharing(tiny_model(), plain) == Sharing(once=True)
     for kind, own in (
         ("dynamic", {}),
         ("longrope", {"short_factor": [1.0] * 8, "long_factor": [4.0] * 8, "original_max_position_embeddings": 128}),

@@ -1,5 +1,6 @@
 """Which model an adapter belongs to: by the content of its weights, not by its name or its shapes."""
 
+import hashlib
 import json
 import shutil
 
@@ -99,7 +100,8 @@ def test_a_map_of_heads_of_other_weights(tiny_folder, tmp_path, capsys):
             with method.apply(model):
                 told, about = capsys.readouterr().err, method.about()
             assert ("was measured on other weights" in told) is differs
-            assert about == ({"base_weights_differ": True, "base_weights": weights_fingerprint(str(other))} if differs else {})
+            said = {"base_weights_differ": True, "base_weights": weights_fingerprint(str(other))} if differs else {}
+            assert about == said | {"heads_sha256": hashlib.sha256((tmp_path / "map" / "heads.json").read_bytes()).hexdigest()}
 
 
 def test_merging_into_other_weights_is_said(tiny_folder, adapter, tmp_path):

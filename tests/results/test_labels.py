@@ -13,6 +13,7 @@ from seal_eval.results.records import load_runs
 
 from conftest import seal_eval
 
+MAP = {"a": {"heads_sha256": "a" * 64}, "b": {"heads_sha256": "b" * 64}}
 SHA = {"a": {"adapter_sha256": "a" * 64}, "b": {"adapter_sha256": "b" * 64}}
 
 
@@ -36,6 +37,12 @@ def named(run, *variants):
         ((("seal", {"adapter": "x/a"}, SHA["a"]), ("seal", {"adapter": "y/a"}, {})), ["seal(x/a)", "seal(y/a)"]),
         ((("seal", {"adapter": "x/a"}, SHA["a"]), ("seal", {"adapter": "x/a"}, SHA["b"])), ["seal(aaaaaaaa)", "seal(bbbbbbbb)"]),
         ((("seal", {"adapter": "x/a"}, SHA["a"]), ("seal", {"adapter": "y/a"}, SHA["a"])), ["seal", "seal"]),
+        ((("rule", {"heads": "x/m"}, MAP["a"]), ("rule", {"heads": "x/m"}, MAP["b"])), ["rule(aaaaaaaa)", "rule(bbbbbbbb)"]),
+        ((("rule", {"heads": "x/m"}, MAP["a"]), ("rule", {"heads": "y/m"}, MAP["a"])), ["rule", "rule"]),
+        (
+            [("ntk+rule", {"rule.heads": "m"}, {"parts": {"rule": MAP[ab]}}) for ab in "ab"],
+            ["ntk+rule(aaaaaaaa)", "ntk+rule(bbbbbbbb)"],
+        ),
         ((("m", {"k": {"x": [1, 2.0]}}, {}), ("m", {"k": {"x": [1.0, 2]}}, {})), ["m", "m"]),
     ],
 )  # fmt: skip
