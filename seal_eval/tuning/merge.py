@@ -23,7 +23,7 @@ from seal_eval.models.selftest import check_method
 from seal_eval.models.tuned_on import on_difference, warning
 from seal_eval.models.whole import whole_model
 from seal_eval.models.window import lengths_in, window_in, window_of
-from seal_eval.tuning.left_behind import left_behind
+from seal_eval.tuning.left_behind import left_behind, narrowed
 from seal_eval.tuning.model_card import README, checkpoint_readme
 from seal_eval.tuning.older_readers import write_old_rope
 from seal_eval.tuning.read_back import check_checkpoint, logits, probe_ids, refuse_without_effect, tolerance, vocabulary, weight_hashes
@@ -80,12 +80,15 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_re
         if adapter:
             made["adapter_sha256"] = about(adapter)["adapter_sha256"]
         write_json(scratch / CARD, made)
-        lost = left_behind(Path(place), scratch) if Path(place).is_dir() and not quantisation(source) else []
+        compared = Path(place).is_dir() and not quantisation(source)
+        lost, rounded = (look(Path(place), scratch) if compared else [] for look in (left_behind, narrowed))
         (scratch / README).write_text(checkpoint_readme(made, made["base_model"]), encoding="utf-8")
     if lost:
         warn(
             f"{out}: {len(lost)} weights of {model_name} are not carried over, because transformers does not load them: {lost[0]} and so on"
         )
+    if rounded:
+        warn(f"{out}: {len(rounded)} weights of {model_name} have fewer bits here, as when transformers loads it: {rounded[0]} and so on")
     if kind := quantisation(source):
         warn(f"{out}: the weights of {model_name} are quantised ({kind}); here they are bf16, without quantization_config")
 

@@ -1,5 +1,6 @@
 """Exported checkpoints: plain transformers computes the logits that the method computes here."""
 
+import json
 import shutil
 
 import pytest
@@ -101,6 +102,20 @@ def test_weights_that_are_not_carried_over_are_named(tiny_folder, tmp_path, caps
     export(str(tmp_path / "more"), tmp_path / "b", on="yarn,factor=2")
     assert f"2 weights of {tmp_path / 'more'} are not carried over" in (err := capsys.readouterr().err)
     assert "model.layers.7.eh_proj.weight and so on" in err
+
+
+def test_weights_that_transformers_rounds_are_named(tiny_folder, tmp_path, capsys):
+    """Some checkpoints keep norms or routers in fp32 beside weights in bf16; transformers loads all of them in bf16."""
+    shutil.copytree(tiny_folder, tmp_path / "mixed")
+    config = json.loads((tmp_path / "mixed" / "config.json").read_text())
+    (tmp_path / "mixed" / "config.json").write_text(json.dumps(config | {"dtype": "bfloat16"}))
+    wide = load_file(tmp_path / "mixed" / "model.safetensors")
+    for wides, said in (([], ""), (["model.norm.weight"], "1 weights of")):
+        weights = {name: weight if name in wides else weight.bfloat16() for name, weight in wide.items()}
+        save_file(weights, tmp_path / "mixed" / "model.safetensors", metadata={"format": "pt"})
+        export(str(tmp_path / "mixed"), tmp_path / f"out{len(wides)}", on="yarn,factor=2")
+        err = capsys.readouterr().err
+        assert (said in err and "model.norm.weight and so on" in err) if said else "fewer bits" not in err
 
 
 def test_scales_and_rotary_scaling_together(tiny_folder, adapter, tmp_path):
