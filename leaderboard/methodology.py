@@ -7,7 +7,7 @@ from typing import Any
 from seal_eval import stats
 from seal_eval.results import compare
 from seal_eval.results import depths as cells
-from seal_eval.stats import choose_test, effective, layout, position, ranking
+from seal_eval.stats import choose_test, effective, layout, position, power, ranking
 
 # heading → the functions explained under it, in the order of the page
 BEHIND = {
@@ -21,10 +21,10 @@ BEHIND = {
     ),
     "Cells and documents": (layout.layout, layout.variance, layout.strays),
     "Many comparisons": (stats.holm, stats.benjamini_hochberg, stats.cochran_q),
-    "Places and tie groups": (ranking.ranks, ranking.tie_groups),
+    "Ranks and tie groups": (ranking.ranks, ranking.tie_groups),
     "Over lengths": (stats.effective_length, stats.weighted_average, stats.method_by_length),
     "Over depths": (cells.by_depth, position.position_bias),
-    "What a comparison could have shown": (stats.minimum_detectable, stats.detectable_with, stats.paired_power),
+    "What a comparison could have shown": (stats.minimum_detectable, power.detectable_by_flips, stats.detectable_with, stats.paired_power),
 }
 
 

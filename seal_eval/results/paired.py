@@ -11,7 +11,7 @@ from seal_eval.core.types import Record, Run, TaskLength
 from seal_eval.results.conditions import default_baseline, remarks
 from seal_eval.results.missing import Lacks, lacking, notes, only_one_has
 from seal_eval.results.reasons import Shares, shares
-from seal_eval.results.records import by_method, by_model, check_baseline, check_versions, models, pair, place
+from seal_eval.results.records import by_method, by_model, check_baseline, check_versions, document_and_depth, models, pair
 from seal_eval.results.sources import check_sources, other_files
 from seal_eval.stats.layout import Array
 
@@ -24,8 +24,8 @@ class PairedScores:
 
     methods: the baseline first. scores: [n_samples, n_methods], NaN where unscored and in cells that the method lacks. depth: NaN where
     the needed fact has no single place. lacks: of each method, in their order; empty if none lacks any. missing: sentences about that.
-    extra: cells that the baseline lacks. They are shown, and decide no place and no overall result: else a method could take the others'
-    places by answering one cell more.
+    extra: cells that the baseline lacks. They are shown, and decide no rank and no overall result: else a method could take the others'
+    ranks by answering one cell more.
     """
 
     name: str  # of the model; 'models' when models are compared
@@ -63,7 +63,7 @@ class PairedScores:
 
     @property
     def complete(self) -> list[int]:
-        """The columns of the methods that lack no cell: only these have overall results, and places."""
+        """The columns of the methods that lack no cell: only these have overall results, and ranks."""
         return [column for column in range(len(self.methods)) if not self.lacked(column)]
 
     def of(self, methods: tuple[str, ...]) -> "PairedScores":
@@ -73,7 +73,7 @@ class PairedScores:
 
     @property
     def deciding(self) -> "PairedScores":
-        """The same for the cells that places and overall results are over: those of the baseline."""
+        """The same for the cells that ranks and overall results are over: those of the baseline."""
         kept = [i for i, cell in enumerate(self.cells) if cell not in self.extra]
         return self._part(list(range(len(self.methods))), kept) if self.extra else self
 
@@ -194,9 +194,9 @@ def _paired(table: dict[str, dict[str, Record]], name: str, baseline: str, runs:
 def _placed(record: Record, of_methods: Sequence[Record | None]) -> Record:
     """The record with the document and the depth that any method's record of its sample tells: a file of scores may tell them once."""
     for other in of_methods:
-        if other and None in place(record):
+        if other and None in document_and_depth(record):
             record = replace(
-                record, cluster=other.cluster if place(record)[0] is None else record.cluster,
+                record, cluster=other.cluster if document_and_depth(record)[0] is None else record.cluster,
                 depth=other.depth if record.depth is None else record.depth,
             )  # fmt: skip
     return record

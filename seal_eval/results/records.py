@@ -131,7 +131,7 @@ def pair(baseline: dict[str, Record], other: dict[str, Record], names: tuple[str
                 f"sample {key} has another prompt or target in {names[1]} (run {other[key].run_id}) than in {names[0]} "
                 f"(run {baseline[key].run_id}); they cannot be paired"
             )
-        for what, one, two in zip(("document", "depth"), place(baseline[key]), place(other[key]), strict=True):
+        for what, one, two in zip(("document", "depth"), document_and_depth(baseline[key]), document_and_depth(other[key]), strict=True):
             if one is not None and two is not None and one != two:
                 raise SealError(
                     f"sample {key} has {what} {one} in {names[0]} and {two} in {names[1]}; a sample has one: write the same for both"
@@ -139,7 +139,7 @@ def pair(baseline: dict[str, Record], other: dict[str, Record], names: tuple[str
     return [(baseline[key], other[key]) for key in sorted(baseline)]
 
 
-def place(record: Record) -> tuple[str | None, float | None]:
+def document_and_depth(record: Record) -> tuple[str | None, float | None]:
     """(document, depth) of a record, None where it is not told. In files of scores a sample without a document is one by itself."""
     return None if record.cluster == record.sample_id else record.cluster, record.depth
 
