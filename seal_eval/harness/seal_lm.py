@@ -10,7 +10,7 @@ from typing import Any
 
 from lm_eval.models.utils_hf import stop_sequences_criteria
 
-from seal_eval.baselines import extended, settings, take_method
+from seal_eval.baselines import extended, take_method
 from seal_eval.core.about import checked_about
 from seal_eval.core.applied import method_applied
 from seal_eval.core.errors import SealError
@@ -21,15 +21,13 @@ from seal_eval.core.settings import Count, check_value
 from seal_eval.harness.attention_used import attention_used, implementation
 from seal_eval.harness.batch_plan import batches, parts
 from seal_eval.harness.budget import FROM_USER
-from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.greedy import keep_penalties, say_penalties
 from seal_eval.harness.likelihood import Likelihoods
-from seal_eval.harness.machine import hardware
 from seal_eval.harness.model_args import clearly, refuse_subfolder
 from seal_eval.harness.padding import can_pad
-from seal_eval.harness.planned import SUITE
 from seal_eval.harness.prefix_cache import SharedPrefix, growing_cache, keeps_all
 from seal_eval.harness.record_first import RecordFirst, record_tokens
+from seal_eval.harness.recorded import recorded
 from seal_eval.harness.reply_log import ACTIVE, lookup
 from seal_eval.harness.stopping import AnswerEnded, ended_at_answer, is_ours
 from seal_eval.harness.task_config import refuse_ambiguous
@@ -45,7 +43,6 @@ from seal_eval.models.placement import LOW_BITS, keep_as_loaded, low_bits
 from seal_eval.models.selftest import check_method
 from seal_eval.models.whole_checkpoint import from_whole
 from seal_eval.models.window import window_of
-from seal_eval.prompts.prompt import end_token
 from seal_eval.prompts.thinking import check_known
 
 AUTO_BATCH = 8  # batch size for --batch_size auto
@@ -86,8 +83,8 @@ class SealLM(Likelihoods, WholeTokens):
         check_known(self.tokenizer.decode([mark]) if isinstance(mark, int) else mark)
         self.think_end_token = None
         check_finite(self._model, pretrained)
-        self._penalties = keep_penalties(self._model)
-        say_penalties(self.model_label, self._penalties)
+        self.penalties = keep_penalties(self._model)
+        say_penalties(self.model_label, self.penalties)
         self.model_source, self.model_content = source(location), content(location, revision) or None
         setattr(self._model, REVISION, revision)
         self.trained_window = trained
@@ -103,9 +100,9 @@ class SealLM(Likelihoods, WholeTokens):
         self._docs: dict[tuple[int, ...], Any] = {}  # prompt → its document, of the prompts that are being answered
         self._record_first = RecordFirst(self._model) if self.method.record_first else None
         self._journal = ACTIVE.get()
-        self._throughput = Throughput()
-        self._batch_limit = int(self.batch_size)  # current batch size; halved after an out-of-memory error
-        self._pads = self._batch_limit > 1 and can_pad(self._model)
+        self.throughput = Throughput()
+        self.batch_limit = int(self.batch_size)  # current batch size; halved after an out-of-memory error
+        self._pads = self.batch_limit > 1 and can_pad(self._model)
 
     def _create_model(self, pretrained: str, **kwargs: Any) -> None:
         """Load the model as lm-eval does. Raises SealError for an incomplete checkpoint, which transformers completes at random."""
@@ -121,35 +118,7 @@ class SealLM(Likelihoods, WholeTokens):
 
     def get_model_info(self) -> dict[str, Any]:
         """Return lm-eval's information about the model, and under `seal_eval` ours. lm-eval stores it in the results' `config`."""
-        import torch
-
-        from seal_eval import __version__
-
-        return super().get_model_info() | {
-            "seal_eval": {
-                "version": __version__,
-                "model": self.model_label,
-                "model_source": self.model_source,
-                "model_content": self.model_content,
-                "trained_window": self.trained_window,
-                "suite": SUITE.get(),
-                "method": self.method_name,
-                "settings": settings(self.method),
-                "about": checked_about(self.method_name, self.method),
-                "attention": self.attention,
-                "max_length": self.max_length,
-                "prefix_sharing": self.unshared or True,
-                "ends_prompts_with": end_token(self.tokenizer, self.tok_encode("Question")),
-                "torch": torch.__version__,
-                "material": material_versions(),
-                "device": str(self.device),
-                "threads": torch.get_num_threads(),
-                "hardware": hardware(),
-                "pace": self._throughput.told(),
-                **({"generation": self._penalties} if self._penalties else {}),
-                **({"batch_limit": self._batch_limit} if self._batch_limit < int(self.batch_size) else {}),
-            },
-        }
+        return super().get_model_info() | {"seal_eval": recorded(self)}
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
         """Return the replies to `requests`, in their order; overrides lm-eval's method.
@@ -176,11 +145,11 @@ class SealLM(Likelihoods, WholeTokens):
             shares, size = True, 1
         plan = batches([prompts[i] for i in left], kinds, size, shares, self._pads, rows=rows, joins=joins)
         quiet, tokens = disable_tqdm or self.rank != 0, sum(len(prompts[i]) for i in left)
-        with self._throughput.over(tokens), progress("replies", len(requests), done=len(requests) - len(left), quiet=quiet) as bar:
+        with self.throughput.over(tokens), progress("replies", len(requests), done=len(requests) - len(left), quiet=quiet) as bar:
             ahead = [prompts[left[i]] for batch, through_cache in plan if through_cache for i in batch]
             cache = None if self.unshared else SharedPrefix(self._model, self.prefill_chunk, self._sharing, ahead)
             for planned, through_cache in plan:
-                for batch in parts([left[i] for i in planned], self._batch_limit):
+                for batch in parts([left[i] for i in planned], self.batch_limit):
                     for answered in self._answer(batch, requests, prompts, cache if through_cache else None):
                         for i, reply in answered:
                             replies[i] = reply
@@ -215,12 +184,12 @@ class SealLM(Likelihoods, WholeTokens):
                 ) from None
         finally:
             self._prefix_cache = None
-        self._batch_limit = len(batch) // 2
+        self.batch_limit = len(batch) // 2
         print(f"{len(batch)} prompts of {longest} tokens do not fit into memory; the batch size is halved", file=sys.stderr)
         if cache:
             cache.forget()
         release_memory()
-        for half in parts(batch, self._batch_limit):
+        for half in parts(batch, self.batch_limit):
             yield from self._answer(half, requests, prompts, cache)
 
     def _ended(self, reply: str, prompt: list[int]) -> str:
