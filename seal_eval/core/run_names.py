@@ -59,7 +59,7 @@ def not_read(folder: Path, results: list[Path]) -> list[str]:
 
 def _has_samples(file: Path) -> bool:
     named = _NAMED.fullmatch(file.name)
-    return bool(named) and any(file.parent.glob(f"samples_*_{named[1]}.jsonl*"))
+    return named is not None and any(file.parent.glob(f"samples_*_{named[1]}.jsonl*"))
 
 
 def shown_files(folder: Path, pattern: str) -> Iterator[Path]:

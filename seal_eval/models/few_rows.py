@@ -33,7 +33,7 @@ def few_rows(model: nn.Module, rows: int) -> Iterator[None]:
         return
     try:
         for layer in layers:
-            layer.forward = _Weights(layer)  # type: ignore[method-assign]
+            layer.forward = _Weights(layer)  # type: ignore[assignment, method-assign]
         yield
     finally:
         for layer in layers:

@@ -42,7 +42,8 @@ def _attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, 
     if kwargs.get("position_bias") is not None or not flash.usable(query, key, value):
         raise NotImplementedError("attention with a bias, with gradients, or with values of another width than keys")
     scaling = kwargs.get("scaling") or query.shape[-1] ** -0.5
-    return in_two_parts(query, key, value, *key.beginning, attention_mask, scaling).transpose(1, 2).contiguous(), None
+    first_key, first_value = key.beginning
+    return in_two_parts(query, key, value, first_key, first_value, attention_mask, scaling).transpose(1, 2).contiguous(), None
 
 
 def in_two_parts(
