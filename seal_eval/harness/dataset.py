@@ -22,6 +22,7 @@ from seal_eval.harness.command_line import refuse_for_ours, stock_arguments, sto
 from seal_eval.harness.task_config import Spec, read_spec
 from seal_eval.models.loading import load_tokenizer
 from seal_eval.prompts.dates import fix_date
+from seal_eval.prompts.own_questions import OR
 from seal_eval.prompts.packing import TooShort
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.settings import PromptSettings
@@ -82,7 +83,7 @@ def build_rows(spec: Spec, prompt_format: PromptFormat) -> list[dict[str, Any]]:
                 f"{spec.task.name}: sample {wrong.sample_id} has answer_tokens {wrong.answer_tokens}, must be {budget}; "
                 "the task's build must take prompt_format.budget(self.answer_tokens)"
             )
-        prompt_format.check_writes([target for s in samples for target in s.targets])
+        prompt_format.check_writes([answer for s in samples for target in s.targets for answer in target.split(OR)])
         if too_long := [s for s in samples if spec.window is not None and s.n_tokens + s.answer_tokens > spec.window]:
             if spec.explicit or not per_size:
                 raise SealError(does_not_fit(spec, size, too_long[0].n_tokens, too_long[0].answer_tokens))

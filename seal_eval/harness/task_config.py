@@ -3,17 +3,21 @@
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Ge, Le
 
 from seal_eval.baselines import extended, method_settings, take_method
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.plugins import Method, Task
-from seal_eval.core.settings import Count, Index, check_value
+from seal_eval.core.settings import check_value
 from seal_eval.harness.stock_window import stock_window
 from seal_eval.models.hub import TOKENIZER, resolve
 from seal_eval.prompts.settings import PromptSettings
 from seal_eval.tasks import get_task, leaf_name, task_settings, tasks
 
+Samples = Annotated[int, Ge(1), Le(1_000_000)]  # of one size
+Seed = Annotated[int, Ge(0), Le(2**63 - 1)]  # data sets hold it in 64 bits
 DEFAULT_LENGTHS = tuple(1024 * 2**k for k in range(8))  # tokens, 1K … 128K; those that fit the window are run
 SHORT_LENGTHS = (256, 512)  # tokens, for windows below 1K
 # keys that every task takes
@@ -121,8 +125,8 @@ def read_spec(name: str, metadata: Mapping[str, Any]) -> Spec:
         sizes=_checked_sizes(task, sizes, window) if sizes is not None else _default_sizes(task, window),
         explicit=sizes is not None,
         window=window,
-        num_samples=check_value(name, "num_samples", metadata.get("num_samples", task.num_samples), Count),
-        seed=check_value(name, "seed", metadata.get("seed", 0), Index),
+        num_samples=check_value(name, "num_samples", metadata.get("num_samples", task.num_samples), Samples),
+        seed=check_value(name, "seed", metadata.get("seed", 0), Seed),
         prompt=PromptSettings.read(name, metadata),
     )
 

@@ -19,7 +19,14 @@ LENGTH_TOLERANCE = 0.01  # a prompt is less than this share below its length, an
 
 
 class TooShort(SealError):
-    """The length has no room for what the prompt must contain, or no choice of pieces fills it to within 1 %."""
+    """The length has no room for what the prompt must contain, or no choice of pieces fills it to within 1 %.
+
+    least: tokens that are needed, as far as they are known.
+    """
+
+    def __init__(self, message: str, least: int = 0) -> None:
+        super().__init__(message)
+        self.least = least
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,13 @@ class Packer:
                 f"the haystack holds {total} tokens, {self.length - base - self.answer_tokens} are needed for a length of {self.length}; "
                 "add text or choose a shorter length"
             )
+        self.check_room(base + self.answer_tokens)
         raise TooShort(f"length {self.length} cannot be filled")
+
+    def check_room(self, least: int) -> None:
+        """Raise TooShort when the prompt and its answer take at least so many tokens, more than the length."""
+        if least > self.length:
+            raise TooShort(f"length {self.length} cannot be filled: what a prompt must hold, and its answer, take {least} tokens", least)
 
     def _join(self, head: str, items: Sequence[str], tail: str) -> str:
         return head + "".join(self.gap + item for item in items) + tail
@@ -163,11 +176,12 @@ def build_samples(start: Callable[[int], Callable[[int], list[Sample]]], task: s
         build_one = start(length)
         return [sample for i in range(n) for sample in build_one(i)]
     except TooShort as error:
-        if longer := _enough(start, length, n):
+        if error.least <= PROBED and (longer := _enough(start, length, n)):
             raise TooShort(
                 f"{task}: length {length} cannot be filled with this tokenizer; the smallest that can is about {longer}"
             ) from error
-        raise
+        said = str(error).removeprefix(f"{task}: ")
+        raise TooShort(f"{task}: {said}; choose a longer length, or settings and texts that take less room") from error
 
 
 def _enough(start: Callable[[int], Callable[[int], list[Sample]]], length: int, n: int) -> int:
