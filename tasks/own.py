@@ -25,7 +25,7 @@ from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, split_of
 from seal_eval.prompts.haystack import sentences_from
 from seal_eval.prompts.own_questions import OR, Question, own_sentences, own_texts, read_questions
-from seal_eval.prompts.packing import PackedText, Packer, TooShort, build_samples
+from seal_eval.prompts.packing import PackedText, Packer, TooLittleText, TooShort, build_samples
 from seal_eval.prompts.phrases import find_answers
 from seal_eval.prompts.plain_text import plain_text
 from seal_eval.prompts.prompt import PromptFormat
@@ -132,7 +132,7 @@ class Own(Task):
                 filled = packer.fill(HEADER, tail, prefix, pieces, piece_costs, [(asked.passage, depth)])
             except TooShort as error:
                 raise TooShort(f"question {asked.ident}: {error}", error.least) from error
-            except SealError as error:
+            except TooLittleText as error:
                 left_out = f"; {len(telling)} of {len(around)} sentences tell the answer and are left out" if telling else ""
                 raise SealError(f"{self.name}: question {asked.ident}: {error}{left_out}") from error
             if not (together := asked.telling(filled.pieces)):

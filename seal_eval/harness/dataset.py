@@ -22,6 +22,7 @@ from seal_eval.harness.command_line import refuse_for_ours, stock_arguments, sto
 from seal_eval.harness.task_config import Spec, read_spec
 from seal_eval.models.loading import load_tokenizer
 from seal_eval.prompts.dates import fix_date
+from seal_eval.prompts.haystack import haystack
 from seal_eval.prompts.own_questions import OR
 from seal_eval.prompts.packing import TooShort
 from seal_eval.prompts.prompt import PromptFormat
@@ -38,17 +39,20 @@ def documents(task: str, **metadata: Any) -> dict[str, Any]:
     if args is not None:
         refuse_for_ours(args)
     fix_date(spec.prompt.date)  # of the templates that lm-eval renders in this process
-    built = _build(spec)
+    built = _build(spec, tuple(_own_files(spec)))
     if args is not None:
         check_generation(user_budget(args.gen_kwargs), built, spec, stock=True)
     return {"test": built}
 
 
 @lru_cache(maxsize=64)  # lm-eval asks for the same documents once per matching name or tag
-def _build(spec: Spec) -> Any:
+def _build(spec: Spec, held: tuple[tuple[str, str], ...]) -> Any:
+    """The documents of `spec`. held: the user's own files, which may change within the process (a notebook's)."""
     from datasets import Dataset, disable_progress_bars, load_from_disk
 
     disable_progress_bars()
+    if held:
+        haystack.cache_clear()
     prompt_format = load_prompt_format(spec)
     _tell(prompt_format)
     folder = cache() / "data" / f"{spec.task.name}-{_key(spec, prompt_format)[:32]}"

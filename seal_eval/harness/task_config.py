@@ -1,7 +1,8 @@
 """Read lm-eval's metadata: check it and turn it into the specification of a task's documents."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -85,6 +86,17 @@ def check_keys(keys: Iterable[str], strict: bool) -> None:
         close = difflib.get_close_matches(key, known_keys(), n=1, cutoff=0.8)
         if close or strict:
             raise SealError(f"unknown metadata key '{key}'{nearest(key, known_keys())}")
+
+
+def without_effect(keys: Iterable[str], names: Collection[str]) -> list[str]:
+    """Return a remark for each key of --metadata that is a setting of other tasks than those of `names`, which are all ours."""
+    chosen = [get_task(name) for name in names]
+    taken = {*COMMON_KEYS, *MODEL_KEYS, *(key for task in chosen for key in (task.size_key, *task_settings(task)))}
+    remarks = []
+    for key in sorted({*keys} - taken):
+        remedy = f"its sizes are {chosen[0].size_key}=[…]" if key in {task.size_key for task in tasks().values()} else "leave it out"
+        remarks.append(f"--metadata {key} has no effect: it is no setting of {', '.join(sorted(names))}; {remedy}")
+    return remarks
 
 
 def refuse_ambiguous(model_args: Mapping[str, Any]) -> None:
@@ -182,6 +194,8 @@ def _window(metadata: Mapping[str, Any], pretrained: Any, method: Method | None)
     That is max_length (vLLM: max_model_len) of model_args, else `stock_window` as the method extends it.
     """
     if given := metadata.get("max_length") or metadata.get("max_model_len"):
+        if not re.fullmatch(r"[1-9]\d{0,15}", str(given)):
+            raise SealError(f"--model_args: max_length is {given!r:.100}, must be a whole number of at least 1")
         return int(given)
     of = bool(metadata.get("trust_remote_code")), str(metadata.get("revision") or "")
     window = stock_window(pretrained, *of) if isinstance(pretrained, str) else None

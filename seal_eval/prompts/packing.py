@@ -29,6 +29,10 @@ class TooShort(SealError):
         self.least = least
 
 
+class TooLittleText(SealError):
+    """There are too few pieces to fill the length."""
+
+
 @dataclass(frozen=True)
 class PackedText:
     """A prompt's text with its facts in place."""
@@ -69,7 +73,7 @@ class Packer:
 
         facts: (text, fraction of the pieces' tokens that should precede it). costs: [n_pieces], see `Packer.costs`. alike: round the room
         for pieces down, so that prompts with facts of similar size use the same pieces. Raises TooShort when the length cannot be filled
-        and SealError when there are too few pieces.
+        and TooLittleText when there are too few pieces.
         """
         order = sorted(range(len(facts)), key=lambda j: facts[j][1])
         texts = [facts[j][0] for j in order]
@@ -97,7 +101,7 @@ class Packer:
             room -= n_tokens + self.answer_tokens - self.length
         total = int(cost.sum())
         if total < self.length - base - self.answer_tokens and len(cost) > 0:
-            raise SealError(
+            raise TooLittleText(
                 f"the haystack holds {total} tokens, {self.length - base - self.answer_tokens} are needed for a length of {self.length}; "
                 "add text or choose a shorter length"
             )

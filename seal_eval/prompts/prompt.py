@@ -11,6 +11,7 @@ from typing import Any
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.prompts.beginning import added_before, begun_already
 from seal_eval.prompts.dates import fixed_date
+from seal_eval.prompts.named_templates import named_template
 from seal_eval.prompts.settings import DEFAULT_SETTINGS, PromptSettings
 from seal_eval.prompts.special_marks import special_tokens
 from seal_eval.prompts.template_args import read_by
@@ -86,7 +87,7 @@ class PromptFormat:
         """The turns as the chat template renders them. has_prefix: the last is a begun answer. Raises SealError when it cannot."""
         from jinja2 import TemplateError
 
-        named = {"chat_template": text} if (text := self._named_template) else {}
+        named = {"chat_template": text} if (text := named_template(self.tokenizer.chat_template, self.settings.chat_template)) else {}
         try:
             with fixed_date(self.settings.date):
                 return self.tokenizer.apply_chat_template(
@@ -109,21 +110,6 @@ class PromptFormat:
             return bool(self.template(turns, has_prefix))
         except SealError:
             return False
-
-    @property
-    def _named_template(self) -> str:
-        """The template that the settings name; '' for the tokenizer's only or default one. Raises SealError for one that it lacks."""
-        templates, name = self.tokenizer.chat_template, self.settings.chat_template
-        known = ", ".join(sorted(templates)) if isinstance(templates, dict) else "none"
-        if not isinstance(name, str):
-            if isinstance(templates, dict) and "default" not in templates:
-                raise SealError(f"the tokenizer has several chat templates and no default; name one of {known}")
-            return ""
-        if isinstance(templates, str):
-            raise SealError(f"the tokenizer has one chat template, without a name; ask for it without the name '{name}'")
-        if not templates or name not in templates:
-            raise SealError(f"the tokenizer has no chat template named '{name}'; it has {known}")
-        return str(templates[name])
 
     def encode(self, text: str, prefix: str = "") -> tuple[str, Any]:
         """(rendered prompt, its encoding with offsets). No special tokens are added to a prompt that begins with them."""

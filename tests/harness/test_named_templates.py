@@ -58,7 +58,7 @@ def test_engines_that_render_the_default(tmp_path, folder, start):
 @pytest.mark.parametrize(("templates", "name", "message"), [
     ({"default": CHATML, "loud": LOUD}, "quiet", "no chat template named 'quiet'; it has default, loud"),
     (CHATML, "loud", "the tokenizer has one chat template, without a name; ask for it without the name 'loud'"),
-    (None, "loud", "no chat template named 'loud'; it has none"),
+    (None, "loud", "the tokenizer has no chat template: do not apply one"), (None, True, "has no chat template: do not apply one"),
     ({"loud": LOUD, "rag": CHATML}, True, "the tokenizer has several chat templates and no default; name one of loud, rag"),
 ])  # fmt: skip
 def test_names_that_are_wrong(templates, name, message):
@@ -98,3 +98,38 @@ def test_numbers_beyond_what_files_hold(tiny_folder):
     for key, value in (("seed", 2**63), ("num_samples", 10**30), ("num_samples", 0)):
         with pytest.raises(SealError, match=rf"seal_needle: {key} is {value}, must be a whole number from [01] to \d+$"):
             documents("seal_needle", tokenizer=str(tiny_folder), lengths=[500], **{key: value})
+
+
+@pytest.mark.parametrize(("given", "message"), [
+    ({"max_length": "long"}, "--model_args: max_length is 'long', must be a whole number of at least 1"),
+    ({"max_length": -1}, "max_length is -1, must be"),
+    ({"add_bos_token": "x"}, "seal_needle: add_bos_token is 'x', must be true or false"),
+])  # fmt: skip
+def test_arguments_of_the_engine_that_are_wrong(tiny_folder, given, message):
+    with pytest.raises(SealError, match=message):
+        documents("seal_needle", pretrained=str(tiny_folder), lengths=[500], **given)
+
+
+def test_a_group_is_no_task(tiny_folder):
+    with pytest.raises(SealError, match=r"^sealruler is a group of tasks; name one of them: sealruler_niah_single_1, "):
+        documents("sealruler", pretrained=str(tiny_folder), lengths=[500])
+
+
+def test_settings_of_other_tasks(tmp_path, tiny_folder):
+    """A run says which settings none of its tasks takes, and how its sizes are called."""
+    metadata = '{"lengths": [500], "documents": [2], "num_samples": 1, "haystack": "noise"}'
+    command = (
+        "run",
+        "--model_args",
+        f"pretrained={tiny_folder}",
+        "--tasks",
+        "seal_documents",
+        "--output_path",
+        tmp_path,
+        "--device",
+        "cpu",
+    )
+    said = seal_eval(*command, "--metadata", metadata).stderr
+    assert "--metadata lengths has no effect: it is no setting of seal_documents; its sizes are documents=[…]\n" in said
+    assert "--metadata haystack has no effect: it is no setting of seal_documents; leave it out\n" in said
+    assert "documents has no effect" not in said and "num_samples has no effect" not in said

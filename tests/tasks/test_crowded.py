@@ -71,3 +71,21 @@ def test_no_variable_holds_the_examples_value(tokenizer, monkeypatch):
     monkeypatch.setattr(random.Random, "sample", unlucky)
     (sample,) = get_task("seal_variable_tracking").build(PromptFormat(tokenizer), 700, 1, 0, split)
     assert calls and sample.keys != (str(value),)
+
+
+@pytest.mark.parametrize(("settings", "message"), [
+    ({"rarely": 6}, "seal_common_words: at length 2048, often is 6 and rarely is 6; choose an often above rarely"),
+    ({"often": 1}, "at length 2048, often is 1 and rarely is 1"),
+    ({"common": 1000}, r"length 2048 cannot be filled|length 2048 has no room for \d+ words; choose a longer length"),
+    ({"often": 1000}, r"length 2048 has no room for \d+ words; choose a longer length"),
+])  # fmt: skip
+def test_counts_of_common_words(tokenizer, settings, message):
+    """The common words appear more often than the others, also by the counts that the user leaves to the task."""
+    with pytest.raises(SealError, match=message):
+        replace(get_task("seal_common_words"), **settings).build(PromptFormat(tokenizer), 2048, 1, 0)
+
+
+@pytest.mark.parametrize("task", ["seal_needle", "seal_variable_tracking", "seal_latent"])
+def test_an_empty_haystack_is_not_the_folder_one_is_in(tokenizer, task):
+    with pytest.raises(SealError, match="haystack is empty; choose prose"):
+        replace(get_task(task), haystack="").build(PromptFormat(tokenizer), 1024, 1, 0)

@@ -3,10 +3,12 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from seal_eval.core.errors import SealError
+from seal_eval.harness.dataset import documents
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import get_task
 
@@ -119,3 +121,30 @@ def test_a_line_break_is_no_control_token(texts):
     assert "\n" in tokenizer.added_tokens_encoder
     (texts / "shelves.txt").write_text(SHELVES.replace(". ", ".\n"))
     assert asking(texts, LIFT).build(PromptFormat(tokenizer), 900, 1, 0)
+
+
+def test_files_that_change_within_a_process(texts, tiny_folder):
+    """In a notebook, a file is edited and the samples are built again."""
+    task = asking(texts, LIFT)
+    own = {"questions": task.questions, "texts": task.texts}
+    for name, settings, edited in (("seal_own", own, task.questions), ("seal_needle", {"haystack": str(texts)}, texts / "shelves.txt")):
+        asked = {"tokenizer": str(tiny_folder), "lengths": [700], "num_samples": 1, **settings}
+        before = documents(name, **asked)["test"][0]["input"]
+        file = Path(edited)
+        file.write_text(file.read_text().replace("lift?", "old lift?").replace("old keeper", "new keeper"))
+        assert documents(name, **asked)["test"][0]["input"] != before
+
+
+def test_an_answer_in_every_sentence(texts, tokenizer):
+    """The error says why little text is left."""
+    task = asking(texts, LIFT | {"answer": "keeper", "passage": "The keeper repairs it."})
+    with pytest.raises(SealError, match=r"question line-1: the haystack holds .*; 300 of 300 sentences tell the answer and are left out"):
+        task.build(PromptFormat(tokenizer), 700, 1, 0)
+
+
+@pytest.mark.parametrize(("answer", "message"), [
+    (7, "line 1: answer is 7, must be text or a list of texts"), (["the caretaker", ""], r"line 1: answer\[1\] is \"\", must have"),
+])  # fmt: skip
+def test_answers_that_are_no_texts(texts, tokenizer, answer, message):
+    with pytest.raises(SealError, match=message):
+        asking(texts, LIFT | {"answer": answer}).build(PromptFormat(tokenizer), 700, 1, 0)
