@@ -127,13 +127,16 @@ class Own(Task):
         pieces, piece_costs = [around[k] for k in kept], [costs[k] for k in kept]
         if own:
             pieces, piece_costs = cut_last(packer, HEADER + asked.passage + TAIL + asked.question, pieces, piece_costs)
+        left_out = f"; {len(telling)} of {len(around)} sentences tell the answer and are left out" if telling else ""
         for _ in range(TRIALS):
             try:
+                if not pieces:
+                    packer.check_room(packer.prompt_format.count(HEADER + asked.passage + tail, prefix) + packer.answer_tokens)
+                    raise TooLittleText("no text is left around the passage; add text")
                 filled = packer.fill(HEADER, tail, prefix, pieces, piece_costs, [(asked.passage, depth)])
             except TooShort as error:
                 raise TooShort(f"question {asked.ident}: {error}", error.least) from error
             except TooLittleText as error:
-                left_out = f"; {len(telling)} of {len(around)} sentences tell the answer and are left out" if telling else ""
                 raise SealError(f"{self.name}: question {asked.ident}: {error}{left_out}") from error
             if not (together := asked.telling(filled.pieces)):
                 return filled

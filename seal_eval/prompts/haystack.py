@@ -161,7 +161,7 @@ def read_folder(folder: Path, setting: str = "haystack") -> list[tuple[str, str]
         except OSError as error:
             raise SealError(f"{setting} file {file} cannot be read ({error.strerror or error}); mend or remove it") from error
     if not any(text.strip() for _, text in texts):
-        found = f"{len(texts)} .txt files, all empty" if texts else "no file whose name ends in .txt"
+        found = f"{len(texts)} .txt files, all empty" if texts else "0 .txt files, and only names that end so count"
         raise SealError(f"{setting} folder {folder} holds no text: {found}; put prose into it")
     return texts
 
