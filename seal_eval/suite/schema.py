@@ -156,7 +156,7 @@ WANTED = {
     **dict.fromkeys(("dict_type", "model_type"), "must be a mapping, such as {key: value}"),
     "float_type": "must be a number, without quotes",
     "bool_type": "must be true or false, without quotes",
-    "too_short": "must have an entry",
+    "too_short": "must have at least 1 item",
 }
 
 

@@ -16,7 +16,7 @@ GOOD = "name: n\nmodels: [m]\nmethods: [plain]\ntasks:\n  - {task: seal_lines, s
     ("[1024]", '["1024"]', r"line 5: tasks/0/sizes/0: must be a whole number, without quotes and point \(it is '1024'\)"),
     ("num_samples: 4", "num_samples: 1e1", r"tasks/0/num_samples: must be a whole number, without quotes and point \(it is 10\.0\)"),
     ("methods: [plain]", "methods:", "line 3: methods: has no value; write one, or leave it out"),
-    ("[m]", "[]", "line 2: models: must have an entry"),
+    ("[m]", "[]", "line 2: models: must have at least 1 item"),
     ("[m]", '[{pretrained: m, apply_chat_template: "yes"}]', "models/0/apply_chat_template: must be true or false, without quotes"),
     ("num_samples: 4", "num_samples: 4, gen_kwargs: a=4", "tasks/0/gen_kwargs: must be a mapping, such as {key: value}"),
     ("  - {", "\t- {", "line 5: found character '.t' that cannot start any token; YAML indents with spaces, not with tabs"),
