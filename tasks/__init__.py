@@ -47,6 +47,8 @@ def get_task(name: str) -> Task:
     """The task of a name such as 'seal_lines' or 'sealruler_vt'. Raises SealError for an unknown name."""
     if found := tasks().get(name) or ruler_tasks().get(name):
         return found
+    if name == RULER_GROUP:
+        raise SealError(f"{name} is a group of tasks; name one of them: {', '.join(ruler_tasks())}")
     raise SealError(f"task '{name}' not found in seal_eval.tasks{nearest(name, [*tasks(), *ruler_tasks(), RULER_GROUP])}")
 
 

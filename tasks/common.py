@@ -88,15 +88,18 @@ class CommonWords(Task):
         base = prompt_format.count(HEADER + tail, prefix)
         room = length - packer.answer_tokens - base
         often, rarely = self._repeats(length, room, table)
+        if (least := self.common * often + rarely) >= len(table.numbers):
+            raise TooShort(f"{self.name}: length {length} has no room for {least} words", least)
         order = rng.sample(range(len(table.words)), len(table.words))
         common, others = order[: self.common], order[self.common :]
         entries = common * often
         room -= table.cost(entries)
         if room < 0:
-            raise TooShort(f"{self.name}: no room for {len(entries)} words")
+            raise TooShort(f"{self.name}: length {length} has no room for {len(entries)} words")
         spare = others[-SPARE:]
         for word in others[:-SPARE]:
-            cost = table.words_cost([word] * rarely) + table.numbers[len(entries) + rarely] - table.numbers[len(entries)]
+            numbered = min(len(entries) + rarely, len(table.numbers) - 1)
+            cost = table.words_cost([word] * rarely) + table.numbers[numbered] - table.numbers[len(entries)]
             if cost > room - CLOSE:
                 break
             entries += [word] * rarely
@@ -115,8 +118,10 @@ class CommonWords(Task):
         )  # fmt: skip
 
     def _repeats(self, length: int, room: int, table: "WordTable") -> tuple[int, int]:
-        """How many times (common words, other words) appear."""
+        """How many times (common words, other words) appear. Raises SealError when the common ones would not appear more often."""
         often, rarely = (self.often or 30, self.rarely or 3) if length >= 4096 else (self.often or 6, self.rarely or 1)
+        if often <= rarely:
+            raise SealError(f"{self.name}: at length {length}, often is {often} and rarely is {rarely}; choose an often above rarely")
         entry = sum(table.costs) / len(table.costs) + table.numbers[-1] / len(table.numbers)
         times = 1
         while room / entry > (len(table.words) - SPARE - self.common) * rarely * times + self.common * often * times:

@@ -17,7 +17,7 @@ from annotated_types import Ge, Le
 from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split
-from seal_eval.prompts.packing import Packer, Pool, build_samples
+from seal_eval.prompts.packing import Packer, Pool, TooShort, build_samples
 from seal_eval.prompts.plain_text import plain_text
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.scoring import score_values
@@ -76,7 +76,7 @@ class Graph(Task):
 
         def start(tokens: int) -> Callable[[int], list[Sample]]:
             packer = Packer(prompt_format, "", prompt_format.budget(self.answer_tokens), tokens, string.ascii_lowercase)
-            edges = random_edges(packer, f"{seed}:{self.name}:{split}:{tokens}", split)
+            edges = random_edges(packer, f"{seed}:{self.name}:{split}:{tokens}", split, 2 * max(self.parents, self._reached))
             return lambda i: [self._sample(packer, edges, i, seed, split)]
 
         return build_samples(start, self.name, length, n)
@@ -91,12 +91,20 @@ class Graph(Task):
         f1 = 2 * len(targets & named) / (len(targets) + len(named))
         return replace(found, metrics={"f1": f1})
 
+    @property
+    def _reached(self) -> int:
+        """The nodes of a question about reach, besides the one where it begins."""
+        return sum(self.branches**k for k in range(1, self.steps + 1))
+
     def _sample(self, packer: Packer, edges: Pool, i: int, seed: int, split: Split) -> Sample:
         prompt_format, length = packer.prompt_format, packer.length
         rng = random.Random(f"{seed}:{self.name}:{split}:{length}:{i}")
         parents = self.operation == "parents" or (self.operation == "both" and i % 2 == 0)
         nodes = sorted({*edges.keys})
-        own = rng.sample(nodes, 1 + (self.parents if parents else sum(self.branches**k for k in range(1, self.steps + 1))))
+        packer.check_room(packer.answer_tokens)
+        if (n_own := self.parents if parents else self._reached) >= len(nodes):
+            raise TooShort(f"{self.name}: {n_own} nodes are needed, {len(nodes)} have edges at length {length}")
+        own = rng.sample(nodes, 1 + n_own)
         node = own[0]
         begins, ends = set(), set()  # no other edge may begin or end there, or there would be more targets
         if parents:
@@ -119,11 +127,11 @@ class Graph(Task):
         )  # fmt: skip
 
 
-def random_edges(packer: Packer, seed: str, split: Split) -> Pool:
-    """Different edges between random nodes, about two from each in a prompt. keys and values: where they begin and end."""
+def random_edges(packer: Packer, seed: str, split: Split, least: int) -> Pool:
+    """Different edges between random nodes, of at least `least`, about two from each in a prompt. keys and values: their ends."""
     rng = random.Random(seed)
     n = Pool.size(packer.length, TOKENS_OF_EDGE)
-    nodes = coded_words(rng, 300 + packer.length // 20, split)
+    nodes = coded_words(rng, max(300 + packer.length // 20, least), split)
     drawn = dict.fromkeys((a, b) for a, b in zip(rng.choices(nodes, k=n), rng.choices(nodes, k=n), strict=True) if a != b)
     texts = [EDGE.format(a=a, b=b) for a, b in drawn]
     return Pool([a for a, _ in drawn], [b for _, b in drawn], texts, packer.costs(texts))

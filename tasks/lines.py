@@ -7,7 +7,6 @@ and question; the other phrasings and every header are this project's. Values ar
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, NamedTuple
@@ -117,8 +116,9 @@ class Records(Task):
 
     def _record(self, packer: Packer, lines: Pool, r: int, seed: int, split: Split) -> list[Sample]:
         prompt_format, length, q, phrasing = packer.prompt_format, packer.length, self.questions_per_record, self.phrasing_of(r)
+        packer.check_room(q * min(lines.costs) + packer.answer_tokens)  # before thousands of keys are compared
         rng = random.Random(f"{seed}:{self.name}:{split}:{length}:{r}")
-        candidates = [(r * ALIKE * q + j) % len(lines.keys) for j in range(ALIKE * q)]
+        candidates = [(r * ALIKE * q + j) % len(lines.keys) for j in range(min(ALIKE * q, len(lines.keys)))]  # each once
         chosen, costs = alike(prompt_format, phrasing, [lines.keys[c] for c in candidates], q)
         chosen = [candidates[c] for c in chosen]
         keys, values = lines.keys, lines.values
@@ -127,13 +127,16 @@ class Records(Task):
         longest = max(range(q), key=lambda j: costs[j])
         prefix = prompt_format.answer_prefix(phrasing.prefix.format(key=keys[chosen[longest]]))
         facts = [(lines.texts[c], depth) for c, depth in zip(chosen, depths, strict=True)]
+        problem: TooShort | None = None
         for pad in self.pads(length):
             question = phrasing.question.format(key=keys[chosen[longest]], pad=pad)
-            with suppress(TooShort):
+            try:
                 filled = packer.fill(phrasing.header, question, prefix, others, other_costs, facts)
                 break
+            except TooShort as error:
+                problem = problem or error
         else:
-            raise TooShort(f"{self.name}: length {length} cannot be filled")
+            raise TooShort(str(problem), problem.least if problem else 0)
         record = filled.text.removesuffix(question)
         samples = []
         for j, c in enumerate(chosen):

@@ -154,7 +154,7 @@ class Needle(Task):
             HEADER.format(what=noun if self.pass_key else PLURAL[self.value]), tail, prefix, pieces, costs, facts, alike=shared
         )
         surroundings = " ".join(filled.pieces)
-        if present := [text for text in (*values, *keys) if text in surroundings]:
+        if present := [text for text in (*values, *keys) if text in surroundings and _stands_in(text, surroundings)]:
             raise SealError(f"{self.name}: {present[0]!r} of a needle also occurs in the haystack; use a seed other than {seed}")
         sample_id = f"{self.name}-{split}-{length}-{seed}-{i}"
         return Sample(
@@ -202,6 +202,11 @@ def facts_of(text: str, asked: tuple[str, ...]) -> Facts:
     owners = {match["value"]: match["key"] for pattern in STATED for match in pattern.finditer(text)}
     owners |= dict.fromkeys(re.findall(r"The pass key is (\d+)\.", text), "")
     return Facts(owners, asked, frozenset({*owners.values(), *asked} - {""}))
+
+
+def _stands_in(text: str, surroundings: str) -> bool:
+    """True when a text holds a number, also within a longer one, or a word or UUID as a whole: 'old-tower' is not in 'cold-tower'."""
+    return text.isdecimal() or re.search(rf"(?<![\w-]){re.escape(text)}(?![\w-])", surroundings) is not None
 
 
 def draw(rng: random.Random, n: int, kind: str, split: Split) -> list[str]:

@@ -7,10 +7,12 @@ SQuAD's: Rajpurkar et al. 2016, "SQuAD: 100,000+ Questions for Machine Comprehen
 import random
 import re
 import string
+import sys
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -23,7 +25,7 @@ from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, split_of
 from seal_eval.prompts.haystack import sentences_from
 from seal_eval.prompts.own_questions import OR, Question, own_sentences, own_texts, read_questions
-from seal_eval.prompts.packing import Packer, build_samples
+from seal_eval.prompts.packing import PackedText, Packer, TooLittleText, TooShort, build_samples
 from seal_eval.prompts.phrases import find_answers
 from seal_eval.prompts.plain_text import plain_text
 from seal_eval.prompts.prompt import PromptFormat
@@ -38,6 +40,7 @@ HEADER = "Read the following text. I will ask you a question about it afterwards
 TAIL = " (End of the text.)\n\n{question} Answer in a few words.\n"
 PREFIX = "The answer is:"
 LAST = 8  # sentences at the end of the text that are taken word by word
+TRIALS = 20  # texts, until none of their parts tell the answer together
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class Own(Task):
         asked = read_questions(Path(self.questions) if self.questions else EXAMPLES, texts, self.texts, prompt_format.control_tokens)
         if not self.questions:
             asked = tuple(question for question in asked if split_of(question.question) == split)
+        if unheld := tuple(question.ident for question in asked if not _held(question)):
+            _tell(self.questions, unheld)
         pieces, depths = own_sentences(texts), spread(spaced(self.depths, "linear"))
 
         def start(tokens: int) -> Callable[[int], list[Sample]]:
@@ -95,24 +100,66 @@ class Own(Task):
         self, packer: Packer, asked: Question, pieces: list[tuple[str, str]], costs: Sequence[int], i: int, depth: float, seed: int,
         split: Split,
     ) -> Sample:  # fmt: skip
-        rng, hidden = random.Random(f"{seed}:{self.name}:{split}:{packer.length}:{i}"), asked.gives_away()
+        rng = random.Random(f"{seed}:{self.name}:{split}:{packer.length}:{i}")
         if pieces:
             first = rng.randrange(len(pieces))
-            order = [*range(first, len(pieces)), *range(first)]
-            kept = [k for k in order if pieces[k][0] != asked.file and not hidden.search(pieces[k][1])]
-            others, other_costs = [pieces[k][1] for k in kept], [costs[k] for k in kept]
-            others, other_costs = cut_last(packer, HEADER + asked.passage + TAIL + asked.question, others, other_costs)
+            order = [k for k in (*range(first, len(pieces)), *range(first)) if pieces[k][0] != asked.file]
+            around, around_costs = [pieces[k][1] for k in order], [costs[k] for k in order]
         else:
-            _, prose, prose_costs = sentences_from("prose", split, packer.prompt_format, i, rng, packer.length)
-            kept = [k for k, sentence in enumerate(prose) if not hidden.search(sentence)]
-            others, other_costs = [prose[k] for k in kept], [prose_costs[k] for k in kept]
-        prefix = packer.prompt_format.answer_prefix(PREFIX)
-        filled = packer.fill(HEADER, TAIL.format(question=asked.question), prefix, others, other_costs, [(asked.passage, depth)])
+            _, around, around_costs = sentences_from("prose", split, packer.prompt_format, i, rng, packer.length)
+        filled = self._filled(packer, asked, around, around_costs, depth, own=bool(pieces))
         return Sample(
-            sample_id=f"{self.name}-{split}-{packer.length}-{seed}-{i}", task=self.name, input=filled.text, prefix=prefix,
-            answer=f" {asked.answers[0]}.", targets=(OR.join(asked.answers),), keys=(), length=packer.length, n_tokens=filled.n_tokens,
-            depth=filled.depths[0], cluster=f"{self.name}-{asked.ident}", seed=seed, answer_tokens=packer.answer_tokens,
+            sample_id=f"{self.name}-{split}-{packer.length}-{seed}-{i}", task=self.name, input=filled.text,
+            prefix=packer.prompt_format.answer_prefix(PREFIX), answer=f" {asked.answers[0]}.", targets=(OR.join(asked.answers),), keys=(),
+            length=packer.length, n_tokens=filled.n_tokens, depth=filled.depths[0], cluster=f"{self.name}-{asked.ident}", seed=seed,
+            answer_tokens=packer.answer_tokens,
         )  # fmt: skip
+
+    def _filled(self, packer: Packer, asked: Question, around: list[str], costs: Sequence[int], depth: float, own: bool) -> PackedText:
+        """The passage at its depth among the sentences around it that neither tell the answer nor repeat the passage.
+
+        own: the sentences are those of the user's texts, the last of which may be cut into words. What was apart may tell the answer once
+        it stands together: then it is left out, too.
+        """
+        tail, prefix = TAIL.format(question=asked.question), packer.prompt_format.answer_prefix(PREFIX)
+        telling = asked.telling(around)
+        kept = [k for k, sentence in enumerate(around) if k not in telling and not (own and sentence in asked.passage)]
+        pieces, piece_costs = [around[k] for k in kept], [costs[k] for k in kept]
+        if own:
+            pieces, piece_costs = cut_last(packer, HEADER + asked.passage + TAIL + asked.question, pieces, piece_costs)
+        left_out = f"; {len(telling)} of {len(around)} sentences tell the answer and are left out" if telling else ""
+        for _ in range(TRIALS):
+            try:
+                if not pieces:
+                    packer.check_room(packer.prompt_format.count(HEADER + asked.passage + tail, prefix) + packer.answer_tokens)
+                    raise TooLittleText("no text is left around the passage; add text")
+                filled = packer.fill(HEADER, tail, prefix, pieces, piece_costs, [(asked.passage, depth)])
+            except TooShort as error:
+                raise TooShort(f"question {asked.ident}: {error}", error.least) from error
+            except TooLittleText as error:
+                raise SealError(f"{self.name}: question {asked.ident}: {error}{left_out}") from error
+            if not (together := asked.telling(filled.pieces)):
+                return filled
+            told = {filled.pieces[k] for k in together}
+            kept = [k for k, piece in enumerate(pieces) if piece not in told]
+            pieces, piece_costs = [pieces[k] for k in kept], [piece_costs[k] for k in kept]
+        raise SealError(f"{self.name}: question {asked.ident}: its answer comes about wherever sentences of the text meet; give more text")
+
+
+def _held(asked: Question) -> bool:
+    """True when the passage holds an accepted answer, or when that is yes or no, which is always inferred."""
+    inferred = any(answer.lower() in ("yes", "no") for answer in asked.answers)
+    return inferred or bool(asked.gives_away().search(asked.passage) or find_answers(plain_text(asked.passage), asked.answers, "held"))
+
+
+@lru_cache(maxsize=8)  # once per run, not once per size
+def _tell(questions: str, unheld: tuple[str, ...]) -> None:
+    """Say on stderr which questions have an answer that their passage does not hold: the passage or the answer may be misspelt."""
+    more = f" and {len(unheld) - 5} more" if len(unheld) > 5 else ""
+    print(
+        f"{questions}: the passage of {', '.join(unheld[:5])}{more} holds no accepted answer word for word; right replies must infer it",
+        file=sys.stderr,
+    )
 
 
 def cut_last(packer: Packer, rest: str, pieces: list[str], costs: list[int]) -> tuple[list[str], list[int]]:

@@ -84,9 +84,11 @@ class VariableTracking(Task):
         names: dict[str, None] = {}
         while len(names) < self.chains * (self.hops + 1):
             name = "".join(rng.choices(string.ascii_uppercase, k=5))
-            if split_of(name) == split:
+            if split_of(name) == split and name not in HEADER:
                 names[name] = None
         variables, values = list(names), rng.sample(numbers(10000, 99999, split), self.chains)
+        while any(str(value) in HEADER for value in values):  # of the example in the header, which holds it, too
+            values = rng.sample(numbers(10000, 99999, split), self.chains)
         facts = []
         for c in range(self.chains):
             chain = variables[c * (self.hops + 1) : (c + 1) * (self.hops + 1)]

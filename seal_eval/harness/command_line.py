@@ -10,6 +10,7 @@ from typing import Any
 
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.home import from_home
+from seal_eval.core.names import ENGINE
 from seal_eval.core.settings import key_values
 
 USAGE = """seal-eval run --model_args pretrained=M,method=NAME[,SETTING=VALUE…]
@@ -74,6 +75,12 @@ def refuse_for_ours(args: Any) -> None:
     """Raise SealError for flags of lm-eval that our tasks cannot obey."""
     if args.num_fewshot:
         raise SealError(f"--num_fewshot {args.num_fewshot}: seal_* tasks have no few-shot examples; leave it out")
+    template = getattr(args, "apply_chat_template", None)
+    if isinstance(template, str) and template != "default" and args.model != ENGINE:
+        raise SealError(
+            f"--apply_chat_template {template}: lm-eval's own engines render the default one of several templates, whatever the name; use "
+            f"seal-eval run with --model {ENGINE}, or save the model with that template alone"
+        )
     if args.cache_requests:
         raise SealError(
             "--cache_requests: lm-eval would ask the prompts of an earlier --metadata; leave it out, samples have a cache of their own"

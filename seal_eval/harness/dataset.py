@@ -22,6 +22,8 @@ from seal_eval.harness.command_line import refuse_for_ours, stock_arguments, sto
 from seal_eval.harness.task_config import Spec, read_spec
 from seal_eval.models.loading import load_tokenizer
 from seal_eval.prompts.dates import fix_date
+from seal_eval.prompts.haystack import haystack
+from seal_eval.prompts.own_questions import OR
 from seal_eval.prompts.packing import TooShort
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.settings import PromptSettings
@@ -37,17 +39,20 @@ def documents(task: str, **metadata: Any) -> dict[str, Any]:
     if args is not None:
         refuse_for_ours(args)
     fix_date(spec.prompt.date)  # of the templates that lm-eval renders in this process
-    built = _build(spec)
+    built = _build(spec, tuple(_own_files(spec)))
     if args is not None:
         check_generation(user_budget(args.gen_kwargs), built, spec, stock=True)
     return {"test": built}
 
 
 @lru_cache(maxsize=64)  # lm-eval asks for the same documents once per matching name or tag
-def _build(spec: Spec) -> Any:
+def _build(spec: Spec, held: tuple[tuple[str, str], ...]) -> Any:
+    """The documents of `spec`. held: the user's own files, which may change within the process (a notebook's)."""
     from datasets import Dataset, disable_progress_bars, load_from_disk
 
     disable_progress_bars()
+    if held:
+        haystack.cache_clear()
     prompt_format = load_prompt_format(spec)
     _tell(prompt_format)
     folder = cache() / "data" / f"{spec.task.name}-{_key(spec, prompt_format)[:32]}"
@@ -82,7 +87,7 @@ def build_rows(spec: Spec, prompt_format: PromptFormat) -> list[dict[str, Any]]:
                 f"{spec.task.name}: sample {wrong.sample_id} has answer_tokens {wrong.answer_tokens}, must be {budget}; "
                 "the task's build must take prompt_format.budget(self.answer_tokens)"
             )
-        prompt_format.check_writes([target for s in samples for target in s.targets])
+        prompt_format.check_writes([answer for s in samples for target in s.targets for answer in target.split(OR)])
         if too_long := [s for s in samples if spec.window is not None and s.n_tokens + s.answer_tokens > spec.window]:
             if spec.explicit or not per_size:
                 raise SealError(does_not_fit(spec, size, too_long[0].n_tokens, too_long[0].answer_tokens))

@@ -178,7 +178,7 @@ def _check_tasks(args: Any, model_args: dict[str, Any]) -> bool:
     from lm_eval.tasks.manager import TaskManager
 
     from seal_eval.harness.dataset import documents
-    from seal_eval.harness.task_config import leaves, read_spec
+    from seal_eval.harness.task_config import leaves, read_spec, without_effect
     from seal_eval.harness.task_yaml import yaml_files
     from seal_eval.tasks import get_task, ruler_tasks, task_names
 
@@ -201,6 +201,9 @@ def _check_tasks(args: Any, model_args: dict[str, Any]) -> bool:
         docs = documents(task, **metadata)["test"]  # raises here rather than after a model is loaded
         check_generation(args.gen_kwargs, docs, read_spec(task, metadata), stock=args.model != ENGINE)
     others = [t for t in args.tasks if not fnmatch.filter([*ours], t) and not t.endswith(".yaml") and not Path(t).is_dir()]
+    if "seal_eval" not in ours and all(fnmatch.filter([*ours], t) for t in args.tasks):
+        for remark in without_effect(args.metadata, {known[name][0] for name in ours}):
+            print(remark, file=sys.stderr)
     if not others:
         return not included
     _name_tokenizer(args.metadata, model_args)

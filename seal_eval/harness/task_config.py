@@ -1,19 +1,24 @@
 """Read lm-eval's metadata: check it and turn it into the specification of a task's documents."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Ge, Le
 
 from seal_eval.baselines import extended, method_settings, take_method
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.plugins import Method, Task
-from seal_eval.core.settings import Count, Index, check_value
+from seal_eval.core.settings import check_value
 from seal_eval.harness.stock_window import stock_window
 from seal_eval.models.hub import TOKENIZER, resolve
 from seal_eval.prompts.settings import PromptSettings
 from seal_eval.tasks import get_task, leaf_name, task_settings, tasks
 
+Samples = Annotated[int, Ge(1), Le(1_000_000)]  # of one size
+Seed = Annotated[int, Ge(0), Le(2**63 - 1)]  # data sets hold it in 64 bits
 DEFAULT_LENGTHS = tuple(1024 * 2**k for k in range(8))  # tokens, 1K … 128K; those that fit the window are run
 SHORT_LENGTHS = (256, 512)  # tokens, for windows below 1K
 # keys that every task takes
@@ -83,6 +88,17 @@ def check_keys(keys: Iterable[str], strict: bool) -> None:
             raise SealError(f"unknown metadata key '{key}'{nearest(key, known_keys())}")
 
 
+def without_effect(keys: Iterable[str], names: Collection[str]) -> list[str]:
+    """Return a remark for each key of --metadata that is a setting of other tasks than those of `names`, which are all ours."""
+    chosen = [get_task(name) for name in names]
+    taken = {*COMMON_KEYS, *MODEL_KEYS, *(key for task in chosen for key in (task.size_key, *task_settings(task)))}
+    remarks = []
+    for key in sorted({*keys} - taken):
+        remedy = f"its sizes are {chosen[0].size_key}=[…]" if key in {task.size_key for task in tasks().values()} else "leave it out"
+        remarks.append(f"--metadata {key} has no effect: it is no setting of {', '.join(sorted(names))}; {remedy}")
+    return remarks
+
+
 def refuse_ambiguous(model_args: Mapping[str, Any]) -> None:
     """Raise SealError for a method's setting in model_args that tasks would take for theirs, because lm-eval merges the two."""
     known = known_keys()
@@ -121,8 +137,8 @@ def read_spec(name: str, metadata: Mapping[str, Any]) -> Spec:
         sizes=_checked_sizes(task, sizes, window) if sizes is not None else _default_sizes(task, window),
         explicit=sizes is not None,
         window=window,
-        num_samples=check_value(name, "num_samples", metadata.get("num_samples", task.num_samples), Count),
-        seed=check_value(name, "seed", metadata.get("seed", 0), Index),
+        num_samples=check_value(name, "num_samples", metadata.get("num_samples", task.num_samples), Samples),
+        seed=check_value(name, "seed", metadata.get("seed", 0), Seed),
         prompt=PromptSettings.read(name, metadata),
     )
 
@@ -178,6 +194,8 @@ def _window(metadata: Mapping[str, Any], pretrained: Any, method: Method | None)
     That is max_length (vLLM: max_model_len) of model_args, else `stock_window` as the method extends it.
     """
     if given := metadata.get("max_length") or metadata.get("max_model_len"):
+        if not re.fullmatch(r"[1-9]\d{0,15}", str(given)):
+            raise SealError(f"--model_args: max_length is {given!r:.100}, must be a whole number of at least 1")
         return int(given)
     of = bool(metadata.get("trust_remote_code")), str(metadata.get("revision") or "")
     window = stock_window(pretrained, *of) if isinstance(pretrained, str) else None

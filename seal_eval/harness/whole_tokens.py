@@ -31,6 +31,13 @@ class WholeTokens(HFLM):
                 "add eos_token to its tokenizer_config.json"
             )
 
+    def chat_template(self, chat_template: bool | str = False) -> str | None:
+        """Return the chat template like lm-eval, and render with it from now on: lm-eval renders with the default one of several."""
+        text = super().chat_template(chat_template)
+        if isinstance(chat_template, str) and isinstance(self.tokenizer.chat_template, dict):
+            self.tokenizer.chat_template = text
+        return text
+
     @cached_property
     def _special_ids(self) -> set[int]:
         return {*special_tokens(self.tokenizer)}

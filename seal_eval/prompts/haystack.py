@@ -116,6 +116,8 @@ def _costs(lines: tuple[str, ...], prompt_format: PromptFormat) -> Any:
 def _texts(source: str, split: Split, control_tokens: frozenset[str]) -> tuple[Document, ...]:
     if source == "prose":
         return prose(split)
+    if not source.strip():  # as a path it would be the folder that the command runs in
+        raise SealError("haystack is empty; choose prose, noise, needles, a folder of .txt files, or datasets:ID")
     texts = _dataset(source.removeprefix("datasets:")) if source.startswith("datasets:") else read_folder(Path(source))
     pieces = []
     for name, text in texts:
@@ -139,20 +141,28 @@ def control_token_in(text: str, control_tokens: Collection[str]) -> str:
     return next((token for token in sorted(control_tokens) if token in text), "")
 
 
-def read_folder(folder: Path) -> list[tuple[str, str]]:
-    """Return (name, text) of the .txt files below a folder. Raises SealError for no folder, no text, and text that is not UTF-8."""
+def read_folder(folder: Path, setting: str = "haystack") -> list[tuple[str, str]]:
+    """Return (name, text without a byte order mark) of the .txt files below a folder. setting: what names the folder, for errors.
+
+    Raises SealError for no folder, no text, a file that cannot be read, and text that is not UTF-8.
+    """
     if not folder.is_dir():
-        raise SealError(f"haystack '{folder}' is no folder; choose prose, noise, needles, a folder of .txt files, or datasets:ID")
+        instead = {"haystack": "choose prose, noise, needles, a folder of .txt files, or datasets:ID"}
+        raise SealError(f"{setting} '{folder}' is no folder; {instead.get(setting, 'name one of .txt files')}")
     texts = []
     for file in sorted(folder.rglob("*.txt")):
-        if not in_sight(file.relative_to(folder)):  # such as macOS's ._ files; they do not count in the folder's fingerprint either
+        # hidden ones, such as macOS's ._ files, do not count in the folder's fingerprint either
+        if file.is_dir() or not in_sight(file.relative_to(folder)):
             continue
         try:
-            texts.append((str(file.relative_to(folder)), file.read_text(encoding="utf-8")))
+            texts.append((str(file.relative_to(folder)), file.read_text(encoding="utf-8-sig")))
         except UnicodeDecodeError as error:
-            raise SealError(f"haystack file {file} is not UTF-8 (byte {error.start}); convert it") from error
+            raise SealError(f"{setting} file {file} is not UTF-8 (byte {error.start}); convert it") from error
+        except OSError as error:
+            raise SealError(f"{setting} file {file} cannot be read ({error.strerror or error}); mend or remove it") from error
     if not any(text.strip() for _, text in texts):
-        raise SealError(f"haystack folder {folder} holds no text: {len(texts)} .txt files, all empty; put prose into it")
+        found = f"{len(texts)} .txt files, all empty" if texts else "0 .txt files, and only names that end so count"
+        raise SealError(f"{setting} folder {folder} holds no text: {found}; put prose into it")
     return texts
 
 

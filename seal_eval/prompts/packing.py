@@ -19,7 +19,18 @@ LENGTH_TOLERANCE = 0.01  # a prompt is less than this share below its length, an
 
 
 class TooShort(SealError):
-    """The length has no room for what the prompt must contain, or no choice of pieces fills it to within 1 %."""
+    """The length has no room for what the prompt must contain, or no choice of pieces fills it to within 1 %.
+
+    least: tokens that are needed, as far as they are known.
+    """
+
+    def __init__(self, message: str, least: int = 0) -> None:
+        super().__init__(message)
+        self.least = least
+
+
+class TooLittleText(SealError):
+    """There are too few pieces to fill the length."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,7 @@ class Packer:
 
         facts: (text, fraction of the pieces' tokens that should precede it). costs: [n_pieces], see `Packer.costs`. alike: round the room
         for pieces down, so that prompts with facts of similar size use the same pieces. Raises TooShort when the length cannot be filled
-        and SealError when there are too few pieces.
+        and TooLittleText when there are too few pieces.
         """
         order = sorted(range(len(facts)), key=lambda j: facts[j][1])
         texts = [facts[j][0] for j in order]
@@ -90,11 +101,17 @@ class Packer:
             room -= n_tokens + self.answer_tokens - self.length
         total = int(cost.sum())
         if total < self.length - base - self.answer_tokens and len(cost) > 0:
-            raise SealError(
+            raise TooLittleText(
                 f"the haystack holds {total} tokens, {self.length - base - self.answer_tokens} are needed for a length of {self.length}; "
                 "add text or choose a shorter length"
             )
+        self.check_room(base + self.answer_tokens)
         raise TooShort(f"length {self.length} cannot be filled")
+
+    def check_room(self, least: int) -> None:
+        """Raise TooShort when the prompt and its answer take at least so many tokens, more than the length."""
+        if least > self.length:
+            raise TooShort(f"length {self.length} cannot be filled: what a prompt must hold, and its answer, take {least} tokens", least)
 
     def _join(self, head: str, items: Sequence[str], tail: str) -> str:
         return head + "".join(self.gap + item for item in items) + tail
@@ -163,11 +180,12 @@ def build_samples(start: Callable[[int], Callable[[int], list[Sample]]], task: s
         build_one = start(length)
         return [sample for i in range(n) for sample in build_one(i)]
     except TooShort as error:
-        if longer := _enough(start, length, n):
+        if error.least <= PROBED and (longer := _enough(start, length, n)):
             raise TooShort(
                 f"{task}: length {length} cannot be filled with this tokenizer; the smallest that can is about {longer}"
             ) from error
-        raise
+        said = str(error).removeprefix(f"{task}: ")
+        raise TooShort(f"{task}: {said}; choose a longer length, or settings and texts that take less room") from error
 
 
 def _enough(start: Callable[[int], Callable[[int], list[Sample]]], length: int, n: int) -> int:

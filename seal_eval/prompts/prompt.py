@@ -11,6 +11,7 @@ from typing import Any
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.prompts.beginning import added_before, begun_already
 from seal_eval.prompts.dates import fixed_date
+from seal_eval.prompts.named_templates import named_template
 from seal_eval.prompts.settings import DEFAULT_SETTINGS, PromptSettings
 from seal_eval.prompts.special_marks import special_tokens
 from seal_eval.prompts.template_args import read_by
@@ -86,7 +87,7 @@ class PromptFormat:
         """The turns as the chat template renders them. has_prefix: the last is a begun answer. Raises SealError when it cannot."""
         from jinja2 import TemplateError
 
-        named = {"chat_template": self._named_template} if isinstance(self.settings.chat_template, str) else {}
+        named = {"chat_template": text} if (text := named_template(self.tokenizer.chat_template, self.settings.chat_template)) else {}
         try:
             with fixed_date(self.settings.date):
                 return self.tokenizer.apply_chat_template(
@@ -98,19 +99,17 @@ class PromptFormat:
                     **read_by(self.tokenizer.chat_template, json.loads(self.settings.template_args)),
                 )
         except (ValueError, TypeError, TemplateError) as error:
-            if turns[0]["role"] == "system":
+            if turns[0]["role"] == "system" and self._renders(turns[1:], has_prefix):
                 raise SealError(
                     f"the chat template cannot render a system prompt: {first_line(error)}; leave it out, or put it into the user's turn"
                 ) from error
             raise SealError(f"the chat template cannot render the prompt: {first_line(error)}") from error
 
-    @property
-    def _named_template(self) -> str:
-        templates = self.tokenizer.chat_template
-        name = self.settings.chat_template
-        if not isinstance(templates, dict) or name not in templates:
-            raise SealError(f"the tokenizer has no chat template named '{name}'; it has {sorted(templates) if templates else 'none'}")
-        return str(templates[name])
+    def _renders(self, turns: list[dict[str, str]], has_prefix: bool) -> bool:
+        try:
+            return bool(self.template(turns, has_prefix))
+        except SealError:
+            return False
 
     def encode(self, text: str, prefix: str = "") -> tuple[str, Any]:
         """(rendered prompt, its encoding with offsets). No special tokens are added to a prompt that begins with them."""
@@ -152,7 +151,12 @@ class PromptFormat:
             at = prompt.index(fact, at)
             starts.append(at)
             at += len(fact)
-        before = [sum(1 for first, _ in encoding["offset_mapping"] if first < start) for start in starts]
+        offsets = encoding["offset_mapping"]  # that of an end token behind the prompt is (0, 0): it stands before no fact
+        before, n = [], 0
+        for start in starts:
+            while n < len(offsets) and offsets[n][0] < start:
+                n += 1
+            before.append(n)
         return len(encoding["input_ids"]), before
 
     def costs(self, pieces: Sequence[str], gap: str) -> list[int]:
@@ -197,13 +201,13 @@ class PromptFormat:
     def fingerprint(self) -> str:
         """SHA-256 of everything that token counts depend on."""
         rules = self.tokenizer.backend_tokenizer.to_str()
-        rest = [self.tokenizer.chat_template, self.tokenizer.bos_token, asdict(self.settings)]
+        rest = [self.tokenizer.chat_template, self.tokenizer.special_tokens_map, asdict(self.settings)]
         return hashlib.sha256((rules + json.dumps(rest, sort_keys=True, default=str)).encode()).hexdigest()
 
     @cached_property
     def control_tokens(self) -> frozenset[str]:
         """Texts that the tokenizer reads as control tokens, such as the marks of turns."""
-        return frozenset(special_tokens(self.tokenizer).values()) - {""}
+        return frozenset(token for token in special_tokens(self.tokenizer).values() if token.strip())
 
     def remarks(self) -> list[str]:
         """What a user should know about tokenizer and template: an end token behind every prompt, template arguments that are not read."""

@@ -52,7 +52,7 @@ class PromptSettings:
             chat_template=chat,
             system_instruction=str(metadata.get("system_instruction") or ""),
             answer_prefix=begun,
-            add_bos_token=metadata.get("add_bos_token"),
+            add_bos_token=None if (bos := metadata.get("add_bos_token")) is None else _flag(owner, "add_bos_token", bos),
             date=_date(owner, metadata.get("date", DATE)),
             template_args=json.dumps(args, sort_keys=True),
             answer_tokens=check_value(owner, "answer_tokens", metadata["answer_tokens"], Count) if "answer_tokens" in metadata else 0,

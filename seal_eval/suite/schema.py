@@ -150,6 +150,16 @@ def _place(loc: tuple[str | int, ...], value: Any) -> tuple[str | int, ...]:
     return tuple(place)
 
 
+# kind of one of pydantic's errors → what to write
+WANTED = {
+    **dict.fromkeys(("int_type", "int_from_float"), "must be a whole number, without quotes and point"),
+    **dict.fromkeys(("dict_type", "model_type"), "must be a mapping, such as {key: value}"),
+    "float_type": "must be a number, without quotes",
+    "bool_type": "must be true or false, without quotes",
+    "too_short": "must have at least 1 item",
+}
+
+
 def _explain(error: Any) -> str:
     """The message for one of pydantic's errors."""
     if error["type"] == "extra_forbidden":
@@ -157,7 +167,16 @@ def _explain(error: Any) -> str:
         return f"unknown key{nearest(str(error['loc'][-1]), known)}"
     if error["type"] == "missing":
         return "is missing"
-    if error["type"] == "string_pattern_mismatch":
+    given, kind = error["input"], error["type"]
+    if given is None and kind != "extra_forbidden":
+        return "has no value; write one, or leave it out"
+    if kind in WANTED:
+        return f"{WANTED[kind]} (it is {given!r:.60})"
+    if kind == "string_type" and isinstance(given, bool | int | float):
+        return f"must be text, and YAML reads {str(given).lower()}; put it in quotes"
+    if kind == "list_type" and isinstance(given, str | int | float):
+        return f"must be a list, such as [{given}]"
+    if kind == "string_pattern_mismatch":
         return f"may hold letters, digits, dots, dashes and underscores, and begins with a letter or digit (it is {error['input']!r:.60})"
     return f"{error['msg'][0].lower()}{error['msg'][1:]} (it is {error['input']!r:.60})"
 

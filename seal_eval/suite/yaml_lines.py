@@ -11,6 +11,12 @@ from seal_eval.core.errors import SealError, first_line
 LARGEST = 1 << 20  # bytes
 DEEPEST = 20  # levels
 PLAIN = ("null", "bool", "int", "float", "str", "seq", "map")
+# part of one of PyYAML's messages → what to do
+REMEDIES = {
+    "'\\t'": "; YAML indents with spaces, not with tabs",
+    "another document": "; write each suite in a file of its own, without '---' between them",
+    "found unexpected end of stream": "; is a quote or a bracket left open?",
+}
 LineNumbers = dict[tuple[str | int, ...], int]  # path of keys and indexes to a value → its line, counted from 1
 
 
@@ -46,8 +52,9 @@ def read_yaml(file: Path) -> tuple[Any, LineNumbers]:
     except UnicodeDecodeError as error:
         raise SealError(f"{file}: not UTF-8 ({error.reason})") from error
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise SealError(f"{file}, line {mark.line + 1 if mark else 1}: {error.problem or error.context}") from error
+        mark, problem = error.problem_mark or error.context_mark, str(error.problem or error.context)
+        remedy = next((text for part, text in REMEDIES.items() if part in problem), "")
+        raise SealError(f"{file}, line {mark.line + 1 if mark else 1}: {problem}{remedy}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SealError(f"{file}: cannot be read as YAML ({first_line(error)})") from error
 

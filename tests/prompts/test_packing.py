@@ -104,7 +104,7 @@ def _dataset(rows):
 
 
 def test_unknown_template():
-    with pytest.raises(SealError, match="no chat template named 'tool_use'"):
+    with pytest.raises(SealError, match="one chat template, without a name; ask for it without the name 'tool_use'"):
         PromptFormat(made("bytes"), PromptSettings(chat_template="tool_use")).render("x")
     bare = made("bpe-digits")
     template, bare.chat_template = bare.chat_template, None
