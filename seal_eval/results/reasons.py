@@ -66,7 +66,8 @@ def warning(cell: Shares) -> str:
     if cell.of_format <= LIMIT:
         return ""
     where = f"{cell.task}{'' if cell.length is None else f' at {size(cell.length, cell.task)}'}, {cell.method}"
-    return f"{where}: {100 * cell.of_format:.0f} % of the replies were cut off or hold no answer; the score measures their form, not retrieval."
+    share = f"{100 * cell.of_format:.0f} %"
+    return f"{where}: {share} of the replies were cut off or hold no answer; the score measures their form, not retrieval."
 
 
 def examples(runs: list[Run], reason: str = "", task: str = "", method: str = "", n: int = 10) -> list[tuple[Run, Record]]:
