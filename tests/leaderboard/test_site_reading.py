@@ -114,13 +114,15 @@ def test_on_paper(browser, site):  # noqa: F811
 
 
 def test_back_from_a_sample(browser, site):  # noqa: F811
+    from playwright.sync_api import expect
+
     page, _, complaints = watched(browser, site.as_uri())
     page.goto((site / "samples.html").as_uri() + "#task=seal_needle&length=700")
     assert count(page) == 5
     page.locator("article h2 a").first.click()
-    page.wait_for_function("document.querySelectorAll('article').length === 1")
+    expect(page.locator("article")).to_have_count(1)
     page.go_back()
-    page.wait_for_function("document.querySelectorAll('article').length === 5")
+    expect(page.locator("article")).to_have_count(5)
     assert page.get_by_label("length").input_value() == "700"
     page.locator(".skip").focus()
     page.keyboard.press("Enter")  # skips, and keeps the filters

@@ -128,3 +128,12 @@ def test_text_that_is_too_long_is_counted_in_characters(forged):  # noqa: F811
     with pytest.raises(SealError, match=r"material.a is .*, must have at most 400 characters; ") as error:
         check_fields(forged.results, forged.data)
     assert "validation" not in str(error.value)
+
+
+def test_one_run_with_two_replies_to_a_sample(results):
+    """lm-eval has two names for a task at one length, so a run can ask it twice."""
+    runs = load_runs(results)
+    again = tuple(replace(record, reply=f"{record.reply} or 5") for record in runs[0].records[:2])
+    _check_together([replace(runs[0], records=runs[0].records + runs[0].records[:2]), *runs[1:]])
+    with pytest.raises(SealError, match="has two replies, under two names of one task"):
+        _check_together([replace(runs[0], records=runs[0].records + again), *runs[1:]])
