@@ -4,6 +4,7 @@ import copy
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from test_forged import forged, meta, packed, said  # noqa: F401
@@ -17,6 +18,8 @@ from seal_eval.leaderboard.verify_fields import _check_costs, _check_method, che
 from seal_eval.results.conditions import remarks
 from seal_eval.results.records import load_runs
 from seal_eval.results.sources import other_files
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
@@ -137,3 +140,8 @@ def test_one_run_with_two_replies_to_a_sample(results):
     _check_together([replace(runs[0], records=runs[0].records + runs[0].records[:2]), *runs[1:]])
     with pytest.raises(SealError, match="has two replies, under two names of one task"):
         _check_together([replace(runs[0], records=runs[0].records + again), *runs[1:]])
+
+
+def test_the_published_folders_pass_together():
+    """Two suites asked other questions under the same ids; they are on two boards. Their samples are built again folder by folder."""
+    _check_together(load_runs(ROOT / "leaderboard" / "results"))
