@@ -166,7 +166,7 @@ def _methods() -> frozenset[str]:
 @lru_cache(maxsize=1)
 def _spellings() -> dict[str, str]:
     """Letters and digits of the names by which methods are shown → the method, for those of this project."""
-    found = {}
+    found: dict[str, str] = {}
     for name in _methods():
         if source_package(name) == "seal-eval":
             title = get_method(name).title or name
