@@ -242,5 +242,5 @@ def pairs(board: ModelBoard) -> Iterator[Pair]:
         right = two.scores == 1
         both_scored = ~np.isnan(two.scores).any(axis=1)
         only = [[two.samples[i] for i in np.flatnonzero(both_scored & right[:, k] & ~right[:, 1 - k])] for k in (0, 1)]
-        lacks = [f"{one.method} {one.text}" for one in two.lacks if one.text]
+        lacks = [f"{board.said(one.method)} {one.text}" for one in two.lacks if one.text]
         yield Pair(board.name, a, b, rows, lacks, only[0], only[1])

@@ -66,9 +66,11 @@ def addresses(names: Iterable[str]) -> dict[str, str]:
 
     Three of them in one file name stay below 255 bytes.
     """
-    plain = {name: re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "method" for name in names}
-    several = Counter(plain.values())
-    return {name: text if several[text] == 1 else f"{text}-{_hash(name)}" for name, text in plain.items()}
+    found = {name: re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "method" for name in names}
+    while len(set(found.values())) < len(found):  # again where a name is like the address that another one has got
+        several = Counter(found.values())
+        found = {name: text if several[text] == 1 else f"{text}-{_hash(name)}" for name, text in found.items()}
+    return found
 
 
 def _hash(name: str) -> str:

@@ -25,14 +25,14 @@ def curves(rows: list[Row], baseline: str, theme: str, unit: str) -> str:
 
     A length that a method lacks is a gap in its line. Samples without a length stand in one place.
     """
-    figure, axes = single_panel(theme, (6.4, 3.4))
     lengths = sorted({row.length or 1 for row in rows})
     methods = list(dict.fromkeys(row.method for row in rows))
+    figure, axes = single_panel(theme, (6.4, tall(3.4, len(methods))))
     for i, method in enumerate(methods):
         method_rows = [row for row in rows if row.method == method]
         x: list[float] = [row.length or 1 for row in method_rows]
         if len(lengths) == 1:  # side by side, so that no method hides another
-            x = [lengths[0] * 1.04 ** (i - (len(methods) - 1) / 2)]
+            x = [lengths[0] * beside(i, len(methods), 1.04)]
         colour = _colour(i, method, baseline, theme)
         whole = all(row.accuracy for row in method_rows)
         estimates = [row.accuracy or NOWHERE for row in method_rows]  # so that no line joins the lengths on both sides of a missing one
@@ -111,7 +111,7 @@ def depth_curves(cells: dict[str, dict[int, list[Estimate | None]]], theme: str,
 
     cells: as in `heatmap`.
     """
-    figure, axes = single_panel(theme, (6.4, 3.2))
+    figure, axes = single_panel(theme, (6.4, tall(3.2, len(cells))))
     middles = [(a + b) / 2 for a, b in itertools.pairwise(DEPTH_EDGES)]
     for i, (method, by_length) in enumerate(cells.items()):
         if not all(any(row) for row in by_length.values()):  # all lengths together: nothing to compare with where one is missing
@@ -121,7 +121,9 @@ def depth_curves(cells: dict[str, dict[int, list[Estimate | None]]], theme: str,
             estimates = [e for e in (row[fifth] for row in by_length.values()) if e]
             if estimates:
                 n = sum(e.n for e in estimates)
-                points.append((x + 0.008 * (i - len(cells) / 2), wilson(round(sum(e.value * e.n for e in estimates)), n)))
+                points.append(
+                    (x + min(0.008, 0.16 / len(cells)) * (i - len(cells) / 2), wilson(round(sum(e.value * e.n for e in estimates)), n))
+                )
         axes.errorbar(
             [x for x, _ in points], [e.value for _, e in points],
             yerr=[[e.value - e.low for _, e in points], [e.high - e.value for _, e in points]],
@@ -142,7 +144,7 @@ def pareto(points: list[tuple[str, float, Estimate]], theme: str, x_label: str, 
 
     less: the cost is a fraction, shown in percent, and less of it is better. Otherwise it is a number, such as speed, and more is better.
     """
-    figure, axes = single_panel(theme, (7.2, 3.6))
+    figure, axes = single_panel(theme, (7.2, tall(3.6, len(points))))
     for i, (_, cost, e) in enumerate(points):
         axes.errorbar(
             [cost], [e.value], yerr=[[e.value - e.low], [e.high - e.value]], color=COLOURS[i % len(COLOURS)], marker=MARKS[i % len(MARKS)],
@@ -153,7 +155,9 @@ def pareto(points: list[tuple[str, float, Estimate]], theme: str, x_label: str, 
     front.sort(key=lambda p: sign * p[1])
     axes.step([p[1] for p in front], [p[2].value for p in front], where="post", color=THEMES[theme]["soft"], linewidth=1, linestyle=":")
     axes.set_ylim(0, 1.02)
-    axes.xaxis.set_major_formatter((lambda x, _: f"{100 * x:+.3g} %".replace("+0 ", "0 ")) if less else (lambda x, _: f"{x:,.0f}"))
+    axes.xaxis.set_major_formatter(
+        (lambda x, _: f"{100 * x:+.3g} %".replace("+0 ", "0 ").replace("-", "−")) if less else (lambda x, _: f"{x:,.0f}")
+    )
     if not less:
         axes.set_xlim(0, 1.08 * max(cost for _, cost, _ in points))
     _percent_axis(axes.yaxis)
@@ -166,6 +170,16 @@ def pareto(points: list[tuple[str, float, Estimate]], theme: str, x_label: str, 
         f"{y_label} against {x_label}",
         "One mark per method with its interval; the dotted line joins the methods that no other beats in both.",
     )
+
+
+def tall(height: float, n: int) -> float:
+    """The height of a figure in inches, for a legend of `n` names beside it: matplotlib cuts what does not fit."""
+    return max(height, 0.3 + 0.19 * n)
+
+
+def beside(i: int, n: int, step: float) -> float:
+    """A factor for the position of method `i` of `n` on a logarithmic axis: side by side, and away from the next length."""
+    return float(min(step, 1.3 ** (2 / max(n - 1, 1))) ** (i - (n - 1) / 2))
 
 
 def _colour(i: int, method: str, baseline: str, theme: str) -> str:

@@ -1,7 +1,7 @@
 """The figure of gains against length: all methods of a board, a panel for each task."""
 
 from seal_eval.core.figure import THEMES, canvas, svg_text
-from seal_eval.leaderboard.figures import COLOURS, MARKS, _legend
+from seal_eval.leaderboard.figures import COLOURS, MARKS, _legend, beside, tall
 from seal_eval.results.comparison import Row
 
 ACROSS = 3  # most panels side by side
@@ -16,13 +16,13 @@ def gains(rows_of: dict[str, list[Row]], theme: str, units: dict[str, str]) -> s
     methods = list(dict.fromkeys(row.method for rows in rows_of.values() for row in rows))
     across = min(len(rows_of), ACROSS)
     down = -(-len(rows_of) // across)
-    figure, axes = canvas(theme, (2.2 + 3.0 * across, 0.4 + 2.9 * down), across, down)
+    figure, axes = canvas(theme, (2.2 + 3.0 * across, tall(0.4 + 2.9 * down, len(methods))), across, down)
     for panel, (task, rows) in zip(axes, rows_of.items(), strict=False):
         lengths = sorted({row.length or 1 for row in rows})
         panel.axhline(0, color=THEMES[theme]["soft"], linewidth=0.8)
         for i, method in enumerate(methods):
             own = [(row.length or 1, row.difference) for row in rows if row.method == method and row.difference]
-            x = [length * 1.05 ** (i - (len(methods) - 1) / 2) for length, _ in own]
+            x = [length * beside(i, len(methods), 1.05) for length, _ in own]
             y = [100 * gain.value for _, gain in own]
             bars = [[100 * (gain.value - gain.low) for _, gain in own], [100 * (gain.high - gain.value) for _, gain in own]]
             panel.errorbar(

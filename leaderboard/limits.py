@@ -8,6 +8,7 @@ MB = 2**20
 FILES = 3_000  # files and folders: three files and a folder for each of 750 runs; the largest published submission has 66 runs
 MANIFEST_BYTES = 4 * MB  # 1 KB for each run
 RESULTS_BYTES = MB  # published: 15 to 30 KB; the scales of 200 layers of 128 heads take 0.8 MB
+SCALES = 200 * 128  # mean scales of one method, which the site draws as a picture and as a table
 COMMAND_BYTES = 32_000  # published: at most 0.5 KB; a long system prompt takes some more
 PACKED_BYTES = 64 * MB  # one compressed sample file; 100 samples at each of 8 lengths from 1K to 128K take about 30 MB
 ALL_BYTES = 256 * MB  # all files of a submission

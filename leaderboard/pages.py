@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from seal_eval import __version__
 from seal_eval.baselines import get_method, method_settings, source_package
@@ -21,7 +22,7 @@ from seal_eval.results.comparison import Row
 from seal_eval.results.depths import DEPTH_EDGES
 from seal_eval.results.missing import Lacks, in_short
 from seal_eval.results.numbers import p_text, percent, size
-from seal_eval.results.reasons import of_runs, warning
+from seal_eval.results.reasons import Shares, of_runs, warning
 from seal_eval.results.splits import GAP, whole_runs
 from seal_eval.results.tables import LENGTHS_NOTE, POSITION_NOTE
 from seal_eval.stats import least_p
@@ -46,7 +47,7 @@ class Pages:
         self.shared: dict[str, Any] = {
             "version": __version__, "boards": boards, "runs": self.runs, "edges": DEPTH_EDGES, "columns": COLUMNS,
             "tasks": list(dict.fromkeys(block.name for board in boards for block in board.tasks)), "task": about,
-            "slug": self.slug, "warning": warning,
+            "slug": self.slug,
             "figure_size": sizes.__getitem__, "updated": max(run.utc for run in runs), "gap": GAP,
         }  # fmt: skip
 
@@ -78,6 +79,7 @@ class Pages:
                 "settings": shown_settings(run),
                 "asked": how_asked(run),
                 "shares": of_runs([run]),
+                "shares_of": [(own, of_runs([part])) for part, own in parts],
             }
             yield f"runs/{run.run_id}.html", self._page("run.html", "../", run=run, **values)
         all_pairs: list[Pair] = []
@@ -141,6 +143,10 @@ def _environment() -> Any:
         "in_short": _in_short,
         "too_few": _too_few,
         "tenth": _tenth,
+        "form_warnings": _form_warnings,
+        "said": _said,
+        "sentence": _sentence,
+        "in_words": _in_words,
     }
     environment.filters |= filters
     return environment
@@ -157,6 +163,40 @@ def _too_few(row: Row) -> str:
         return ""
     least = least_p(row.n_clusters, mid_p="mid-p" in row.difference.method)
     return f"With {row.n_clusters} documents no p below {p_text(least)} is possible" if least > SMALL_P else ""
+
+
+def _form_warnings(shares: Sequence[Shares], board: ModelBoard) -> list[tuple[str, str]]:
+    """(sentence, address of the sample browser with the replies) for each cell whose score measures the replies' form.
+
+    The address is '' where the board left the cell out.
+    """
+    found = []
+    for cell in shares:
+        if text := warning(replace(cell, method=board.said(cell.method))):
+            shown = cell.method in board.found.methods and (cell.task, cell.length) in board.paired.cells
+            place = {"model": board.number, "task": cell.task, "length": "null" if cell.length is None else cell.length}
+            query = urlencode(place | {"method": board.found.methods.index(cell.method), "outcome": 0}) if shown else ""
+            found.append((text, f"samples.html#{query}" if shown else ""))
+    return found
+
+
+def _said(run: Run) -> str:
+    """A run's method in a list or a title."""
+    return ", ".join(filter(None, shown_name(run)))
+
+
+def _sentence(text: str) -> str:
+    """A summary as a sentence of its own."""
+    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
+
+
+def _in_words(value: Any) -> str:
+    """A value that a method recorded, without JSON's or Python's brackets and quotes."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_in_words(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_in_words, value))
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _tenth(value: float) -> int:

@@ -12,6 +12,8 @@ from seal_eval.leaderboard.board import ModelBoard
 from seal_eval.leaderboard.submissions import task_of
 from seal_eval.results.absent import NO_RESULT
 from seal_eval.results.lm_eval_tasks import sample_id
+from seal_eval.results.numbers import size
+from seal_eval.results.reasons import REASONS
 
 CHUNK = 100  # samples per file
 PROMPT_ENDS = 1500  # characters shown from the beginning and from the end of a prompt
@@ -38,10 +40,15 @@ def sample_pages(boards: list[ModelBoard], runs: list[Run]) -> Iterator[tuple[st
         for name in dict.fromkeys(names.values()):
             by_cell.setdefault(int(name.split("-")[1]), []).append(name)
         cells = [
-            {"task": task, "length": length, "n": int((board.paired.cell == i).sum()), "chunks": by_cell.get(i, [])}
+            {
+                "task": task, "length": length, "size": size(length, task) or "any length",
+                "n": int((board.paired.cell == i).sum()), "chunks": by_cell.get(i, []),
+            }
             for i, (task, length) in enumerate(board.paired.cells)
-        ]
-        manifest.append({"model": board.name, "methods": [board.said(method) for method in board.found.methods], "cells": cells})
+        ]  # fmt: skip
+        reasons = [reason for reason in REASONS if any(reason in cell.counts for cell in board.found.shares)]
+        methods = [board.said(method) for method in board.found.methods]
+        manifest.append({"model": board.name, "methods": methods, "reasons": reasons, "cells": cells})
         by_chunk: dict[str, list[str]] = {}
         for sample, name in names.items():
             by_chunk.setdefault(name, []).append(sample)

@@ -17,7 +17,10 @@ from seal_eval.leaderboard.verify_files import check_files
 from seal_eval.leaderboard.verify_samples import check_samples
 from seal_eval.leaderboard.verify_settings import Work
 from seal_eval.results.absent import suite_of
-from seal_eval.results.records import by_method, load_runs
+from seal_eval.results.records import check_versions, load_runs
+from seal_eval.results.sources import check_sources
+
+PACK = "pack the results again with seal-eval submit"
 
 
 def check(folder: Path, tokenizer: str = "", most_tokens: int = limits.TOKENS) -> list[str]:
@@ -55,7 +58,7 @@ def check(folder: Path, tokenizer: str = "", most_tokens: int = limits.TOKENS) -
         if wrong := [
             f"{key}={visible(str(manifest_entry[key]))[:400]}, not {actual[key]}" for key in actual if manifest_entry[key] != actual[key]
         ]:
-            raise SealError(f"{folder / MANIFEST}: run {run.run_id} does not match its files ({wrong[0]})")
+            raise SealError(f"{folder / MANIFEST}: run {run.run_id} does not match its files ({wrong[0]}); {PACK}")
         if run.folder != folder / run.run_id:
             raise SealError(f"{run.folder}: must be named {run.run_id}, after the hash of its results file")
         results = run.folder / f"results_{run.date}.json"
@@ -80,13 +83,15 @@ def _check_suites(folder: Path, manifest: Any, runs: list[Run]) -> None:
     odd = {cell for cell in listed if cell[0] not in suites or (cell[:2] in planned and cell not in lacking)} | (lacking - listed)
     if odd:
         place = ", ".join(map(str, min(odd, key=str)))
-        raise SealError(f"{folder / MANIFEST}: not_run must list the cells of the runs' suites without results; look at {short(place)}")
+        raise SealError(
+            f"{folder / MANIFEST}: not_run must list the cells of the runs' suites without results; look at {short(place)}; {PACK}"
+        )
 
 
 def check_all(folder: Path, tokenizer: str = "", most_tokens: int = limits.TOKENS) -> list[str]:
     """Run `check` on every submission in `folder` and its subfolders, which must hold no other results; return all lines.
 
-    Raises SealError also for a sample that two submissions have for one model and method.
+    Raises SealError also for a sample that two runs have for one model and method, and for runs of one model's name from two sources.
     """
     if not folder.is_dir():
         raise SealError(f"{folder} does not exist")
@@ -95,8 +100,28 @@ def check_all(folder: Path, tokenizer: str = "", most_tokens: int = limits.TOKEN
         if not any(file.is_relative_to(submission) for submission in packed):
             raise SealError(f"{file} belongs to no submission, and a site would show it; pack it with seal-eval submit")
     lines = [line for submission in packed for line in check(submission, tokenizer, most_tokens)]
-    if len(packed) > 1:  # a method may answer a sample once on a leaderboard
-        runs = load_runs(folder)
-        for model in dict.fromkeys(run.model for run in runs):
-            by_method(runs, model)
+    if packed:
+        _check_together(load_runs(folder))
     return lines
+
+
+def _check_together(runs: list[Run]) -> None:
+    """Raise SealError for what would stop the site for everybody: a prompt that a method answers twice, two models or tasks of one name.
+
+    Samples of one id with other prompts, as of two suites, are compared on two boards.
+    """
+    check_versions(runs)
+    check_sources(runs)
+    seen: dict[tuple[str, ...], tuple[Run, str]] = {}
+    for run in runs:
+        for record in run.records:
+            earlier, reply = seen.setdefault((run.model, run.method, record.sample_id, record.prompt_hash), (run, record.reply))
+            if earlier is not run:
+                raise SealError(
+                    f"{run.model}, method {run.method}: sample {record.sample_id} is in two runs, {earlier.folder} ({earlier.date}) and "
+                    f"{run.folder} ({run.date}); move one of them out of the results folder"
+                )
+            if record.reply != reply:
+                raise SealError(
+                    f"{run.folder}: sample {record.sample_id} has two replies, under two names of one task; run it again with one"
+                )

@@ -17,12 +17,15 @@ from seal_eval.harness.command_line import lm_eval_command, take_selftest
 from seal_eval.harness.task_config import known_keys, leaves
 from seal_eval.harness.task_yaml import yaml_files
 from seal_eval.leaderboard.submissions import PATH_KEYS
+from seal_eval.leaderboard.verify_settings import KEPT
+from seal_eval.prompts.settings import KEYS
 from seal_eval.results.run_files import model_args_of
 from seal_eval.tasks import base_task, get_task, ruler_tasks, task_names
 
 PROGRAMS = (["seal-eval", "run"], ["lm_eval", "run"], ["lm-eval", "run"], ["lm_eval"], ["lm-eval"], ["python", "-m", "lm_eval"])
 # words as shlex.quote writes them: outside of quotes there is nothing that a shell reads as more than text
 PLAIN = re.compile(r"""(?:[A-Za-z0-9@%+=:,./~_-]|'[^']*'|"'"| (?=\S))*""")
+SEEDS = ("random", "numpy", "torch", "fewshot")  # in the order of --seed
 # flags that let the command read files that others do not have, run code, ask other samples, or send results elsewhere
 ELSEWHERE = (
     "config", "include_path", "samples", "cache_requests", "check_integrity", "wandb_args", "wandb_config_args", "trackio_args",
@@ -85,7 +88,7 @@ def _compare(file: Path, args: Any, data: dict[str, Any], ours: bool) -> None:
         must(_same(key, said.get(key), recorded.get(key)), "model_args", {key: said.get(key)}, {key: recorded.get(key)})
     tasks = sorted({name for pattern in _list(args.tasks) for name in _expanded(pattern)})
     must(tasks == sorted(data["results"]), "tasks", args.tasks, sorted(data["results"]))
-    must((args.limit or None) == config["limit"], "limit", args.limit, config["limit"])
+    must(args.limit == config["limit"], "limit", args.limit, config["limit"])
     generation = dict(config.get("gen_kwargs") or {})
     must(user_budget(args.gen_kwargs) == user_budget(generation), "gen_kwargs", args.gen_kwargs, generation)
     for name, flag, default in (("chat_template", "apply_chat_template", False), ("system_instruction", "system_instruction", "")):
@@ -93,14 +96,23 @@ def _compare(file: Path, args: Any, data: dict[str, Any], ours: bool) -> None:
         if not ours:
             there = data.get(name) or default
             must(bool(value) == bool(there) and (name == "chat_template" or value == there), flag, value, there)
+    must(not args.num_fewshot, "num_fewshot", args.num_fewshot, 0)
+    seeds = [config[f"{name}_seed"] for name in SEEDS if config.get(f"{name}_seed") is not None]
+    must(len(seeds) < len(SEEDS) or list(args.seed or seeds) == seeds, "seed", args.seed, seeds)
     metadata = dict(args.metadata or {})
     for task, setup in data["configs"].items():
         size = leaves().get(task)
         base = base_task(task)
         assert base  # checked before
         prompt = {"chat_template": getattr(args, "apply_chat_template", None) or False, "system_instruction": args.system_instruction or ""}
-        given = (prompt if ours else {}) | ({get_task(base).size_key: [size[1]]} if size else {}) | said | metadata
-        for key in metadata.keys() | (set(known_keys()) & setup["metadata"].keys()):
+        for key, flag in (("chat_template", "apply_chat_template"), ("system_instruction", "system_instruction")):
+            there = setup["metadata"].get(key)
+            must(not ours or not prompt[key] or prompt[key] == there, flag, prompt[key], there)
+        sizes = {get_task(base).size_key: [size[1]]} if size else {}
+        # lm-eval's engines take out the thinking, and the run tells the tasks
+        stripped = {"think_stripped": True} if engine != ENGINE and "think_end_token" in said else {}
+        given = (prompt if ours else {}) | stripped | sizes | said | metadata
+        for key in metadata.keys() | ({*known_keys(), *KEPT, *KEYS} & setup["metadata"].keys()):
             must(
                 _same(key, given.get(key), setup["metadata"].get(key)), "metadata", {key: given.get(key)}, {key: setup["metadata"].get(key)}
             )

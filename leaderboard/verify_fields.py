@@ -8,11 +8,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from seal_eval.baselines import method_names, method_settings, settings, source_package, take_method
+from seal_eval.baselines import get_method, method_names, method_settings, settings, source_package, take_method
 from seal_eval.core.checked import check, check_printable
 from seal_eval.core.errors import SealError
-from seal_eval.core.names import ENGINE, recorded
+from seal_eval.core.names import CHANGES_WEIGHTS, ENGINE, recorded
 from seal_eval.core.strict_json import short
+from seal_eval.leaderboard import limits
+from seal_eval.leaderboard.display import KINDS
 from seal_eval.leaderboard.published import Published
 from seal_eval.leaderboard.submissions import sanitized
 from seal_eval.results.run_files import model_args_of
@@ -28,6 +30,7 @@ HOUR = 3600  # seconds
 ZONES = (-12 * HOUR, 14 * HOUR)  # of local times behind and ahead of UTC
 SLACK = HOUR  # seconds that the clocks of two machines may differ
 PERPLEXITIES = ("prose_perplexity_before", "prose_perplexity_after", "prose_perplexity_ratio")
+DTYPES = {"half": "float16", "float": "float32", "double": "float64"}  # torch's other names
 FASTEST = 10**7  # prompt tokens per second that no machine of today reads
 
 
@@ -102,6 +105,9 @@ def _check_model(file: Path, data: dict[str, Any]) -> None:
             said = setup["metadata"].get(key, value)
             must(file, said == value, f"configs.{task}.metadata.{key}", said, f"config.model_args.{key}, {short(value)}")
     if own:
+        loaded, wanted = str(config.get("model_dtype") or "").removeprefix("torch."), args.get("dtype") or "auto"
+        fits = not loaded or wanted == "auto" or loaded == DTYPES.get(str(wanted), str(wanted).removeprefix("torch."))
+        must(file, fits, "config.model_dtype", loaded, f"that of config.model_args, {short(wanted)}")
         # a folder is called by its last part
         models = {recorded(str(subject)), recorded(str(subject).rpartition("/")[2])}
         must(file, own["model"] in models, "config.seal_eval.model", own["model"], f"config.model_args.pretrained, {subject}")
@@ -110,15 +116,18 @@ def _check_model(file: Path, data: dict[str, Any]) -> None:
 
 def _check_method(file: Path, data: dict[str, Any]) -> None:
     """The method is the one of the model arguments, with its settings; a tuned one has its card, and another none."""
-    own = data["config"].get("seal_eval")
+    own, args = data["config"].get("seal_eval"), model_args_of(data["config"])
     if not own:
+        _check_adapter_name(file, args)
         return
-    args = model_args_of(data["config"])
     method, about = own["method"], own["about"]
     must(file, args.get("method", "plain") == method, "config.seal_eval.method", method, f"that of config.model_args, {args.get('method')}")
     parts = method.split("+")
     # a file named as a method is never looked up: that would execute it
     if ".py:" in method or not set(parts) <= _methods():
+        must(file, method.isascii(), "config.seal_eval.method", method, "ASCII: other letters look like these")
+        like = next((_spellings()[_bare(part)] for part in parts if part not in _methods() and _bare(part) in _spellings()), "")
+        must(file, not like, "config.seal_eval.method", method, f"a name that does not read as {like}, a method of this project")
         return
     if all(source_package(part) == "seal-eval" for part in parts):
         try:
@@ -141,9 +150,32 @@ def _check_method(file: Path, data: dict[str, Any]) -> None:
     must(file, own["model"] in models[1:], "config.seal_eval.about.model", model, f"the run's model, {own['model']}")
 
 
+def _check_adapter_name(file: Path, args: dict[str, Any]) -> None:
+    """A run of a stock engine is named after its adapter, which must not read as the name of a run without one."""
+    for key in CHANGES_WEIGHTS:
+        name = str(args.get(key) or "").rstrip("/").rpartition("/")[2]
+        fits = name.isascii() and _bare(name) != "plain"
+        must(file, fits, f"config.model_args.{key}", name, "ASCII, and not the name of a run without adapter; rename the adapter's folder")
+
+
 @lru_cache(maxsize=1)
 def _methods() -> frozenset[str]:
     return frozenset(method_names())
+
+
+@lru_cache(maxsize=1)
+def _spellings() -> dict[str, str]:
+    """Letters and digits of the names by which methods are shown → the method, for those of this project."""
+    found: dict[str, str] = {}
+    for name in _methods():
+        if source_package(name) == "seal-eval":
+            title = get_method(name).title or name
+            found |= {_bare(text): name for text in (name, title, *(f"{title}-{kind}" for kind in KINDS.values()))}
+    return found
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 @lru_cache(maxsize=256)  # many runs of a submission have one method
@@ -175,6 +207,8 @@ def _check_costs(file: Path, data: dict[str, Any]) -> None:
     if scales := about.get("mean_scales"):
         widths = {len(layer) for layer in scales}
         must(file, len(widths) == 1 and widths != {0}, f"{at}.mean_scales", scales, "numbers, [n_layers][n_heads]")
+        n = len(scales) * max(widths)
+        must(file, n <= limits.SCALES, f"{at}.mean_scales", f"{n:,} numbers", f"at most {limits.SCALES:,}")
     if pace:
         must(file, pace["seconds"] <= seconds + 1, "config.seal_eval.pace.seconds", pace["seconds"], f"within the run's {seconds:.1f} s")
 

@@ -38,7 +38,9 @@ def check_files(folder: Path) -> Any:
     if there.keys() != listed.keys():
         name = min(there.keys() ^ listed.keys())
         what = "not listed" if name in there else "missing"
-        raise SealError(f"{folder}: {_shown(name)} is {what}; the manifest must list exactly the files")
+        raise SealError(
+            f"{folder}: {_shown(name)} is {what}; the manifest must list exactly the files: pack the results again with seal-eval submit"
+        )
     for run in manifest["runs"]:
         _check_names(folder, run)
     for name, digest in sorted(listed.items()):
@@ -133,7 +135,7 @@ def _manifest(file: Path) -> Any:
     if error:
         place = "/".join(map(str, error.path))
         place = place if place.isprintable() else dotted(list(error.path))
-        raise SealError(f"{file}, {place or 'the whole file'}: {_shown(error.message[:300])}")
+        raise SealError(f"{file}, {place or 'the whole file'}: {_shown(error.message[:300])}; pack the results again with seal-eval submit")
     return manifest
 
 

@@ -22,6 +22,7 @@ from seal_eval.leaderboard.verify_settings import Work, asked_of, build_settings
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import base_task, get_task
 
+AS_RUN = "publish the files as the run wrote them"
 SCORES = ("acc", "recall", "weighted", "effective")  # prefixes of the fields that the reply decides
 
 
@@ -53,7 +54,7 @@ def check_samples(results: Path, data: dict[str, Any], file: Path, task: str, to
     refuse_secrets(results, task, first, prompt_format)
     counts = {"original": len(docs), "effective": len(first)}
     if data["n-samples"][task] != counts:
-        raise SealError(f"{results}: n-samples.{task} is {short(data['n-samples'][task])}, must be {short(counts)}")
+        raise SealError(f"{results}: n-samples.{task} is {short(data['n-samples'][task])}, must be {short(counts)}; {AS_RUN}")
     if data["task_hashes"][task] != task_hash(rows):
         raise SealError(f"{results}: task_hashes.{task} is not the hash of its samples; pack the results again with seal-eval submit")
     _check_table(results, task, data, rows)
@@ -71,7 +72,7 @@ def _check_rows(
         row = checked_row(file, number, line, SampleRow, f"a sample of {base}")
         sample_id, reply, at = str(row["doc"].get("sample_id")), row["filtered_resps"][0], number - 1
         if sample_id not in ids:
-            raise SealError(f"{where}: sample {short(sample_id)[1:-1]} is not one that {base} builds")
+            raise SealError(f"{where}: sample {short(sample_id)[1:-1]} is not one that {base} builds; {AS_RUN}")
         if ids[sample_id] != at or at >= n:
             rest = [str(doc["sample_id"]) for doc in docs[:n]]
             others = (checked_row(file, i, other, SampleRow, f"a sample of {base}") for i, other in numbered_lines(file))
@@ -121,13 +122,13 @@ def _check_row(where: str, base: str, row: dict[str, Any], expected: dict[str, A
     sample = expected["doc"]["sample_id"]
     for key, value in expected["doc"].items():
         if key not in row["doc"] or _json(row["doc"][key]) != _json(value):
-            raise SealError(f"{where}: {key} of sample {sample} is not what {base} builds")
+            raise SealError(f"{where}: {key} of sample {sample} is not what {base} builds; {AS_RUN}")
     if more := sorted(set(row["doc"]) - set(expected["doc"])) + sorted(set(row) - set(expected)):
-        raise SealError(f"{where}: {short(more[0])} of sample {sample} is no field that lm-eval writes")
+        raise SealError(f"{where}: {short(more[0])} of sample {sample} is no field that lm-eval writes; {AS_RUN}")
     if row["arguments"]["gen_args_0"]["arg_0"] != expected["arguments"]["gen_args_0"]["arg_0"]:
-        raise SealError(f"{where}: the prompt of sample {sample} is not rendered from its input")
+        raise SealError(f"{where}: the prompt of sample {sample} is not rendered from its input; {AS_RUN}")
     if row["prompt_hash"] != expected["prompt_hash"]:
-        raise SealError(f"{where}: prompt_hash of sample {sample} is not the hash of its prompt")
+        raise SealError(f"{where}: prompt_hash of sample {sample} is not the hash of its prompt; {AS_RUN}")
     for key, value in expected.items():
         if key not in row:
             raise SealError(f"{where}: sample {sample} has no {key}; pack the results again with seal-eval submit")

@@ -17,6 +17,7 @@ from seal_eval.models.window import window_of
 from seal_eval.prompts.settings import recorded_settings
 from seal_eval.tasks import base_task, get_task, task_settings
 
+REMEDY = "run it again without --gen_kwargs"
 # keys of the recorded metadata that are used to build samples, besides the task settings
 KEPT = ("pretrained", "revision", "max_length", "add_bos_token", "chat_template_args", "enable_thinking")
 # stop strings of version 2 of the tasks, whose replies version 3 may score again
@@ -140,9 +141,11 @@ def check_generation(results: Path, task: str, data: dict[str, Any], budgets: se
     said, base = data["configs"][task]["generation_kwargs"], base_task(task)
     at = f"{results}: configs.{task}.generation_kwargs"
     if said["max_gen_toks"] not in budgets:
-        raise SealError(f"{at}.max_gen_toks is {said['max_gen_toks']}, must be the task's, {' or '.join(map(str, sorted(budgets)))}")
+        budget = " or ".join(map(str, sorted(budgets)))
+        raise SealError(f"{at}.max_gen_toks is {said['max_gen_toks']}, must be the task's, {budget}; {REMEDY}")
     if said["until"] not in [[], *UNTIL.get(base or "", [])]:
-        raise SealError(f"{at}.until is {short(said['until'])}, must be the task's: empty")
+        raise SealError(f"{at}.until is {short(said['until'])}, must be the task's: empty; {REMEDY}")
     for key, value in (data["config"].get("gen_kwargs") or {}).items():
         if said.get(key) != value:
-            raise SealError(f"{results}: config.gen_kwargs.{key} is {short(value)}, must be the task's, {short(said.get(key))}")
+            wanted = f"must be the task's, {short(said.get(key))}; {REMEDY}"
+            raise SealError(f"{results}: config.gen_kwargs.{key} is {short(value)}, {wanted}")

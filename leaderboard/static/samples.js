@@ -9,7 +9,7 @@ let queue = []; // chunks not yet searched: copies of their cell with the chunk'
 const waiting = new Map(); // file → function that resolves its promise
 let drawn = 0;
 let search = 0; // number of the current search; an older one stops when it differs
-const filters = new URLSearchParams(location.hash.slice(1));
+let filters = new URLSearchParams(location.hash.slice(1));
 const form = document.getElementById("filters");
 const list = document.getElementById("list");
 const more = document.getElementById("more");
@@ -42,11 +42,11 @@ function options(key) {
   const cells = board().cells.filter((cell) => !filters.get("task") || cell.task === filters.get("task"));
   if (key === "model") return manifest.map((one, i) => [String(i), one.model]);
   if (key === "task") return [["", "all tasks"], ...unique(board().cells.map((cell) => cell.task)).map((x) => [x, x])];
-  if (key === "length") return [["", "all lengths"], ...unique(cells.map((cell) => cell.length)).map((x) => [String(x), String(x ?? "any length")])];
+  if (key === "length") return [["", "all lengths"], ...new Map(cells.map((cell) => [String(cell.length), cell.size]))];
   if (key === "method") return board().methods.map((name, i) => [String(i), name]);
   if (key === "depth") return [["", "any depth"], ...[0, 1, 2, 3, 4].map((i) => [String(i), `${20 * i}–${20 * i + 20} % deep`])];
   if (key === "outcome") return [["", "right or wrong"], ["1", "right"], ["0", "wrong"], ["none", "unscored"], ["won", "right where the first method is wrong"], ["lost", "wrong where the first method is right"]];
-  return [["", "any reason"], ...["exact", "incomplete", "not found", "refused", "cut off", "unparsable", "other"].map((x) => [x, x])];
+  return [["", "any reason"], ...board().reasons.map((x) => [x, x])];
 }
 
 // the text to search for; samples are read from the disk or the net one chunk at a time, until a page is full
@@ -109,8 +109,7 @@ function wanted(row, method) {
   if (outcome === "won" && !(score === 1 && first === 0)) return false;
   if (outcome === "lost" && !(score === 0 && first === 1)) return false;
   const why = filters.get("reason");
-  const known = ["exact", "incomplete", "not found", "refused", "cut off", "unparsable"];
-  return !why || (why === "other" ? !known.includes(reason) : reason === why);
+  return !why || reason === why || (why === "wrong value" && reason.startsWith("wrong ")); // 'wrong line' is one
 }
 
 function card(row, cell, method) {
@@ -120,7 +119,7 @@ function card(row, cell, method) {
   const rows = shown.map((i) => {
     const [value, reason, answer, reply] = row.replies[i];
     const mark = element("td", { className: value === 1 ? "right" : "wrong" }, `${score(value)} (${reason})`);
-    return element("tr", {}, element("th", { scope: "row" }, names[i]), mark, element("td", {}, answer ?? "–"), element("td", { className: "reply" }, reply));
+    return element("tr", {}, element("th", { scope: "row" }, element("span", { className: names[i].length > 40 ? "long" : "" }, names[i])), mark, element("td", {}, answer ?? "–"), element("td", { className: "reply" }, reply));
   });
   const head = element("tr", {}, ...["method", "score", "extracted answer", "reply"].map((x) => element("th", { scope: "col" }, x)));
   const table = element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
@@ -129,9 +128,8 @@ function card(row, cell, method) {
   box.setAttribute("aria-label", `replies to ${row.id}`);
   const depth = row.depth === null ? "" : `, ${Math.round(100 * row.depth)} % deep`;
   const link = element("a", { href: `#chunk=${cell.chunk}&sample=${encodeURIComponent(row.id)}` }, row.id);
-  link.addEventListener("click", () => setTimeout(() => location.reload()));
   const prompt = element("details", {}, element("summary", {}, "Prompt"), element("pre", { className: "prompt" }, row.prompt));
-  return element("article", { className: "sample" }, element("h2", {}, link), element("p", { className: "note" }, `${cell.task}, ${cell.length ?? "any length"}${row.tokens === null ? "" : `, ${row.tokens} tokens`}${depth}; expected: ${row.expected.join(", ")}`), box, prompt);
+  return element("article", { className: "sample" }, element("h2", {}, link), element("p", { className: "note" }, `${cell.task}, ${cell.size}${row.tokens === null ? "" : `, ${row.tokens} tokens`}${depth}; expected: ${row.expected.join(", ")}`), box, prompt);
 }
 
 async function next() {
@@ -155,7 +153,7 @@ async function next() {
     else queue.shift();
   }
   more.hidden = !queue.length;
-  status.textContent = drawn ? `${drawn} samples shown${queue.length ? "" : ", all that match"}.` : "No sample matches.";
+  status.textContent = drawn ? `${drawn} sample${drawn === 1 ? "" : "s"} shown${queue.length ? "" : ", all that match"}.` : "No sample matches.";
 }
 
 function start() {
@@ -171,12 +169,24 @@ function start() {
   next().catch((error) => (status.textContent = `${error.message} could not be loaded.`));
 }
 
+// draw what the filters in the URL say
+function draw() {
+  if (filters.get("chunk") && !filters.get("model")) filters.set("model", filters.get("chunk").split("-")[0]);
+  drawFilters();
+  start();
+}
+
 more.addEventListener("click", () => next());
+// a link to a sample, the browser's Back, an address that was edited; the link that skips to the results changes nothing
+window.addEventListener("hashchange", () => {
+  if (!manifest.length || location.hash === "#main") return;
+  filters = new URLSearchParams(location.hash.slice(1));
+  scrollTo(0, 0);
+  draw();
+});
 load("manifest")
   .then((rows) => {
     manifest = rows;
-    if (filters.get("chunk") && !filters.get("model")) filters.set("model", filters.get("chunk").split("-")[0]);
-    drawFilters();
-    start();
+    draw();
   })
   .catch(() => (status.textContent = "The samples could not be loaded."));

@@ -65,7 +65,9 @@ def explained(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"no {field}"
     said = WANTED.get(first["type"]) or first["msg"].removeprefix("Value error, ")
-    said = re.sub(r"^.*? should ", "must ", said).removesuffix(" after validation, not 0")
+    said = re.sub(r" after validation, not \d+$", "", re.sub(r"^.*? should ", "must ", said))
+    if isinstance(first["input"], str):
+        said = re.sub(r"\b(\d+) items?$", r"\1 characters", said)  # of a text with a check of its own
     what = f"the name {short(first['input'])}" if "[key]" in first["loc"] else f"{field or 'the value'} is {short(first['input'])}"
     return f"{what}, {said}"
 

@@ -8,7 +8,7 @@ from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.types import Record, Run
 from seal_eval.prompts.thinking import CUT_OFF
 from seal_eval.prompts.verdict import HEDGED, TOO_MANY
-from seal_eval.results.numbers import whole_percent
+from seal_eval.results.numbers import size, whole_percent
 from seal_eval.tasks import base_task
 
 REASONS = ("exact", "incomplete", "wrong value", "not found", TOO_MANY, HEDGED, "refused", "cut off", CUT_OFF, "unparsable")
@@ -65,12 +65,9 @@ def warning(cell: Shares) -> str:
     """A sentence for a cell of which more than LIMIT were cut off or unparsable; '' for any other."""
     if cell.of_format <= LIMIT:
         return ""
-    where = f"{cell.task}{'' if cell.length is None else f' at {cell.length:,}'}, {cell.method}"
-    return (
-        f"{where}: {100 * cell.of_format:.0f} % of the replies were cut off or hold no answer; the score measures their form, not "
-        "retrieval. "
-        "See some: seal-eval replies RESULTS"
-    )
+    where = f"{cell.task}{'' if cell.length is None else f' at {size(cell.length, cell.task)}'}, {cell.method}"
+    share = f"{100 * cell.of_format:.0f} %"
+    return f"{where}: {share} of the replies were cut off or hold no answer; the score measures their form, not retrieval."
 
 
 def examples(runs: list[Run], reason: str = "", task: str = "", method: str = "", n: int = 10) -> list[tuple[Run, Record]]:

@@ -109,7 +109,12 @@ def _by_subject(runs: list[Run], subject: Callable[[Run], str]) -> dict[str, dic
                     f"{run.model}, method {run.method}: sample {record.sample_id} is in two runs, {earlier.folder} ({earlier.date}) and "
                     f"{run.folder} ({run.date}); move one of them out of the results folder"
                 )
-            table[name][record.sample_id] = record
+            twin = table[name].setdefault(record.sample_id, record)
+            if twin.reply != record.reply:
+                raise SealError(
+                    f"{run.folder} ({run.date}): sample {record.sample_id} has two replies, under two names of one task; "
+                    "run it again with one of them"
+                )
     return dict(table)
 
 

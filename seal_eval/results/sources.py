@@ -36,7 +36,8 @@ def check_sources(runs: list[Run]) -> None:
 
 
 def other_files(runs: list[Run]) -> list[str]:
-    """A sentence for each model whose weights are known to be the same in all runs, and whose other files differ; and for other commits."""
+    """A sentence for each model whose weights are known to be the same in all runs, and whose other files differ; and for other commits,
+    and for runs that cannot be compared in this."""
     found = []
     for earlier, run in _pairs(runs):
         for key, what in (("model_content", FILES), ("model_sha", COMMIT)):
@@ -45,6 +46,12 @@ def other_files(runs: list[Run]) -> list[str]:
                 why = "its configuration or tokenizer may differ" if what == FILES else "its weights may differ"
                 found.append(f"{run.model} has {what} in run {run.run_id} than in run {earlier.run_id}; {why}.")
                 break
+        else:
+            if not _comparable(earlier, run):
+                found.append(
+                    f"{run.model} may be another model in run {run.run_id} than in run {earlier.run_id}; "
+                    "they record nothing in common of its files or of where it came from."
+                )
     return list({text.partition(" in run ")[0]: text for text in reversed(found)}.values())
 
 
@@ -62,6 +69,14 @@ def _source(run: Run) -> dict[str, Any]:
     """Where the run's model came from, as its results say it."""
     source = (run.config.get("seal_eval") or {}).get("model_source") or {}
     return dict(flat(source)) if isinstance(source, dict) else {"source": source}
+
+
+def _comparable(earlier: Run, run: Run) -> bool:
+    """Whether two runs of our engine both record the model's source, or both what its files held. Others record no more than its name."""
+    own = [one.config.get("seal_eval") for one in (earlier, run)]
+    if not all(own):
+        return True
+    return bool(_source(earlier) and _source(run)) or all((one or {}).get("model_content") for one in own)
 
 
 def _known(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:

@@ -142,7 +142,7 @@ def reasons_table(title: str, shares: Sequence[Shares]) -> Table | None:
     """A row per method and cell with the shares of reasons; the note holds the warnings. None without reasons."""
     rows = tuple((cell.task, size(cell.length, cell.task), cell.method, str(cell.n), cell.text) for cell in shares)
     ends = frozenset(i for i, (cell, after) in enumerate(pairwise(shares)) if (cell.task, cell.length) != (after.task, after.length))
-    warnings = [text for cell in shares if (text := warning(cell))]
+    warnings = [f"{text} See some: seal-eval replies RESULTS" for cell in shares if (text := warning(cell))]
     return Table(title, ("task", "length", "method", "n", "reasons"), rows, "\n".join([REASONS_NOTE, *warnings]), ends) if rows else None
 
 

@@ -364,7 +364,7 @@ FORGED = {
     "another method in the command": (said(lambda t: t.replace("method=seal", "method=plain")), "--model_args says .*plain"),
     "other metadata": (said(lambda t: t.replace('"num_samples": 5', '"num_samples": 6')), "--metadata says .*6"),
     "a seed in the command alone": (said(lambda t: t.replace('"num_samples": 5', '"num_samples": 5, "seed": 3')), "--metadata says .*seed"),
-    "a system prompt": (said(lambda t: t + " --system_instruction 'Be brief.'"), "--metadata says .*Be brief"),
+    "a system prompt": (said(lambda t: t + " --system_instruction 'Be brief.'"), "--system_instruction says .*Be brief"),
 }  # fmt: skip
 
 
