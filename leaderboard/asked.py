@@ -18,7 +18,7 @@ class Asked:
 
 def how_asked(run: Run) -> Asked:
     """Read the settings of a run's prompts. Raises SealError naming a results file that is damaged."""
-    file = run.folder / f"results_{run.date}.json"
+    file = run.results_file
     data, found = read_json(file, nan=True), dict[tuple[str, str], list[str]]()
     with reading(file):
         for task in sorted(_with_samples(data)):

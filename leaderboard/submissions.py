@@ -16,6 +16,7 @@ from seal_eval import __version__
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import open_lines, read_json, sha256, write_json, write_text
 from seal_eval.core.folders import new_folder, refuse_inside
+from seal_eval.core.run_names import time_of
 from seal_eval.core.types import Absent, Run
 from seal_eval.models.hub import flat
 from seal_eval.results.absent import MANIFEST as MANIFEST
@@ -132,11 +133,10 @@ def refuse_own_files(where: str, task: str, config: dict[str, Any]) -> None:
 
 def _pack(run: Run, out: Path) -> None:
     """Write a run's results file, command and samples into a new folder of `out`, named by the hash of the packed results file."""
-    (name,) = [name for name in run.files if name.startswith("results_")]
-    data = read_json(run.folder / name, nan=True)
+    data = read_json(run.results_file, nan=True)
     for task, config in data["configs"].items():
         refuse_own_files(f"run {run.run_id}", task, config)
-    stamp = name.removeprefix("results_").removesuffix(".json")
+    stamp = time_of(run.results_file)
     if len(run.files) - 1 < len(data["results"]) and isinstance(data["config"].get("seal_eval"), dict):
         data["config"]["seal_eval"].pop("pace", None)  # it counts the prompts of tasks that are left out, too
     data, packed = scrubbed(with_flat_sources(_ours(data))), {}
@@ -154,7 +154,7 @@ def _pack(run: Run, out: Path) -> None:
     if folder.exists():
         raise SealError(f"{run.folder} ({run.date}) is in the results twice, as a copy; move one out of the folder")
     folder.mkdir()
-    write_text(folder / name, text)
+    write_text(folder / f"results_{stamp}.json", text)
     write_text(folder / f"command_{stamp}.txt", scrubbed_command(run.command) + "\n")
     for sample_file, content in packed.items():
         (folder / sample_file).write_bytes(content)

@@ -61,7 +61,7 @@ def check(folder: Path, tokenizer: str = "", most_tokens: int = limits.TOKENS) -
             raise SealError(f"{folder / MANIFEST}: run {run.run_id} does not match its files ({wrong[0]}); {PACK}")
         if run.folder != folder / run.run_id:
             raise SealError(f"{run.folder}: must be named {run.run_id}, after the hash of its results file")
-        results = run.folder / f"results_{run.date}.json"
+        results = run.results_file
         check_speed(results, read_json(results), sum(record.n_tokens for record in run.records))
         n = n_samples[run.run_id]
         lines.append(f"{run.run_id}  {run.model}, {run.method}: {n} replies scored again, {n} samples built again")

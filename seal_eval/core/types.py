@@ -91,12 +91,17 @@ class Run:
     utc: str  # when the evaluation began, '2026-11-24T19:05:17Z'
     command: str
     seconds: float | None  # whole evaluation, model loading included
-    files: dict[str, str]  # file name → sha256
+    files: dict[str, str]  # file name → sha256; the results file is the first
     task_versions: dict[str, str]  # lm-eval task name → version
     folder: Path = field(repr=False)  # folder of the files
     records: tuple[Record, ...] = field(repr=False)
     absent: tuple[Absent, ...] = field(repr=False, default=())  # what its suite planned for the model and did not get
     assumed: str = ""  # a sentence: what was taken for the document in tasks from outside this project; '' if that is known
+
+    @property
+    def results_file(self) -> Path:
+        """lm-eval's results file, or the file of scores that the run was read from."""
+        return self.folder / next(iter(self.files))
 
 
 @dataclass(frozen=True)

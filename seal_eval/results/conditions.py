@@ -38,7 +38,7 @@ def generated(run: Run) -> dict[str, Any]:
 
 def budgets(run: Run) -> dict[str, int]:
     """Task of this project → tokens that a reply may take, thinking included, as the run's results file says it; {} without such a file."""
-    file = run.folder / next(iter(run.files), "")  # its results file is the first
+    file = run.results_file
     if not run.config or not file.is_file():
         return {}
     found = {}

@@ -52,7 +52,7 @@ def shared_metrics(runs: Sequence[Run]) -> dict[str, str]:
     for task, by_metric in by_task.items():
         if len(by_metric) < 2:
             continue
-        files = [run.folder / next(iter(run.files)) for some in by_metric.values() for run in some]  # its results file is the first
+        files = [run.results_file for some in by_metric.values() for run in some]
         usable = [usable_metrics(samples_file(file, task), lower_is_better(read_json(file, nan=True), task)) for file in files]
         shared = [metric for metric in usable[0] if all(metric in others for others in usable)]
         if not shared:

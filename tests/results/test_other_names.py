@@ -11,6 +11,8 @@ from seal_eval.core.run_names import not_read, results_files, samples_file, time
 from seal_eval.results.paired import paired_scores
 from seal_eval.results.records import load_runs
 
+from conftest import seal_eval
+
 TIME = "2026-11-24T19-05-17.123456"
 
 
@@ -35,6 +37,19 @@ def test_output_path_may_name_a_file(folder, stem, capsys):
     after = load_runs(folder)
     assert [run.records for run in after] == [run.records for run in before] and after[0].date == before[0].date
     assert file.name in after[0].files and not capsys.readouterr().err
+
+
+def test_a_run_of_another_name_is_published(folder, tmp_path):
+    """submit writes it under lm-eval's usual name, and the site reads how it was asked."""
+    seal_eval("submit", folder, "--out", tmp_path / "before")
+    file = _renamed(folder, "weak")
+    seal_eval("submit", folder, "--out", tmp_path / "packed")
+    (packed,) = (tmp_path / "packed").rglob("results_*.json")
+    (before,) = (tmp_path / "before").rglob("results_*.json")
+    assert packed.read_bytes() == before.read_bytes() and packed.name.endswith(file.name.removeprefix("weak_"))
+    seal_eval("site", folder, "--out", tmp_path / "site")
+    (page,) = (tmp_path / "site" / "runs").glob("*.html")
+    assert file.name in page.read_text(encoding="utf-8")
 
 
 def test_other_json_files_are_no_results(folder):
