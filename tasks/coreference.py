@@ -94,7 +94,10 @@ class Coreference(Task):
         replies, answer = replies_in(doc["input"]), answer_of(reply, doc)
         reading, text = None, plain_text(answer or "")
         if answer is not None:
-            reading = decide(text, repeated(text, replies), 1)
+            code = re.escape(doc["keys"][0])
+            text = re.sub(rf"({code})(?=\w)", r"\1 ", text)  # the code may stand close to what follows it
+            places = [(match.start(), match.end(), doc["keys"][0]) for match in re.finditer(code, text)]
+            reading = decide(text, repeated(text, replies), 1, places)
         found = score_values(reply, doc, reading, lambda value: True, "wrong turn")
         if found.reason == "unparsable" and text.strip():
             found = replace(found, reason="not found")  # words that are none of the conversation's replies

@@ -37,6 +37,7 @@ from seal_eval.tasks.needle import paired, spaced, spread
 
 EXAMPLES = Path(__file__).parent / "own" / "questions.jsonl"
 HEADER = "Read the following text. I will ask you a question about it afterwards.\n\nThe text:"
+MAY_NOT = re.compile(r"\b(?:may|must|can|could|should|shall|do|does|did|will|would)(?:not| not|n't)\b|\bcan't\b", re.IGNORECASE)
 TAIL = " (End of the text.)\n\n{question} Answer in a few words.\n"
 PREFIX = "The answer is:"
 LAST = 8  # sentences at the end of the text that are taken word by word
@@ -181,12 +182,20 @@ def score_phrase(reply: str, doc: Mapping[str, Any]) -> tuple[Score, str]:
     reading, text = None, plain_text(answer or "")
     if turn := next((m for m in NEXT_TURN.finditer(text) if re.search(r"\w", text[: m.start()])), None):
         text = text[: turn.start()]  # the model goes on with a question of its own
+    if asks_what_not(doc.get("input", "")):
+        text = MAY_NOT.sub(lambda match: " " * len(match[0]), text)
     if answer is not None:
         reading = decide(text, find_answers(text, doc["targets"][0].split(OR), doc["targets"][0]), 1)
     found = score_values(reply, doc, reading, lambda value: True, "wrong answer")
     if found.reason == "unparsable" and text.strip():
         found = replace(found, reason="wrong answer")
     return found, text
+
+
+def asks_what_not(prompt: str) -> bool:
+    """True when the question, the last of the prompt, asks what is not so: there "you may not use A" answers A."""
+    question = re.split(r"[.?!\n]", prompt[-1000:].rpartition("?")[0])[-1]
+    return re.search(r"\b(?:not|never|forbidden|prohibited)\b|n't\b", question, re.IGNORECASE) is not None
 
 
 def squad(text: str, accepted: Sequence[str]) -> dict[str, float]:

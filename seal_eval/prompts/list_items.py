@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from seal_eval.prompts.answer_fields import without_fields_behind
 from seal_eval.prompts.mentions import LETTERS, Mention
 from seal_eval.prompts.numerals import TEENS, TENS, UNITS
 from seal_eval.prompts.plain_text import FIELD_NAME
@@ -73,7 +74,7 @@ class Items:
 
 def without_marks(text: str, listed: Collection[str], n: int) -> str:
     """The text without tags, names of fields, notes and letters that count items; DECLARED stands for what declares an answer."""
-    text = STRONG.sub(DECLARED, text)
+    text = STRONG.sub(DECLARED, without_fields_behind(text, STRONG))
     closed = {m[2].lower() for m in TAG.finditer(text) if m[1]}
 
     def tag(m: re.Match[str]) -> str:
@@ -123,7 +124,7 @@ def find_lists(text: str, listed: Collection[str], n: int, questions: Collection
         items = [item for item in items if item not in strange]
         lists = _grouped(text, items, loose, n)
     found = []
-    for words in lists:
+    for words in [part for whole in lists for part in _sentences(text, whole, listed, n)] if made_up else lists:
         # a word of the question that is named with every item is none itself: (a, asked), (b, asked)
         often = {value for value, times in Counter(word.value for word in words).items() if times > 1 and value in questions}
         kept = tuple(word for word in words if word.value not in often)
@@ -173,6 +174,15 @@ def _grouped(text: str, items: Sequence[Mention], loose: Collection[Mention], n:
         else:
             lists.append([item])
     return [words[1:] if words[0] in loose and len({word.value for word in words}) > n else words for words in lists]
+
+
+def _sentences(text: str, words: Sequence[Mention], listed: Collection[str], n: int) -> list[Sequence[Mention]]:
+    """A list in two parts, where a sentence ends behind `n` words of the document, and the next one says something of the others."""
+    if len(words) > n and re.search(r"[.!]\s+$", text[words[n - 1].end : words[n].start]) and re.match(r"\W? \w", text[words[-1].end :]):
+        first = {_spelling(word.value, listed) for word in words[:n]}
+        if len(first) == n and None not in first:
+            return [words[:n], words[n:]]
+    return [words]
 
 
 def _in_lines(text: str, words: Sequence[Mention]) -> bool:

@@ -95,7 +95,8 @@ def _groups(text: str, keys: Sequence[Key]) -> list[list[Key]]:
     """The keys in groups that are one list each."""
     groups = list[list[Key]]()
     for key in sorted(keys):
-        if groups and are_items(re.sub(r"(?i)\b(?:the|of)\b", " ", text[groups[-1][-1][1] : key[0]])):
+        gap = text[groups[-1][-1][1] : key[0]] if groups else ""
+        if groups and ";" not in gap and are_items(re.sub(r"(?i)\b(?:the|of)\b", " ", gap)):
             groups[-1].append(key)
         else:
             groups.append([key])

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 
+from seal_eval.prompts.cjk_numerals import in_digits, mixed
 from seal_eval.prompts.mentions import Mention
 
 RUN = re.compile(r"\d{1,1000}(?:[ ,.'_\-/:]\d{1,1000})*")
@@ -33,7 +34,7 @@ SCALE = re.compile(r"\b(million|thousand|hundred),\s", re.I)
 UNITS = "one|two|three|four|five|six|seven|eight|nine"
 TEENS = "ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
 TENS = "(?:twen|thir|for|fif|six|seven|eigh|nine)ty"
-DIGITS = re.compile(rf"\b(?:(?:zero|{UNITS})-){{2,}}(?:zero|{UNITS})\b", re.I)
+DIGITS = re.compile(rf"\b(?:(?:zero|{UNITS})(?:-|, )){{2,}}(?:zero|{UNITS})\b", re.I)
 LANGUAGES = ("en", "de", "fr", "es", "pt", "it", "nl")
 
 
@@ -45,6 +46,7 @@ def find_numbers(text: str, known: Collection[str], digits: int | None = None) -
     known: the values of the document. A number counts when it has `digits` digits; without `digits`, when it has at least four, or is known
     and stated as a value. If none counts, numbers in words are tried, then those that are no list markers, counts or ordinals.
     """
+    text = mixed(text)
     mentions = _written(text, known)
     markers = {place for match in MARKER.finditer(text) for place in range(match.start(), match.end())}
     if (cell := CELL.match(text)) and cell[1] in known:  # the rest of a row of a table whose beginning is the prompt's
@@ -57,11 +59,16 @@ def find_numbers(text: str, known: Collection[str], digits: int | None = None) -
         counting = counting or [m for m in mentions if m.value in known and len(m.value) > 3]
     if counting:
         return text, counting
-    for language in LANGUAGES:
+    others = list[tuple[str, list[Mention]]]()  # "million" is a number in English, too
+    for language in (*LANGUAGES, "zh"):
         spelt = in_words(text, language)
         found = [m for m in _written(spelt, known) if m.value in known or len(m.value) == digits] if spelt != text else []
-        if found:
+        if any(m.value in known for m in found):
             return spelt, found
+        if found:
+            others.append((spelt, found))
+    if others:
+        return others[0]
     return text, plain or ([] if re.search(r"[^\W\d_]", text) else mentions)
 
 
@@ -152,8 +159,10 @@ def _counts_things(text: str, mention: Mention, known: Collection[str]) -> bool:
 
 def in_words(text: str, language: str) -> str:
     """The text with its numbers in words replaced by digits."""
+    if language == "zh":
+        return in_digits(text)
     from text_to_num import alpha2digit
 
     if language == "en":  # two-six-zero-two-two
-        text = DIGITS.sub(lambda match: match[0].replace("-", " "), text)
+        text = DIGITS.sub(lambda match: re.sub("-|, ", " ", match[0]), text)
     return str(alpha2digit(SCALE.sub(r"\1 ", text), language))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from seal_eval.prompts import other_languages as other
 from seal_eval.prompts.denials import denied
 from seal_eval.prompts.mentions import Mention
 from seal_eval.prompts.numerals import TEENS, TENS, THOUSANDS, UNITS, in_words
@@ -26,9 +27,26 @@ WHOLE = r"(?![-–/:.,'’]\d|\s(?:thousand|million|billion|trillion)\b)"  # beh
 ORDINAL_WORDS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()  # noqa: SIM905
 # behind an answer that the reply takes back for another: 'February. No, March.'
 TAKEN_BACK = re.compile(
-    r"[\s.,;!?…\"')-]*(?:(?:well|oh|hmm+),? )?(?:(?:wait|no|nope|sorry|oops|correction|scratch that|my bad|i meant?)[,.:!;–-]\s*)+(?=\w)",
+    r"[\s.,;!?…\"')-]*(?:(?:well|oh|hmm+),? )?(?:(?:wait|no|nope|sorry|oops|correction|scratch that|my bad|i meant?)[,.:!;–-]\s*)+(?=\w)"
+    rf"|[\s.,;!?…\"')-]*(?:{other.CORRECTS})[,.:!–-]?\s*(?=\w)",
     re.IGNORECASE,
 )
+# between an answer and its alternative
+OR = rf"(?:,|;|\s-)?\s(?:and/or|(?:or )?(?:alternatively|possibly|maybe|perhaps)|or|{other.OR}|이?거나|か)\s(?:bien |da )?"
+# in front of an answer and of one that 'and' or a comma joins to it
+SEVERAL = re.compile(
+    r"\b(?:between|both|candidates|options|guesses|possibilities|choices"
+    r"|zwischen|entre|tra|fra|между|między)\b[^.;!?\n]{0,30}?[\s:(\"']+(?:the |an? )?$",
+    re.IGNORECASE,
+)
+MAYBE = re.compile(rf"\b(?:maybe|perhaps|possibly|(?:could|might|may) be)\b(?! not)|{other.MAYBE}", re.IGNORECASE)
+# behind an answer: another one may be right as well
+ALSO = re.compile(
+    r"\b(?:(?:could|might|may) (?:also|equally|just as well|well) be|könnte auch|pourrait (?:aussi|également)|también podría|podría también"
+    r"|potrebbe anche|também pode|может быть)\b|也可能",
+    re.IGNORECASE,
+)
+NEAR = 15  # characters between an answer and the word that doubts it
 NO_ANSWER = ("so", "more", "less", "longer", "later", "earlier", "above", "below", "thereabouts", "similar", "rather", "not", "otherwise")
 CURRENCIES = {"$": "(?:us )?dollars?|usd|us\\$", "€": "euros?|eur", "£": "pounds?|gbp"}
 
@@ -53,7 +71,8 @@ def find_answers(text: str, accepted: Sequence[str], target: str) -> list[Mentio
         if found:
             last = max(m.end for m in found)
             found = [m for m in found if not denied(read, m) and not (TAKEN_BACK.match(read, m.end) and m.end == last)]
-            return sorted(found + [other for m in found for other in _alternatives(read, m)], key=lambda m: m.start)
+            others = [o for m in found for o in _alternatives(read, m) if not any(o.start < m.end and m.start < o.end for m in found)]
+            return sorted(found + others, key=lambda m: m.start)
     return []
 
 
@@ -98,7 +117,7 @@ def _other_phrase(phrase: str) -> str:
     """
     words = phrase.split()
     if len(words) == 1:
-        return rf"(?:the |a |an |(?!(?:{'|'.join(NO_ANSWER)})\b))[\w'’-]+(?=\W*(?:[.,;:!?\n]|$)| or )"
+        return rf"(?:the |a |an |(?!(?:{'|'.join(NO_ANSWER)})\b))[\w'’-]+(?=\W*(?:[.,;:!?\n]|$)| or |\s[^\x00-\x7f]|\s\()"
     number = f"|{PART}" if NUMBER_WORD.fullmatch(words[0]) else ""
     return rf"(?:(?:the |a |an )[\w'’-]+|(?:[\w'’-]+ ){{1,{len(words) - 1}}}{re.escape(words[-1])}{number})"
 
@@ -108,12 +127,27 @@ def _alternatives(text: str, mention: Mention) -> list[Mention]:
     item = r"(?:the |a |an )?[A-Z0-9][\w'’.-]*(?: [A-Z0-9][\w'’.-]*){0,4}"
     if not re.match(r"[A-Z0-9]", text[mention.start : mention.end]):
         item = _other_phrase(text[mention.start : mention.end])
-    following = re.compile(rf"(?:, {item}){{0,8}},? or ({item})").match(text, mention.end)
-    leading = re.search(rf"({item})(?:, {item}){{0,8}},? or (?:the |a |an )?$", text[max(0, mention.start - 300) : mention.start])
-    found = []
+    following = re.compile(rf"(?i:(?:, {item}){{0,8}}{OR}|\?\s+(?={item}\?))({item})").match(text, mention.end)
+    leading = re.search(rf"({item})(?:, {item}){{0,8}}(?i:{OR})(?:the |a |an )?$", text[max(0, mention.start - 300) : mention.start])
+    if not following and SEVERAL.search(text[max(0, mention.start - 80) : mention.start]):
+        following = re.compile(rf"(?: \(\d+ ?%\))?(?:,| and| &| und| et| y| e)\s({item})").match(text, mention.end)
+    found = _doubted(text, mention)
     if following:
         found.append(Mention(following[1], following.start(1), following.end(1)))
     if leading:
         shift = max(0, mention.start - 300)
         found.append(Mention(leading[1], leading.start(1) + shift, leading.end(1) + shift))
     return found
+
+
+def _doubted(text: str, mention: Mention) -> list[Mention]:
+    """The place where a reply doubts something else in the words with which it doubts this answer: 'Maybe A, maybe B'."""
+    if also := ALSO.search(text, mention.end):
+        return [Mention(also[0], also.end(), also.end() + 1)]  # what follows is the other one
+    begin = max(0, mention.start - NEAR)
+    near = MAYBE.search(text[begin : mention.end + NEAR])
+    if near is None:
+        return []
+    answer = text[mention.start : mention.end].lower()
+    others = [m for m in MAYBE.finditer(text) if m[0].lower() == near[0].lower() and m.start() != begin + near.start()]
+    return [Mention(m[0], *m.span()) for m in others if answer not in text[m.end() : m.end() + NEAR + len(answer)].lower()][:1]

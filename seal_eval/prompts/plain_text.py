@@ -5,7 +5,7 @@ import re
 import unicodedata
 
 LONGEST = 20_000  # characters, the last of an answer, that are read
-HYPHENS = "\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\ufe58\ufe63\uff0d"
+HYPHENS = "\u2010\u2011\u2012\u2013\u2043\u2212\ufe58\ufe63\uff0d"
 SPACES = "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\ufe0f"
 OTHERS = {"\u00b4": "'", "\u2018": "'", "\u2019": "'", "\u02bc": "'", "\u201c": '"', "\u201d": '"',
@@ -38,11 +38,16 @@ BLOCK_TAG = re.compile(
 )
 INLINE_TAG = re.compile(r"</?(?:b|i|u|em|strong|span|code|mark|kbd|tt|small)(?:\s[^<>\n]{0,200})?>", re.I)
 FIELD_NAME = re.compile(r'"[^"\n]{1,40}"\s*:')  # of JSON; for those who read words
+DASH = re.compile("(?<=\\d)[\u2014\u2015](?=\\d)| ?([\u2014\u2015]) ?")  # between numbers a hyphen, else it joins no words
 ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 STRUCK = re.compile(r"~~[^~\n]{1,200}~~|<(?:del|s|strike)>[^<\n]{0,200}</(?:del|s|strike)>", re.I)
+# an item of a list of boxes that is not ticked, where others are
+TICKED = re.compile(r"^[ \t]*[-*+•] \[[xX✓✔]\]", re.MULTILINE)
+UNTICKED = re.compile(r"^[ \t]*[-*+•] \[ ?\][^\n]*$", re.MULTILINE)
 LATEX = (
     (re.compile(r"\\(?:text|textbf|textit|texttt|textrm|mathrm|mathbf|mathit|mathtt|mathsf|emph|underline)\s*\{([^{}]{0,2000})\}"), r"\1"),
     (re.compile(r"(?<=\d)(?:\{,\}|\{\.\}|\\[,;: ]|~)(?=\d)"), " "),
+    (re.compile(r"\\[,;: ]"), " "),
     (re.compile(r"\\!|\\[()\[\]]|\$(?!\d[\d,.]*(?![\d,.]*\s*\$))|\\(?:left|right|displaystyle|quad|qquad)\b"), ""),
     (re.compile(r"\\([_\-&#%$<>*])"), r"\1"),
     (re.compile(r"\\n(?![a-z])"), "\n"),
@@ -51,7 +56,8 @@ LATEX = (
 )  # fmt: skip
 MARKDOWN = (
     (re.compile(r"^[ \t]*```\w*[ \t]*$", re.M), ""),
-    (re.compile(r"^[^\n]{0,500}\n(?=[ \t]*(?:\||:?-+:?[ \t]*\|)[-|: \t]*$)", re.M), ""),  # the head of a table
+    # the head of a table; a row that the prompt has begun is none
+    (re.compile(r"^(?:[ \t]*\|[^\n]{0,500}\n(?=[ \t]*\|[-|: \t]*$)|[^\n]{0,500}\n(?=[ \t]*:?-+:?[ \t]*\|[-|: \t]*$))", re.M), ""),
     (re.compile(r"^(\s*)\*(?=\s)", re.M), r"\1-"),  # a bullet
     (re.compile(r"\*+|`+"), ""),
     (re.compile(r"(?<![A-Za-z0-9])_{1,3}(?=\S)|(?<=\S)_{1,3}(?![A-Za-z0-9])"), ""),
@@ -69,7 +75,7 @@ def plain_text(answer: str) -> str:
     parts = END_OF_TURN.split(text)
     text = next((part for part in parts if part.strip()), "")
     text = ESCAPED.sub(lambda match: chr(int(match[1], 16)), text).replace("\\\\", "\\")
-    text = html.unescape(TEMPLATE_TOKEN.sub(" ", text)).translate(LOOK_ALIKES)
+    text = DASH.sub(lambda match: " - " if match[1] else "-", html.unescape(TEMPLATE_TOKEN.sub(" ", text))).translate(LOOK_ALIKES)
     text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text) if not text.isascii() else text
     text = NEXT_TO.sub(" ", text)
     text = INLINE_TAG.sub("", BLOCK_TAG.sub("\n", STRUCK.sub(" ", text)))
@@ -78,6 +84,8 @@ def plain_text(answer: str) -> str:
             text = LATEX[0][0].sub(LATEX[0][1], text)
         for pattern, by in LATEX[1:]:
             text = pattern.sub(by, text)
+    if TICKED.search(text):
+        text = UNTICKED.sub("", text)
     for pattern, by in MARKDOWN:
         text = pattern.sub(by, text)
-    return text
+    return NEXT_TO.sub(" ", text)

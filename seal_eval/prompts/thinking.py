@@ -32,6 +32,11 @@ WRITTEN = (
     *((f"{left}{name}{right}", f"{left}/{name}{right}") for name in NAMES for left, right in (("<", ">"), ("<|", "|>"), ("[", "]"))),
     ("<unused94>", "<unused95>"), ("```thinking\n", "\n```"),  # MedGemma; Markdown
 )  # fmt: skip
+# what web interfaces write around the thinking that they fold
+FOLDED = re.compile(
+    r"<details\b[^<>]{0,200}>\s*<summary>[^<>]{0,60}\b(?:though?ts?|thinking|reason(?:ed|ing))\b[^<>]{0,60}</summary>.*?</details>",
+    re.I | re.S,
+)
 MARKS = (*(mark for pair in PAIRS for mark in pair), ANSWER_BEGINS, ANSWER_ENDS)
 THINK_TOKENS = frozenset({*MARKS, "<|channel|>", "<|message|>", "<|start|>", "<|end|>"})
 # gpt-oss names the channel of each message; its last message on the channel `final` is the answer
@@ -63,6 +68,8 @@ def without_thinking(reply: str, own: tuple[str, str] = ("", ""), opened: bool =
     for opening, closing in WRITTEN:
         if closing in answer.lower() and opening in answer.lower() and (parts := _parts(answer, opening, closing)):
             answer = _last(parts[0])
+    if re.search(r"\w", rest := FOLDED.sub("", answer)):
+        answer = rest
     return answer, cut
 
 

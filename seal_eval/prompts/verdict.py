@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from seal_eval.prompts.answer_fields import field_end
 from seal_eval.prompts.denials import all_denied, around, corrected, in_refusal, ruled_out, withdrawn
 from seal_eval.prompts.lists import Key, between, comes_at_once, in_lists, keys_in_clause, sentence_ends, with_listed
 from seal_eval.prompts.mentions import Mention
@@ -13,10 +14,13 @@ from seal_eval.prompts.wordings import (
     ASIDE,
     ASKS_ITSELF,
     BECAUSE,
+    CHOOSES,
     CONCLUDES,
+    GIVES_UP,
     GUESSES,
     HEDGE,
     IN_ORDER,
+    LATTER,
     NO_VALUE,
     OR,
     ORDERED,
@@ -89,7 +93,7 @@ def _read(text: str, mentions: Sequence[Mention], asks: Asked) -> Reading:
     marks = [m for m in marks if m not in negated and not in_refusal(text, m)]
     out = ruled_out(text, marks)
     marks = [m for m in marks if m.value not in out]
-    if all(withdrawn(text, m) for m in marks):
+    if all(withdrawn(text, m) for m in marks) or GIVES_UP.search(text, marks[-1].end):
         return Reading(())
     named = keys_in_clause(text, marks, keys)
     marks = [m for m in marks if owned.get(m, "") in ("", *wanted) or owned[m] not in named[m]] or marks
@@ -134,6 +138,8 @@ def _declared(text: str, marks: list[Mention], n: int) -> tuple[int, list[Mentio
         if closing := CLOSING.get(opening):
             end = text.find(closing, match.end())
             end = len(text) if end < 0 else end
+        elif (closed := field_end(text, match[0], match.end())) is not None:
+            end = closed
         spans.append((match.end(), [m for m in marks if match.end() <= m.start < end], opening))
     if spans and "answer" in spans[-1][2] and NO_VALUE.match(text, spans[-1][0]):
         return spans[-1][0], []
@@ -175,6 +181,14 @@ def _of_too_many(
         bound = _distinct(m for m in marks if m in asked)
         if len(bound) == 1 and not hedged:
             return Reading(bound)
+        if len(values := _distinct(marks)) == 2 and (last := LATTER.search(text, marks[1].end)):
+            return Reading((values[0] if last[1].lower() == "former" else values[1],))
+        for match in reversed(list(CHOOSES.finditer(text))):
+            if (
+                len(_distinct(m for m in marks if m.end <= match.end())) > 1
+                and len(last := _distinct(m for m in marks if m.start >= match.end())) == 1
+            ):
+                return Reading(last)
         gap = between(text, marks[0], marks[1])
         in_order = "->" in gap and IN_ORDER.search(text[: marks[0].start]) is not None
         if not hedged and (in_order or (ordered and ORDERED.search(gap)) or BECAUSE.search(gap)):

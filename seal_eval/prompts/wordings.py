@@ -2,15 +2,16 @@
 
 import re
 
+from seal_eval.prompts import other_languages as other
+
 # between a value and the one that corrects it; some words do so only where they begin what follows the value
 CORRECTION = re.compile(
     r"\b(?:wait|sorry|correction|corrected|scratch that|oops|hold on|i mean|mistaken?|wrong|incorrect"
     r"|on second thought|apolog(?:ies|i[sz]e)|re-?check(?:ed|ing)?|strike that|should be|should have been"
     r"|i meant|i misread|my (?:bad|mistake)|(?:disregard|forget|ignore|strike) (?:that|this|it)"
-    r"|entschuldigung|korrektur|pardon|désolée?|corrección|perdón|perdona|извините)\b(?!\.? ?\d)|不对|不對|应该是|應該是|更正|訂正|정정"
+    rf")\b(?!\.? ?\d)|{other.CORRECTS}"
     r"|\b(?:edit|update|updated|revised|revision)(?: answer)?:|\?[\"')\]]*\s*(?:hmm+|uh+|oh)\b"
     r"|\b(?:first|initially|originally) (?:read|thought|said|saw|wrote|found)[^.;\n]{0,20},? but\b"
-    r"|(?:^|[.?!\n])[\W_]*(?:nein|non|нет|não)\s*[,.:!–-]"
     r"|(?:^|[.?!\n])[\W_]*(?:(?:hmm|oh|uh|well|or|but|and)\W+)?(?:(?:no|nope)\b(?!\.? ?\d)(?=\W*[.,;:!?…—–-]|\s+(?:it|that|the|i)\b|\W*$)"
     r"|(?:(?:it|that|this|the (?:answer|number|value|name|word))(?:'s| is| was)? )?(?:actually|rather|in fact|instead)\b"
     r"|(?:not really|not quite|that's not|it's not|(?:it|that|this) (?:isn't|wasn't|is not|was not))\b)",
@@ -28,14 +29,15 @@ CHECKED = re.compile(
     r"|\blooking (?:again|closer|more closely|back)\b",
     re.IGNORECASE,
 )
-OR = re.compile(r"\b(?:or|either|alternatively|possibly|maybe|perhaps)\b", re.IGNORECASE)
+OR = re.compile(rf"\b(?:or|either|alternatively|possibly|maybe|perhaps|{other.OR})\b", re.IGNORECASE)
 # the reply leaves the answer open, where it says so of a second value: 'It could also be B', 'B is possible, too'
 HEDGE = re.compile(
     r"^[\W_]*(?:or|either)\b|\b(?:alternatively|possibly|maybe|perhaps|unsure|uncertain|unclear|possible|plausible|possibility|alternative)\b"
     r"|\b(?:could|might|may|can)(?: (?:also|well|even|just|still|equally))* be\b"
     r"(?! (?:ruled out|excluded|ignored|discarded|confused|mistaken))"
     r"|\bnot (?:(?:entirely|quite|fully|completely|totally|100 ?%) )?(?:sure|certain)\b|\banother (?:option|candidate|answer|guess)\b"
-    r"|\b(?:just|equally|also|as) (?:as )?(?:likely|probable|possible)\b",
+    r"|\b(?:just|equally|also|as) (?:as )?(?:likely|probable|possible)\b"
+    rf"|{other.MAYBE}",
     re.IGNORECASE,
 )
 # a reply that lists its guesses: 'Option 1: A'
@@ -55,16 +57,21 @@ NEGATED = re.compile(
     r"(?:(?:such|line|number|word|value|code|person|variable|topic|mention|of|town|named|called)\s+){0,2}[\"'(<]*$"
     r"|\b(?:confus|mistak|mix)(?:e[ds]?|ing|en|ed)?(?: up)?(?: it| this| that| them)?(?: up)? (?:with|for)[\s\"'(<]+(?:(?:the|a) )?$"
     r"|\b(?:first|initially|originally|previously|earlier|at first,?) (?:i )?"
-    r"(?:thought|believed|assumed|guessed|said|wrote|answered|had)\b"
+    r"(?:thought|believed|assumed|guessed|said|wrote|answered|had|misread|mistook|considered)\b"
     r"(?:(?!\bbut\b)[^.;\n]){0,40}$"
+    r"|\bmy (?:first|initial) (?:instinct|guess|thought|impression|reaction|reading|answer) was\b(?:(?!\bbut\b)[^.;\n]){0,30}$"
+    r"|\bi would have (?:said|answered|written|picked)\b(?:(?!\bbut\b)[^.;\n]){0,30}$"
+    r"|\bwas (?:about|going|tempted|inclined) to (?:say|answer|write|pick|choose|go with)\b(?:(?!\bbut\b)[^.;\n]){0,30}$"
+    r"|\bnothing\b[^.,;:!?\n]{0,30}\b(?:suggests?|supports?|indicates?|points? to|says?|mentions?)[\s\"'(<]+"
+    r"(?:(?:that )?(?:it|this) (?:is|was) )?(?:(?:the|an?) )?$"
+    r"|\b(?:strike|scratch|disregard|ignore|forget|discard)[\s\"'(<]+(?:(?:the|an?) )?$"
     r"|\b(?:almost|nearly) (?:said|wrote|answered|took|picked|chose)\b(?:(?!\bbut\b)[^.;\n]){0,30}$"
     r"|\bat first (?:glance|sight)\b(?:(?!\bbut\b)[^.;\n]){0,40}$"
     r"|\b(?:one|you|some|people|i|we) (?:might|may|could|would) (?:\w+ )?"
     r"(?:think|expect|assume|guess|suppose|believe|say)\b(?:(?!\bbut\b)[^.,;\n]){0,40}$"
     r"|[\n.;,(]\s*(?:wrong|incorrect|false|was|formerly|previously|old)(?: (?:answer|value|one|number|word|name))?\s*[:=][\s\"'(<]*$"
     r"|\n[\s*#-]*[❌✗✘][\s\"'(<]*(?:[^\s.,;:!?]+[\s\"'(<]+)?$"
-    r"|(?:\b(?:nicht|kein(?:e|en|er)?|no es|no son|no era|não é|non è|niet|(?:n'est|est) pas|ne sont pas|не)\b|不是|并非|並非|不為)"
-    r"[\s\"'(<:「]*(?:(?!(?:sondern|mais|sino|mas|ma|maar|а)\b|而是)[^\s.,;:!?]+[\s\"'(<]+){0,2}$",
+    rf"|{other.DENIED}|{other.THOUGHT}",
     re.IGNORECASE,
 )
 SEEMS_BUT = (  # "it looks like A, but it is", with A between the two
@@ -74,7 +81,11 @@ SEEMS_BUT = (  # "it looks like A, but it is", with A between the two
         r"[\s\"'(<]+(?:[^\s.,;:!?]+[\s\"'(<]+){0,2}$",
         re.IGNORECASE,
     ),
-    re.compile(r"[\"')>]*,? but (?:it(?:'s| is| was)|actually|really|in fact|the (?:right|correct|actual|answer))\b", re.IGNORECASE),
+    re.compile(
+        r"[\"')>]*,? but (?:it(?:'s| is| was)|actually|really|in fact"
+        r"|the (?:right|correct|actual|answer|text|record|document|passage|list|table))\b",
+        re.IGNORECASE,
+    ),
 )
 NOT_BUT = (  # "not repaired by A but", with A between the two
     re.compile(r"\b(?:not|isn't|wasn't|aren't|weren't|never)\b(?! only\b)[^.,;:\n]{0,60}$", re.IGNORECASE),
@@ -103,18 +114,25 @@ RULED_OUT = re.compile(
     r"|ruled out|excluded|out of the question"
     r"|(?:(?:only|just|merely) )?(?:an? |the )?(?:distractors?|decoys?|examples?|mistakes?|errors?))"
     r"|(?:has|have)(?: not|n't) been|did(?: not|n't) (?:write|found) it|was(?: not|n't) born"
-    r"|(?:can|could|should|may|must) be (?:ruled out|excluded|discarded|ignored|dismissed)"
-    r"|(?:only )?(?:appears?|occurs?|comes?|is|are)(?: only)? (?:in|from) the (?:example|question|prompt)"
+    r"|(?:should|must|may) not be used|(?:can|could|should|may|must) be (?:ruled out|excluded|discarded|ignored|dismissed)"
+    r"|(?:only )?(?:appears?|occurs?|comes?|is|are|was|were)(?: (?:only|just|merely))? (?:in|from|part of|used in|given in|taken from)"
+    r" the (?:example|question|prompt|instructions?)"
+    r"|(?:is|are|was|were) (?:\w+ )?(?:unrelated|irrelevant)"
+    r"|(?:may|might|could) (?:seem|look|appear|sound) (?:right|correct|plausible|likely|tempting)"
+    r"|(?:also )?(?:occurs?|appears?|is (?:also )?mentioned)[^.;\n]{0,40},? but (?:it|that|this)(?:'s| is| was)? not (?:what|the|it)"
     r"|(?:(?:does|do|did|could)n't|can't|cannot|(?:does|do|did|could|can) not) "
-    r"(?:fit|match|count|apply|be (?:it|right|correct|the answer)))\b"
+    r"(?:fit|match|count|apply|answer the question|be (?:it|right|correct|the answer)))\b"
     r"|^[\"')>\]}]*\s+(?:at first|initially|originally|was my first (?:thought|guess|answer))\b(?=[^\n]{0,20}\b(?:but|however|yet)\b)"
     r"|^[\"')>\]}]*\s*-+\s*(?:wrong|incorrect|false|falsch|faux|incorrecto|falso)\b"
-    r"|^[\"')>\]}]*[ \t]*[❌✗✘]|^\s*(?:ではなく|じゃなくて|이 아니라|가 아니라)",
+    r"|^[\"')>\]}]*\s*(?::|-+)\s*(?:no match|(?:does not|doesn't) match|not a match)\b"
+    rf"|^{other.IS_WRONG}"
+    r"|^[\"')>\]}]*[ \t]*[❌✗✘]",
     re.IGNORECASE,
 )
 # of one value too many: that the text has it, but it is not meant
 ASIDE = re.compile(
-    r"^[\"')>\]}]*\s*(?:(?:is|are|was|were) also (?:mentioned|listed|named|present|there|in the \w+)|also (?:appears?|occurs?))\b",
+    r"^[\"')>\]}]*\s*(?:(?:is|are|was|were) also (?:mentioned|listed|named|present|there|in the \w+)|also (?:appears?|occurs?)"
+    r"|(?:appears?|occurs?|is mentioned)(?:,? too| as well))\b",
     re.IGNORECASE,
 )
 ORDERED = re.compile(
@@ -126,6 +144,14 @@ BECAUSE = re.compile(r"^[^.;\n]{0,30}\b(?:because|since)\b", re.IGNORECASE)
 REFUSES = re.compile(
     r"\b(?:can(?:no|')t|can not|could(?: not|n't)|unable to) (?:answer|determine|find|tell|identify|say|see|give)\b"
     r"|\b(?:do|does|did)(?:n't| not) (?:say|mention|state|specify|contain|know)\b",
+    re.IGNORECASE,
+)
+# behind all values: that the reply answers nothing, after all
+GIVES_UP = re.compile(
+    r"(?:\b(?:so|therefore|thus|hence|and|but),? |;\s)"
+    r"(?:i (?:can(?:no|')t|can not|am (?:not able|unable) to) (?:answer|determine|tell|say|know)"
+    r"|(?:it|this|that|the (?:answer|question)) (?:can(?:no|')t|can not) be (?:answered|determined))"
+    r"(?: (?:it|this|that|who|which(?: one)?(?: is (?:right|meant|correct))?|the (?:answer|question)|your question))*\s*[.!]?\s*$",
     re.IGNORECASE,
 )
 MENTIONS_ONLY = re.compile(r"(?<!the )\b(?:only|merely|just)\b", re.IGNORECASE)
@@ -142,6 +168,7 @@ STRONG = re.compile(
     r"\\boxed\s*\{|<answer>|<final_answer>|####"
     r"|\"?\b(?:final|correct|my|the|short)?[ _-]?answers?\b\"?(?: to (?:your|the) question)?\s*"
     r"(?:(?:is|are|would be|should be)\b\s*:?|:|=|->|\n)+"
+    rf"|{other.ANSWER}"
     r"|\b(?:right|correct|actual|true|real) (?:one|number|value|word|code|key|name|topic|variable)s?\s*(?:(?:is|are)\b\s*:?|:|=)"
     r"|\bfirst (?:(?:topic|one|thing|subject) )?(?:that )?(?:we |was |to be )?(?:ever )?(?:discussed |talked about |covered )?(?:was|is)\b",
     re.IGNORECASE,
@@ -152,7 +179,7 @@ CONCLUDES = re.compile(
 )
 PER_ITEM = re.compile(r"first|(?:right|correct|actual|true|real) ")  # declarations of one value of several
 NO_VALUE = re.compile(
-    r"[\s*_:\"']*(?:unknown|undetermined|none\b|n/a|not (?:found|mentioned|stated|given|available|specified)|cannot be determined)",
+    r"[\s*_:\"']*(?:unknown|undetermined|none\b|null\b|n/a|not (?:found|mentioned|stated|given|available|specified)|cannot be determined)",
     re.IGNORECASE,
 )
 WEAK = re.compile(
@@ -161,9 +188,17 @@ WEAK = re.compile(
     r"|my (?:choice|pick|(?:best )?guess))\b",
     re.IGNORECASE,
 )
+# behind several values: that one of them is the answer, which follows
+CHOOSES = re.compile(
+    r"\b(?:the one (?:that |which )?(?:you (?:want|need|asked|mean|are)|is (?:asked|wanted|meant))\b[^.;:\n]{0,30}\b(?:is|was)\b"
+    r"|(?:the|this) (?:text|record|document|passage|context|list|table) (?:\w+ly )?(?:says|states|supports|confirms|gives|shows|names)\b"
+    r"|(?:of|between|from) [^.!?\n]{3,200}, (?:it is|it's|i(?:'d| would)? (?:choose|pick|go with|say)))",
+    re.IGNORECASE,
+)
+LATTER = re.compile(r"\bthe (latter|former)(?: \w+)? (?:is|was) (?:the )?(?:correct|right|answer|one)\b", re.IGNORECASE)
 CLAUSE_END = re.compile(r"[.,;!?]\s|\n")
 SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n|>|\|[ \t]*(?:\n|$)")
-NEXT_TURN = re.compile(r"\n[ \t]*(?:question|q|user|human|instruction|### ?(?:instruction|question|user|input))\s*:", re.IGNORECASE)
+NEXT_TURN = re.compile(r"\n[ \t]*(?:question|q|<?(?:user|human)>?|instruction|### ?(?:instruction|question|user|input))\s*:", re.IGNORECASE)
 # a line with which a model that has answered goes on to a next task: a label, a question, or the end of a prompt like its own
 NEXT_TASK = re.compile(
     r"\n[ \t#*>-]*(?:(?:(?:next|new|another|second|follow-?up)\s+)?"
