@@ -181,8 +181,8 @@ def _of_too_many(
         bound = _distinct(m for m in marks if m in asked)
         if len(bound) == 1 and not hedged:
             return Reading(bound)
-        if len(values := _distinct(marks)) == 2 and (last := LATTER.search(text, marks[1].end)):
-            return Reading((values[0] if last[1].lower() == "former" else values[1],))
+        if len(values := _distinct(marks)) == 2 and (which := LATTER.search(text, marks[1].end)):
+            return Reading((values[0] if which[1].lower() == "former" else values[1],))
         for match in reversed(list(CHOOSES.finditer(text))):
             if (
                 len(_distinct(m for m in marks if m.end <= match.end())) > 1

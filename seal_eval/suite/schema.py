@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.home import WORDS, from_home
+from seal_eval.core.names import visible
 from seal_eval.suite.yaml_lines import LineNumbers, read_yaml
 from seal_eval.tuning.config import TuneSpec
 
@@ -175,7 +176,7 @@ def _explain(error: Any) -> str:
     if kind == "string_type" and isinstance(given, bool | int | float):
         return f"must be text, and YAML reads {str(given).lower()}; put it in quotes"
     if kind == "list_type" and isinstance(given, str | int | float):
-        return f"must be a list, such as [{given}]"
+        return f"must be a list, such as [{' '.join(visible(str(given)).split())[:60]}]"
     if kind == "string_pattern_mismatch":
         return f"may hold letters, digits, dots, dashes and underscores, and begins with a letter or digit (it is {error['input']!r:.60})"
     return f"{error['msg'][0].lower()}{error['msg'][1:]} (it is {error['input']!r:.60})"

@@ -257,10 +257,10 @@ FORGED = {
     "arguments as text": (meta(chat_template_args="x"), "chat_template_args is 'x', must be an object"),
     "thinking as object": (meta(enable_thinking={"a": 1}), "enable_thinking is .*, must be"),
     "another window": (lambda f: f.own.update(trained_window=600), "trained_window is 600, must be the window of the model"),
-    "many samples": (meta(num_samples=3_000_000), "lacks 5,999,990 of the samples"),
+    "many samples": (meta(num_samples=900_000), "lacks 1,799,990 of the samples"),
     "many samples behind a limit": (
-        lambda f: (meta(num_samples=3_000_000)(f), put("config", limit=10.0)(f)),
-        "3,450,000,000 prompt tokens to build up to here, the limit is 1,000,000",
+        lambda f: (meta(num_samples=900_000)(f), put("config", limit=10.0)(f)),
+        "1,035,000,000 prompt tokens to build up to here, the limit is 1,000,000",
     ),
     "long samples": (meta(lengths=[200_000_000, 1]), "length 200000000 is above the model's window"),
     "long samples in a long window": (
