@@ -85,7 +85,6 @@ def run(argv: list[str]) -> Path:
     only_ours = _check_tasks(args, model_args)
     advice = logging.getLogger("lm_eval.evaluator")
     (advice.addFilter if only_ours else advice.removeFilter)(_is_no_advice)
-    FROM_USER.set("max_gen_toks" in args.gen_kwargs)
     folder = engine.folder(Path(args.output_path or "results"), model_args)
     args.log_samples = True
     spec = spec_of(args)
@@ -95,6 +94,7 @@ def run(argv: list[str]) -> Path:
     def evaluate(out: Path) -> None:
         args.output_path = str(out / "results.json")  # lm-eval adds the time to the name, and writes the samples next to it
         with ExitStack() as stack:
+            stack.callback(FROM_USER.reset, FROM_USER.set("max_gen_toks" in args.gen_kwargs))  # a notebook may go on with an engine
             stack.enter_context(described_quietly())
             if only_ours:
                 stack.enter_context(own_tasks_only())

@@ -81,6 +81,16 @@ def test_never_cuts_a_prompt(tiny_folder):
     assert not any(instance.resps for instance in asked)
 
 
+def test_the_users_budget_is_that_of_one_run(tiny_folder, tmp_path):
+    """A notebook runs with a budget of its own, and goes on with an engine: there each document has its budget again."""
+    from seal_eval.harness.budget import FROM_USER
+    from seal_eval.harness.run import run
+
+    asked = ["--model_args", f"pretrained={tiny_folder}", "--tasks", "seal_passkey", "--metadata", '{"lengths": [450], "num_samples": 1}']
+    run([*asked, "--gen_kwargs", "max_gen_toks=60", "--output_path", str(tmp_path), "--device", "cpu"])
+    assert not FROM_USER.get()
+
+
 @pytest.mark.parametrize(
     ("model_args", "tasks", "message"),
     [

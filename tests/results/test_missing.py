@@ -210,7 +210,7 @@ def test_pairs_of_it_have_no_overall_difference(board):
     found = {(pair.a, pair.b): pair for pair in pairs(board)}
     for names in (("plain", "seal"), ("other", "seal")):
         (primary, *rest) = found[names].rows
-        assert primary.difference is None and found[names].lacks == ["seal lacks 1 of 4 cells: seal_lines 450"]
+        assert primary.difference is None and found[names].lacks == ["SEAL lacks 1 of 4 cells: seal_lines 450"]
         assert [row.difference is None for row in rest if row.scope == "cell"] == [True, False, False, False]
     assert found["plain", "other"].rows[0].difference and not found["plain", "other"].lacks
 

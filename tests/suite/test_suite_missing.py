@@ -82,7 +82,8 @@ def test_the_submission_says_what_failed(out, tiny_folder, tmp_path):
     page = build(packed, tmp_path / "site").read_text()
     assert "lacks 1 of 2 cells" in page and f"seal_lines 600 (failed: {WHY})" in page and "logn of suite mine has no result" in page
     methods = [file.read_text() for file in (tmp_path / "site" / "methods").glob("*.html")]
-    assert any("<strong>linear lacks 1 of 2 cells: seal_lines 600" in text and f">failed: {WHY}</td>" in text for text in methods)
+    lacks = "<strong>linear interpolation lacks 1 of 2 cells: seal_lines 600"
+    assert any(lacks in text and f">failed: {WHY}</td>" in text for text in methods)
     (overview,) = [row for row in json.loads((tmp_path / "site" / "data" / "overview.json").read_text()) if row["method"] == "linear"]
     assert overview["accuracy"] is overview["places"] is overview["speed"] is None and overview["lacks"].startswith("lacks 1 of 2 cells")
 
