@@ -105,7 +105,7 @@ def test_plugin(run):
         run("seal-eval", "run", "--model_args", f"pretrained=smollm2-135m-instruct,method={method}", *asked)
     run("seal-eval", "site", "results", "--out", "site")
     pages = (run.here / "site" / "methods").rglob("*.html")
-    assert "The first head of every layer." in "".join(page.read_text(encoding="utf-8") for page in pages)
+    assert "The first head of every layer" in "".join(page.read_text(encoding="utf-8") for page in pages)
     runs = {r.method: r for r in load_runs(run.here / "results")}
     assert runs["first_heads"].settings == {"by": 3.0}
     assert [r.reply for r in runs["plain"].records] != [r.reply for r in runs["first_heads"].records]
