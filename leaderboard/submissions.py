@@ -16,7 +16,6 @@ from seal_eval import __version__
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import open_lines, read_json, sha256, write_json, write_text
 from seal_eval.core.folders import new_folder, refuse_inside
-from seal_eval.core.run_names import time_of
 from seal_eval.core.types import Absent, Run
 from seal_eval.models.hub import flat
 from seal_eval.results.absent import MANIFEST as MANIFEST
@@ -136,7 +135,6 @@ def _pack(run: Run, out: Path) -> None:
     data = read_json(run.results_file, nan=True)
     for task, config in data["configs"].items():
         refuse_own_files(f"run {run.run_id}", task, config)
-    stamp = time_of(run.results_file)
     if len(run.files) - 1 < len(data["results"]) and isinstance(data["config"].get("seal_eval"), dict):
         data["config"]["seal_eval"].pop("pace", None)  # it counts the prompts of tasks that are left out, too
     data, packed = scrubbed(with_flat_sources(_ours(data))), {}
@@ -145,7 +143,7 @@ def _pack(run: Run, out: Path) -> None:
             before = list(lines)
         after = in_order(before)
         if before != after and isinstance(data.get("task_hashes"), dict):
-            data["task_hashes"][task_of(sample_file, stamp)] = task_hash(map(json.loads, after))
+            data["task_hashes"][task_of(sample_file, run.date)] = task_hash(map(json.loads, after))
         packed[f"{sample_file.removesuffix('.gz')}.gz"] = gzip.compress(b"".join(after), 9, mtime=0)
     if "model_name_sanitized" in data:  # lm-eval's own field, with the whole path in it
         data["model_name_sanitized"] = sanitized(str(data.get("model_name")))
@@ -154,8 +152,8 @@ def _pack(run: Run, out: Path) -> None:
     if folder.exists():
         raise SealError(f"{run.folder} ({run.date}) is in the results twice, as a copy; move one out of the folder")
     folder.mkdir()
-    write_text(folder / f"results_{stamp}.json", text)
-    write_text(folder / f"command_{stamp}.txt", scrubbed_command(run.command) + "\n")
+    write_text(folder / f"results_{run.date}.json", text)
+    write_text(folder / f"command_{run.date}.txt", scrubbed_command(run.command) + "\n")
     for sample_file, content in packed.items():
         (folder / sample_file).write_bytes(content)
 

@@ -17,7 +17,7 @@ from seal_eval.leaderboard.verify_files import check_files
 from seal_eval.leaderboard.verify_samples import check_samples
 from seal_eval.leaderboard.verify_settings import Work
 from seal_eval.results.absent import suite_of
-from seal_eval.results.records import check_versions, load_runs
+from seal_eval.results.records import answered_once, check_versions, load_runs
 from seal_eval.results.sources import check_sources
 
 PACK = "pack the results again with seal-eval submit"
@@ -112,16 +112,4 @@ def _check_together(runs: list[Run]) -> None:
     """
     check_versions(runs)
     check_sources(runs)
-    seen: dict[tuple[str, ...], tuple[Run, str]] = {}
-    for run in runs:
-        for record in run.records:
-            earlier, reply = seen.setdefault((run.model, run.method, record.sample_id, record.prompt_hash), (run, record.reply))
-            if earlier is not run:
-                raise SealError(
-                    f"{run.model}, method {run.method}: sample {record.sample_id} is in two runs, {earlier.folder} ({earlier.date}) and "
-                    f"{run.folder} ({run.date}); move one of them out of the results folder"
-                )
-            if record.reply != reply:
-                raise SealError(
-                    f"{run.folder}: sample {record.sample_id} has two replies, under two names of one task; run it again with one"
-                )
+    answered_once(runs, lambda run, record: (run.model, run.method, record.sample_id, record.prompt_hash))

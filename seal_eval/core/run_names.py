@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from seal_eval.core.content import in_sight
 from seal_eval.core.errors import SealError
 
 _TIME = r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?"
@@ -64,4 +65,4 @@ def _has_samples(file: Path) -> bool:
 
 def shown_files(folder: Path, pattern: str) -> Iterator[Path]:
     """The files in `folder` and its subfolders that match, without hidden ones and those in hidden folders, in any order."""
-    return (file for file in folder.rglob(pattern) if not any(part.startswith(".") for part in file.relative_to(folder).parts))
+    return (file for file in folder.rglob(pattern) if in_sight(file.relative_to(folder)))

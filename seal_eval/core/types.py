@@ -95,6 +95,7 @@ class Run:
     task_versions: dict[str, str]  # lm-eval task name → version
     folder: Path = field(repr=False)  # folder of the files
     records: tuple[Record, ...] = field(repr=False)
+    budgets: dict[str, int] = field(repr=False, default_factory=dict)  # this project's task → tokens of a reply, thinking included
     absent: tuple[Absent, ...] = field(repr=False, default=())  # what its suite planned for the model and did not get
     assumed: str = ""  # a sentence: what was taken for the document in tasks from outside this project; '' if that is known
 

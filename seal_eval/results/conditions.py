@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from seal_eval.core.files import read_json, reading
 from seal_eval.core.names import CHANGES_WEIGHTS, visible
 from seal_eval.core.types import Run
 from seal_eval.results.run_files import STOCK_SETTINGS, model_args_of
-from seal_eval.tasks import base_task, get_task
 
 UNKNOWN = (None, "", "auto")  # a data type that the run does not say
 TRUTH = {"True": True, "False": False}  # model_args of some versions are text
@@ -34,20 +32,6 @@ def generated(run: Run) -> dict[str, Any]:
     if isinstance(options, str):
         options = dict(part.split("=", 1) for part in options.split(",") if "=" in part)
     return {f"--gen_kwargs {key}": value for key, value in _typed(options).items() if value not in (None, False, "", 0, "0", [])}
-
-
-def budgets(run: Run) -> dict[str, int]:
-    """Task of this project → tokens that a reply may take, thinking included, as the run's results file says it; {} without such a file."""
-    file = run.results_file
-    if not run.config or not file.is_file():
-        return {}
-    found = {}
-    with reading(file):
-        for name, setup in (read_json(file, nan=True).get("configs") or {}).items():
-            if base := base_task(name):
-                said = setup.get("metadata") or {}
-                found[base] = int(said.get("answer_tokens") or get_task(base).answer_tokens) + int(said.get("thinking_tokens") or 0)
-    return found
 
 
 def _typed(values: dict[str, Any]) -> dict[str, Any]:
@@ -86,7 +70,7 @@ def remarks(runs: Sequence[Run], methods: Sequence[str], one_model: bool = True)
         return [(loaded(run) if one_model else {}) | generated(run) for run in own]
 
     def budgets_of(method: str) -> dict[str, int]:
-        return {task: n for run in runs if run.method == method for task, n in budgets(run).items()}
+        return {task: n for run in runs if run.method == method for task, n in run.budgets.items()}
 
     baseline, found = methods[0], []
     base, base_budgets = conditions(baseline), budgets_of(baseline)

@@ -1,8 +1,9 @@
 """Read all runs of a folder, and pair the records of two methods by sample id."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
+from typing import TypeVar
 
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.folders import followed
@@ -16,6 +17,8 @@ from seal_eval.results.labels import label_runs
 from seal_eval.results.model_names import told_apart
 from seal_eval.results.run_files import read_run, shared_metrics
 from seal_eval.tasks import base_task
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 def load_runs(
@@ -99,23 +102,28 @@ def by_model(runs: list[Run]) -> dict[str, dict[str, Record]]:
 
 def _by_subject(runs: list[Run], subject: Callable[[Run], str]) -> dict[str, dict[str, Record]]:
     table: dict[str, dict[str, Record]] = defaultdict(dict)
-    owner: dict[tuple[str, str], Run] = {}
+    for (name, sample), record in answered_once(runs, lambda run, record: (subject(run), record.sample_id)).items():
+        table[name][sample] = record
+    return dict(table)
+
+
+def answered_once(runs: list[Run], key: Callable[[Run, Record], Key]) -> dict[Key, Record]:
+    """Return key → record. Raises SealError where two runs have a record of one key, or one run has two replies for it."""
+    found: dict[Key, tuple[Run, Record]] = {}
     for run in runs:
-        name = subject(run)
         for record in run.records:
-            earlier = owner.setdefault((name, record.sample_id), run)
+            earlier, twin = found.setdefault(key(run, record), (run, record))
             if earlier is not run:
                 raise SealError(
                     f"{run.model}, method {run.method}: sample {record.sample_id} is in two runs, {earlier.folder} ({earlier.date}) and "
                     f"{run.folder} ({run.date}); move one of them out of the results folder"
                 )
-            twin = table[name].setdefault(record.sample_id, record)
             if twin.reply != record.reply:
                 raise SealError(
                     f"{run.folder} ({run.date}): sample {record.sample_id} has two replies, under two names of one task; "
                     "run it again with one of them"
                 )
-    return dict(table)
+    return {name: record for name, (_, record) in found.items()}
 
 
 def pair(baseline: dict[str, Record], other: dict[str, Record], names: tuple[str, str]) -> list[tuple[Record, Record]]:

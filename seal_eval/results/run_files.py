@@ -132,6 +132,7 @@ def _run_of(file: Path, foreign: bool, metric_of: Callable[[str], str], cluster:
         task_versions={task: str(version) for task, version in (data.get("versions") or {}).items()},
         folder=file.parent,
         records=tuple(records),
+        budgets=_budgets(data),
         assumed=" ".join(filter(None, (_scored_by(records), in_words(guesses)))),
     )
 
@@ -146,6 +147,16 @@ def _read_foreign(
         if strict or not metric:
             raise
         return read_foreign(samples, task, run_id, "", cluster, lower)
+
+
+def _budgets(data: dict[str, Any]) -> dict[str, int]:
+    """Task of this project → tokens that a reply may take, thinking included."""
+    found = {}
+    for name, setup in (data.get("configs") or {}).items():
+        if base := base_task(name):
+            said = setup.get("metadata") or {}
+            found[base] = int(said.get("answer_tokens") or get_task(base).answer_tokens) + int(said.get("thinking_tokens") or 0)
+    return found
 
 
 def _seconds(data: dict[str, Any]) -> float | None:

@@ -169,7 +169,7 @@ def _explain(error: Any) -> str:
     if error["type"] == "missing":
         return "is missing"
     given, kind = error["input"], error["type"]
-    if given is None and kind != "extra_forbidden":
+    if given is None:
         return "has no value; write one, or leave it out"
     if kind in WANTED:
         return f"{WANTED[kind]} (it is {given!r:.60})"
