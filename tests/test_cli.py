@@ -102,7 +102,7 @@ def test_run_help_says_what_is_ours():
 def test_lists_fit_the_terminal(monkeypatch, capsys):
     from seal_eval import cli
 
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((60, 20)))
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_, **__: os.terminal_size((60, 20)))
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     cli._say_about(("name", "word " * 40, "settings: " + ", ".join(["setting"] * 20)))
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 60

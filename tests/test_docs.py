@@ -154,7 +154,7 @@ def follow(page, checkout, cache, asked, adapter, here):
     once.chmod(0o755)
     path = f"{once.parent}:{program('').resolve()}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     (here / ".venv" / "bin" / "activate").write_text(f'export PATH="{path}"\n')
-    env = {**os.environ, "SEAL_EVAL_CACHE": str(cache), "PATH": path, "CUDA_VISIBLE_DEVICES": ""}
+    env = {**os.environ, "SEAL_EVAL_CACHE": str(cache), "PATH": path, "CUDA_VISIBLE_DEVICES": "", "LITTLE_TUNING": "1"}
     done = subprocess.run(["bash", "-euo", "pipefail", "-c", text], cwd=here, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{text}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 
@@ -172,7 +172,7 @@ def script_of(notebook):
 def test_the_notebook_runs_whole(cache, tmp_path):
     """Every cell of examples/quickstart.ipynb, in order, on a small random model under the embedded model's name."""
     path = f"{program('').resolve()}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    env = {**os.environ, "SEAL_EVAL_CACHE": str(cache), "PATH": path, "CUDA_VISIBLE_DEVICES": ""}
+    env = {**os.environ, "SEAL_EVAL_CACHE": str(cache), "PATH": path, "CUDA_VISIBLE_DEVICES": "", "LITTLE_TUNING": "1"}
     script = script_of(ROOT / "examples" / "quickstart.ipynb")
     (tmp_path / "notebook.py").write_text(script)
     done = subprocess.run([program("python"), "notebook.py"], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)

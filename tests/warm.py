@@ -102,7 +102,9 @@ def serve(address: str, owner: int) -> None:
     import seal_eval.harness.seal_lm
     import seal_eval.leaderboard.build
     import seal_eval.results.compare
+    import seal_eval.tuning.forgetting
     import seal_eval.tuning.selection
+    import seal_eval.tuning.short_questions
     import seal_eval.tuning.tune
     from seal_eval.baselines import method_names
     from seal_eval.harness.dataset import _code
@@ -110,8 +112,11 @@ def serve(address: str, owner: int) -> None:
     from seal_eval.harness.task_yaml import yaml_files
     from seal_eval.prompts.corpus import numbers, prose, words
 
-    seal_eval.tuning.selection.PROSE_PIECES = 4  # of prose, which takes most of the time of a short tuning, a quarter
+    # of prose and short questions, which take most of the time of a short tuning, a quarter
+    seal_eval.tuning.selection.PROSE_PIECES = 4
     seal_eval.tuning.tune.perplexity = functools.partial(seal_eval.tuning.tune.perplexity, n_documents=4)
+    some = seal_eval.tuning.short_questions.questions()[::4]
+    seal_eval.tuning.forgetting.questions = lambda: some
     remember_task_files()
     method_names(), yaml_files(), _code()  # what every command would read again
     for split in ("eval", "tune"):
@@ -191,6 +196,11 @@ def command(argv: list[str], cwd: str, environment: dict[str, str], files: list[
         os.chdir(cwd)
         os.environ.clear()
         os.environ.update(environment)
+        if "LITTLE_TUNING" in environment:  # for tests that only need an adapter
+            from seal_eval.tuning.config import RECIPES
+
+            for recipe in RECIPES.values():
+                recipe |= {"samples": 3, "questions": 2, "validation": 1}
         encoding, _, errors = environment.get("PYTHONIOENCODING", "utf-8").partition(":")
         sys.stdout = open(1, "w", encoding=encoding, errors=errors or "strict", closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", encoding=encoding, errors=errors or "backslashreplace", buffering=1, closefd=False)  # noqa: SIM115

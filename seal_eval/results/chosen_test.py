@@ -56,7 +56,7 @@ def sentence(paired: PairedScores, sequential: bool = False) -> str:
         if FLIPS in test and k <= 10:
             why += f" (with {k} samples no p below {least_p(k):.2g} is possible)"
         invalid = f"it would be invalid if some of the {n:,} samples shared a text and the files did not say so"
-    looks = ", or if you looked again and again until p was small (--anytime allows that)"
+    looks = ", or if you looked again and again until p was small (seal-eval compare --anytime allows that)"
     if sequential:
         test, looks = f"{test} (its p-value and intervals hold however often you look)", ""
         why = "it bets on the mean difference of documents, whatever its distribution"
