@@ -12,6 +12,7 @@ from hypothesis import settings
 from seal_eval.core.streams import collect_rarely
 
 import warm
+from tiers import left_to_the_night
 from tokenizers_made import CHATML
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))  # tests hold some of their functions to account
@@ -34,8 +35,13 @@ LONG = (
 )  # fmt: skip
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m is looked at
 def pytest_collection_modifyitems(items):
-    """Run the slowest test files first, so that two workers finish at about the same time."""
+    """Leave most variants of long tests to the night; run the slowest files first, so that two workers finish at about the same time."""
+    here = Path(__file__).parent
+    today = [item for item in items if item.path.is_relative_to(here) and not item.get_closest_marker("nightly")]
+    for i in left_to_the_night([f"{item.path.relative_to(here)}::{item.originalname}" for item in today]):
+        today[i].add_marker(pytest.mark.nightly)
     items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
 
 
@@ -211,6 +217,14 @@ def site(results, tmp_path_factory):
         assert seal_eval("site", results, "--out", out).stdout.strip() == str(out / "index.html")
 
     return made_once(tmp_path_factory, "site", make) / "out"
+
+
+@pytest.fixture(autouse=True)
+def task_files_read_once():
+    """Where lm-eval's index is imported, its own task files are read once in a session."""
+    index = sys.modules.get("lm_eval.tasks._index")
+    if index and not hasattr(index.load_yaml, "write"):
+        warm.remember_task_files(warm.session())
 
 
 @pytest.fixture(autouse=True)

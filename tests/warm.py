@@ -11,6 +11,7 @@ import gc
 import json
 import multiprocessing.context
 import os
+import pickle
 import runpy
 import select
 import shutil
@@ -56,15 +57,24 @@ os._exit(int(code) if code else 97)
 """
 
 
+def session() -> Path:
+    """The folder that all workers of the session share; the server of `programs` removes it when the session is over."""
+    folder = Path(tempfile.gettempdir()) / f"seal-eval-{os.getuid()}-{owner()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def owner() -> int:
+    return os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+
+
 @cache
 def programs() -> Path:
     """The folder of the programs, which all workers of the session share; the server starts when they are first asked for."""
-    owner = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
-    folder = Path(tempfile.gettempdir()) / f"seal-eval-{os.getuid()}-{owner}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder = session()
     with FileLock(folder / "lock"):
         if not (folder / "socket").exists():
-            start(folder, owner)
+            start(folder, owner())
     return folder / "bin"
 
 
@@ -90,11 +100,13 @@ def start(folder: Path, owner: int) -> None:
 def serve(address: str, owner: int) -> None:
     """Import everything, then run one command per connection, until the process `owner` has ended."""
     import datasets  # noqa: F401
+    import lm_eval.tasks._index as index
     import matplotlib.pyplot  # noqa: F401
     import peft  # noqa: F401
     import pytablewriter  # noqa: F401
     import statsmodels.api  # noqa: F401
     import transformers  # noqa: F401
+    from lm_eval.tasks import TaskManager
     from torch.utils import collect_env
 
     import seal_eval.cli
@@ -117,7 +129,9 @@ def serve(address: str, owner: int) -> None:
     seal_eval.tuning.tune.perplexity = functools.partial(seal_eval.tuning.tune.perplexity, n_documents=4)
     some = seal_eval.tuning.short_questions.questions()[::4]
     seal_eval.tuning.forgetting.questions = lambda: some
-    remember_task_files()
+    remember_task_files(Path(address).parent)
+    TaskManager()
+    index.load_yaml.write()
     method_names(), yaml_files(), _code()  # what every command would read again
     for split in ("eval", "tune"):
         prose(split), words(split), numbers(1, 50_000, split)
@@ -148,21 +162,34 @@ def serve(address: str, owner: int) -> None:
             connection.close()
 
 
-def remember_task_files() -> None:
-    """Keep what lm-eval reads of its fourteen thousand task files, which takes each of its starts five seconds."""
-    import lm_eval.tasks._index as index
-    from lm_eval.tasks import TaskManager
+def remember_task_files(folder: Path) -> None:
+    """Keep what lm-eval reads of its fourteen thousand task files, which takes each of its starts five seconds. folder: of the session.
 
-    load, kept = index.load_yaml, {}
+    The server writes what it read, so that the workers need not read it again.
+    """
+    import lm_eval.tasks._index as index
+
+    own = Path(index.__file__).parent
+    load, file, kept = index.load_yaml, folder / "task-files.pickle", {}
 
     def remembered(path, **options):
+        if not path.is_relative_to(own):  # files of a test may change
+            return load(path, **options)
+        if not kept and file.exists():
+            kept.update(pickle.loads(file.read_bytes()))
         key = (path, *sorted(options.items()))
-        if key not in kept or not path.is_relative_to(Path(index.__file__).parent):  # files of a test may change
-            kept[key] = load(path, **options)
-        return kept[key]
+        if key not in kept:
+            kept[key] = pickle.dumps(load(path, **options))
+        return pickle.loads(kept[key])  # anew: lm-eval may change what it gets
 
     index.load_yaml = remembered
-    TaskManager()
+    remembered.write = lambda: write(file, pickle.dumps(kept))
+
+
+def write(file: Path, content: bytes) -> None:
+    part = file.with_suffix(".part")
+    part.write_bytes(content)
+    part.rename(file)
 
 
 def keep(connection: socket.socket) -> None:
