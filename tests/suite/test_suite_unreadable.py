@@ -22,7 +22,7 @@ def wrong(tmp_path):
 def test_in_a_suite(tmp_path, tiny_folder, wrong, model):
     suite = {"name": "s", "models": [{"pretrained": str(tiny_folder), **model}], "methods": ["plain"], "device": "cpu"}
     (tmp_path / "suite.yaml").write_text(yaml.safe_dump(suite | {"tasks": [LINES if model else {"task": "wrong.yaml"}]}))
-    with pytest.raises(SealError, match=r"wrong\.yaml: not UTF-8 \(byte 13\); save it as UTF-8"):
+    with pytest.raises(SealError, match=r"wrong\.yaml: not UTF-8 \(byte 12\); save it as UTF-8"):
         plan(tmp_path / "suite.yaml", tmp_path / "out")
 
 
