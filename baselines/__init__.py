@@ -4,22 +4,19 @@ import dataclasses
 import difflib
 import inspect
 import json
-import math
 import re
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from seal_eval.core.applied import method_applied
+from seal_eval.core.applied import extended as extended
 from seal_eval.core.errors import SealError, first_line, nearest
 from seal_eval.core.outside import class_in_file, code_of, entry_points, owner
-from seal_eval.core.plugins import TOGETHER, Method, checked_method, label_of
+from seal_eval.core.plugins import Method, checked_method
 from seal_eval.core.settings import check_settings, key_values
+from seal_eval.models.composed import Composed as Composed
 
-COSTS = ("trained_parameters", "tuning_seconds")  # of tuned methods: those of a composition's parts are added
 ONCE = ("rope", "attention", "weights")  # at most one method of a composition changes each of these
 
 
@@ -79,109 +76,6 @@ def method_notes(name: str) -> list[str]:
     paragraphs = [" ".join(text.split()) for text in (inspect.getdoc(kind) or "").split("\n\n")] if "__doc__" in vars(kind) else []
     begins = re.compile(rf"(?:{'|'.join(map(re.escape, settings))})(?:, \w+)*: ")
     return [text for i, text in enumerate(paragraphs) if text and (i == 0 or begins.match(text))]
-
-
-@dataclass(frozen=True)
-class Composed(Method):
-    """Several methods applied together, the first one outermost. Methods that work within the window are given the extended one."""
-
-    parts: tuple[tuple[str, Method], ...]
-
-    summary: ClassVar[str] = "several methods together"
-    citation: ClassVar[str] = ""
-
-    def __post_init__(self) -> None:
-        """Check the settings, and tell each part what it is applied with."""
-        super().__post_init__()
-        for _, part in self.parts:
-            vars(part)[TOGETHER] = self.parts  # no setting, so no field
-
-    @property
-    def shares_prefix(self) -> bool:  # type: ignore[override]
-        """True when every part does."""
-        return all(part.shares_prefix for _, part in self.parts)
-
-    @property
-    def record_first(self) -> bool:  # type: ignore[override]
-        """True when any part reads the record without the question."""
-        return any(part.record_first for _, part in self.parts)
-
-    @property
-    def while_decoding(self) -> bool:  # type: ignore[override]
-        """True when any part acts only while a reply is decoded."""
-        return any(part.while_decoding for _, part in self.parts)
-
-    @property
-    def by_prompt_end(self) -> bool:  # type: ignore[override]
-        """True when any part goes by a prompt's last token."""
-        return any(part.by_prompt_end for _, part in self.parts)
-
-    @property
-    def one_at_a_time(self) -> bool:  # type: ignore[override]
-        """True when any part depends on the other texts of a batch."""
-        return any(part.one_at_a_time for _, part in self.parts)
-
-    def about(self) -> dict[str, Any]:
-        """The dictionaries of all parts in one; a later part wins where keys are equal, but costs are added.
-
-        Where several parts say something, `parts` holds each one's dictionary by its name.
-        """
-        from seal_eval.core.about import checked_about  # not above: the command line starts without pydantic
-
-        told = {name: about for name, part in self.parts if (about := checked_about(name, part))}
-        found: dict[str, Any] = {}
-        for about in told.values():
-            found |= about
-        for key in COSTS:
-            amounts = [about[key] for about in told.values() if isinstance(about.get(key), int | float)]
-            found |= {key: sum(amounts)} if len(amounts) > 1 else {}
-        return found | ({"parts": told} if len(told) > 1 else {})
-
-    def window(self, trained: int) -> int:
-        """Tokens that the model can read with all parts, in any order: see `_windows`."""
-        return self._windows(trained)[""]
-
-    def resolved(self, trained: int) -> dict[str, Any]:
-        """The dictionaries of all parts in one, with keys PART.SETTING, each for the window with which `apply` applies it."""
-        given = self._windows(trained)
-        return {f"{name}.{key}": value for name, part in self.parts for key, value in part.resolved(given[name]).items()}
-
-    def _windows(self, trained: int) -> dict[str, int]:
-        """The window that each part is given, and under '' that of all together.
-
-        A part that works within a window is given the one that the others leave it, so rotary parts come first, whatever the order. A part
-        whose settings are about the training (`by_training`) has the trained window.
-        """
-        given, window = {}, trained
-        for name, part in sorted(self.parts, key=lambda named: named[1].changes != "rope"):
-            given[name] = trained if part.by_training else window
-            window = extended(part, window)
-        return given | {"": window}
-
-    @contextmanager
-    def apply(self, model: Any) -> Iterator[Any]:
-        from seal_eval.models.window import window_given, window_in
-
-        trained = window_in(model.config)
-        given = self._windows(trained) if trained else {}
-        with ExitStack() as stack:
-            for name, part in self.parts:
-                with window_given(model, given.get(name)):
-                    stack.enter_context(method_applied(name, part, model))
-            yield model
-
-
-def extended(method: Method, trained: int) -> int:
-    """Tokens that a model trained on `trained` tokens can read with the method. Raises SealError for a window that is no number above 0."""
-    try:
-        window: Any = method.window(trained)
-    except SealError:
-        raise
-    except Exception as error:
-        raise SealError(f"{label_of(method)}: window({trained}) fails: {type(error).__name__}: {first_line(error)}") from error
-    if isinstance(window, bool) or not isinstance(window, int | float) or not 1 <= window < math.inf:
-        raise SealError(f"{label_of(method)}: window({trained}) is {window!r:.200}, must be a number of tokens above 0")
-    return int(window)
 
 
 def settings(method: Method) -> dict[str, Any]:

@@ -231,25 +231,3 @@ class Published(Exact):
     fewshot_as_multiturn: bool | None = None
     chat_template: Text | None = None
     chat_template_sha: Sha | None = None
-
-
-class Call(Exact):
-    """What the engine was asked: prompt and settings. The prompt of a chat server is its turns, as one text of JSON in a list."""
-
-    arg_0: str | Annotated[list[str], Field(min_length=1, max_length=1)]
-    arg_1: dict[str, Any]
-
-
-class Arguments(Exact):
-    """The calls of a sample: one."""
-
-    gen_args_0: Call
-
-
-class SampleRow(Part):
-    """A line of a sample file, as far as it must be known before it is compared with the one that is built again."""
-
-    doc: dict[str, Any]
-    arguments: Arguments
-    filtered_resps: Annotated[list[str], Field(min_length=1, max_length=1)]
-    prompt_hash: Sha

@@ -5,9 +5,11 @@ import json
 import math
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from seal_eval.core.checked import checked_row
+from pydantic import Field
+
+from seal_eval.core.checked import Part, checked_row
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import numbered_lines, reading
 from seal_eval.core.strict_json import short
@@ -16,7 +18,7 @@ from seal_eval.harness.metrics import process_results
 from seal_eval.harness.rescore import summaries
 from seal_eval.harness.task_config import read_spec
 from seal_eval.leaderboard import limits
-from seal_eval.leaderboard.published import SampleRow
+from seal_eval.leaderboard.published import Exact, Sha
 from seal_eval.leaderboard.submissions import task_hash
 from seal_eval.leaderboard.verify_settings import Work, asked_of, build_settings, check_counts, check_generation, check_window
 from seal_eval.prompts.prompt import PromptFormat
@@ -24,6 +26,28 @@ from seal_eval.tasks import base_task, get_task
 
 AS_RUN = "publish the files as the run wrote them"
 SCORES = ("acc", "recall", "weighted", "effective")  # prefixes of the fields that the reply decides
+
+
+class Call(Exact):
+    """What the engine was asked: prompt and settings. The prompt of a chat server is its turns, as one text of JSON in a list."""
+
+    arg_0: str | Annotated[list[str], Field(min_length=1, max_length=1)]
+    arg_1: dict[str, Any]
+
+
+class Arguments(Exact):
+    """The calls of a sample: one."""
+
+    gen_args_0: Call
+
+
+class SampleRow(Part):
+    """A line of a sample file, as far as it must be known before it is compared with the one that is built again."""
+
+    doc: dict[str, Any]
+    arguments: Arguments
+    filtered_resps: Annotated[list[str], Field(min_length=1, max_length=1)]
+    prompt_hash: Sha
 
 
 def check_samples(results: Path, data: dict[str, Any], file: Path, task: str, tokenizer: str, work: Work) -> int:

@@ -72,11 +72,12 @@ def run_command(context: typer.Context) -> None:
 
     --model_args pretrained=M,method=NAME,… applies a method. `seal-eval run --help` lists the flags.
     """
-    from seal_eval.harness.run import run as evaluate
+    from seal_eval.harness.run import results_of
 
-    folder = evaluate(context.args)
-    results_commands.show_reasons(folder)
-    say(str(folder))
+    results = results_of(context.args)
+    if results.is_file():  # not of a process that leaves the writing to another one
+        results_commands.show_reasons(results)
+    say(str(results.parent))
 
 
 @score_app.command("results")

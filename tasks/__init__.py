@@ -60,12 +60,13 @@ def leaf_name(task: Task, size: int) -> str:
 
 
 def base_task(name: str) -> str | None:
-    """The name of the task behind an lm-eval name, which is the task's own or that of one length; None for any other task."""
-    if name in ruler_tasks():
+    """The name of the task behind an lm-eval name, which is the task's own or that of one length (`leaf_name`); None for any other task."""
+    if name in ruler_tasks() or name in tasks():
         return name
-    leaf = re.fullmatch(r"seal\d+_(.+)|(.+)_\d+", name)
-    base = TASK_PREFIX + (leaf[1] or leaf[2]) if leaf else name
-    return base if base in tasks() else None
+    leaf = re.fullmatch(r"seal(\d+)_(.+)|(.+)_\d+", name)
+    task = tasks().get(TASK_PREFIX + (leaf[2] or leaf[3])) if leaf else None
+    # a task of others may be called lines_1: only sizes in other units than tokens stand at the end
+    return task.name if task and leaf and (task.unit == "tokens") == bool(leaf[1]) else None
 
 
 def task_settings(task: Task) -> list[str]:

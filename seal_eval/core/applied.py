@@ -1,11 +1,12 @@
-"""The one way in which a method is applied: its `apply` is entered, and what it yields must be the model itself."""
+"""What is asked of a method from outside, and checked: `apply`, which must yield the model itself, and `window`, a number of tokens."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from seal_eval.core.errors import SealError
-from seal_eval.core.plugins import Method
+from seal_eval.core.errors import SealError, first_line
+from seal_eval.core.plugins import Method, label_of
 
 
 @contextmanager
@@ -26,3 +27,16 @@ def method_applied(name: str, method: Method, model: Any) -> Iterator[None]:
 
 def _kind(given: Any) -> str:
     return "None" if given is None else f"another object ({type(given).__name__})"
+
+
+def extended(method: Method, trained: int) -> int:
+    """Tokens that a model trained on `trained` tokens can read with the method. Raises SealError for a window that is no number above 0."""
+    try:
+        window: Any = method.window(trained)
+    except SealError:
+        raise
+    except Exception as error:
+        raise SealError(f"{label_of(method)}: window({trained}) fails: {type(error).__name__}: {first_line(error)}") from error
+    if isinstance(window, bool) or not isinstance(window, int | float) or not 1 <= window < math.inf:
+        raise SealError(f"{label_of(method)}: window({trained}) is {window!r:.200}, must be a number of tokens above 0")
+    return int(window)

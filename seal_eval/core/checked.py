@@ -25,6 +25,11 @@ Amount = Annotated[float, Field(ge=0, le=1e15)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
+def whole_number(text: str) -> bool:
+    """Whether a text is a number that `Whole` allows, in ASCII digits alone. (Python converts no text of thousands of digits.)"""
+    return text.isascii() and text.isdecimal() and len(text) <= 100 and 1 <= int(text) <= 10**9
+
+
 WANTED = {
     "int_type": "must be a whole number", "float_type": "must be a number", "string_type": "must be text", "list_type": "must be a list",
     "dict_type": "must be an object", "model_type": "must be an object", "model_attributes_type": "must be an object",

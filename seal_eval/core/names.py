@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from seal_eval.core.errors import SealError
 from seal_eval.core.files import card_of
 
 ENGINE = "seal"  # name of this package's model class in lm-eval
@@ -24,6 +25,14 @@ def recorded(name: str) -> str:
 def visible(text: str) -> str:
     """The text with U+FFFD in place of what is not printable (control characters, marks of direction), line breaks and tabs excepted."""
     return text if text.isprintable() else "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+
+
+def check_utf8(what: str, text: str) -> None:
+    """Raise SealError for text with bytes that are not UTF-8, as names of files may have: no file that is written could hold it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise SealError(f"{what} {text!a} is not UTF-8, so no results could record it; rename the file or folder") from None
 
 
 # arguments of lm-eval's engines that load an adapter, other weights or steering vectors on top of a checkpoint (hf, vLLM, steered)

@@ -64,8 +64,7 @@ def refuse_contradictions(name: str, gen_kwargs: Mapping[str, Any] | None, docs:
         return
     docs = list(docs)
     thinks = spec.prompt.thinking_tokens > 0 or any(doc.get("think_open") for doc in docs)
-    stops = [stops] if isinstance(stops, str) else list(stops)
-    for stop in stops:
+    for stop in stops if isinstance(stops, list | tuple) else [stops]:
         if not isinstance(stop, str):
             raise SealError(f"--gen_kwargs: until is {stop!r}, must be a text or a list of texts")
         if problem := contradicts(stop, [str(doc["answer"]) for doc in docs], thinks):

@@ -27,7 +27,7 @@ class SharedPrefix:
     """The KV cache of the previous prompt, and the tokens in it.
 
     `chunk`: most tokens in one forward pass, which bounds the memory of activations; CHUNK_BEHIND_CACHE if that is less and the cache
-    holds tokens. `how`: whether a cache goes on in pieces. `prompts`: the prompts to come, in their order.
+    holds tokens. `how`: what `caches.sharing` says of the model. `prompts`: the prompts to come, in their order.
 
     Layers that keep all tokens are cut back to where the next prompt parts from this one. Layers that let go of tokens (sliding window,
     recurrent states) cannot be cut back, so a snapshot of them is taken where a later prompt will part: `snapshots`, with growing length.
@@ -85,13 +85,13 @@ class SharedPrefix:
         Unless `completely`, up to one chunk at the end is left for `generate` to prefill.
         """
         self._cut_back(prefix)
-        behind = min(self.chunk, CHUNK_BEHIND_CACHE) if self.how.in_pieces else 1
+        most = min(self.chunk, CHUNK_BEHIND_CACHE) if self.how.in_pieces else 1
         for n in self._partings(prefix):
-            self._read(prefix[:n], n, behind)
+            self._read(prefix[:n], n, most)
             self.snapshots.append((n, [None if cuts_back(layer) else branch_layer(layer) for layer in self.cache.layers]))
         whole = not self.tokens and len(prefix) <= self.chunk and not self.parts_later
-        left = 0 if completely or behind == 1 else self.chunk if whole else behind
-        self._read(prefix, len(prefix) - left, behind)
+        left = 0 if completely or most == 1 else self.chunk if whole else most
+        self._read(prefix, len(prefix) - left, most)
 
     def _cut_back(self, prefix: list[int]) -> None:
         """Cut the cache back to what it has in common with `prefix`. When that is little, start from scratch."""
@@ -123,13 +123,13 @@ class SharedPrefix:
                 found.append(shortest)
         return sorted(n for n in found[: SNAPSHOTS - len(self.snapshots)] if n > len(self.tokens))
 
-    def _read(self, prefix: list[int], until: int, behind: int) -> None:
-        """Add tokens of `prefix` to the cache, in chunks, until it holds at least `until`. behind: most tokens behind others."""
+    def _read(self, prefix: list[int], until: int, most: int) -> None:
+        """Add tokens of `prefix` to the cache, in chunks, until it holds at least `until`. most: tokens of a chunk behind others."""
         # layers with a window compute the whole square of scores, so small chunks are faster there
-        first = len(prefix) if not self.how.in_pieces else behind if self.parts_later else self.chunk
+        first = len(prefix) if not self.how.in_pieces else most if self.parts_later else self.chunk
         while len(self.tokens) < until:
             n = len(self.tokens)
-            chunk = prefix[n : n + (behind if n else first)]
+            chunk = prefix[n : n + (most if n else first)]
             with torch.no_grad():
                 read_on(self.model, torch.tensor([chunk], device=device_of(self.model)), self.cache, n, last=True)
             self.tokens = self.tokens + chunk

@@ -74,8 +74,9 @@ class RecordFirst:
         prompt, penalties = context[0].tolist(), penalties_of({**self.model.generation_config.to_dict(), **options})
         size = self.sizes[tuple(prompt)]
         if self.cache is None or self.record != prompt[:size]:
-            self.record, self.cache = prompt[:size], DynamicCache(config=self.model.config)
-            self._read(self.cache, self.record, 0)
+            self.cache, read_into = None, DynamicCache(config=self.model.config)  # the one before goes first: two may not fit into memory
+            self._read(read_into, prompt[:size], 0)
+            self.record, self.cache = prompt[:size], read_into  # not before: what runs out of memory leaves half a record
         cache, out, read = branch(self.cache), prompt, size
         while len(out) < max_length:
             logits = self._read(cache, out[read:], read)

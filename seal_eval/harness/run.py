@@ -14,7 +14,7 @@ from seal_eval.baselines import installed_code
 from seal_eval.core.content import fingerprint, named_files
 from seal_eval.core.errors import SealError, first_line, nearest
 from seal_eval.core.folders import cache
-from seal_eval.core.names import ENGINE
+from seal_eval.core.names import ENGINE, check_utf8
 from seal_eval.harness.budget import FROM_USER, check_generation, user_budget
 from seal_eval.harness.command_line import command, lm_eval_command, read_config, read_paths, refuse_for_ours, take_flags, take_selftest
 from seal_eval.harness.dataset import material_versions
@@ -47,8 +47,15 @@ def run(argv: list[str]) -> Path:
 
     The files are OUTPUT_PATH/MODEL__METHOD/results_TIME.json and samples_TASK_TIME.jsonl (default output path: results). The same call
     continues a run that was killed, and does not repeat one that is complete. Raises SealError before any model is loaded for an
-    unknown model, task, method or setting, and for samples that cannot be built.
+    unknown model, task, method or setting, for samples that cannot be built, and for an argument that is not UTF-8.
     """
+    return results_of(argv).parent
+
+
+def results_of(argv: list[str]) -> Path:
+    """As `run`, but return the run's own results file; in a data-parallel run's processes above rank 0, the work folder beside it."""
+    for word in argv:
+        check_utf8("argument", word)
     register()
     from lm_eval.utils import setup_logging
 
@@ -102,10 +109,10 @@ def run(argv: list[str]) -> Path:
                 stack.enter_context(replies_logged(engine.name, getattr(args, "batch_size", None)))
             harness.execute(args)
 
-    _, note = complete(folder, spec, command(argv), evaluate, speed_of(args))
+    results, note = complete(folder, spec, command(argv), evaluate, speed_of(args))
     if note:
         print(f"{folder}: {note}", file=sys.stderr)
-    return folder
+    return results
 
 
 def _name_tokenizer(metadata: dict[str, Any], model_args: Mapping[str, Any]) -> None:

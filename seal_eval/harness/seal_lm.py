@@ -53,9 +53,9 @@ class SealLM(Likelihoods, WholeTokens):
     """`--model seal --model_args pretrained=M,method=NAME,<the method's settings>,<HFLM's arguments>`.
 
     pretrained: short name, folder or hub id. share_prefixes: reuse the KV cache for prompts that begin alike. prefill_chunk: tokens.
-    batch_size: a number, or 'auto' for AUTO_BATCH; halved when memory runs out. selftest: try the method on the model first.
-    Attribute `unshared`: why prefixes are not shared, '' when they are. Raises SealError for an unknown
-    method or setting, one that fails its self-test, and when the model cannot be loaded.
+    batch_size: a number, or 'auto' for AUTO_BATCH; halved when memory runs out. selftest: try the method on the model first. Attribute
+    `unshared`: why prefixes are not shared, '' when they are. Raises SealError for an unknown method or setting, for a method that fails
+    its self-test, and when the model cannot be loaded.
     """
 
     def __init__(
@@ -246,6 +246,5 @@ def _batch_size(value: int | str | None) -> int:
     """Return lm-eval's --batch_size as a number: AUTO_BATCH for 'auto' and 'auto:N', 1 for None. Raises SealError for bad values."""
     if isinstance(value, str) and value.startswith("auto"):
         return AUTO_BATCH
-    return check_value(
-        "model_args", "batch_size", int(value) if isinstance(value, str) and value.isdecimal() else 1 if value is None else value, Count
-    )
+    number = int(value) if isinstance(value, str) and value.isdecimal() else 1 if value is None else value
+    return check_value("model_args", "batch_size", number, Count)

@@ -48,9 +48,14 @@ def split_url(base_url: str) -> tuple[str, str]:
 
     Raises SealError for what is no http address, and for keys in it.
     """
-    parts = urlsplit(str(base_url))
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SealError(f"base_url is '{base_url}', must be an address such as http://localhost:8000/v1")
+    wrong = SealError(f"base_url is '{base_url}', must be an address such as http://localhost:8000/v1")
+    try:
+        parts = urlsplit(str(base_url))
+        named = parts.hostname and parts.port != 0
+    except ValueError:  # for brackets that hold no address, and a port that is no number
+        raise wrong from None
+    if parts.scheme not in ("http", "https") or not named:
+        raise wrong
     secret = next((key for key, _ in parse_qsl(parts.query, keep_blank_values=True) if SECRET.search(key)), "")
     if parts.username or parts.password or secret:
         where = f"; {secret}= looks like one" if secret else ""

@@ -128,7 +128,7 @@ def keep_logits(model: Any, keep: Any) -> dict[str, Any]:
 def read_on(model: Any, ids: torch.Tensor, cache: Any, n: int, last: bool = False) -> torch.Tensor:
     """Add the tokens `ids` [batch, n_tokens] to a cache of `n` tokens; return the logits [batch, n_tokens, vocabulary], fp32.
 
-    last: return only those of the last token, if the model supports that.
+    last: compute those of the last token only, if the model supports that; they are in the model's own dtype.
     """
     batch, end = ids.shape[0], n + ids.shape[1]
     more = keep_logits(model, 1) if last else {}
@@ -140,10 +140,11 @@ def read_on(model: Any, ids: torch.Tensor, cache: Any, n: int, last: bool = Fals
 
 
 def branch(cache: Any) -> Any:
-    """Return a cache with the same tokens. Adding tokens to one of the two does not change the other.
+    """Return a cache with the same tokens. Adding tokens to one of the two does not change what the other holds now.
 
     Keys and values are shared: adding tokens makes new tensors, or writes beyond the end of what `cache` holds. Recurrent and convolution
-    states, which are changed in place, are copied. Raises SealError for a cache without layers.
+    states, which are changed in place, are copied. Of a cache with GrowingLayers only one copy may go on: they share their spare room.
+    Raises SealError for a cache without layers.
     """
     if not hasattr(cache, "layers"):
         raise SealError(f"a cache with layers is needed, not a {type(cache).__name__}")

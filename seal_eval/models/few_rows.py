@@ -1,8 +1,8 @@
 """Linear layers applied to few rows on a CPU, as in decoding a batch: the weights as the first factor of the product, not as the second.
 
-For a few rows the time of a product is that of reading the weights. MKL reads them once in the one order, and packs them first in the
-other: on two cores with AVX2, eight rows of a 1,536 × 576 layer took 0.55 ms in place of 0.84 (torch 2.13, fp32). Elsewhere it may be
-otherwise, so the two are timed before.
+For a few rows the time of a product is that of reading the weights. With the weights as the first factor MKL reads them once; as the
+second, it first copies them into another layout. On two cores with AVX2, eight rows of a 1,536 × 576 layer took 0.55 ms in place of 0.84
+(torch 2.13, fp32). Elsewhere it may be otherwise, so the two orders are timed before.
 """
 
 import time
@@ -15,15 +15,16 @@ import torch
 from torch import nn
 
 MOST = 64  # rows: from there on, computing takes longer than reading
-ENOUGH = 1.05  # the least factor of speed for which the other order is taken
-LARGEST = 2**22  # numbers in the layer that is timed
+ENOUGH = 1.05  # how many times as fast the weights-first order must be to be taken
+LARGEST = 2**22  # most weights of the layer that is timed: the largest layer that has no more
 
 
 @contextmanager
 def few_rows(model: nn.Module, rows: int) -> Iterator[None]:
     """Context manager: inside it the linear layers compute 2 to MOST rows in the order that is faster here for `rows` of them.
 
-    Only fp32 layers on the CPU that are of torch's own class, and whose forward pass nobody has replaced.
+    Only fp32 layers on the CPU that are of torch's own class, and whose forward pass nobody has replaced; not under autocast, nor where
+    gradients are recorded. A model whose layers all have more than LARGEST weights stays as it is.
     """
     layers = [m for m in model.modules() if type(m) is nn.Linear and "forward" not in vars(m)]
     layers = [m for m in layers if m.weight.device.type == "cpu" and m.weight.dtype == torch.float32]
@@ -48,7 +49,8 @@ class _Weights:
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         weight, bias = self.layer.weight, self.layer.bias
-        if x.dtype != torch.float32 or torch.is_grad_enabled() or not 2 <= x.numel() // x.shape[-1] <= MOST:
+        other = x.dtype != torch.float32 or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu")
+        if other or not 2 <= x.numel() // x.shape[-1] <= MOST:
             return nn.functional.linear(x, weight, bias)
         return weights_first(x, weight, bias)
 
@@ -61,7 +63,10 @@ def weights_first(x: torch.Tensor, weight: torch.Tensor, bias: Any) -> torch.Ten
 
 @lru_cache
 def _faster(rows: int, n_out: int, n_in: int, _threads: int) -> bool:
-    """Whether the other order is faster by ENOUGH. Timed on weights that the processor's cache does not hold; takes some milliseconds."""
+    """Whether `weights_first` is at least ENOUGH times as fast as torch's own order, for weights [n_out, n_in].
+
+    Timed on eight such weights in turn, which the processor's cache does not hold together; takes some milliseconds.
+    """
     x = torch.ones(rows, n_in)
     weights = torch.ones(8, n_out, n_in)  # zeros would all be one page of memory
 

@@ -1,4 +1,4 @@
-"""One softmax computed over several ranges of keys, merged by their log-sum-exp (online softmax).
+"""One softmax computed over several ranges of keys, merged by their log-sum-exp (online softmax: Milakov & Gimelshein 2018, 1805.02867).
 
 torch's fused CPU kernel returns the output and the log-sum-exp of each range without keeping the matrix of scores. Its gradient through
 the log-sum-exp is wrong, so this is for inference only.
@@ -19,18 +19,20 @@ def usable(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> bool:
     return _KERNEL is not None and query.device.type == "cpu" and not needs_gradient and query.shape[-1] == value.shape[-1]
 
 
-Part = tuple[
-    torch.Tensor, torch.Tensor
-]  # attention output [batch, n_kv_heads, rows, head_dim], log-sum-exp of the scores […, 1], both fp32
+# attention output [batch, n_kv_heads, rows, head_dim], log-sum-exp of the scores [batch, n_kv_heads, rows, 1], both fp32
+Part = tuple[torch.Tensor, torch.Tensor]
 
 
 def part(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float, allowed: torch.Tensor | None) -> Part:
     """Return attention over a range of keys. query: [batch, n_kv_heads, rows, head_dim]. key, value: [batch, n_kv_heads, n_keys, head_dim].
 
-    allowed: which pairs count, boolean, [batch or 1, 1, rows, n_keys]; None for all. A row without any pair has the log-sum-exp -inf.
+    allowed: which pairs count, boolean, [batch or 1, 1, rows, n_keys]; None for all. A row without any pair has the output 0 and the
+    log-sum-exp -inf. Keys and values are brought to the query's dtype: under autocast they may have others. Raises NotImplementedError
+    where torch lacks the kernel; see `usable`.
     """
     if _KERNEL is None:
         raise NotImplementedError("this version of torch has no fused attention for the CPU")
+    key, value = key.to(query.dtype), value.to(query.dtype)
     mask = None
     if allowed is not None:
         mask = torch.zeros(allowed.shape, dtype=query.dtype).masked_fill_(~allowed, float("-inf"))
@@ -42,9 +44,13 @@ def part(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: f
 
 
 def merged(one: Part, other: Part) -> Part:
-    """Return the attention over the keys of two parts."""
+    """Return the attention over the keys of two parts: out = Σ out_i · exp(lse_i − lse), lse = log Σ exp(lse_i).
+
+    A row without a key in either part stays as `part` returns it.
+    """
     total = torch.logaddexp(one[1], other[1])
-    return one[0] * (one[1] - total).exp() + other[0] * (other[1] - total).exp(), total
+    finite = total.clamp(min=torch.finfo(total.dtype).min)  # -inf minus -inf would be NaN
+    return one[0] * (one[1] - finite).exp() + other[0] * (other[1] - finite).exp(), total
 
 
 class OnlineSoftmax:

@@ -7,9 +7,13 @@ from transformers.cache_utils import DynamicLayer
 
 
 class GrowingLayer(DynamicLayer):
-    """A cache layer with spare room at its end. A new token is written there; transformers' layer copies all earlier tokens each time."""
+    """A cache layer with spare room at its end. A new token is written there; transformers' layer copies all earlier tokens each time.
 
-    room: tuple[torch.Tensor, torch.Tensor] | None = None  # buffers for keys and values, which are views of their beginning
+    A copy (`caches.branch`) shares the room: of the two, the one that grows later overwrites what the other has added, so only one of them
+    may go on.
+    """
+
+    room: tuple[torch.Tensor, torch.Tensor] | None = None  # buffers of which `keys` and `values` are the beginning
     keys: Any  # declared as Tensor | None in transformers
     values: Any
 
@@ -19,7 +23,9 @@ class GrowingLayer(DynamicLayer):
             self.lazy_initialization(key_states, value_states)
         batch, n = key_states.shape[0], self.get_seq_length()
         end = n + key_states.shape[2]
-        if self.room is None or self.room[0].shape[0] != batch or self.room[0].shape[2] < end:
+        # rows that were chosen or repeated since (`reorder_cache`) are other tensors than the room's
+        own = self.room is not None and self.room[0].shape[0] == batch and self.room[0].data_ptr() == self.keys.data_ptr()
+        if self.room is None or not own or self.room[0].shape[2] < end:
             size = end + max(64, end // 8)
             room = [new.new_empty(*new.shape[:2], size, new.shape[3]) for new in (key_states, value_states)]
             if n:
@@ -57,8 +63,9 @@ class GrowingLayer(DynamicLayer):
 class RowsBehind(DynamicLayer):
     """The layer of several texts that begin alike: the tokens of their beginning are held once, those behind it in rows.
 
-    `update` returns the rows' own keys and values alone, [batch, n_kv_heads, n_own, head_dim]; `beginning` of the keys is those of the
-    beginning, each [1, n_kv_heads, n_tokens, head_dim]. Only the attention function of `shared_rows` can use them.
+    `update` returns the keys and values of the rows alone, [batch, n_kv_heads, n_own, head_dim]. The tensor of keys has an attribute
+    `beginning`: (keys, values) of the beginning, each [1, n_kv_heads, n_shared, head_dim]. Only the attention function of `shared_rows`
+    reads it.
     """
 
     keys: Any

@@ -13,7 +13,7 @@ from seal_eval.core.content import fingerprint
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.files import CARD, MAP, card_of, sha256, write_json
 from seal_eval.core.folders import cache, new_folder
-from seal_eval.core.names import visible
+from seal_eval.core.names import check_utf8, visible
 from seal_eval.models.weight_files import FINGERPRINT, folder_weights
 
 HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+")
@@ -37,12 +37,13 @@ def resolve(model: str, any_of: tuple[str, ...] = ("config.json",)) -> str:
     """Return a folder or hub id that transformers can load.
 
     model: a folder with one of the files `any_of`, the short name of an embedded model (downloaded unless it is in the cache), or a hub id
-    `owner/name`, which is not looked up. Raises SealError for anything else, and where `pull` does.
+    `owner/name`, which is not looked up. Raises SealError for anything else, for a folder whose path is not UTF-8, and where `pull` does.
     """
     if model.startswith("~/"):  # recorded commands write the home folder so
         model = str(Path(model).expanduser())
     folder = Path(model)
     if folder.is_dir():
+        check_utf8("model folder", str(folder.absolute()))
         if not any((folder / name).is_file() for name in any_of):
             raise SealError(f"model folder {model} has no {any_of[0]}; is it a Hugging Face model folder?")
         return model

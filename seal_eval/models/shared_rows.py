@@ -1,7 +1,7 @@
 """Attention of several texts that begin alike, on a CPU: the keys of their beginning are read once for all of them, not once for each.
 
-Decoding is bound by memory: with eight questions on a record of 2,048 tokens, SmolLM2-135M would read 0.75 GB of keys and values for each
-token in fp32, more than its weights have. The two parts, the beginning and what is each row's own, share one softmax (`flash`).
+Decoding is bound by memory: for eight questions on a record of 2,048 tokens, SmolLM2-135M would read 0.75 GB of keys and values at each
+step in fp32, more than its weights take. The two parts, the beginning and what is each row's own, share one softmax (`flash`).
 """
 
 from collections.abc import Iterator
@@ -20,18 +20,21 @@ IMPLEMENTATION = "sdpa"  # the only one of transformers that this computes in it
 
 
 def can_share(model: Any) -> bool:
-    """Whether a model's attention may be computed here: on a CPU, and by sdpa otherwise."""
+    """Whether this module can compute a model's attention in its place: the model is on a CPU and computes attention with sdpa."""
     return device_of(model).type == "cpu" and getattr(model.config.get_text_config(), "_attn_implementation", None) == IMPLEMENTATION
 
 
 def behind(layer: Any) -> Any:
-    """Return a layer for texts that go on from this layer's one text. This layer does not change. The layer must keep all tokens."""
+    """Return the layer of a cache for several texts that go on from the one text of `layer`, which must keep all tokens.
+
+    `layer` does not change. One that holds no tokens is returned as it is.
+    """
     return RowsBehind(layer) if isinstance(layer, DynamicLayer) and layer.get_seq_length() else layer
 
 
 @contextmanager
 def shared_rows(model: Any) -> Iterator[None]:
-    """Context manager: inside it layers made by `behind` can be used. Raises SealError as `attention_function`."""
+    """Context manager: inside it the model can use a cache whose layers `behind` has made. Raises SealError as `attention_function`."""
     with attention_function(model, _attend):
         yield
 

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from seal_eval.core.errors import SealError, first_line
-from seal_eval.core.files import CARD, sha256, write_json
+from seal_eval.core.files import CARD, read_text, sha256, write_json
 from seal_eval.core.folders import new_folder
 from seal_eval.models.hub import resolve
 from seal_eval.models.loading import load_tokenizer
@@ -18,12 +18,12 @@ def with_template(model: str, template: Path, out: Path, trust_remote_code: bool
     """Write a model folder `out`: copies of its .json and .txt files, links to the others, and the Jinja template.
 
     Use the folder in place of the model: here, in stock lm-eval, in vLLM. model: folder, short name or hub id. trust_remote_code: run the
-    tokenizer's own code. Raises SealError when the template is missing, cannot be rendered or drops a turn, when the model cannot be found,
-    and when `out` exists.
+    tokenizer's own code. Raises SealError when the template is missing, not UTF-8, cannot be rendered or drops a turn, when the model
+    cannot be found, and when `out` exists.
     """
     if not template.is_file():
         raise SealError(f"no chat template {template}; name a file with a Jinja template")
-    folder = _files(resolve(model))
+    text, folder = read_text(template), _files(resolve(model))
     with new_folder(out) as scratch:
         for file in sorted(folder.iterdir()):
             if not file.is_file() or file.name in (TEMPLATE, CARD) or file.name.startswith("."):
@@ -32,7 +32,7 @@ def with_template(model: str, template: Path, out: Path, trust_remote_code: bool
                 shutil.copyfile(file, scratch / file.name)
             else:
                 (scratch / file.name).symlink_to(file.resolve())
-        (scratch / TEMPLATE).write_text(template.read_text(encoding="utf-8"), encoding="utf-8")
+        (scratch / TEMPLATE).write_text(text, encoding="utf-8")
         _check(scratch, template, trust_remote_code)
         write_json(scratch / CARD, {"model": model, "chat_template": template.name, "chat_template_sha256": sha256(template)})
 

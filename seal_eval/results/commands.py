@@ -146,18 +146,17 @@ def longeval_lines_command(files: Annotated[list[Path], typer.Argument(help="Fil
             say(f"  the rules differ on lines {', '.join(map(str, scored.disagree))}")
 
 
-def show_reasons(folder: Path) -> None:
-    """Print why the replies of the newest run in a folder score what they do; nothing for a run without tasks of this project."""
+def show_reasons(file: Path) -> None:
+    """Print why the replies of the run of a results file score what they do; nothing for a run without tasks of this project."""
     from seal_eval.core.files import read_json
     from seal_eval.results.reasons import of_runs
     from seal_eval.results.run_files import read_run
     from seal_eval.results.tables import reasons_table, show_table
     from seal_eval.tasks import base_task
 
-    newest = max(folder.glob("results_*.json"), default=None)
-    if newest is None or not any(map(base_task, read_json(newest, nan=True)["results"])):
+    if not any(map(base_task, read_json(file, nan=True)["results"])):
         return
-    table = reasons_table("why replies score what they do", of_runs([read_run(newest)]))
+    table = reasons_table("why replies score what they do", of_runs([read_run(file)]))
     if table:
         show_table(table)
 

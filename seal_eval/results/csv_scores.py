@@ -6,6 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from seal_eval.core.checked import whole_number
 from seal_eval.core.content import fingerprint
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.names import safe
@@ -64,8 +65,8 @@ def _record(where: str, row: dict[Any, Any], model: str) -> tuple[Record, tuple[
             raise SealError(f"{where}: {key} is {row[key][:40]!r}, must be a name of 1 to {LONGEST} printable characters")
     score, depth = _number(where, row, "score"), _number(where, row, "depth")
     length = row.get("length", "").strip()
-    if length and not (length.isascii() and length.isdecimal() and 0 < int(length) <= 10**9):
-        raise SealError(f"{where}: length is {length[:40]!r}, must be a whole number above 0, or empty")
+    if length and not whole_number(length):
+        raise SealError(f"{where}: length is {length[:40]!r}, must be a whole number from 1 to 1,000,000,000, or empty")
     task, size, sample = row.get("task") or "scores", int(length) if length else None, row["sample"]
     name = f"{task}-{size}-{sample}"  # one sample of several tasks or lengths is several
     subject = row.get("model") or model, row["method"]

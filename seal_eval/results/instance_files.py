@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from seal_eval.core.checked import Fraction, Name, Part, checked_row
+from seal_eval.core.checked import Fraction, Name, Part, checked_row, whole_number
 from seal_eval.core.content import fingerprint
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import numbered_lines, read_object, reading
@@ -124,8 +124,8 @@ def _record(where: str, row: _Row) -> tuple[Record, tuple[str, str]]:
 
 
 def _whole(where: str, key: str, text: str) -> int | None:
-    if text and not (text.isascii() and text.isdecimal() and 0 < int(text) <= 10**9):
-        raise SealError(f"{where}: {key} {text[:40]!r} is no number above 0")
+    if text and not whole_number(text):
+        raise SealError(f"{where}: {key} {text[:40]!r} is no number from 1 to 1,000,000,000")
     return int(text) if text else None
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from seal_eval.core.checked import checked_row
+from seal_eval.core.checked import checked_row, whole_number
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import numbered_lines
 from seal_eval.core.strict_json import short
@@ -49,7 +49,7 @@ def read_foreign(
         raise NoMetric(f"{file}: no sample with the filter '{chosen_filter}'; name one that the file has with --metric NAME,FILTER")
     n_samples = len(rows)
     names = list(dict.fromkeys(name for _, row in rows for name in _metrics(row)))
-    lengths = [m for m in names if m.isdigit()]
+    lengths = [m for m in names if whole_number(m)]
     if wanted and wanted not in names:
         raise NoMetric(f"{file}: no metric '{wanted}'; it has {', '.join(names) or 'none'}")
     if wanted in lower:

@@ -127,7 +127,7 @@ def _run_of(file: Path, foreign: bool, metric_of: Callable[[str], str], cluster:
         date=stamp,
         utc=utc_of(data.get("date"), stamp),
         command=visible(read_text(sidecar).strip() if sidecar.is_file() else stock_command(config, model_args, data)),
-        seconds=None if data.get("replies_found") else _seconds(data),
+        seconds=None if data.get("replies_found") else float(data.get("total_evaluation_time_seconds") or 0) or None,
         files=hashes,
         task_versions={task: str(version) for task, version in (data.get("versions") or {}).items()},
         folder=file.parent,
@@ -157,11 +157,6 @@ def _budgets(data: dict[str, Any]) -> dict[str, int]:
             said = setup.get("metadata") or {}
             found[base] = int(said.get("answer_tokens") or get_task(base).answer_tokens) + int(said.get("thinking_tokens") or 0)
     return found
-
-
-def _seconds(data: dict[str, Any]) -> float | None:
-    """The time of the whole run; None when the file does not say it."""
-    return float(data["total_evaluation_time_seconds"]) if data.get("total_evaluation_time_seconds") else None
 
 
 def _scored_by(records: list[Record]) -> str:

@@ -1,35 +1,24 @@
-"""Show a comparison as tables (terminal, Markdown, LaTeX) or as data (JSON, CSV)."""
+"""A comparison as tables (see `text_table`), or as data (JSON, CSV)."""
 
 import csv
 import io
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
-from seal_eval.core.progress import console
 from seal_eval.results.comparison import Comparison, Row
-from seal_eval.results.escapes import csv_cell, latex_text, markdown_text
+from seal_eval.results.escapes import csv_cell
 from seal_eval.results.missing import in_short
 from seal_eval.results.numbers import p_equals, p_text, percent, size
 from seal_eval.results.reasons import Shares, warning
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of text cells, rows × columns. sections: indexes of the rows that are followed by a line."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str
-    sections: frozenset[int] = frozenset()
-
+from seal_eval.results.text_table import Table as Table
+from seal_eval.results.text_table import latex, markdown
+from seal_eval.results.text_table import show_table as show_table
 
 FORMATS = ("json", "csv", "markdown", "latex")
-LEFT = {"task", "method", "reasons"}
 
 
 def tables(comparison: Comparison, bayes: bool = False) -> list[Table]:
@@ -173,23 +162,6 @@ def show(comparison: Comparison, bayes: bool = False) -> None:
         show_table(table)
 
 
-def show_table(table: Table) -> None:
-    """Print one table with its note to the terminal."""
-    from rich import box
-    from rich.table import Table as RichTable
-
-    page = console()
-    drawn = RichTable(title=table.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=(0, 1))
-    for i, name in enumerate(table.columns):
-        words = [word for text in (name, *(row[i] for row in table.rows)) for word in text.split()]
-        longest = max(map(len, words), default=1)  # so that a narrow terminal breaks no word
-        drawn.add_column(name, justify="left" if name in LEFT else "right", min_width=longest)
-    for i, cells in enumerate(table.rows):
-        drawn.add_row(*cells, end_section=i in table.sections)
-    page.print(drawn)
-    page.print(table.note + "\n", style="dim", highlight=False)
-
-
 def as_text(comparisons: list[Comparison], kind: str, bayes: bool = False) -> str:
     """All comparisons as one text; kind: one of FORMATS. NaN and infinite numbers become null in JSON."""
     if kind == "json":
@@ -197,7 +169,7 @@ def as_text(comparisons: list[Comparison], kind: str, bayes: bool = False) -> st
         return json.dumps([_plain(asdict(comparison)) for comparison in comparisons], indent=1, allow_nan=False) + "\n"
     if kind == "csv":
         return _csv(comparisons, bayes)
-    write = _markdown if kind == "markdown" else _latex
+    write = markdown if kind == "markdown" else latex
     return "\n".join(write(table) for comparison in comparisons for table in tables(comparison, bayes))
 
 
@@ -235,29 +207,3 @@ def _csv(comparisons: list[Comparison], bayes: bool) -> str:
             values += [getattr(row.posterior, key) if row.posterior else None for key in posterior]
             writer.writerow(map(csv_cell, values))
     return out.getvalue()
-
-
-def _markdown(table: Table) -> str:
-    def line(cells: tuple[str, ...]) -> str:
-        return f"| {' | '.join(map(markdown_text, cells))} |"
-
-    rule = "|" + "|".join("---" if name in LEFT else "---:" for name in table.columns) + "|"
-    note = map(markdown_text, table.note.splitlines())
-    return "\n".join([f"**{markdown_text(table.title)}**", "", line(table.columns), rule, *map(line, table.rows), "", *note, ""])
-
-
-def _latex(table: Table) -> str:
-    """A booktabs table."""
-
-    def line(cells: tuple[str, ...]) -> str:
-        return " & ".join(map(latex_text, cells)) + r" \\"
-
-    shape = "".join("l" if name in LEFT else "r" for name in table.columns)
-    body = [part for i, cells in enumerate(table.rows) for part in ([line(cells)] + ([r"\midrule"] if i in table.sections else []))]
-    head = [
-        r"\begin{table}",
-        rf"\caption{{{latex_text(table.title)}. {latex_text(table.note)}}}",
-        rf"\begin{{tabular}}{{{shape}}}",
-        r"\toprule",
-    ]
-    return "\n".join([*head, line(table.columns), r"\midrule", *body, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])

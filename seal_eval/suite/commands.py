@@ -1,6 +1,7 @@
 """The commands `seal-eval suite` and `seal-eval status`."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,7 +46,8 @@ def suite_command(
     try:
         failed = run_suite(suite, cells, out, executor, workers, address)
     except KeyboardInterrupt:
-        show_status(out)
+        with suppress(SealError):  # there is none if it was interrupted before it began
+            show_status(out)
         raise
     show_status(out)
     if failed:

@@ -16,7 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from seal_eval.core.errors import SealError
+from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.files import write_json
 from seal_eval.core.folders import only_writer
 from seal_eval.core.progress import event, progress
@@ -119,6 +119,7 @@ def _local(out: Path, cells: list[Cell], workers: int) -> Iterator[Outcome]:
     again one at a time before the others, and a death counts only against a cell that ran alone.
     """
     waiting, suspects, deaths = list(cells), list[Cell](), Counter[str]()
+    others = {*multiprocessing.active_children()}  # of the program that runs the suite, such as a notebook
     while suspects or waiting:
         queue, n_workers = (suspects, 1) if suspects else (waiting, workers)
         pool = ProcessPoolExecutor(min(n_workers, len(queue)), _context(), initializer=_die_with_parent)
@@ -150,7 +151,7 @@ def _local(out: Path, cells: list[Cell], workers: int) -> Iterator[Outcome]:
                 note(out, cell, "failed", error=error)
                 yield cell, error
         finally:
-            for process in multiprocessing.active_children():  # if the pool broke or is being stopped
+            for process in {*multiprocessing.active_children()} - others:  # if the pool broke or is being stopped
                 process.terminate()
             pool.shutdown(cancel_futures=True)
 
@@ -201,7 +202,7 @@ def _ray(out: Path, cells: list[Cell], suite: Suite, address: str) -> Iterator[O
         try:
             ray.init(address=address or None, log_to_driver=False, include_dashboard=False)
         except (ConnectionError, ValueError, RuntimeError) as refused:
-            raise SealError(f"no Ray cluster at '{address}': {str(refused).splitlines()[0]}") from refused
+            raise SealError(f"no Ray cluster at '{address}': {first_line(refused)}") from refused
     try:
         _check_nodes(ray.nodes(), suite)
         remote = ray.remote(num_cpus=suite.cpus, num_gpus=suite.gpus, max_retries=RETRIES)(work)
@@ -213,7 +214,7 @@ def _ray(out: Path, cells: list[Cell], suite: Suite, address: str) -> Iterator[O
                 try:
                     yield cell, ray.get(task)
                 except ray.exceptions.RayError as failure:
-                    error = f"{type(failure).__name__}: {str(failure).strip().splitlines()[0]}"
+                    error = f"{type(failure).__name__}: {first_line(failure)}"
                     note(out, cell, "failed", error=error)
                     yield cell, error
             yield None, ""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval.core.errors import SealError, nearest
+from seal_eval.core.files import read_text
 from seal_eval.harness.command_line import lm_eval_command
 from seal_eval.harness.task_config import check_metadata
 from seal_eval.suite.schema import TaskEntry
@@ -84,7 +85,7 @@ def check_other(task: TaskEntry) -> str:
 def _named_in(file: Path) -> str:
     if not file.is_file():
         raise SealError(f"task file {file} does not exist")
-    found = re.search(r"^task:[ \t]*['\"]?([A-Za-z0-9._-]+)['\"]?[ \t]*$", file.read_text(encoding="utf-8"), re.MULTILINE)
+    found = re.search(r"^task:[ \t]*['\"]?([A-Za-z0-9._-]+)['\"]?[ \t]*$", read_text(file), re.MULTILINE)
     if not found:
         raise SealError(f"task file {file} names no task (a line such as 'task: my_task')")
     return found[1]

@@ -102,8 +102,8 @@ class TuneSpec:
     def _mixture(self, name: str, text: str) -> Mixture:
         parts = [part.strip().partition(":") for part in text.split(",")]
         for task, colon, size in parts:
-            if not task or (colon and not (size.isdecimal() and int(size))):
-                raise SealError(f"{name} '{task}{colon}{size}' is not NAME or NAME:SIZE with a size above 0")
+            if not task or (colon and not (size.isdecimal() and len(size) < 10 and int(size))):
+                raise SealError(f"{name} '{task}{colon}{size[:40]}' is not NAME or NAME:SIZE with a size above 0 and below a billion")
         first, *more = dict.fromkeys(max(1, self.length // part) for part in RECIPES[self.recipe]["parts"])
         mixture = [(task, int(size) if colon else first) for task, colon, size in parts]
         mixture += [(task, longer) for longer in more for task, colon, _ in parts if not colon]

@@ -24,6 +24,7 @@ from seal_eval.models.adapters import input_times
 from seal_eval.models.base_weights import FINGERPRINT, weights_fingerprint
 from seal_eval.models.hub import resolve, source
 from seal_eval.models.loading import load_model
+from seal_eval.models.memory import out_of_memory
 from seal_eval.models.modules import head_projections, in_features, n_heads
 from seal_eval.models.window import window_of
 from seal_eval.prompts.prompt import PromptFormat
@@ -130,7 +131,7 @@ def by_pruning(model: Any, prompt_format: PromptFormat, samples: list[Sample], p
                     try:
                         losses = answer_loss(model, prompt_format, sample, copies=heads)
                     except (RuntimeError, TypeError, ValueError) as error:
-                        if "out of memory" in str(error):
+                        if out_of_memory(error):
                             raise
                         raise SealError(f"{type(model).__name__}: heads cannot be removed one by one; pass --no-sweep") from error
                 total[layer] += (losses - plain).cpu() / len(samples)

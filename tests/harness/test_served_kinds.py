@@ -112,6 +112,10 @@ def test_an_address_with_a_version(tiny_folder):
         with pytest.raises(SealError, match=r"base_url must hold no key, .* looks like one; put the key into OPENAI_API_KEY"):
             split_url(f"https://h/v1?{query}")
     assert split_url("https://h/v1/?design=1") == ("https://h/v1", "?design=1")
+    for address in ("http://[::1", "http://h:port/v1", "http://h:99999/v1", "ftp://h/v1", "h/v1"):
+        with pytest.raises(SealError, match="must be an address such as"):
+            split_url(address)
+    assert split_url("http://[::1]:8000/v1") == ("http://[::1]:8000/v1", "")
 
 
 @pytest.mark.parametrize("chat", [True, False])

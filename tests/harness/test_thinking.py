@@ -133,7 +133,7 @@ def test_thinking_that_nothing_ends(tiny_folder):
 def test_stop_strings_that_cannot_be(tiny_folder):
     spec = read_spec("seal_needle_multivalue", {"pretrained": str(tiny_folder), "lengths": [900]})
     docs = [{"answer": " 1234567 and 7654321.", "answer_tokens": 80, "n_tokens": 800}]
-    for until, problem in (([""], "is empty"), ("and", "occurs in the right answer"), ([7], "must be a text")):
+    for until, problem in (([""], "is empty"), ("and", "occurs in the right answer"), ([7], "must be a text"), (7, "until is 7, must be")):
         with pytest.raises(Exception, match=problem):
             refuse_contradictions("seal_needle_multivalue", {"until": until}, docs, spec)
     with pytest.raises(Exception, match="would end the reply with the thinking"):

@@ -140,6 +140,7 @@ def test_files_of_other_programs(tmp_path):
         ({"evaluation": {"score": 7, "is_correct": True}}, "with a score in 0 to 1"),
         ({"schema_version": "1.0"}, "must be 0.2.x or 0.3.x"),
         ({"metadata": {"length": "long"}}, "is no number"), ({"metadata": {"prompt_tokens": "-3"}}, "prompt_tokens '-3' is no number"),
+        ({"metadata": {"length": "1" * 5000}}, "length '1111"),
         ({"metadata": {"depth": "nan"}}, "depth 'nan' is no number from 0 to 1"), ({"metadata": {"depth": "x"}}, "depth 'x' is no number"),
         ({"sample_id": ""}, "sample_id"),
         ({"model_id": "a\u202eb"}, "model_id"), ({}, "is there twice"),

@@ -60,6 +60,17 @@ def test_gradients_pass(monkeypatch):
     assert model[0].weight.grad is not None
 
 
+def test_under_autocast_torch_computes(monkeypatch):
+    """There products have another type than their inputs."""
+    monkeypatch.setattr(module, "_faster", lambda *_: True)
+    model, ids = tiny_model(), torch.arange(4, 20).view(8, 2)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        expected = model(ids).logits
+        with few_rows(model, 8):
+            found = model(ids).logits
+    assert torch.equal(found, expected) and found.dtype == expected.dtype == torch.bfloat16
+
+
 def test_the_timing_takes_no_time():
     import time
 

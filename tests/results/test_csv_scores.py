@@ -62,6 +62,7 @@ def test_models_methods_and_gaps(tmp_path):
     ("sample,method,score", "1,a,3", "line 2: score is '3', must be a number from 0"), ("sample,method,score", "1,a,nan", "score is 'nan'"),
     ("sample,method,score", "1,a", "line 2: fewer values than columns"), ("sample,method,score", "1,a,1,2", "more values than columns"),
     ("sample,method,score", "1, ,1", "line 2: method is ' '"), ("sample,method,score,length", "1,a,1,x", "line 2: length is 'x'"),
+    ("sample,method,score,length", f"1,a,1,{'1' * 5000}", "line 2: length is '1111"),
     ("sample,method,score,depth", "1,a,1,2", "line 2: depth is '2'"), ("sample,method,score", '1,"a,1', "not CSV"),
 ])  # fmt: skip
 def test_mistakes(tmp_path, header, lines, problem):

@@ -63,6 +63,13 @@ def test_the_filter_counts_too(tmp_path):
     assert "Scores: ta by em,strict." in sentence(design)
 
 
+def test_a_metric_that_only_looks_like_a_length(tmp_path):
+    """A superscript is a digit to Python, and no number."""
+    write_run(tmp_path / "a", {"pretrained": "org/m"}, {"²": lambda i: float(i % 2)})
+    (run,) = load_runs(tmp_path, foreign=True)
+    assert {(record.reason, record.length) for record in run.records} == {("²", None)}
+
+
 def test_no_metric_in_common(tmp_path):
     write_run(tmp_path / "a", {"pretrained": "org/m"}, {"f1": lambda _: 0.5})
     write_run(tmp_path / "b", {"pretrained": "org/m", "peft": "org/lora"}, {"exact_match": lambda _: 0.0}, number=2)

@@ -258,7 +258,7 @@ def test_nan_stops_neither_the_site_nor_a_submission(two_tasks, results, capsys)
     told(run, results=data["results"] | {"tb": {"acc,none": float("nan")}}, configs=data["configs"] | {"tb": {"task": "tb"}})
     (samples,) = (two_tasks / "a").glob("samples_tb_*.jsonl")
     shutil.copy(samples, run / f"samples_tb_{file.stem.removeprefix('results_')}.jsonl")
-    show_reasons(run)
+    show_reasons(file)
     assert "why replies score" in capsys.readouterr().out
     assert build(two_tasks / "ours", two_tasks / "site").is_file()
     (packed,) = submit(two_tasks / "ours", two_tasks / "mine").parent.rglob("results_*.json")

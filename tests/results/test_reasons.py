@@ -2,9 +2,11 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
+from seal_eval.cli import run_command
 from seal_eval.core.errors import SealError
 from seal_eval.core.types import Record
 from seal_eval.results.reasons import shares, warning
@@ -57,6 +59,18 @@ def old(results, tmp_path):
     data["versions"] = dict.fromkeys(data["versions"], 2.0)
     file.write_text(json.dumps(data), encoding="utf-8")
     return folder.parent
+
+
+def test_those_of_the_run_that_was_asked_for(results, tmp_path, monkeypatch, capsys):
+    """A command that is repeated shows its own run, not the one that was finished last in the same folder."""
+    folder = tmp_path / "tiny-llama__plain"
+    shutil.copytree(results / folder.name, folder)
+    (file,) = folder.glob("results_*.json")
+    (folder / "results_2099-01-01T00-00-00.000000.json").write_text(json.dumps({"config": {}, "results": {"other": {}}}))
+    monkeypatch.setattr("seal_eval.harness.run.results_of", lambda _: file)
+    run_command(SimpleNamespace(args=[]))
+    said = capsys.readouterr().out
+    assert "why replies score" in said and said.strip().endswith(str(folder))
 
 
 def test_scores_of_an_older_version(results, old, tmp_path):

@@ -1,5 +1,6 @@
 """Workers that die: no cell is lost, and none fails because of another cell's deaths."""
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -71,6 +72,19 @@ def test_the_cells_beside_a_dying_one_are_whole(run, tmp_path):
     assert ended == dict.fromkeys(["lasts 1", "lasts 2", "lasts 3", "good 4", "good 5"], "")
     assert begun(tmp_path, "dies beside") == 1 + execute.RETRIES and begun(tmp_path, "lasts 1") == 2
     assert state_of(tmp_path, cell("dies beside"))["state"] == "failed"
+
+
+def test_other_processes_of_the_program_go_on(run):
+    """Such as those of a notebook that runs a suite."""
+    other = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(120,))
+    other.start()
+    try:
+        assert run("goes", workers=1) == [("goes", "")]
+        other.join(1)
+        assert other.exitcode is None
+    finally:
+        other.terminate()
+        other.join()
 
 
 def test_a_cell_alone_is_tried_three_times(run, tmp_path):

@@ -12,6 +12,7 @@ from seal_eval.models.adapters import scaled
 from seal_eval.models.modules import head_projections, in_features
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import get_task
+from seal_eval.tuning import head_importance
 from seal_eval.tuning.head_importance import agreement, by_gradient, by_pruning
 from seal_eval.tuning.losses import answer_loss
 
@@ -54,6 +55,17 @@ def test_pruning_by_hand(kind, prompt_format, samples):
                 with_heads(model, prompt_format, samples, {(layer, head): 0.0}) - plain, abs=1e-4
             )
     assert with_heads(model, prompt_format, samples, {}) == plain  # the model is unchanged
+
+
+def test_a_lack_of_memory_is_no_property_of_the_model(prompt_format, samples, monkeypatch):
+    def lacks(model, form, sample, copies=0):
+        if copies > 2:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+        return answer_loss(model, form, sample, copies)
+
+    monkeypatch.setattr(head_importance, "answer_loss", lacks)
+    with pytest.raises(RuntimeError, match="can't allocate memory"):
+        by_pruning(tiny_model(), prompt_format, samples[:1])
 
 
 def test_gradient_by_differences(prompt_format, samples):
