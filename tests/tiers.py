@@ -5,10 +5,9 @@ A variant that costs seconds and differs from its neighbours in a name or a numb
 
 # file::test, below tests/ → how many of its variants every change runs, evenly spread
 FEW = {
-    "baselines/test_methods.py::test_contract": 40,
     "harness/test_asked_for.py::test_lm_evals_ruler_gets_the_folder_of_a_short_name": 1,
     "harness/test_dataset.py::test_defaults_fit_the_window": 5,
-    "harness/test_prefix_cache.py::test_same_replies": 10,
+    "harness/test_prefix_cache.py::test_same_replies": 19,  # each method at least once
     "harness/test_prefix_cache.py::test_same_replies_where_layers_let_go_of_tokens": 3,
     "harness/test_resume.py::test_killed_at_any_moment": 1,
     "harness/test_seal_lm.py::test_prompts_hold_what_the_samples_promise": 2,
