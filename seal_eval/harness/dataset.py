@@ -95,6 +95,9 @@ def build_rows(spec: Spec, prompt_format: PromptFormat) -> list[dict[str, Any]]:
         per_size.append(samples)
     if spec.task.unit != "tokens" and not spec.explicit:  # small_sizes serve only windows that none of `sizes` fits: keep the largest
         per_size = [group for group in per_size if group[0].length in spec.task.sizes] or per_size[-1:]
+    if len({len(group) for group in per_size}) > 1:
+        counts = ", ".join(f"{len(group)} of size {group[0].length}" for group in per_size)
+        raise SealError(f"{spec.task.name}: its build returned {counts}; it must return as many as it is asked for, {spec.num_samples}")
     thinking = prompt_format.think_fields(per_size[0][0].prefix)
     return [_row(sample) | thinking for group in zip(*per_size, strict=True) for sample in group]
 

@@ -19,6 +19,7 @@ from seal_eval.core.plugins import TOGETHER, Method
 from seal_eval.core.streams import warn
 from seal_eval.models.base_weights import base_difference
 from seal_eval.models.modules import head_projections, in_features, weight
+from seal_eval.models.tensors import write_tensors
 from seal_eval.models.tuned_on import on_difference, warning
 
 WEIGHTS = "adapter_model.safetensors"
@@ -28,7 +29,6 @@ Scales = dict[str, torch.Tensor]  # name of a head-output projection → [n_head
 def save_adapter(model: Any, scales: Scales, folder: Path, card: dict[str, Any]) -> None:
     """Write the scales as a PEFT IA3 adapter, and `card` (settings, costs, training log), into an existing folder."""
     from peft import IA3Config
-    from safetensors.torch import save_file
 
     projections = head_projections(model)
     leaf = projections[0][0].rsplit(".", 1)[-1]
@@ -47,7 +47,7 @@ def save_adapter(model: Any, scales: Scales, folder: Path, card: dict[str, Any])
     for name, module in projections:
         tensors[f"base_model.model.{name}.ia3_l"] = scales[name].detach().float().cpu().reshape(1, in_features(module)).contiguous()
     config.save_pretrained(str(folder))
-    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    write_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
     write_json(folder / CARD, card)
 
 

@@ -34,7 +34,7 @@ def read_state(out: Path, folder: str, ident: str, alive: bool = True) -> dict[s
     """
     file = note_of(out, folder)
     recorded = dict(read_json(file)) if file.is_file() else {}
-    if recorded.get("ident") != ident or (recorded["state"] == "done" and not _holds_results(out / folder)):
+    if recorded.get("ident") != ident or "state" not in recorded or (recorded["state"] == "done" and not _holds_results(out / folder)):
         return {"state": "waiting"}
     if recorded["state"] == "running" and not alive:
         return {**recorded, "state": "interrupted"}

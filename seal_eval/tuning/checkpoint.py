@@ -11,6 +11,7 @@ import torch
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.folders import only_writer, refuse_taken, workplace
+from seal_eval.models.tensors import write_tensors
 from seal_eval.tuning.loop import TuningState
 from seal_eval.tuning.selection import Candidate
 
@@ -38,8 +39,6 @@ def unfinished_run(out: Path) -> Iterator[Path]:
 
 def save_state(file: Path, run_state: TuningState, run_settings: dict[str, Any]) -> None:
     """Write everything that a killed run needs to continue. The file is replaced in one step, so it is never incomplete."""
-    from safetensors.torch import save_file
-
     tensors = {f"parameters/{k}": v for k, v in run_state.parameters.items()}
     tensors |= {f"optimizer/{k}": v for k, v in run_state.optimizer.items()}
     tensors |= {f"good/{k}": v for k, v in run_state.good.items()}
@@ -54,7 +53,7 @@ def save_state(file: Path, run_state: TuningState, run_settings: dict[str, Any])
         "passed": [candidate.as_json() for candidate, _ in run_state.candidates],
     }
     part = file.with_suffix(".part")
-    save_file(tensors, part, metadata={"about": json.dumps(about)})
+    write_tensors(part, tensors, {"about": json.dumps(about)})
     part.replace(file)
 
 

@@ -91,7 +91,8 @@ def heads_command(
         say(f"copy scores against the effect: Spearman {heads['copy_spearman']:.3f}")
     if heads["pruned"]:
         same = f"{100 * heads['sign_agreement']:.0f} %"
-        say(f"prediction against exact effect: Spearman {heads['spearman']:.3f}, same sign for {same} of heads")
+        ranks = "no ranks to correlate" if heads["spearman"] is None else f"Spearman {heads['spearman']:.3f}"
+        say(f"prediction against exact effect: {ranks}, same sign for {same} of heads")
 
 
 def merge_command(

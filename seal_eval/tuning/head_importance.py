@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch.utils._pytree import tree_map
 
@@ -88,8 +89,8 @@ def head_map(model_name: str, spec: HeadsSpec, out: Path, trust_remote_code: boo
         if spec.by != "effect":
             copied = by_copying(model, prompt_format, samples)
             result["copy"] = copied.tolist()
-            if effect is not None:  # equal scores have no ranks
-                result["copy_spearman"] = agreement(copied, effect)["spearman"] if copied.std() > 0 else None
+            if effect is not None:
+                result["copy_spearman"] = agreement(copied, effect)["spearman"]
             pictures["copy"] = (copied.tolist(), "share of the answer's tokens that the head copies")
         write_json(folder / MAP, result)
         for theme in THEMES:
@@ -139,12 +140,16 @@ def by_pruning(model: Any, prompt_format: PromptFormat, samples: list[Sample], p
     return total
 
 
-def agreement(gradient: torch.Tensor, pruned: torch.Tensor) -> dict[str, float]:
-    """Return Spearman's rank correlation of prediction and exact effect, and the fraction of heads whose sign is predicted correctly."""
+def agreement(gradient: torch.Tensor, pruned: torch.Tensor) -> dict[str, float | None]:
+    """Return Spearman's rank correlation of prediction and exact effect, and the fraction of heads whose sign is predicted correctly.
+
+    The correlation is None where one of the two is the same for all heads, or there is only one head: equal numbers have no ranks.
+    """
     from scipy.stats import spearmanr
 
     a, b = gradient.flatten().numpy(), pruned.flatten().numpy()
-    return {"spearman": float(spearmanr(a, b).statistic), "sign_agreement": float(((a > 0) == (b > 0)).mean())}
+    spearman = float(spearmanr(a, b).statistic) if np.ptp(a) > 0 and np.ptp(b) > 0 else None
+    return {"spearman": spearman, "sign_agreement": float(((a > 0) == (b > 0)).mean())}
 
 
 @torch.no_grad()

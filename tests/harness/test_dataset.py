@@ -266,3 +266,14 @@ def test_a_task_must_take_the_budget_of_the_prompt(tiny_folder):
     spec = read_spec("seal_lines", {"pretrained": str(tiny_folder), "lengths": [900], "num_samples": 1, "answer_tokens": 90})
     with pytest.raises(SealError, match=r"has answer_tokens 80, must be 90; the task's build must take prompt_format.budget"):
         build_rows(replace(spec, task=Forgets("seal_lines", "x")), load_prompt_format(spec))
+
+
+def test_a_build_that_returns_too_few_is_named(tiny_folder, monkeypatch):
+    """Of two sizes, one has fewer samples than the other: a mistake in a task's build."""
+    from seal_eval.tasks.lines import Lines
+
+    right = Lines.build
+    monkeypatch.setattr(Lines, "build", lambda self, fmt, size, n, seed: right(self, fmt, size, n - (size == 600), seed))
+    spec = read_spec("seal_lines", {"pretrained": str(tiny_folder), "lengths": [450, 600], "num_samples": 3})
+    with pytest.raises(SealError, match="3 of size 450, 2 of size 600; it must return as many as it is asked for, 3"):
+        build_rows(spec, load_prompt_format(spec))

@@ -107,3 +107,20 @@ def test_bad_adapters(tmp_path, adapter):
     (lora / "adapter_config.json").write_text(json.dumps({**config, "peft_type": "LORA"}))
     with pytest.raises(SealError, match="is a LORA adapter"):
         load_scales(str(lora), model)
+
+
+def test_tensors_that_cannot_be_written(tmp_path):
+    """The error names the file and what is wrong with it. A limit of a file's size stands for a full disk."""
+    import resource
+
+    from seal_eval.models.tensors import write_tensors
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(SealError, match=r"large cannot be written: .*os error 27"):
+            write_tensors(tmp_path / "large", {"a": torch.ones(100_000)}, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with pytest.raises(SealError, match="cannot be written: .*No such file"):
+        write_tensors(tmp_path / "no folder" / "file", {"a": torch.ones(2)}, {})

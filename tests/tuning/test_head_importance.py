@@ -130,3 +130,11 @@ def test_bad_maps(tmp_path, tiny_folder):
         applied(heads=str(tmp_path), up=-1)
     done = seal_eval("heads", "--model", tiny_folder, "--out", tmp_path / "m", "--samples", 0, code=1)
     assert "samples is 0" in done.stderr
+
+
+def test_equal_effects_have_no_ranks():
+    """One head, or the same effect of all, gives no correlation, in place of NaN, which JSON has no word for."""
+    one, equal, other = torch.tensor([[0.5]]), torch.zeros(2, 2), torch.arange(4.0).reshape(2, 2)
+    assert agreement(one, one) == {"spearman": None, "sign_agreement": 1.0}
+    assert agreement(equal, other)["spearman"] is None and agreement(other, equal)["spearman"] is None
+    assert agreement(other, other)["spearman"] == pytest.approx(1)
