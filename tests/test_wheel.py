@@ -126,7 +126,7 @@ def test_starts_at_once(alone, command, limit, tmp_path):
 
 @pytest.fixture(scope="module")
 def real(alone, tmp_path_factory):
-    """(folder, what it found) of a small quick start on the real model, tuned on 8 records of 400 tokens, with two questions on 9 others."""
+    """(folder, what it found) of a small quick start on the real model: tuned on 8 records of 400 tokens, two questions on 9 others."""
     out = tmp_path_factory.mktemp("real") / "q"
     # a fresh machine may pull the model here; without a dtype, evaluation takes the type that stock lm_eval will use
     env = {key: value for key, value in os.environ.items() if key not in ("HF_HUB_OFFLINE", "PYTHONPATH")}

@@ -122,5 +122,5 @@ def test_tensors_that_cannot_be_written(tmp_path):
             write_tensors(tmp_path / "large", {"a": torch.ones(100_000)}, {})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    with pytest.raises(SealError, match="cannot be written: .*No such file"):
+    with pytest.raises(SealError, match=r"cannot be written: .*No such file"):
         write_tensors(tmp_path / "no folder" / "file", {"a": torch.ones(2)}, {})
