@@ -73,7 +73,7 @@ def test_a_recorded_command_can_be_repeated(tmp_path, tiny_folder, monkeypatch):
 def planned(monkeypatch):
     """A function of `run`'s arguments that returns (the run's folder, what its replies depend on), without asking the model."""
     specs = []
-    monkeypatch.setattr("seal_eval.harness.run.complete", lambda folder, spec, *_: (specs.append(spec), ""))
+    monkeypatch.setattr("seal_eval.harness.run.complete", lambda folder, spec, *_: (specs.append(spec) or folder / "results.json", ""))
 
     def plan(*argv):
         return run([str(word) for word in argv]), specs[-1]
