@@ -57,7 +57,7 @@ def files_of(folder: Path, base_model: str = "", results: Path | None = None, da
     readme = adapter_readme if is_adapter else checkpoint_readme
     written = read_text(folder / README) if (folder / README).is_file() else ""
     as_made = written in ("", readme(card, named))
-    text = readme(scrubbed(card), base) if as_made else written.replace(named, base) if named else written
+    text = readme(scrubbed(card), base) if as_made else renamed(written, named, base)
     if results:
         found = measured(results, sha256(folder / WEIGHTS), card)
         text = text.rstrip() + "\n\n" + _table(*found)
@@ -66,6 +66,11 @@ def files_of(folder: Path, base_model: str = "", results: Path | None = None, da
     files[README] = text.encode()
     files[CARD] = _json(scrubbed(card if is_adapter else card | {"base_model": base}))
     return files
+
+
+def renamed(text: str, named: str, base: str) -> str:
+    """The text of an edited README with the base model's id in place of its name here, not inside longer names, ids and paths."""
+    return re.sub(rf"(?<![\w./-]){re.escape(named)}(?![\w-]|\.\w)", lambda _: base, text) if named else text
 
 
 def measured(results: Path, digest: str, card: dict[str, Any]) -> tuple[Comparison, str, Run]:

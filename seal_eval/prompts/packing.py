@@ -1,6 +1,7 @@
 """Fills a prompt with pieces of text to a given length in tokens, to within 1 %."""
 
 import random
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -206,8 +207,13 @@ def _enough(start: Callable[[int], Callable[[int], list[Sample]]], length: int, 
     low = max(length, 16)
     while low <= PROBED and not fits(2 * low):
         low *= 2
-    longer = low + max(4, low // 25)
-    while longer <= PROBED and not (fits(longer) and fits(longer, n)):
+    if low > PROBED:
+        return 0
+    steps = [low + max(4, low // 25)]
+    while steps[-1] < 2 * low:
+        steps.append(steps[-1] + max(4, steps[-1] // 25))
+    longer = steps[min(bisect_left(steps, True, key=fits), len(steps) - 1)]
+    while longer <= PROBED and not fits(longer, n):
         longer += max(4, longer // 25)
     return longer if longer <= PROBED else 0
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from seal_eval.core.errors import SealError
-from seal_eval.leaderboard.push import files_of
+from seal_eval.leaderboard.push import files_of, renamed
 from seal_eval.results.records import load_runs
 from seal_eval.tuning.config import TuneSpec
 from seal_eval.tuning.tune import tune
@@ -175,3 +175,13 @@ def test_an_edited_readme_is_kept(tuned, tmp_path):
     readme.write_text(readme.read_text() + "\nMy own words.\n")
     text = files_of(tmp_path / "mine", base_model="lab/tiny-llama")["README.md"].decode()
     assert "My own words." in text and "lab/tiny-llama" in text
+
+
+@pytest.mark.parametrize(("text", "kept"), [
+    ("base: tiny. Of tiny, not tiny-seal or my/tiny.", "base: lab/tiny. Of lab/tiny, not tiny-seal or my/tiny."),
+    ("./tiny/x, tiny.bin, tinytiny, `tiny` (lab/tiny)", "./tiny/x, tiny.bin, tinytiny, `lab/tiny` (lab/tiny)"),
+])  # fmt: skip
+def test_a_models_name_inside_other_words_stays(text, kept):
+    assert renamed(text, "tiny", "lab/tiny") == kept
+    assert renamed(text, "", "lab/tiny") == text
+    assert renamed("/data/a+b/x here", "/data/a+b", r"lab/\1") == r"lab/\1/x here"
