@@ -37,7 +37,6 @@ NOT_RUN = {  # (page, beginning of the block): no other block may be left out
     ("docs/thinking.md", "seal-eval run --model_args pretrained=Qwen/Qwen3-1.7B"),  # test_thinking.py runs it on small models
 }
 
-LARGE = ("leaderboard/results/smollm2-within/", "leaderboard/results/smollm2-beyond/")  # test_submissions.py builds the site of all
 
 ONCE = """#!{python} -IS
 # `seal-eval`, which does the same tuning only once for all pages
@@ -104,12 +103,12 @@ def asked(tmp_path_factory, cache, adapter):
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
-    """A copy of all files that git tracks or would track, without the two largest folders of published runs."""
+    """A copy of all files that git tracks or would track."""
     place = tmp_path_factory.mktemp("checkout") / "seal-eval"
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False)
     files = listed.stdout.splitlines() if listed.returncode == 0 else [str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.is_file()]
     for file in files:
-        if (ROOT / file).is_file() and not file.startswith(LARGE):
+        if (ROOT / file).is_file():
             (place / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / file, place / file)
     return place

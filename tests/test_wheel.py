@@ -126,7 +126,7 @@ def test_starts_at_once(alone, command, limit, tmp_path):
 
 @pytest.fixture(scope="module")
 def real(alone, tmp_path_factory):
-    """(folder, what it found) of a small quick start on the real model: tuned on 8 records of 400 tokens, two questions on 9 others."""
+    """(folder, what it found) of a small quick start on the real model, tuned on 8 records of 400 tokens and evaluated on 9 others."""
     out = tmp_path_factory.mktemp("real") / "q"
     # a fresh machine may pull the model here; without a dtype, evaluation takes the type that stock lm_eval will use
     env = {key: value for key, value in os.environ.items() if key not in ("HF_HUB_OFFLINE", "PYTHONPATH")}
@@ -136,21 +136,18 @@ def real(alone, tmp_path_factory):
     return out, json.loads(done.stdout.splitlines()[-1])
 
 
-# two pieces of prose and twenty short questions, in place of sixteen and 161, say what tuning costs: they would take most of the time
+# four pieces of prose, in place of sixteen, say what tuning costs: reading them takes most of the time of such a short tuning
 QUICK_START = """
 import functools, json, pathlib, sys
-import seal_eval.tuning.forgetting as forgetting
 import seal_eval.tuning.selection as selection
 import seal_eval.tuning.tune as tune
-selection.PROSE_PIECES = 2
-tune.perplexity = functools.partial(tune.perplexity, n_documents=2)
-some = forgetting.questions()[::8]
-forgetting.questions = lambda: some
+selection.PROSE_PIECES = 4
+tune.perplexity = functools.partial(tune.perplexity, n_documents=4)
 from seal_eval.models.loading import faster_dtype
 from seal_eval.quickstart import Plan, quickstart
 from seal_eval.tuning.config import TuneSpec
 tuning = TuneSpec(recipe="fixed", length=400, samples=8, questions=5, validation=1, cost_limit=0.04, dtype=faster_dtype())
-evaluations = (("seal_lines", (400,), 18, {"questions_per_record": 2}),)
+evaluations = (("seal_lines", (400,), 36, {"questions_per_record": 4}),)
 plan = Plan(headline_length=400, evaluations=evaluations, tuning=tuning, dtype="auto")
 print(json.dumps(quickstart(pathlib.Path(sys.argv[1]), plan)))
 """
@@ -158,10 +155,10 @@ print(json.dumps(quickstart(pathlib.Path(sys.argv[1]), plan)))
 
 @pytest.mark.model
 def test_the_effect_on_the_real_model(real):
-    """SEAL is more accurate than plain with p < .05, and perplexity rises by less than 5 %."""
+    """SEAL is more accurate than plain with p < .01, and perplexity rises by less than 5 %."""
     _, found = real
     assert found["plain"]["value"] < 0.5
-    assert found["difference"]["low"] > 0 and found["difference"]["p_value"] < 0.05
+    assert found["difference"]["low"] > 0 and found["difference"]["p_value"] < 0.01
     assert found["seal"]["value"] > found["plain"]["value"] + 0.3
     assert found["perplexity_ratio"] < 1.05
 
@@ -172,7 +169,7 @@ def test_peft_and_folded_reply_the_same_on_the_real_model(real, tmp_path):
     out, _ = real
     place = resolve("smollm2-135m-instruct")
     seal_eval("merge", "--model", place, "--adapter", out / "adapter", "--out", tmp_path / "folded")
-    metadata = '{"lengths": [400], "num_samples": 18, "seed": 0, "questions_per_record": 2}'
+    metadata = '{"lengths": [400], "num_samples": 36, "seed": 0, "questions_per_record": 4}'
     asked = ("--tasks", "seal_lines", "--metadata", metadata, "--log_samples", "--device", "cpu")
     for name, model_args in (("peft", f"pretrained={place},peft={out / 'adapter'}"), ("folded", f"pretrained={tmp_path / 'folded'}")):
         # our engine ends a begun answer behind its value, lm-eval's at stop strings

@@ -19,7 +19,6 @@ FEW = {
     "models/test_selftest.py::test_methods_that_full_layers_do_not_see_are_refused": 20,
     "prompts/test_judged.py::test_no_reply_takes_long": 3,
     "prompts/test_replies.py::test_wrong_in_every_style": 8,
-    "results/test_compare.py::test_large_comparisons_are_quick": 0,  # a limit of time, which a busy machine breaks
     "results/test_dates.py::test_feed_changelog_and_order_are_in_utc": 1,
     "results/test_hostile.py::test_names_that_are_paths": 2,
     "stats/test_effective.py::test_cells_that_share_documents_of_which_few_reach_one": 1,

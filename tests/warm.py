@@ -38,6 +38,7 @@ READ_ON_IMPORT = (
     "LM_HARNESS_CACHE_PATH",
     "PYTHONPATH",
 )
+TASK_FILES = "task-files.pickle"  # of lm-eval, in the session's folder
 PROGRAM = """#!{python} -IS
 import array, json, os, socket, sys
 real = {real!r}
@@ -58,10 +59,8 @@ os._exit(int(code) if code else 97)
 
 
 def session() -> Path:
-    """The folder that all workers of the session share; the server of `programs` removes it when the session is over."""
-    folder = Path(tempfile.gettempdir()) / f"seal-eval-{os.getuid()}-{owner()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
+    """The folder that all workers of the session share. `programs` makes it; its server removes it when the session is over."""
+    return Path(tempfile.gettempdir()) / f"seal-eval-{os.getuid()}-{owner()}"
 
 
 def owner() -> int:
@@ -72,6 +71,7 @@ def owner() -> int:
 def programs() -> Path:
     """The folder of the programs, which all workers of the session share; the server starts when they are first asked for."""
     folder = session()
+    folder.mkdir(mode=0o700, exist_ok=True)
     with FileLock(folder / "lock"):
         if not (folder / "socket").exists():
             start(folder, owner())
@@ -100,7 +100,6 @@ def start(folder: Path, owner: int) -> None:
 def serve(address: str, owner: int) -> None:
     """Import everything, then run one command per connection, until the process `owner` has ended."""
     import datasets  # noqa: F401
-    import lm_eval.tasks._index as index
     import matplotlib.pyplot  # noqa: F401
     import peft  # noqa: F401
     import pytablewriter  # noqa: F401
@@ -129,9 +128,11 @@ def serve(address: str, owner: int) -> None:
     seal_eval.tuning.tune.perplexity = functools.partial(seal_eval.tuning.tune.perplexity, n_documents=4)
     some = seal_eval.tuning.short_questions.questions()[::4]
     seal_eval.tuning.forgetting.questions = lambda: some
-    remember_task_files(Path(address).parent)
+    folder = Path(address).parent
+    kept = remember_task_files(folder)
     TaskManager()
-    index.load_yaml.write()
+    (folder / "part").write_bytes(pickle.dumps(kept))
+    (folder / "part").rename(folder / TASK_FILES)  # in one step: a worker may look at any time
     method_names(), yaml_files(), _code()  # what every command would read again
     for split in ("eval", "tune"):
         prose(split), words(split), numbers(1, 50_000, split)
@@ -152,7 +153,7 @@ def serve(address: str, owner: int) -> None:
         try:
             os.kill(owner, 0)
         except ProcessLookupError:  # the session is over
-            shutil.rmtree(Path(address).parent, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
             return
         if ready:
             connection, _ = listener.accept()
@@ -162,15 +163,15 @@ def serve(address: str, owner: int) -> None:
             connection.close()
 
 
-def remember_task_files(folder: Path) -> None:
+def remember_task_files(folder: Path) -> dict[tuple, bytes]:
     """Keep what lm-eval reads of its fourteen thousand task files, which takes each of its starts five seconds. folder: of the session.
 
-    The server writes what it read, so that the workers need not read it again.
+    Returns what is kept, pickled: the server writes it into the folder, so that the workers need not read the files again.
     """
     import lm_eval.tasks._index as index
 
     own = Path(index.__file__).parent
-    load, file, kept = index.load_yaml, folder / "task-files.pickle", {}
+    load, file, kept = index.load_yaml, folder / TASK_FILES, {}
 
     def remembered(path, **options):
         if not path.is_relative_to(own):  # files of a test may change
@@ -180,16 +181,10 @@ def remember_task_files(folder: Path) -> None:
         key = (path, *sorted(options.items()))
         if key not in kept:
             kept[key] = pickle.dumps(load(path, **options))
-        return pickle.loads(kept[key])  # anew: lm-eval may change what it gets
+        return pickle.loads(kept[key])  # a new object each time: lm-eval may change what it gets
 
     index.load_yaml = remembered
-    remembered.write = lambda: write(file, pickle.dumps(kept))
-
-
-def write(file: Path, content: bytes) -> None:
-    part = file.with_suffix(".part")
-    part.write_bytes(content)
-    part.rename(file)
+    return kept
 
 
 def keep(connection: socket.socket) -> None:

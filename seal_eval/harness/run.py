@@ -53,7 +53,7 @@ def run(argv: list[str]) -> Path:
 
 
 def results_of(argv: list[str]) -> Path:
-    """As `run`, but return the run's own results file; in a data-parallel run's processes above rank 0, the work folder beside it."""
+    """Like `run`, but return the run's results file. Above rank 0 of a data-parallel run: the work folder beside it, which is no file."""
     for word in argv:
         check_utf8("argument", word)
     register()

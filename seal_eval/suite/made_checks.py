@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, get_args
 
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import read_text
 from seal_eval.models.hub import resolve
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.settings import PromptSettings
@@ -75,5 +73,4 @@ def _format(model: ModelEntry, chat: bool, system: str) -> PromptFormat | None:
     """The model's tokenizer with its template and system prompt; None where it is not here, or has code of its own."""
     if model.args.get("trust_remote_code"):
         return None
-    template = read_text(Path(model.chat_template)) if model.chat_template else ""
-    return prompt_format(resolve(model.pretrained), PromptSettings(chat_template=chat, system_instruction=system), template)
+    return prompt_format(resolve(model.pretrained), PromptSettings(chat_template=chat, system_instruction=system), model.template())

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval.core.errors import SealError, nearest
-from seal_eval.core.files import read_text
 from seal_eval.core.home import from_home
 from seal_eval.core.names import safe
 from seal_eval.harness.engines import Engine, get_engine
@@ -103,5 +102,4 @@ def _checked(engine: Engine, model: ModelEntry, task: TaskEntry, args: dict[str,
     elif "think_end_token" in args:
         known["think_stripped"] = True
     spec = read_spec(task.task, {key: from_home(value) for key, value in {**known, **metadata}.items()})
-    template = read_text(Path(model.chat_template)) if model.chat_template else ""
-    return checked_generation(spec, min(task.sizes or [0]), template, task.gen_kwargs, stock=not engine.applies_methods)
+    return checked_generation(spec, min(task.sizes or [0]), model.template(), task.gen_kwargs, stock=not engine.applies_methods)

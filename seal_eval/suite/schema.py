@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from seal_eval.core.errors import SealError, nearest
+from seal_eval.core.files import read_text
 from seal_eval.core.home import WORDS, from_home
 from seal_eval.core.names import visible
 from seal_eval.suite.yaml_lines import LineNumbers, read_yaml
@@ -55,6 +56,10 @@ class ModelEntry(Strict):
     system_instruction: str = ""
     args: dict[str, Value] = {}
     batch_size: BatchSize = None
+
+    def template(self) -> str:
+        """The text of `chat_template`, "" without one. Raises SealError for a file that cannot be read."""
+        return read_text(Path(self.chat_template)) if self.chat_template else ""
 
 
 class Open(BaseModel):

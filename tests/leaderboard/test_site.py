@@ -189,7 +189,7 @@ def test_hostile_strings_stay_text(results, tmp_path):
         data["config"]["model_dtype"] = EVIL
 
     def replies(row):
-        row["filtered_resps"] = ["</script>" + EVIL + "\u2028" + "x" * 1_000_000 if row["doc_id"] == 0 else EVIL]
+        row["filtered_resps"] = ["</script>" + EVIL + "\u2028" + "x" * 10_000_000 if row["doc_id"] == 0 else EVIL]
         row["acc"] = 0.0
 
     copy = hostile(shutil.copytree(results, tmp_path / "r"), words, replies)

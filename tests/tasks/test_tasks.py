@@ -24,7 +24,7 @@ from seal_eval.tasks.needle import spaced, spread
 
 from tokenizers_made import KINDS, NO_SYSTEM_TURN, made
 
-SLOW = settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+SLOW = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 IN_TOKENS = [name for name, task in tasks().items() if task.unit == "tokens"]
 VARIANTS = [
     *tasks().values(),
