@@ -8,6 +8,7 @@ import torch
 from transformers.cache_utils import DummyLayer, DynamicCache, DynamicLayer
 
 from seal_eval.models.caches import Sharing, branch_layer, in_common, in_rows, read_on
+from seal_eval.models.fast_prefill import fast_prefill
 from seal_eval.models.few_rows import few_rows
 from seal_eval.models.growing import GrowingLayer
 from seal_eval.models.modules import device_of
@@ -67,7 +68,8 @@ class SharedPrefix:
     @contextmanager
     def generating(self, n: int) -> Iterator[None]:
         """Context manager: inside it the model can generate from the cache that `begin` returned for `n` prompts."""
-        with few_rows(self.model, n), shared_rows(self.model) if n > 1 and self.how.once else nullcontext():
+        attention = shared_rows if n > 1 else fast_prefill
+        with few_rows(self.model, n), attention(self.model) if self.how.once else nullcontext():
             yield
 
     def _prefill_one_by_one(self, prompts: list[list[int]]) -> Any:
@@ -130,7 +132,7 @@ class SharedPrefix:
         while len(self.tokens) < until:
             n = len(self.tokens)
             chunk = prefix[n : n + (most if n else first)]
-            with torch.no_grad():
+            with torch.no_grad(), fast_prefill(self.model) if self.how.once else nullcontext():
                 read_on(self.model, torch.tensor([chunk], device=device_of(self.model)), self.cache, n, last=True)
             self.tokens = self.tokens + chunk
 

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from seal_eval.core.errors import SealError
+from seal_eval.models import products
 from seal_eval.models.flash import OnlineSoftmax, mask_ranges, usable
 from seal_eval.models.layer_windows import check_attends_fully as check_attends_fully
 from seal_eval.models.layer_windows import slides as slides
@@ -142,7 +143,10 @@ def unrotated_layers(model: Any, frequencies: Frequencies) -> set[Any]:
 
 
 def plain_attention(module: Any, query: Any, key: Any, value: Any, mask: Any, **kwargs: Any) -> torch.Tensor:
-    """Return the plain attention output [batch, n_queries, n_heads, value_dim]: by sdpa, or the model's eager code if scores are capped."""
+    """Return the plain attention output [batch, n_queries, n_heads, value_dim].
+
+    Computed by sdpa, by the model's eager code if scores are capped, or as `products` where they are faster.
+    """
     from transformers import AttentionInterface
 
     if kwargs.get("softcap") is not None:
@@ -153,6 +157,10 @@ def plain_attention(module: Any, query: Any, key: Any, value: Any, mask: Any, **
         floor = torch.zeros((), dtype=query.dtype, device=query.device)
         mask = floor.masked_fill(~mask, torch.finfo(query.dtype).min) if mask.dtype == torch.bool else mask
         return modeling.eager_attention_forward(module, query, key, value, mask, **kwargs)[0]
+    asked = {"is_causal": getattr(module, "is_causal", None), **kwargs}
+    if products.taken(query, key, value) and products.is_causal(query, key, mask, asked):
+        scaling = kwargs.get("scaling") or query.shape[-1] ** -0.5
+        return products.causal(query, key, value, scaling).transpose(1, 2).contiguous()
     return AttentionInterface()["sdpa"](module, query, key, value, mask, **kwargs)[0]
 
 

@@ -9,7 +9,9 @@ from itertools import pairwise
 
 import torch
 
-_KERNEL = getattr(torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu", None)
+from seal_eval.models import products
+
+_KERNEL = products.KERNEL
 Holds = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
@@ -33,6 +35,8 @@ def part(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: f
     if _KERNEL is None:
         raise NotImplementedError("this version of torch has no fused attention for the CPU")
     key, value = key.to(query.dtype), value.to(query.dtype)
+    if products.taken(query, key, value):
+        return products.part(query, key, value, scaling, allowed)
     mask = None
     if allowed is not None:
         mask = torch.zeros(allowed.shape, dtype=query.dtype).masked_fill_(~allowed, float("-inf"))

@@ -181,7 +181,7 @@ def build_samples(start: Callable[[int], Callable[[int], list[Sample]]], task: s
         build_one = start(length)
         return [sample for i in range(n) for sample in build_one(i)]
     except TooShort as error:
-        if error.least <= PROBED and (longer := _enough(start, length, n)):
+        if error.least <= PROBED and (longer := _enough(start, max(length, error.least - 1), n)):
             raise TooShort(
                 f"{task}: length {length} cannot be filled with this tokenizer; the smallest that can is about {longer}"
             ) from error

@@ -24,6 +24,7 @@ from seal_eval.tuning.records import Record, records_within
 from seal_eval.tuning.selection import Candidate, Validator, choose
 
 VALIDATE_EVERY = 10  # training steps between validation steps
+NEAR_THE_END = 3  # a validation step with fewer training steps left is not taken: the one after the last tells as much
 MIN_IMPROVEMENT = 0.02  # early stopping: the last two validation steps must lower the best loss by at least this fraction
 
 
@@ -97,7 +98,8 @@ def learn(
             optimizer.zero_grad()
             done.step += 1
             done.log.append(entry)
-            if done.step % VALIDATE_EVERY == 0 or done.step == len(batches):
+            left = len(batches) - done.step
+            if not left or (done.step % VALIDATE_EVERY == 0 and left >= NEAR_THE_END):
                 done.candidates.append((validator(trained, done.step), trained.state()))
             if done.step % (VALIDATE_EVERY // 2) == 0:
                 done.parameters, done.optimizer = trained.state(), _optimizer_state(optimizer)

@@ -194,6 +194,24 @@ def test_what_is_read_of_prompts_that_share_little_or_much():
     assert shared.tokens == []
 
 
+@pytest.mark.parametrize("once", [True, False])
+def test_prompts_in_bf16_are_read_as_products_where_they_are_faster(monkeypatch, once):
+    """Before and after a cached beginning; not for a model whose attention cannot be replaced."""
+    from seal_eval.models import products
+
+    calls = []
+    monkeypatch.setattr(products, "_faster", lambda *_: True)
+    monkeypatch.setattr(products, "causal", lambda *a, f=products.causal: (calls.append(a[0].shape[2]), f(*a))[1])
+    model = tiny_model().to(torch.bfloat16)
+    shared = SharedPrefix(model, 8192, Sharing(once=once))
+    record = list(range(5, 505))
+    shared.begin(torch.tensor([[*record, 600 + i] for i in range(2)]))  # a batch: the record is read at once
+    shared.begin(torch.tensor([[*record, *range(700, 800), 3]]))
+    with torch.no_grad(), shared.generating(1):
+        model(torch.tensor([[*range(700, 800)]]), past_key_values=shared.cache, use_cache=True)
+    assert calls == ([500] * 3 + [100] * 3 if once else [])
+
+
 def test_growing_layer_holds_what_the_library_layer_holds():
     draw = torch.Generator().manual_seed(0)
     ours, theirs = GrowingLayer(), DynamicLayer()

@@ -1,0 +1,28 @@
+"""A model that reads its prompts with the faster of two ways to compute plain attention."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+
+from seal_eval.models.attention import attention_function, plain_attention
+from seal_eval.models.modules import device_of
+from seal_eval.models.products import HALVES
+
+
+@contextmanager
+def fast_prefill(model: Any) -> Iterator[None]:
+    """Context manager: inside it the model computes plain attention as `plain_attention` does, for a model in a 16-bit type on a CPU.
+
+    For models whose attention may be replaced (`Sharing.once`). One whose attention a method has replaced stays as it is: methods call
+    `plain_attention` and `flash` themselves.
+    """
+
+    def attend(module: Any, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, None]:
+        return plain_attention(module, *args, **kwargs), None
+
+    short = model.dtype in HALVES or torch.is_autocast_enabled("cpu")
+    plain = model.config.get_text_config()._attn_implementation == "sdpa" and device_of(model).type == "cpu"
+    with attention_function(model, attend) if short and plain else nullcontext():
+        yield
