@@ -19,9 +19,25 @@ def shown_name(run: Run) -> tuple[str, str]:
         return run.method, ""
     name = " + ".join(_title(part, about) for part in base.split("+"))
     if about.get("task") and about.get("length"):
-        tasks = ", ".join(task.strip().removeprefix("seal_").replace("_", " ") for task in str(about["task"]).split(","))
-        return name, f"tuned on {tasks} at {about['length']:,}" if isinstance(about["length"], int) else f"tuned on {tasks}"
+        return name, f"tuned on {_tasks_and_sizes(str(about['task']), about['length'])}"
     return name, suffix.removesuffix(")")
+
+
+def _tasks_and_sizes(text: str, length: object) -> str:
+    """Return 'lines at 600 and 1,200, needle at 2,048' for the tasks of a tuning run.
+
+    text: as in TuneSpec, 'seal_lines:600,seal_lines:1200,seal_needle'. length: of the tasks that it names without a size.
+    """
+    sizes: dict[str, list[str]] = {}
+    for part in text.split(","):
+        task, _, size = part.strip().partition(":")
+        size = size or str(length)
+        known = [f"{int(size):,}"] if size.isdecimal() and len(size) < 10 else []
+        sizes.setdefault(task.removeprefix("seal_").replace("_", " "), []).extend(known)
+    told = {task: " at " + " and ".join(filter(None, [", ".join(found[:-1]), found[-1]])) if found else "" for task, found in sizes.items()}
+    if len(set(told.values())) == 1:  # the size is said once for all of them
+        return ", ".join(told) + next(iter(told.values()))
+    return ", ".join(task + at for task, at in told.items())
 
 
 def _title(part: str, about: dict[str, object]) -> str:

@@ -8,6 +8,7 @@ import typer
 from seal_eval.core.streams import say
 
 app = typer.Typer(no_args_is_help=True, help="Download or list models; give one a chat template.")
+TrustOption = Annotated[bool, typer.Option("--trust-remote-code", help="Run the Python code that the checkpoint brings with it.")]
 ModelOption = Annotated[str, typer.Option("--model", help="Short name (seal-eval models list), folder, or hub id.")]
 
 
@@ -34,6 +35,7 @@ def models_template(
     model: ModelOption,
     template: Annotated[Path, typer.Option(help="Jinja file in the format of transformers' chat templates.")],
     out: Annotated[Path, typer.Option(help="New folder for the model's files (the weights as links) and the template.")],
+    trust_remote_code: TrustOption = False,
 ) -> None:
     """Make a model folder with a chat template.
 
@@ -41,7 +43,7 @@ def models_template(
     """
     from seal_eval.models.template_folder import with_template
 
-    with_template(model, template, out)
+    with_template(model, template, out, trust_remote_code)
     say(str(out))
 
 

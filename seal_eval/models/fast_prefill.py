@@ -7,13 +7,13 @@ from typing import Any
 import torch
 
 from seal_eval.models.attention import attention_function, plain_attention
-from seal_eval.models.modules import device_of
-from seal_eval.models.products import HALVES
+from seal_eval.models.products import DTYPE
+from seal_eval.models.shared_rows import can_share
 
 
 @contextmanager
 def fast_prefill(model: Any) -> Iterator[None]:
-    """Context manager: inside it the model computes plain attention as `plain_attention` does, for a model in a 16-bit type on a CPU.
+    """Context manager: inside it the model computes plain attention as `plain_attention` does, for a model in bf16 on a CPU.
 
     For models whose attention may be replaced (`Sharing.once`). One whose attention a method has replaced stays as it is: methods call
     `plain_attention` and `flash` themselves.
@@ -22,7 +22,6 @@ def fast_prefill(model: Any) -> Iterator[None]:
     def attend(module: Any, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, None]:
         return plain_attention(module, *args, **kwargs), None
 
-    short = model.dtype in HALVES or torch.is_autocast_enabled("cpu")
-    plain = model.config.get_text_config()._attn_implementation == "sdpa" and device_of(model).type == "cpu"
-    with attention_function(model, attend) if short and plain else nullcontext():
+    short = model.dtype == DTYPE or torch.is_autocast_enabled("cpu")
+    with attention_function(model, attend) if short and can_share(model) else nullcontext():
         yield

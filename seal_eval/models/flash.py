@@ -10,15 +10,15 @@ from itertools import pairwise
 import torch
 
 from seal_eval.models import products
+from seal_eval.models.products import KERNEL
 
-_KERNEL = products.KERNEL
 Holds = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def usable(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> bool:
     """True when `part` supports these tensors: on the CPU, no gradient needed, head_dim equal to value_dim."""
     needs_gradient = torch.is_grad_enabled() and any(x.requires_grad for x in (query, key, value))
-    return _KERNEL is not None and query.device.type == "cpu" and not needs_gradient and query.shape[-1] == value.shape[-1]
+    return KERNEL is not None and query.device.type == "cpu" and not needs_gradient and query.shape[-1] == value.shape[-1]
 
 
 # attention output [batch, n_kv_heads, rows, head_dim], log-sum-exp of the scores [batch, n_kv_heads, rows, 1], both fp32
@@ -32,7 +32,7 @@ def part(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: f
     log-sum-exp -inf. Keys and values are brought to the query's dtype: under autocast they may have others. Raises NotImplementedError
     where torch lacks the kernel; see `usable`.
     """
-    if _KERNEL is None:
+    if KERNEL is None:
         raise NotImplementedError("this version of torch has no fused attention for the CPU")
     key, value = key.to(query.dtype), value.to(query.dtype)
     if products.taken(query, key, value):
@@ -40,7 +40,7 @@ def part(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: f
     mask = None
     if allowed is not None:
         mask = torch.zeros(allowed.shape, dtype=query.dtype).masked_fill_(~allowed, float("-inf"))
-    out, lse = _KERNEL(query, key, value, attn_mask=mask, scale=scaling)
+    out, lse = KERNEL(query, key, value, attn_mask=mask, scale=scaling)
     out, lse = out.float(), lse.float()[..., None]
     if allowed is not None and not (has_keys := allowed.any(-1, keepdim=True)).all():  # rows without a key here
         out, lse = out.masked_fill(~has_keys, 0.0), lse.masked_fill(~has_keys, float("-inf"))

@@ -16,6 +16,7 @@ from seal_eval.models.quantised import forget_quantisation, set_dequantised
 from seal_eval.models.tokenizers import give_end, own_tokenizer
 from seal_eval.models.whole_checkpoint import from_whole
 
+OWN_CODE = "it needs code of its own; read that code, then pass --trust-remote-code"
 WIDENED = 2**24  # eight-bit weights that are widened at a time to be checked
 
 
@@ -28,7 +29,8 @@ def load_tokenizer(name: str, trust_remote_code: bool = False, revision: str = "
     try:
         tokenizer = own_tokenizer(name, trust_remote_code=trust_remote_code, revision=revision or "main")
     except Exception as error:  # transformers raises many types here
-        raise SealError(f"no tokenizer could be loaded from '{name}': {first_line(error)}") from error
+        why = OWN_CODE if "trust_remote_code" in str(error) else first_line(error)
+        raise SealError(f"no tokenizer could be loaded from '{name}': {why}") from error
     if not getattr(tokenizer, "is_fast", False):
         raise SealError(f"the tokenizer of '{name}' is not a fast one; token positions need tokenizer.json")
     give_end(tokenizer, name, trust_remote_code, revision or None)
@@ -102,7 +104,7 @@ def loading(name: str) -> Iterator[None]:
         if "Unrecognized configuration class" in why:
             why = "transformers has no causal language model for its configuration; name a checkpoint of the text model alone"
         elif "trust_remote_code" in str(error):
-            why = "it needs code of its own; read that code, then pass --trust-remote-code"
+            why = OWN_CODE
         raise SealError(f"model '{name}' could not be loaded: {why}") from error
 
 

@@ -1,7 +1,8 @@
-"""Attention on a CPU as plain matrix products, in bf16 and fp16, where that is faster than torch's fused kernel.
+"""Attention on a CPU as plain matrix products, in bf16, where that is faster than torch's fused kernel.
 
 Some processors multiply bf16 matrices several times as fast as fp32 ones. torch's fused kernel gains little from it (torch 2.13), products
-do. Whether they are faster is timed before. In fp32 the fused kernel is always used. For inference only.
+do. Whether they are faster is timed before. In other types the fused kernel is always used: fp32 gains nothing, and the scores, which
+products return in the type of their factors, might exceed what fp16 holds. For inference only.
 """
 
 import time
@@ -16,7 +17,7 @@ BLOCK = 128  # queries per block
 LEAST = 64  # rows: fewer are left to the kernel
 ENOUGH = 1.2  # how many times as fast products must be to be taken; well above the noise, so that a machine always decides alike
 TRIED = (512, 2048)  # rows and keys of the products that are timed
-HALVES = (torch.bfloat16, torch.float16)
+DTYPE = torch.bfloat16
 OTHER = ("softcap", "position_bias", "s_aux", "cache", "indices", "block_indices")  # arguments that make attention another one
 KERNEL = getattr(torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu", None)  # torch's fused one; None where torch lacks it
 Part = tuple[torch.Tensor, torch.Tensor]  # as in `flash`
@@ -81,20 +82,20 @@ def _holds_causal(mask: torch.Tensor) -> bool:
 
 def taken(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> bool:
     """Whether products are to be taken, by the tensors of an attention call: [batch, n_heads, n_queries, head_dim] and so on."""
-    if query.dtype not in HALVES or query.device.type != "cpu" or query.shape[-2] < LEAST or KERNEL is None:
+    if query.dtype != DTYPE or query.device.type != "cpu" or query.shape[-2] < LEAST or KERNEL is None:
         return False
     if not query.dtype == key.dtype == value.dtype or query.shape[-1] != value.shape[-1]:
         return False
     if torch.is_grad_enabled() and any(x.requires_grad for x in (query, key, value)):
         return False
-    return _faster(query.dtype, key.shape[1], query.shape[-1], torch.get_num_threads())
+    return _faster(key.shape[1], query.shape[-1], torch.get_num_threads())
 
 
 @lru_cache
-def _faster(dtype: torch.dtype, n_kv: int, width: int, _threads: int) -> bool:
+def _faster(n_kv: int, width: int, _threads: int) -> bool:
     """Whether `part` is at least ENOUGH times as fast as the kernel. Takes some tens of milliseconds."""
     n_rows, n_keys = TRIED
-    query, key, value = (torch.ones(1, n_kv, n, width, dtype=dtype) for n in (n_rows, n_keys, n_keys))
+    query, key, value = (torch.ones(1, n_kv, n, width, dtype=DTYPE) for n in (n_rows, n_keys, n_keys))
 
     def seconds(attend: Callable[[], Any]) -> float:
         found = []

@@ -33,7 +33,7 @@ def with_template(model: str, template: Path, out: Path, trust_remote_code: bool
             else:
                 (scratch / file.name).symlink_to(file.resolve())
         (scratch / TEMPLATE).write_text(text, encoding="utf-8")
-        _check(scratch, template, trust_remote_code)
+        _check(scratch, model, template, trust_remote_code)
         write_json(scratch / CARD, {"model": model, "chat_template": template.name, "chat_template_sha256": sha256(template)})
 
 
@@ -54,7 +54,7 @@ def _files(place: str) -> Path:
         raise SealError(f"model '{place}' could not be fetched: {first_line(error)}") from error
 
 
-def _check(folder: Path, template: Path, trust_remote_code: bool) -> None:
+def _check(folder: Path, model: str, template: Path, trust_remote_code: bool) -> None:
     """Render a short conversation; raise SealError unless the prompt contains the text of every turn."""
     from jinja2 import TemplateError
 
@@ -62,6 +62,8 @@ def _check(folder: Path, template: Path, trust_remote_code: bool) -> None:
         prompt = load_tokenizer(str(folder), trust_remote_code).apply_chat_template(TURNS, tokenize=False, add_generation_prompt=True)
     except (TemplateError, ValueError, TypeError) as error:
         raise SealError(f"chat template {template}: {first_line(error)}") from error
+    except SealError as error:  # the user knows the model by its own name
+        raise SealError(str(error).replace(str(folder), model)) from error
     for turn in TURNS:
         if turn["content"] not in prompt:
             raise SealError(f"chat template {template} drops the {turn['role']}'s turn: {prompt!r:.200}")

@@ -9,10 +9,8 @@ from typing import Annotated, Any, Literal, get_origin, get_type_hints
 import typer
 
 from seal_eval.core.streams import say
-from seal_eval.models.commands import ModelOption
+from seal_eval.models.commands import ModelOption, TrustOption
 from seal_eval.tuning.config import TuneSpec
-
-TrustOption = Annotated[bool, typer.Option("--trust-remote-code", help="Run the Python code that the checkpoint brings with it.")]
 
 MapOption = Annotated[
     str,

@@ -98,8 +98,7 @@ def learn(
             optimizer.zero_grad()
             done.step += 1
             done.log.append(entry)
-            left = len(batches) - done.step
-            if not left or (done.step % VALIDATE_EVERY == 0 and left >= NEAR_THE_END):
+            if validates(done.step, len(batches)):
                 done.candidates.append((validator(trained, done.step), trained.state()))
             if done.step % (VALIDATE_EVERY // 2) == 0:
                 done.parameters, done.optimizer = trained.state(), _optimizer_state(optimizer)
@@ -119,6 +118,11 @@ def learn(
     return Learned(
         kept, validator.plain, measured, done.log, time.perf_counter() - began, diverged, not diverged and done.step < len(batches)
     )
+
+
+def validates(step: int, n_steps: int) -> bool:
+    """Return whether a validation step follows training step `step` (from 1) of `n_steps`."""
+    return step == n_steps or (step % VALIDATE_EVERY == 0 and n_steps - step >= NEAR_THE_END)
 
 
 def stopped_improving(candidates: list[tuple[Candidate, State]], plain: Candidate) -> bool:

@@ -21,7 +21,7 @@ from seal_eval.prompts.settings import PromptSettings
 from seal_eval.tasks import tasks
 from seal_eval.tasks.lines import Lines
 
-from conftest import seal_eval
+from conftest import program, seal_eval
 from tokenizers_made import made
 
 
@@ -172,9 +172,11 @@ def test_same_bytes_in_two_processes_at_once(tiny_folder, tmp_path):
         f"made = lambda t: list(documents(t, pretrained={str(tiny_folder)!r}, lengths=[450], num_samples=9)['test'])\n"
         "print(json.dumps([made(t) for t in sys.argv[1:]]))"
     )
+    (tmp_path / "build.py").write_text(code)
     environment = {**os.environ, "SEAL_EVAL_CACHE": str(tmp_path / "both")}
     orders = (["seal_lines", "seal_needle"], ["seal_needle", "seal_lines"])
-    running = [subprocess.Popen([sys.executable, "-c", code, *o], stdout=subprocess.PIPE, env=environment, text=True) for o in orders]
+    command = [program("python"), tmp_path / "build.py"]
+    running = [subprocess.Popen([*command, *o], stdout=subprocess.PIPE, env=environment, text=True) for o in orders]
     (a, b), (c, d) = (json.loads(p.communicate()[0]) for p in running)
     assert a == d and b == c
 

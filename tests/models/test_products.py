@@ -22,7 +22,7 @@ def lower(n_queries, n_keys):
     return torch.ones(n_queries, n_keys, dtype=torch.bool).tril(n_keys - n_queries)
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.04), (torch.float16, 0.005)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.04)])
 @pytest.mark.parametrize(("n_heads", "n_kv"), [(6, 2), (4, 4), (3, 1)])
 @pytest.mark.parametrize(("n_queries", "n_keys"), [(1, 1), (70, 70), (128, 128), (300, 300), (129, 400), (5, 260)])
 def test_causal(dtype, tolerance, n_heads, n_kv, n_queries, n_keys):
@@ -87,10 +87,11 @@ def test_a_model_reads_the_same(monkeypatch, kind, faster):
 
 
 def test_where_it_is_not_used(monkeypatch):
-    """fp32, gradients, few queries, a model whose attention is replaced already."""
+    """fp32, fp16, gradients, few queries, a model whose attention is replaced already."""
     monkeypatch.setattr(products, "_faster", lambda *_: True)
     q = torch.zeros(1, 2, 64, 8, dtype=torch.bfloat16)
-    assert products.taken(q, q, q) and not products.taken(q[:, :, 1:], q, q) and not products.taken(q.float(), q.float(), q.float())
+    assert products.taken(q, q, q) and not products.taken(q[:, :, 1:], q, q) and not products.taken(*[q.float()] * 3)
+    assert not products.taken(*[q.half()] * 3)
     assert not products.taken(q, q, q[..., :4]) and not products.taken(q.clone().requires_grad_(), q, q)
     with torch.no_grad():
         assert products.taken(q.clone().requires_grad_(), q, q)
@@ -115,4 +116,4 @@ def test_the_timing(monkeypatch, kernel, taken):
 
     monkeypatch.setattr(products, "part", lambda *_: time.sleep(0.01))
     monkeypatch.setattr(products, "KERNEL", lambda *_: time.sleep(kernel))
-    assert products._faster.__wrapped__(torch.bfloat16, 1, 8, 1) is taken
+    assert products._faster.__wrapped__(1, 8, 1) is taken

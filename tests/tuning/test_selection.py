@@ -7,7 +7,7 @@ from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import get_task
 from seal_eval.tuning import forgetting as cost
 from seal_eval.tuning.forgetting import perplexity, short_questions_right
-from seal_eval.tuning.loop import stopped_improving
+from seal_eval.tuning.loop import stopped_improving, validates
 from seal_eval.tuning.losses import answer_loss, prose_pieces
 from seal_eval.tuning.parameters import Gains
 from seal_eval.tuning.selection import INTERPOLATIONS, Candidate, Validator, between, choose
@@ -137,3 +137,11 @@ def test_perplexity_within_a_short_window(tokenizer):
     whole, short = (perplexity(model, tokenizer, n_documents=2, n_tokens=n) for n in (50, 30))
     model.config.max_position_embeddings = 30
     assert perplexity(model, tokenizer, n_documents=2, n_tokens=50) == short != whole
+
+
+@pytest.mark.parametrize(
+    ("n_steps", "steps"), [(3, [3]), (10, [10]), (12, [12]), (13, [10, 13]), (24, [10, 20, 24]), (50, [10, 20, 30, 40, 50])]
+)
+def test_when_tuning_validates(n_steps, steps):
+    """Every ten steps and after the last one, but not when one or two are left."""
+    assert [step for step in range(1, n_steps + 1) if validates(step, n_steps)] == steps
