@@ -38,7 +38,7 @@ class Plan:
     evaluations: tuple[tuple[str, tuple[int, ...], int, dict[str, int]], ...] = (
         ("seal_lines", (600, 1200), 60, {"questions_per_record": 5}),
     )
-    # half as many records as in the recipe, of half the length of its measurements: a few minutes on two cores
+    # half as many records as in the recipe, of half the length of its measurements, so that it is over sooner
     tuning: TuneSpec = field(
         default_factory=lambda: TuneSpec(task="seal_lines:600,seal_lines:1200", samples=12, lr=0.04, dtype=faster_dtype())
     )

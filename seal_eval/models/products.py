@@ -15,7 +15,7 @@ import torch
 
 BLOCK = 128  # queries per block
 LEAST = 64  # rows: fewer are left to the kernel
-ENOUGH = 1.2  # how many times as fast products must be to be taken; well above the noise, so that a machine always decides alike
+ENOUGH = 1.2  # how many times as fast products must be to be taken; above the noise, so that a machine decides alike each time
 TRIED = (512, 2048)  # rows and keys of the products that are timed
 DTYPE = torch.bfloat16
 OTHER = ("softcap", "position_bias", "s_aux", "cache", "indices", "block_indices")  # arguments that make attention another one
