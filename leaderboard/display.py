@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from seal_eval.baselines import get_method, take_method
 from seal_eval.core.errors import SealError
+from seal_eval.core.names import listed
 from seal_eval.core.types import Run
 
 KINDS = {"channel": "C", "head": "H"}  # of SEAL's scales, as the paper names them
@@ -34,7 +35,7 @@ def _tasks_and_sizes(text: str, length: object) -> str:
         size = size or str(length)
         known = [f"{int(size):,}"] if size.isdecimal() and len(size) < 10 else []
         sizes.setdefault(task.removeprefix("seal_").replace("_", " "), []).extend(known)
-    told = {task: " at " + " and ".join(filter(None, [", ".join(found[:-1]), found[-1]])) if found else "" for task, found in sizes.items()}
+    told = {task: f" at {listed(found)}" if found else "" for task, found in sizes.items()}
     if len(set(told.values())) == 1:  # the size is said once for all of them
         return ", ".join(told) + next(iter(told.values()))
     return ", ".join(task + at for task, at in told.items())

@@ -17,6 +17,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 from annotated_types import Ge, Le
 
 from seal_eval.core.errors import SealError
+from seal_eval.core.names import listed
 from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, draw_keys, split_of
@@ -145,7 +146,7 @@ class Needle(Task):
         facts = [(text, rng.random() if j else depth) for j, text in enumerate(needles)]
         target_keys, targets = keys[: self.queries], values[: self.queries * self.values]
         words = {
-            "what": noun, "keys": _listed([f"the {k}" for k in target_keys]), "is": "are" if many else "is",
+            "what": noun, "keys": listed([f"the {k}" for k in target_keys]), "is": "are" if many else "is",
             "belong": "belong" if many else "belongs", "are": "are" if self.queries > 1 else "is",
         }  # fmt: skip
         prefix = prompt_format.answer_prefix(phrasing.prefix.format(**words))
@@ -158,7 +159,7 @@ class Needle(Task):
             raise SealError(f"{self.name}: {present[0]!r} of a needle also occurs in the haystack; use a seed other than {seed}")
         sample_id = f"{self.name}-{split}-{length}-{seed}-{i}"
         return Sample(
-            sample_id=sample_id, task=self.name, input=filled.text, prefix=prefix, answer=f" {_listed(targets)}.", targets=tuple(targets),
+            sample_id=sample_id, task=self.name, input=filled.text, prefix=prefix, answer=f" {listed(targets)}.", targets=tuple(targets),
             keys=() if self.pass_key else tuple(target_keys),
             length=length, n_tokens=filled.n_tokens, depth=filled.depths[0],
             cluster=cluster or (f"{self.name}-{split}-{length}-{seed}-haystack{haystack}" if shared else sample_id),
@@ -242,11 +243,6 @@ def paired(i: int, items: int, places: int) -> int:
 def spread(values: Sequence[float]) -> list[float]:
     """Reorder the values so that the first k are spread over the whole range for every k (van der Corput sequence)."""
     return [values[j] for j in sorted(range(len(values)), key=lambda j: int(f"{j:020b}"[::-1], 2))]
-
-
-def _listed(items: Sequence[str]) -> str:
-    """'a', 'a and b' or 'a, b and c'."""
-    return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1]
 
 
 TASKS = (

@@ -1,6 +1,7 @@
-"""Names of models and methods in folders, tables and pages."""
+"""Names of models and methods in folders, tables, pages and sentences."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,3 +49,8 @@ def method_label(engine: str, model_args: dict[str, Any]) -> str:
         return "plain"
     method = card_of(loaded).get("method")
     return method if isinstance(method, str) and method.isprintable() and 0 < len(method) <= 300 else Path(loaded).name or loaded
+
+
+def listed(items: Sequence[str]) -> str:
+    """'a', 'a and b' or 'a, b and c'."""
+    return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1]

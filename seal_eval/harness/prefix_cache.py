@@ -1,7 +1,7 @@
 """A prefix cache: the KV cache of one prompt is reused for the next, so a shared beginning is prefilled once."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 import torch
@@ -68,9 +68,13 @@ class SharedPrefix:
     @contextmanager
     def generating(self, n: int) -> Iterator[None]:
         """Context manager: inside it the model can generate from the cache that `begin` returned for `n` prompts."""
-        attention = shared_rows if n > 1 else fast_prefill
-        with few_rows(self.model, n), attention(self.model) if self.how.once else nullcontext():
+        with few_rows(self.model, n), self._attention(n):
             yield
+
+    def _attention(self, n: int) -> AbstractContextManager[None]:
+        """Return a context manager: inside it the model computes attention for a cache of `n` prompts."""
+        attention = shared_rows if n > 1 else fast_prefill
+        return attention(self.model) if self.how.once else nullcontext()
 
     def _prefill_one_by_one(self, prompts: list[list[int]]) -> Any:
         """Return a cache with one row per prompt, padded on the left. Prompts are prefilled in sorted order, in which they share most."""
@@ -132,7 +136,7 @@ class SharedPrefix:
         while len(self.tokens) < until:
             n = len(self.tokens)
             chunk = prefix[n : n + (most if n else first)]
-            with torch.no_grad(), fast_prefill(self.model) if self.how.once else nullcontext():
+            with torch.no_grad(), self._attention(1):
                 read_on(self.model, torch.tensor([chunk], device=device_of(self.model)), self.cache, n, last=True)
             self.tokens = self.tokens + chunk
 

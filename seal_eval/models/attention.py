@@ -157,8 +157,8 @@ def plain_attention(module: Any, query: Any, key: Any, value: Any, mask: Any, **
         floor = torch.zeros((), dtype=query.dtype, device=query.device)
         mask = floor.masked_fill(~mask, torch.finfo(query.dtype).min) if mask.dtype == torch.bool else mask
         return modeling.eager_attention_forward(module, query, key, value, mask, **kwargs)[0]
-    asked = {"is_causal": getattr(module, "is_causal", None), **kwargs}
-    if products.taken(query, key, value) and products.is_causal(query, key, mask, asked):
+    own = getattr(module, "is_causal", None)
+    if products.taken(query, key, value) and products.is_causal(query, key, mask, {"is_causal": own, **kwargs}):
         scaling = kwargs.get("scaling") or query.shape[-1] ** -0.5
         return products.causal(query, key, value, scaling).transpose(1, 2).contiguous()
     return AttentionInterface()["sdpa"](module, query, key, value, mask, **kwargs)[0]

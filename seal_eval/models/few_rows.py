@@ -5,7 +5,6 @@ second, it first copies them into another layout. On two cores with AVX2, eight 
 (torch 2.13, fp32). Elsewhere it may be otherwise, so the two orders are timed before.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -13,6 +12,8 @@ from typing import Any
 
 import torch
 from torch import nn
+
+from seal_eval.models.timing import seconds
 
 MOST = 64  # rows: from there on, computing takes longer than reading
 ENOUGH = 1.05  # how many times as fast the weights-first order must be to be taken
@@ -70,14 +71,8 @@ def _faster(rows: int, n_out: int, n_in: int, _threads: int) -> bool:
     x = torch.ones(rows, n_in)
     weights = torch.ones(8, n_out, n_in)  # zeros would all be one page of memory
 
-    def seconds(product: Any) -> float:
-        found = []
-        for _ in range(3):
-            began = time.perf_counter()
-            for weight in weights:
-                product(x, weight, None)
-            found.append(time.perf_counter() - began)
-        return min(found)
+    def taken(product: Any) -> float:
+        return seconds(lambda: [product(x, weight, None) for weight in weights])
 
     with torch.no_grad():
-        return seconds(nn.functional.linear) > ENOUGH * seconds(weights_first)
+        return taken(nn.functional.linear) > ENOUGH * taken(weights_first)

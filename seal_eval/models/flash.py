@@ -10,19 +10,10 @@ from itertools import pairwise
 import torch
 
 from seal_eval.models import products
-from seal_eval.models.products import KERNEL
+from seal_eval.models.fused import KERNEL, Part
+from seal_eval.models.fused import usable as usable
 
 Holds = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-
-
-def usable(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> bool:
-    """True when `part` supports these tensors: on the CPU, no gradient needed, head_dim equal to value_dim."""
-    needs_gradient = torch.is_grad_enabled() and any(x.requires_grad for x in (query, key, value))
-    return KERNEL is not None and query.device.type == "cpu" and not needs_gradient and query.shape[-1] == value.shape[-1]
-
-
-# attention output [batch, n_kv_heads, rows, head_dim], log-sum-exp of the scores [batch, n_kv_heads, rows, 1], both fp32
-Part = tuple[torch.Tensor, torch.Tensor]
 
 
 def part(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float, allowed: torch.Tensor | None) -> Part:

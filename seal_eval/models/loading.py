@@ -3,9 +3,8 @@
 import contextlib
 import gc
 import sys
-import time
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ from seal_eval.core.errors import SealError, first_line
 from seal_eval.models.hub import resolve
 from seal_eval.models.placement import LOW_BITS, check_covers, keep_as_loaded, low_bits, spread
 from seal_eval.models.quantised import forget_quantisation, set_dequantised
+from seal_eval.models.timing import seconds
 from seal_eval.models.tokenizers import give_end, own_tokenizer
 from seal_eval.models.whole_checkpoint import from_whole
 
@@ -47,16 +47,11 @@ def faster_dtype() -> Literal["bfloat16", "float32"]:
 
     if torch.cuda.is_available():
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    seconds = {}
+    taken = {}
     for dtype in (torch.float32, torch.bfloat16):
         a, b = torch.ones(64, 512, dtype=dtype), torch.ones(512, 1024, dtype=dtype)
-        times = []
-        for _ in range(3):
-            began = time.perf_counter()
-            a @ b
-            times.append(time.perf_counter() - began)
-        seconds[dtype] = min(times)
-    return "bfloat16" if seconds[torch.bfloat16] < seconds[torch.float32] else "float32"
+        taken[dtype] = seconds(partial(torch.matmul, a, b))
+    return "bfloat16" if taken[torch.bfloat16] < taken[torch.float32] else "float32"
 
 
 def load_model(

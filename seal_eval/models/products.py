@@ -5,22 +5,21 @@ do. Whether they are faster is timed before. In other types the fused kernel is 
 products return in the type of their factors, might exceed what fp16 holds. For inference only.
 """
 
-import time
 import weakref
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import torch
+
+from seal_eval.models.fused import KERNEL, Part, usable
+from seal_eval.models.timing import seconds
 
 BLOCK = 128  # queries per block
 LEAST = 64  # rows: fewer are left to the kernel
 ENOUGH = 1.2  # how many times as fast products must be to be taken; above the noise, so that a machine decides alike each time
 TRIED = (512, 2048)  # rows and keys of the products that are timed
 DTYPE = torch.bfloat16
-OTHER = ("softcap", "position_bias", "s_aux", "cache", "indices", "block_indices")  # arguments that make attention another one
-KERNEL = getattr(torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu", None)  # torch's fused one; None where torch lacks it
-Part = tuple[torch.Tensor, torch.Tensor]  # as in `flash`
+OTHER = ("softcap", "position_bias", "s_aux", "cache")  # arguments that make attention another one
 
 
 def part(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float, allowed: torch.Tensor | None) -> Part:
@@ -82,11 +81,7 @@ def _holds_causal(mask: torch.Tensor) -> bool:
 
 def taken(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> bool:
     """Whether products are to be taken, by the tensors of an attention call: [batch, n_heads, n_queries, head_dim] and so on."""
-    if query.dtype != DTYPE or query.device.type != "cpu" or query.shape[-2] < LEAST or KERNEL is None:
-        return False
-    if not query.dtype == key.dtype == value.dtype or query.shape[-1] != value.shape[-1]:
-        return False
-    if torch.is_grad_enabled() and any(x.requires_grad for x in (query, key, value)):
+    if not query.dtype == key.dtype == value.dtype == DTYPE or query.shape[-2] < LEAST or not usable(query, key, value):
         return False
     return _faster(key.shape[1], query.shape[-1], torch.get_num_threads())
 
@@ -96,14 +91,6 @@ def _faster(n_kv: int, width: int, _threads: int) -> bool:
     """Whether `part` is at least ENOUGH times as fast as the kernel. Takes some tens of milliseconds."""
     n_rows, n_keys = TRIED
     query, key, value = (torch.ones(1, n_kv, n, width, dtype=DTYPE) for n in (n_rows, n_keys, n_keys))
-
-    def seconds(attend: Callable[[], Any]) -> float:
-        found = []
-        for _ in range(3):
-            began = time.perf_counter()
-            attend()
-            found.append(time.perf_counter() - began)
-        return min(found)
 
     assert KERNEL is not None
     with torch.no_grad():
