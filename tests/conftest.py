@@ -45,17 +45,34 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
 
 
+def shared_by_workers(tmp_path_factory):
+    place = tmp_path_factory.getbasetemp()
+    return (place.parent if "PYTEST_XDIST_WORKER" in os.environ else place) / "shared"
+
+
 def made_once(tmp_path_factory, name, make):
     """Return the folder that `make(folder)` fills, called in the first worker that needs it; the others wait for it."""
-    place = tmp_path_factory.getbasetemp()
-    place = (place.parent if "PYTEST_XDIST_WORKER" in os.environ else place) / "shared"
+    place = shared_by_workers(tmp_path_factory)
     place.mkdir(exist_ok=True)
     with FileLock(place / f"{name}.lock"):
         if not (place / f"{name}.made").exists():
             (place / name).mkdir()
             make(place / name)
-            (place / f"{name}.made").touch()
+            (place / f"{name}.made").write_text(files_of(place / name))
     return place / name
+
+
+def files_of(folder):
+    """Return a line for each file of `folder`: its path, its size and the time when it was last written."""
+    return "".join(f"{f} {f.stat().st_size} {f.stat().st_mtime_ns}\n" for f in sorted(folder.rglob("*")) if f.is_file())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_folders_stay_as_made(tmp_path_factory):
+    """No test writes into a folder of `made_once`: the other worker may be reading it."""
+    yield
+    for made in shared_by_workers(tmp_path_factory).glob("*.made"):
+        assert files_of(made.with_suffix("")) == made.read_text(), f"a test wrote into {made.with_suffix('')}"
 
 
 @pytest.fixture(scope="session")
