@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from seal_eval.baselines import get_method, take_method
+from seal_eval.core.checked import whole_number
 from seal_eval.core.errors import SealError
 from seal_eval.core.names import listed
 from seal_eval.core.types import Run
@@ -33,7 +34,7 @@ def _tasks_and_sizes(text: str, length: object) -> str:
     for part in text.split(","):
         task, _, size = part.strip().partition(":")
         size = size or str(length)
-        known = [f"{int(size):,}"] if size.isdecimal() and len(size) < 10 else []
+        known = [f"{int(size):,}"] if whole_number(size) else []
         sizes.setdefault(task.removeprefix("seal_").replace("_", " "), []).extend(known)
     told = {task: f" at {listed(found)}" if found else "" for task, found in sizes.items()}
     if len(set(told.values())) == 1:  # the size is said once for all of them

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seal_eval.core import strict_json
+from seal_eval.core.checked import whole_number
 from seal_eval.core.errors import SealError
 
 # where the files are below the given folder: in LongEval's own layout, or next to each other
@@ -31,10 +32,10 @@ class Case:
 def official_sizes(folder: Path, kind: str) -> list[int]:
     """The sizes, ascending, for which `folder` holds a case file of this kind ('lines' or 'topics'). Raises SealError for none."""
     sizes = {
-        int(name[0])
+        int(size)
         for place in CASE_FOLDERS
         for file in (folder / place.format(kind=kind)).glob(f"*_{kind}.jsonl")
-        if (name := file.name.split("_"))[0].isdigit()
+        if whole_number(size := file.name.removesuffix(f"_{kind}.jsonl")) and size[0] != "0"  # the name is made from the size again
     }
     if not sizes:
         raise SealError(f"longeval_data {folder} holds no N_{kind}.jsonl, nor does {kind}/testcases below it")

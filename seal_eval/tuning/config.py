@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from seal_eval.core.checked import whole_number
 from seal_eval.core.errors import SealError
 from seal_eval.core.settings import Count, Index, NonNegative, Positive, check_settings, check_value
 
@@ -102,8 +103,8 @@ class TuneSpec:
     def _mixture(self, name: str, text: str) -> Mixture:
         parts = [part.strip().partition(":") for part in text.split(",")]
         for task, colon, size in parts:
-            if not task or (colon and not (size.isdecimal() and len(size) < 10 and int(size))):
-                raise SealError(f"{name} '{task}{colon}{size[:40]}' is not NAME or NAME:SIZE with a size above 0 and below a billion")
+            if not task or (colon and not whole_number(size)):
+                raise SealError(f"{name} '{task}{colon}{size[:40]}' is not NAME or NAME:SIZE with a size from 1 to a billion")
         first, *more = dict.fromkeys(max(1, self.length // part) for part in RECIPES[self.recipe]["parts"])
         mixture = [(task, int(size) if colon else first) for task, colon, size in parts]
         mixture += [(task, longer) for longer in more for task, colon, _ in parts if not colon]

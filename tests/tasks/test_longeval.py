@@ -87,6 +87,8 @@ def test_damaged_files(tmp_path, spoil, message):
     (tmp_path / "5_lines.jsonl").write_text('{"prompt": ')
     with pytest.raises(SealError, match="line 1: not a LongEval case"):
         read_cases(tmp_path, "lines", 5)
+    for other in ("²", "٣", "07", "0"):  # sizes that no file name is made from
+        (tmp_path / f"{other}_lines.jsonl").touch()
     with pytest.raises(SealError, match=r"holds no 9_lines\.jsonl; sizes there: \[5\]"):
         read_cases(tmp_path, "lines", 9)
     with pytest.raises(SealError, match=r"holds no N_topics\.jsonl"):

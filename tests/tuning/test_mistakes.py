@@ -11,7 +11,7 @@ from seal_eval.tuning.config import TuneSpec
     ({"rank": 8}, "rank is 8: it is of low-rank weights, and seal has none; leave it out"),
     ({"method": "lora", "granularity": "head"}, "granularity is head: it is of scales, and lora has none; leave it out"),
     ({"method": "dora", "shrink": 0.1}, "shrink is 0.1"),
-    ({"task": f"seal_lines:{'9' * 5000}"}, "is not NAME or NAME:SIZE with a size above 0 and below a billion"),
+    ({"task": f"seal_lines:{'9' * 5000}"}, "is not NAME or NAME:SIZE with a size from 1 to a billion"),
 ])  # fmt: skip
 def test_settings_of_the_other_kind(settings, message):
     with pytest.raises(SealError, match=message):
