@@ -13,6 +13,14 @@ def prompt_tokens(answer: Mapping[str, Any]) -> int | None:
     return n if isinstance(n, int) and not isinstance(n, bool) and n > 0 else None
 
 
+def cut_after(answer: Mapping[str, Any], budget: int) -> int | None:
+    """Return the number of tokens of a reply that the server's own limit has cut below `budget` tokens, None where it has not."""
+    usage = answer.get("usage")
+    n = usage.get("completion_tokens") if isinstance(usage, dict) else None
+    counted = isinstance(n, int) and not isinstance(n, bool) and 0 < n < budget
+    return n if counted and answer["choices"][0].get("finish_reason") == "length" else None
+
+
 def hidden_thinking(answer: Mapping[str, Any]) -> bool:
     """Return whether the budget ended while the model was thinking, of which the server shows nothing."""
     usage = answer.get("usage")

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from seal_eval.core.progress import progress
+from seal_eval.harness.greedy import keep_penalties, say_penalties
 from seal_eval.harness.reply_log import ACTIVE, lookup
 
 GROUP = 64  # prompts handed over at a time to an engine that plans its batches itself (--batch_size auto)
@@ -20,6 +21,11 @@ def replies_logged(name: str, batch_size: Any) -> Iterator[None]:
     size = int(batch_size or 1) if str(batch_size or 1).isdecimal() else GROUP
 
     class Logged(plain):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            if hasattr(model := getattr(self, "_model", None), "generation_config"):  # of transformers, which obeys it before the task
+                say_penalties(name, keep_penalties(model))
+
         def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
             journal = ACTIVE.get()
             if journal is None or self.world_size > 1:  # processes that must stay in step

@@ -13,7 +13,7 @@ from lm_eval.models.openai_completions import LocalChatCompletion, LocalCompleti
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.progress import progress
-from seal_eval.harness.answers import chat_reply, chat_text, prompt_tokens
+from seal_eval.harness.answers import chat_reply, chat_text, cut_after, prompt_tokens
 from seal_eval.harness.reply_log import ACTIVE, lookup
 from seal_eval.harness.served_args import REMEDY, asks_chat
 from seal_eval.harness.server import Refused, Server
@@ -72,7 +72,7 @@ class Served(LocalCompletionsAPI):
         )  # fmt: skip
         self.tokenizer = load_tokenizer(place)
         self.template_args = {**(chat_template_args or {}), **({} if enable_thinking is None else {"enable_thinking": enable_thinking})}
-        self.concurrent = int(num_concurrent)
+        self.concurrent, self.cut = int(num_concurrent), False
         self._journal = ACTIVE.get()
         self._check_tokenizer()
 
@@ -188,6 +188,13 @@ class Served(LocalCompletionsAPI):
         choice = answer["choices"][0]
         if choice.get("finish_reason") == "content_filter":
             print(f"{self.server.root}: the server's content filter stopped a reply; it is scored as it is", file=sys.stderr)
+        if (n := cut_after(answer, payload["max_tokens"])) and not self.cut:
+            self.cut = True  # said once
+            print(
+                f"{self.server.root} has cut a reply after {n} of {payload['max_tokens']} tokens: its own limit is lower, such as "
+                "max_new_tokens in the checkpoint's generation_config; such replies are scored as they are; raise that limit",
+                file=sys.stderr,
+            )
         if not self.chat:
             return str(choice.get("text") or "")
         off = any("think" in name and value is False for name, value in self.template_args.items())

@@ -8,6 +8,7 @@ from lm_eval.api.instance import Instance
 from transformers import GenerationConfig
 
 from seal_eval.harness.greedy import keep_penalties
+from seal_eval.harness.logged import replies_logged
 from seal_eval.harness.seal_lm import SealLM
 
 BREAKING = {
@@ -43,6 +44,20 @@ def configured(tiny_folder, out, **fields):
 def test_what_is_not_obeyed(tmp_path, tiny_folder, plain, kind, capsys):
     assert replies(configured(tiny_folder, tmp_path / "m", **BREAKING[kind])) == plain
     assert "generation_config" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["budget", "long", "stop"])  # the others change nothing there, as lm-eval calls it
+def test_stock_hf_in_our_run_obeys_the_task(tmp_path, tiny_folder, plain, kind, capsys):
+    from lm_eval.api.registry import get_model
+
+    folder = configured(tiny_folder, tmp_path / "m", repetition_penalty=1.0, **BREAKING[kind])
+    with replies_logged("hf", 1):
+        engine = get_model("hf")(pretrained=str(folder), device="cpu")
+    assert engine.generate_until(asked(), disable_tqdm=True) == plain
+    assert "generation_config sets" not in capsys.readouterr().err
+    with replies_logged("hf", 1):
+        get_model("hf")(pretrained=str(configured(tiny_folder, tmp_path / "penalty", repetition_penalty=1.8)), device="cpu")
+    assert "hf: the checkpoint's generation_config sets repetition_penalty=1.8, which changes replies" in capsys.readouterr().err
 
 
 def test_penalties_are_obeyed_told_and_recorded(tmp_path, tiny_folder, plain, capsys):

@@ -11,7 +11,7 @@ import pytest
 from lm_eval.models.api_models import JsonChatStr
 
 from seal_eval.core.errors import SealError
-from seal_eval.harness.answers import prompt_tokens
+from seal_eval.harness.answers import cut_after, prompt_tokens
 from seal_eval.harness.served import Served
 from seal_eval.harness.served_args import asks_chat, split_url
 from seal_eval.prompts.thinking import without_thinking
@@ -144,6 +144,21 @@ def test_a_model_that_thinks_first(tiny_folder, chat, capsys):
 def test_a_budget_that_thinking_used_up(tiny_folder):
     with serving(lambda payload: said("8") if payload["max_tokens"] == 1 else (400, error(FIRST))) as (url, _):
         assert without_thinking(reply(engine(url, tiny_folder))) == ("", True)
+
+
+def test_a_limit_of_the_server_that_is_below_the_budget(tiny_folder, capsys):
+    def answer(payload):
+        status, body = said("8 and", finish="length")
+        return status, body | {"usage": {"completion_tokens": min(payload["max_tokens"], 3)}}
+
+    with serving(answer) as (url, _):
+        served = engine(url, tiny_folder)
+        assert reply(served) == reply(served) == "8 and"
+    told = capsys.readouterr().err
+    assert told.count("has cut a reply after 3 of 9 tokens: ") == 1 and "its own limit is lower" in told
+    cut = {"choices": [{"finish_reason": "length"}], "usage": {"completion_tokens": 8}}
+    assert (cut_after(cut, 9), cut_after(cut, 8)) == (8, None) and cut_after(cut | {"choices": [{"finish_reason": "stop"}]}, 9) is None
+    assert all(cut_after(cut | {"usage": usage}, 9) is None for usage in (None, {}, {"completion_tokens": 0}, {"completion_tokens": "3"}))
 
 
 @pytest.mark.parametrize(
