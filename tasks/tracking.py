@@ -8,7 +8,7 @@ import random
 import re
 import string
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar
@@ -75,7 +75,7 @@ class VariableTracking(Task):
 
     def score(self, reply: str, doc: Mapping[str, Any]) -> Score:
         """Score 1 when the names that the reply answers are the targets, in any order."""
-        facts = facts_of(doc["input"])
+        facts = replace(facts_of(doc["input"]), asked=tuple(doc["keys"]))
         reading = read_values(reply, doc, "variable", facts)
         return score_values(reply, doc, reading, lambda name: name in facts.owners, "wrong variable")
 
@@ -110,8 +110,16 @@ class VariableTracking(Task):
 
 @lru_cache(maxsize=64)
 def facts_of(text: str) -> Facts:
-    """The variables of a text."""
-    return Facts(dict.fromkeys(re.findall(r"VAR ([A-Z]{5}) ", text), ""))
+    """The variables of a text, each with the value that it holds at the end of its chain ('' when the text does not give it)."""
+    assigned = dict(re.findall(r"VAR ([A-Z]{5}) = (?:VAR )?([A-Z]{5}|\d{1,15})", text))
+    owners = dict[str, str]()
+    for name in re.findall(r"VAR ([A-Z]{5}) ", text):
+        way = dict.fromkeys([name])
+        while (last := next(reversed(way))) in assigned and last not in owners and assigned[last] not in way:
+            way[assigned[last]] = None
+        value = owners.get(last, last if last.isdecimal() else "")
+        owners |= {link: value for link in way if not link.isdecimal()}
+    return Facts(owners, keys=frozenset(owners.values()) - {""})
 
 
 TASKS = (VariableTracking("seal_variable_tracking", "all variables that hold a value, through four hops of assignments"),)

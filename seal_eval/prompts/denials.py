@@ -56,7 +56,7 @@ def ruled_out(text: str, marks: Sequence[Mention]) -> set[str]:
         end = marks[i + 1].start if i + 1 < len(marks) else len(text)
         following = text[marks[i].end : min(end, marks[i].end + 120)]
         match = RULED_OUT.match(following)
-        listed = PLURAL.search(match[0]) is not None if match else listed and are_items(following) and "\n\n" not in following
+        listed = PLURAL.search(match[0]) is not None if match else listed and are_items(following) and not re.search(r";|\n\n", following)
         said.setdefault(marks[i].value, match is not None or listed)
     return {value for value, is_out in said.items() if is_out}
 

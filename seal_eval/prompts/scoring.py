@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from seal_eval.core.types import Score
-from seal_eval.prompts.mentions import Facts, find_uuids, find_variables, find_words
+from seal_eval.prompts.mentions import Facts, find_uuids, find_variables, find_words, places_of
 from seal_eval.prompts.numerals import LONGEST, find_numbers
 from seal_eval.prompts.plain_text import plain_text
 from seal_eval.prompts.thinking import CUT_OFF, answer_of
@@ -39,6 +39,8 @@ def read_values(reply: str, doc: Mapping[str, Any], kind: str, facts: Facts, dig
         keys = sorted([*keys, *uuid_keys])
     elif kind == "variable":
         mentions = find_variables(text, facts.owners)
+        said = places_of(text, {form: key for key in facts.keys for form in (key, f"{int(key):,}")})
+        keys = [place for place in said if not text[: place[0]].endswith("not ")]  # "A, not 12345"
     return decide(text, mentions, len(doc["targets"]), keys, facts.asked, [facts.owners.get(m.value, "") for m in mentions])
 
 

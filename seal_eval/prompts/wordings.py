@@ -103,11 +103,11 @@ WITHDRAWN = re.compile(
     r"|[\s.,;!]*correction:)",
     re.IGNORECASE,
 )
-PLURAL = re.compile(r"\b(?:are|were|have|do|don't|appear|occur|come)\b", re.IGNORECASE)  # of what is ruled out
+PLURAL = re.compile(r"\b(?:are|were|have|do|don't|appear|occur|come|belong)\b", re.IGNORECASE)  # of what is ruled out
 # behind a value: that it is not the answer
 RULED_OUT = re.compile(
     r"^[\"')>\]}]*(?:,? (?:which|that|this|it)\b| (?:looks|sounds|seems|appears) [a-z]+,? but\b)?\s*(?:"
-    r"(?:is|was|are|were)(?:n't| (?:definitely |certainly |clearly |simply )?not) (?:it|right|correct|true|valid|possible|them"
+    r"(?:is|was|are|were)(?:n't| (?:definitely |certainly |clearly |simply )?not) (?:it|right|correct|true|valid|possible|them|included"
     r"|the (?:right |correct |actual |real )?(?:answer|one|number|value|word|code|name|person|topic|target)\b"
     r"(?! (?:of|for|in|that|which)\b))"
     r"|(?:is|was|are|were|'s|would be|must be) (?:(?:an? |the )?(?:wrong|incorrect|false)|mistaken|invalid"
@@ -117,7 +117,8 @@ RULED_OUT = re.compile(
     r"|(?:should|must|may) not be used|(?:can|could|should|may|must) be (?:ruled out|excluded|discarded|ignored|dismissed)"
     r"|(?:only )?(?:appears?|occurs?|comes?|is|are|was|were)(?: (?:only|just|merely))? (?:in|from|part of|used in|given in|taken from)"
     r" the (?:example|question|prompt|instructions?)"
-    r"|(?:is|are|was|were) (?:\w+ )?(?:unrelated|irrelevant)"
+    r"|(?:is|are|was|were) (?:\w+ )?(?:unrelated|irrelevant)|belongs? to (?:another|some other|a different|the other) (?:chain|group|value)"
+    r"|do(?:es)?(?: not|n't)(?=[\"')\s]*(?:[.;!]|$))"
     r"|(?:may|might|could) (?:seem|look|appear|sound) (?:right|correct|plausible|likely|tempting)"
     r"|(?:also )?(?:occurs?|appears?|is (?:also )?mentioned)[^.;\n]{0,40},? but (?:it|that|this)(?:'s| is| was)? not (?:what|the|it)"
     r"|(?:(?:does|do|did|could)n't|can't|cannot|(?:does|do|did|could|can) not) "

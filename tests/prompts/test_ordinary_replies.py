@@ -99,6 +99,11 @@ SMALLER = [
 ("multivalue", 1, "Answer: 5558439\nAnswer: 8812099\nAnswer: 2838485\nAnswer: 7066323"), ("multivalue", 1, f"{FOUR}. 1234567 is wrong."), ("multivalue", 0, "All but 7066323: 5558439, 8812099, 2838485"),
 ("multivalue", 1, f"The special numbers of the fertile-vacation are {FOUR}. The special numbers of the tart-designer are 1111111, 2222222, 3333333, 4444444."),
 ("variable", 0, "ZKJRA = 51619. UBTNH = ZKJRA. UQADM = UBTNH. NVAUX = UQADM. YDHKV = NVAUX.\n\nTherefore, the variables are: ZKJRA, UBTNH"), ("variable", 1, f"{FIVE} (AAAAA and BBBBB are only the example)."),
+*[("variable", 1, f"{FIVE}{tail}") for tail in (
+    ". AAAAA and BBBBB hold 12345, so they are excluded.", ". (AAAAA and BBBBB hold 12,345 instead.)", "\nAAAAA = 12345\nBBBBB = 12345", "; AAAAA and BBBBB do not.",
+    ". AAAAA and BBBBB belong to another chain.", "; AAAAA and BBBBB are not included.", ". AAAAA doesn't.",
+)],
+*[("variable", 0, f"{FIVE}{tail}") for tail in (". Also AAAAA and BBBBB.", ". AAAAA and BBBBB hold it, too.", ", AAAAA hold 51619, not 12345")],
 ("variable", 1, f"{FIVE} (not AAAAA or BBBBB)"), ("variable", 1, f"GROUP\n{FIVE}"), ("variable", 1, f"변수는 {FIVE}입니다."), ("variable", 1, "ZKJRAとUBTNHとUQADMとNVAUXとYDHKV"),
 ("multiquery", 1, '[{"number": 1048771,\n"key": "classy-series"},\n{"number": 4416668,\n"key": "tart-designer"},\n{"number": 3056679,\n"key": "observant-mercury"},\n{"number": 4497919,\n"key": "gorgeous-pard"}]'),
 ("multiquery", 0, '[{"number": 4416668,\n"key": "classy-series"},\n{"number": 1048771,\n"key": "tart-designer"},\n{"number": 3056679,\n"key": "observant-mercury"},\n{"number": 4497919,\n"key": "gorgeous-pard"}]'),
