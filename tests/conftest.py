@@ -212,6 +212,11 @@ def seal_eval(*args, cwd=None, env=None, code=0, start=False):
     return done
 
 
+def there(folder, name):
+    """The files of a name below a folder in which other processes work; for rglob, a folder that vanishes meanwhile is an error."""
+    return [Path(place) / name for place, _, names in os.walk(folder) if name in names]
+
+
 @pytest.fixture(scope="session")
 def results(tmp_path_factory, tiny_folder, adapter):
     """Real result files, written by the command line: plain and SEAL on the tiny model, two tasks, two lengths."""
