@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -215,6 +216,13 @@ def pids(out):
     return [state["pid"] for state in states if state["state"] == "running"]
 
 
+def ended(pid):
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def test_a_dead_worker_and_a_failing_cell(here, tmp_path, tiny_folder):
     """The local executor replaces a killed worker; a failed cell is recorded, the other cells run, and the exit status is 1."""
     adapters = {"channel": {"task": "seal_lines", "recipe": "fixed", "length": 420, "samples": 2, "validation": 1}}
@@ -255,6 +263,8 @@ def test_killed_suite_goes_on(here, tmp_path, tiny_folder):
         running.wait()
         for pid in stopped:
             os.kill(pid, signal.SIGCONT)
+    while not all(map(ended, stopped)):  # a worker ends with its suite; until then it holds the lock of its cell
+        time.sleep(0.02)
     assert second.returncode == 1 and "another process is writing to" in second.stderr
     assert {c.state for c in status(out)[1]} <= {"done", "interrupted", "waiting"}  # none seems to run; the kill may fall between two cells
     seal_eval("suite", here / "suite.yaml", "--out", out)
