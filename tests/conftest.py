@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from seal_eval.core.streams import collect_rarely
 
@@ -25,7 +25,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 collect_rarely()  # as the console script does
-settings.register_profile("no deadline", deadline=None)  # a busy machine is not a failure
+settings.register_profile("no deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is not a failure
 settings.load_profile("no deadline")
 
 LONG = (
@@ -58,7 +58,8 @@ def made_once(tmp_path_factory, name, make):
         if not (place / f"{name}.made").exists():
             (place / name).mkdir()
             make(place / name)
-            (place / f"{name}.made").write_text(files_of(place / name))
+            (place / f"{name}.part").write_text(files_of(place / name))
+            (place / f"{name}.part").rename(place / f"{name}.made")  # in one step: the other worker reads it when its session ends
     return place / name
 
 
@@ -209,6 +210,11 @@ def seal_eval(*args, cwd=None, env=None, code=0, start=False):
     )
     assert code is None or done.returncode == code, f"exit {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done
+
+
+def there(folder, name):
+    """The files of a name below a folder in which other processes work; for rglob, a folder that vanishes meanwhile is an error."""
+    return [Path(place) / name for place, _, names in os.walk(folder) if name in names]
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from pathlib import Path
 
 TASKS = ("--tasks", "seal_lines", "--metadata", '{"lengths": [450], "num_samples": 16, "questions_per_record": 2}', "--device", "cpu")
 
-LOG = Path(tempfile.gettempdir()) / "seal-eval-kills.log"  # output of the processes
+LOG = Path(tempfile.gettempdir()) / f"seal-eval-kills-{os.getuid()}.log"  # output of the processes
 
 
 def child(argv: list[str], before: Callable[[], None] = lambda: None) -> int:
@@ -92,10 +92,11 @@ def main(wanted: int, model: str, work: Path, every: int = 1, engine: str = "sea
     whole, seconds = samples(work / "whole"), time.monotonic() - start
     draw, kills, runs, found = random.Random(0), 0, 0, 0
     while kills < wanted:
-        out = work / f"killed-{runs}"
+        out, longest = work / f"killed-{runs}", 1.1 * seconds
         while True:
             process = child([*argv, str(out)])
-            time.sleep(draw.uniform(0, 1.1 * seconds))
+            time.sleep(draw.uniform(0, longest))
+            longest *= 1.05  # a machine that has become slower must be able to complete the run
             os.kill(process, signal.SIGKILL)
             if os.waitpid(process, 0)[1] == 0:
                 break

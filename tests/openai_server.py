@@ -3,7 +3,6 @@
 import contextlib
 import json
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import torch
@@ -12,8 +11,8 @@ import torch
 class ModelServer:
     """A server as a context manager: `url` is its root. faults: what happens to the next requests, one by one ('' for none).
 
-    Faults: a status; '429' with Retry-After; 'hang'; 'cut' in the middle of the answer; 'html'; 'choices'; 'abort' and
-    'error' as finish reason. `seen`: the payloads answered.
+    Faults: a status; '429' with Retry-After; 'hang' until the server ends; 'cut' in the middle of the answer; 'html'; 'choices'; 'abort'
+    and 'error' as finish reason. `seen`: the payloads answered.
     limit: tokens that are read of a prompt, the rest is dropped without a word, as some servers do. newer: max_tokens is refused, as by
     OpenAI's newer models.
     """
@@ -22,7 +21,7 @@ class ModelServer:
         self.model, self.tokenizer, self.name, self.window, self.key = model, tokenizer, name, window, key
         self.listed, self.limit, self.owner, self.newer = listed, limit, owner, newer
         self.faults, self.seen, self.most, self.now = [], [], 0, 0
-        self.lock = threading.Lock()
+        self.lock, self.over = threading.Lock(), threading.Event()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -62,7 +61,7 @@ class ModelServer:
                 if not outer.allowed(self.headers):
                     return self.send(401, {"error": {"message": "no such key"}})
                 if fault == "hang":
-                    time.sleep(3)
+                    outer.over.wait()
                     self.close_connection = True
                     return None
                 if fault == "429":
@@ -131,6 +130,7 @@ class ModelServer:
         return self
 
     def __exit__(self, *_):
+        self.over.set()
         with contextlib.suppress(OSError):
             self.http.shutdown()
             self.http.server_close()

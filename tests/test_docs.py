@@ -83,7 +83,8 @@ def adapter(tmp_path_factory, cache):
     import torch
 
     model, _ = load_model(str(cache / "models" / "smollm2-135m-instruct"))
-    scales = {name: 0.2 + 2 * torch.rand(in_features(module)) for name, module in head_projections(model)}
+    draw = torch.Generator().manual_seed(0)
+    scales = {name: 0.2 + 2 * torch.rand(in_features(module), generator=draw) for name, module in head_projections(model)}
     folder = tmp_path_factory.mktemp("adapter") / "random"
     save_adapter(model, scales, folder, {"method": "seal", "trained_parameters": 64})
     return folder
@@ -258,10 +259,10 @@ def test_the_search_is_shown_only_where_it_works(built):
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(built)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"], timeout=120_000)
         for address, shown in (((built / "index.html").as_uri(), False), (f"http://127.0.0.1:{server.server_port}/index.html", True)):
             page = browser.new_page(viewport={"width": 1280, "height": 800})
-            page.goto(address)
+            page.goto(address, timeout=120_000)
             box = page.locator('[data-md-component="search"]')
             assert (box.count() > 0 and box.first.is_visible()) is shown
         browser.close()

@@ -113,15 +113,21 @@ def test_plugin(run):
 
 @pytest.mark.parametrize(("command", "limit"), [(("python", "-c", "import seal_eval"), 0.3), (("seal-eval", "--help"), 0.5)])
 def test_starts_at_once(alone, command, limit, tmp_path):
-    """The fastest of ten starts, interpreter included, is below `limit` seconds, or that share of a slow machine's start of json."""
+    """The fastest of ten starts, interpreter included, is below `limit` seconds, or that share of a slow machine's start of json.
+
+    They are started in turn, so that a machine that is busy for a while is so for both; while it stays busy, more are tried.
+    """
 
     def seconds(*command):
         start = time.perf_counter()
         subprocess.run([alone / command[0], *command[1:]], check=True, cwd=tmp_path, capture_output=True, env={"PATH": str(alone)})
         return time.perf_counter() - start
 
-    ours, bare = (min(seconds(*started) for _ in range(10)) for started in (command, ("python", "-c", "import json, typing")))
-    assert ours < max(limit, limit * bare / USUAL)
+    ours, bare = [], []
+    while len(ours) < 10 or (len(ours) < 60 and min(ours) >= max(limit, limit * min(bare) / USUAL)):
+        ours.append(seconds(*command))
+        bare.append(seconds("python", "-c", "import json, typing"))
+    assert min(ours) < max(limit, limit * min(bare) / USUAL)
 
 
 @pytest.fixture(scope="module")

@@ -67,9 +67,10 @@ def test_the_process_ends_at_once_and_whole(tmp_path):
         class Late:
             def __del__(self): os.write(1, b"torn down ")
         sys.modules["torch"] = late = Late()
-        threading.Thread(target=lambda: (time.sleep(0.2), print("thread", end=" "))).start()
+        said = threading.Event()
+        threading.Thread(target=lambda: (said.wait(), time.sleep(0.2), print("thread", end=" "))).start()
         atexit.register(lambda: print("registered", end=" "))
-        cli.main = lambda: (print("said", end=" "), sys.exit(CODE))
+        cli.main = lambda: (print("said", end=" "), said.set(), sys.exit(CODE))
         cli.script()
     """
     for code, status in (("3", 3), ("None", 0), ("0", 0)):

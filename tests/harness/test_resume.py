@@ -20,7 +20,7 @@ from seal_eval.harness.reply_log import Journal, keys, recording
 from seal_eval.harness.resume import complete, fingerprint, in_order, spec_id
 from seal_eval.results.records import load_runs
 
-from conftest import program, seal_eval
+from conftest import program, seal_eval, there
 
 BIN = Path(sys.executable).parent
 METADATA = '{"lengths": [450], "num_samples": 24, "questions_per_record": 2}'
@@ -55,16 +55,33 @@ def test_killed_at_any_moment(how):
     assert int(re.search(r"at (\d+) of", steps)[1]) >= (7 if how[0] == "6" else 3)
 
 
+# the console script, which stops behind its third reply until a signal comes: a test that is late must not find the run complete
+WAITS = """
+import runpy, sys, time
+from seal_eval.harness.reply_log import Journal
+add = Journal.add
+
+def waits(self, pairs):
+    add(self, pairs)
+    while len(self.replies) >= 3:
+        time.sleep(60)
+
+Journal.add, sys.argv = waits, sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
 def test_ctrl_c_then_on(tmp_path, tiny_folder, quiet):
     running = subprocess.Popen(
-        [BIN / "seal-eval", *argv(tiny_folder, tmp_path)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        [sys.executable, "-c", WAITS, BIN / "seal-eval", *argv(tiny_folder, tmp_path)], stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # children of a background job ignore SIGINT
     )  # fmt: skip
-    limit = time.monotonic() + 120
-    while not any(file.stat().st_size for file in tmp_path.rglob("replies-0.jsonl")) and time.monotonic() < limit:
+    while sum(file.read_bytes().count(b"\n") for file in there(tmp_path, "replies-0.jsonl")) < 3:
+        assert running.poll() is None, running.stderr.read()
         time.sleep(0.02)
     running.send_signal(signal.SIGINT)
-    said = running.communicate(timeout=60)[1]
+    said = running.communicate(timeout=300)[1]
     assert running.returncode == 130 and "nothing is lost, run the same command again to continue" in said and "Traceback" not in said
     assert not list(tmp_path.rglob("results_*.json"))
     done = seal_eval(*argv(tiny_folder, tmp_path))
@@ -95,7 +112,7 @@ def test_two_processes_share_a_run(tmp_path, tiny_folder, quiet):
     """accelerate's data-parallel mode writes the same records as one process, in the same order."""
     launch = [BIN / "accelerate", "launch", "--cpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
     command = [*launch, "--dynamo_backend", "no", "-m", "seal_eval", *argv(tiny_folder, tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, cwd=tmp_path)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     assert sample_bytes(tmp_path) == quiet
 

@@ -132,7 +132,8 @@ def test_a_killed_run_goes_on(folder, server, tmp_path):
     log = tmp_path / "out" / "tiny__plain"
     wait_until(lambda: sum(file.read_bytes().count(b"\n") for file in log.glob(".run-*/replies-0.jsonl")) == 3)
     process.kill()
-    assert process.wait() == -9
+    process.communicate()  # its output ends when nothing of it runs any more
+    assert process.returncode == -9
     asked = len(server.seen)
     ask(tmp_path / "out", *of(server, folder))
     assert len(server.seen) - asked <= 2 + 3 + 1 and len(replies(tmp_path / "out")) == 6  # two counts, three replies, the one that hung
@@ -140,7 +141,7 @@ def test_a_killed_run_goes_on(folder, server, tmp_path):
     assert replies(tmp_path / "out") == replies(tmp_path / "smooth")
 
 
-def wait_until(true, seconds=60):
+def wait_until(true, seconds=600):
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "took too long"

@@ -10,6 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+PATIENCE = 120_000  # ms; a busy machine is not a failure
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
 
 
@@ -17,11 +18,11 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 def browser():
     from playwright.sync_api import Error, expect, sync_playwright
 
-    expect.set_options(timeout=30_000)  # a busy machine is not a failure
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         program = next((p for p in map(shutil.which, ("chromium", "google-chrome", "chromium-browser")) if p), None)
         try:
-            found = playwright.chromium.launch(executable_path=program, args=FLAGS)
+            found = playwright.chromium.launch(executable_path=program, args=FLAGS, timeout=PATIENCE)
         except Error as error:
             if os.environ.get("CI"):
                 raise
@@ -33,6 +34,7 @@ def browser():
 def watched(browser, allowed, **options):
     """Return a page, the URLs it requests elsewhere, and its errors and warnings."""
     page = browser.new_page(**options)
+    page.set_default_timeout(PATIENCE)
     outside, complaints = [], []
     page.on("request", lambda r: None if r.url.startswith((allowed, "data:", "blob:")) else outside.append(r.url))
     page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
@@ -184,6 +186,7 @@ def test_compare_by_menu_and_discordant_samples(browser, site):
 
 def test_complete_without_javascript(browser, site):
     context = browser.new_context(java_script_enabled=False)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.goto((site / "index.html").as_uri())
     assert page.locator("table[data-table] tbody tr").count() == 2 and page.get_by_text("overview as CSV").is_visible()
@@ -199,6 +202,7 @@ def test_complete_without_javascript(browser, site):
 def test_the_overview_at_a_glance(browser, site, width, columns):
     """On a desktop no column is cut; on a phone the first two are in view."""
     page = browser.new_page(viewport={"width": width, "height": 800})
+    page.set_default_timeout(PATIENCE)
     page.goto((site / "index.html").as_uri())
     for key in columns:
         box = page.locator(f'th[data-key="{key}"]').bounding_box()

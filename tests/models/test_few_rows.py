@@ -74,6 +74,6 @@ def test_under_autocast_torch_computes(monkeypatch):
 def test_the_timing_takes_no_time():
     import time
 
-    began = time.perf_counter()
+    began = time.process_time()
     module._faster.__wrapped__(8, 1536, 576, 1)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2

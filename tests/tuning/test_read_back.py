@@ -131,7 +131,8 @@ def test_scales_reach_the_text_decoder_of_a_multimodal_checkpoint(tokenizer, tmp
     model = multimodal("qwen3_5")
     folder = saved(model, tmp_path / "model", tokenizer)
     text = transformers.AutoModelForCausalLM.from_pretrained(folder)
-    scales = {name: 0.5 + torch.rand(64) for name, _ in Gains(text, per_head=True).projections}
+    draw = torch.Generator().manual_seed(0)
+    scales = {name: 0.5 + torch.rand(64, generator=draw) for name, _ in Gains(text, per_head=True).projections}
     (tmp_path / "adapter").mkdir()
     save_adapter(text, scales, tmp_path / "adapter", {})
     with scaled(text, scales):

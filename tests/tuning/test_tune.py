@@ -212,13 +212,13 @@ def test_a_killed_run_goes_on(tiny_folder, tmp_path, own):
     )
     seal_eval(*asked, tmp_path / "whole")
     command = [program("seal-eval"), *map(str, asked), tmp_path / "killed"]
-    run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     state = tmp_path / ".killed.tuning" / "state.safetensors"
     while not state.is_file():
         assert run.poll() is None, "ended before it could be killed"
         time.sleep(0.01)
     run.kill()
-    run.wait()
+    run.communicate()  # its output ends when nothing of it runs any more
     assert not (tmp_path / "killed").exists()
     other = seal_eval(*asked[:8], ".02", *asked[9:], tmp_path / "killed", code=1)
     assert "unfinished run with other settings (lr 0.01 there, 0.02 now)" in other.stderr and state.is_file()
