@@ -26,6 +26,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+import psutil
 from filelock import FileLock
 
 READ_ON_IMPORT = (
@@ -60,16 +61,12 @@ os._exit(int(code) if code else 97)
 
 def session() -> Path:
     """The folder that all workers of the session share. `programs` makes it; its server removes it when the session is over."""
-    return Path(tempfile.gettempdir()) / f"seal-eval-{os.getuid()}-{owner()}-{started(owner())}"
+    # with the time at which the process began: a folder left by a session that was killed may have the number of a process of today
+    return Path(tempfile.gettempdir()) / f"seal-eval-{os.getuid()}-{owner()}-{psutil.Process(owner()).create_time():.2f}"
 
 
 def owner() -> int:
     return os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
-
-
-def started(process: int) -> str:
-    """When a process began: a folder left by a session that was killed may have the number of a process of today."""
-    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
 
 
 @cache

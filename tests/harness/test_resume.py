@@ -108,13 +108,35 @@ def test_second_process_is_refused(tmp_path, tiny_folder):
     assert "another process is writing to" in done.stderr
 
 
-def test_two_processes_share_a_run(tmp_path, tiny_folder, quiet):
-    """accelerate's data-parallel mode writes the same records as one process, in the same order."""
-    launch = [BIN / "accelerate", "launch", "--cpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
-    command = [*launch, "--dynamo_backend", "no", "-m", "seal_eval", *argv(tiny_folder, tmp_path)]
+# `python -m seal_eval`, which says how many replies this process generates
+SAYS = """
+import os, runpy
+from lm_eval.models.huggingface import HFLM
+from seal_eval.harness.seal_lm import SealLM
+
+def saying(generate):
+    def says(self, requests, *args, **kwargs):
+        print(f"process {os.environ['RANK']} of {os.environ['WORLD_SIZE']}: {len(requests)} prompts", flush=True)
+        return generate(self, requests, *args, **kwargs)
+    return says
+
+HFLM.generate_until, SealLM.generate_until = saying(HFLM.generate_until), saying(SealLM.generate_until)
+runpy.run_module("seal_eval", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("engine", ["seal", "hf"])
+def test_two_processes_share_a_run(tmp_path, tiny_folder, quiet, engine):
+    """Data-parallel processes, as torchrun and accelerate start them, write the same records as one, in the same order."""
+    (tmp_path / "says.py").write_text(SAYS)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0", "--rdzv-backend", "c10d"]
+    command = [*launch, "--rdzv-endpoint", "localhost:0", tmp_path / "says.py", *argv(tiny_folder, tmp_path / "out", "--model", engine)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert sample_bytes(tmp_path) == quiet
+    assert {f"process {n} of 2: 12 prompts" for n in range(2)} <= {*done.stdout.splitlines()}
+    if engine == "seal":
+        assert sample_bytes(tmp_path / "out") == quiet
+    assert [json.loads(row)["doc_id"] for row in sample_bytes(tmp_path / "out").splitlines()] == list(range(24))
 
 
 def test_journal(tmp_path):
