@@ -22,8 +22,9 @@ def between(text: str, left: Mention, right: Mention, keys: Sequence[Key] = ()) 
 
 
 def sentence_ends(following: str) -> bool:
-    """True when a sentence ends at the beginning of `following`, behind closing quotes and brackets."""
-    return SENTENCE_END.match(following.lstrip(" \"')]}")) is not None
+    """True when a sentence ends at the beginning of `following`, behind closing quotes and brackets, or an aside begins there."""
+    following = following.lstrip(" \"')]}")
+    return following.startswith("(") or SENTENCE_END.match(following) is not None
 
 
 def _listed(gap: str) -> bool:

@@ -99,6 +99,8 @@ SMALLER = [
 ("multivalue", 1, "Answer: 5558439\nAnswer: 8812099\nAnswer: 2838485\nAnswer: 7066323"), ("multivalue", 1, f"{FOUR}. 1234567 is wrong."), ("multivalue", 0, "All but 7066323: 5558439, 8812099, 2838485"),
 ("multivalue", 1, f"The special numbers of the fertile-vacation are {FOUR}. The special numbers of the tart-designer are 1111111, 2222222, 3333333, 4444444."),
 ("variable", 0, "ZKJRA = 51619. UBTNH = ZKJRA. UQADM = UBTNH. NVAUX = UQADM. YDHKV = NVAUX.\n\nTherefore, the variables are: ZKJRA, UBTNH"), ("variable", 1, f"{FIVE} (AAAAA and BBBBB are only the example)."),
+("person", 1, "Olga (Nadia is in Athens, Sven in Kraków)"), ("person", 0, "Olga (Nadia)"), ("person", 0, "Olga (Nadia is also possible)"), ("lines", 1, "26022 (6265 is the value of inquisitive-item)"),
+("word", 1, "hesitant-genius (shocking-vengeance belongs to the raspy-neighbourhood, coherent-swordfish to the frail-shopper)"), ("lines", 0, "26022 (24260)"),
 *[("variable", 1, f"{FIVE}{tail}") for tail in (
     ". AAAAA and BBBBB hold 12345, so they are excluded.", ". (AAAAA and BBBBB hold 12,345 instead.)", "\nAAAAA = 12345\nBBBBB = 12345", "; AAAAA and BBBBB do not.",
     ". AAAAA and BBBBB belong to another chain.", "; AAAAA and BBBBB are not included.", ". AAAAA doesn't.",
