@@ -67,7 +67,8 @@ def _answer(text: str, lists: Sequence[Items], n: int, questions: Collection[str
         hedged = HEDGE.search(re.split(r"[.;!?\n]", between)[-1]) or OR.search(between)
         if DOUBTS.fullmatch(between) or (hedged and min(before.known, items.known) >= max(2, n // 2)):
             return Reading(both, HEDGED)
-        if before is best and len(both) > n and re.fullmatch(r"(?![.!]\s+$)[\W\d]*", between):  # it goes on in another paragraph
+        ends = re.fullmatch(r"[.!]\s+|[^\n]*[.!][^\S\n]+", between)  # a sentence, behind "6" or "(6 times)", too
+        if before is best and len(both) > n and not ends and re.fullmatch(r"[\W\d]*", between):  # it goes on in another paragraph
             return Reading(both, TOO_MANY)
     values = best.values
     together = tuple(dict.fromkeys(v for items in lists if made_up or len(items.words) > 1 for v in items.values))

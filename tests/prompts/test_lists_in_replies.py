@@ -51,6 +51,7 @@ RIGHT = {
     ),
     "frequent": (
         "The winner is akvdbe. Runner-up: sigmmt. Third place: bbeofg.", f"{F}\n\nfgabai comes next with 2.",
+        *(f"{said} wckvak {rest}" for said in ("akvdbe (9 times), sigmmt (8 times), bbeofg (6 times).", "akvdbe 9, sigmmt 8, bbeofg 6.") for rest in ("appears 3 times.", "has 3.")),
         COUNTS + F, f"{COUNTS}**{F}**", f"{COUNTS}Top 3: {F}", f"{COUNTS}The most frequent are {F}.", f"{COUNTS}1. akvdbe\n2. sigmmt\n3. bbeofg",
         f"{F}\n\n{COUNTS}", "akvdbe (5), sigmmt (4), bbeofg (3); fgabai (2) is next.", "akvdbe, sigmmt und bbeofg", f"<parameter name='x'>{F}</parameter>",
         f"{F}[|endofturn|]", f"{F}<eos>",
