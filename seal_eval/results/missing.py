@@ -3,6 +3,7 @@
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from seal_eval.core.names import listed
 from seal_eval.core.types import Absent, Run, TaskLength
 from seal_eval.results.absent import NO_RESULT, suite_of
 from seal_eval.results.numbers import size
@@ -95,8 +96,8 @@ def notes(lacks: Sequence[Lacks], alone: Mapping[TaskLength, str], unscored: Map
     out = []
     for i, one in enumerate(lacks):
         if one.cells and i == 0:
-            listed = _listed(one.cells, one.reasons)
-            out.append(f"{one.method}, the baseline, has no result for {listed}; shown, but not part of overall results and ranks.")
+            cells_named = _listed(one.cells, one.reasons)
+            out.append(f"{one.method}, the baseline, has no result for {cells_named}; shown, but not part of overall results and ranks.")
         elif one.text:
             out.append(f"{one.method} {one.text}. It has no rank and no overall result: a mean over other cells cannot be compared.")
     for method in dict.fromkeys(alone.values()):
@@ -106,10 +107,11 @@ def notes(lacks: Sequence[Lacks], alone: Mapping[TaskLength, str], unscored: Map
         if n:
             counted = "1 reply has no score and is" if n == 1 else f"{n} replies have no score and are"
             out.append(f"{method}: {counted} left out of its accuracy; ranks are over the samples that all methods have a score for.")
-    lost = _without_runs(runs)
-    for (suite, method), absent in lost.items():
-        cells, reasons = [(a.task, a.size) for a in absent], [a.reason for a in absent]
-        out.append(f"{method} of suite {suite} has no result: {_listed(cells, reasons)}.")
+    lost: dict[tuple[str, str], list[str]] = {}  # (suite, the same cells for the same reasons) → methods
+    for (suite, method), absent in _without_runs(runs).items():
+        lost.setdefault((suite, _listed([(a.task, a.size) for a in absent], [a.reason for a in absent])), []).append(method)
+    for (suite, cells_lost), names in lost.items():
+        out.append(f"{listed(names)} of suite {suite} {'has' if len(names) == 1 else 'have'} no result: {cells_lost}.")
     everywhere = [a for a in _planned(runs) if all((a.task, a.size) not in {(r.task, r.length) for r in run.records} for run in runs)]
     if everywhere:
         cells = list(dict.fromkeys((a.task, a.size) for a in everywhere))

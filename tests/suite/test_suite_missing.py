@@ -1,15 +1,18 @@
 """Cells of a suite that failed are part of its record: in result files, in comparisons, in the submission, on the site."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import yaml
 
+from seal_eval.core.types import Absent
 from seal_eval.leaderboard.build import build
 from seal_eval.leaderboard.submissions import MANIFEST, submit, write_manifest
 from seal_eval.leaderboard.verify import check_all
 from seal_eval.results.absent import suite_of
 from seal_eval.results.compare import compare
+from seal_eval.results.missing import notes
 from seal_eval.results.paired import paired_scores_of
 from seal_eval.results.records import load_runs
 from seal_eval.suite import execute
@@ -86,6 +89,14 @@ def test_the_submission_says_what_failed(out, tiny_folder, tmp_path):
     assert any(lacks in text and f">failed: {WHY}</td>" in text for text in methods)
     (overview,) = [row for row in json.loads((tmp_path / "site" / "data" / "overview.json").read_text()) if row["method"] == "linear"]
     assert overview["accuracy"] is overview["places"] is overview["speed"] is None and overview["lacks"].startswith("lacks 1 of 2 cells")
+
+
+def test_methods_that_lack_the_same_are_named_together(out):
+    first, *others = load_runs(out)
+    suite = first.config["seal_eval"]["suite"]["name"]
+    more = tuple(Absent(suite, first.model, method, "seal_lines", n, "") for method in ("duo", "string") for n in (450, 600))
+    said = notes([], {}, {}, [replace(first, absent=(*first.absent, *more)), *others])
+    assert "duo and string of suite mine have no result: seal_lines 450, seal_lines 600." in said
 
 
 def test_a_manifest_that_hides_what_failed(out, tmp_path):
