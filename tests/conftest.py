@@ -212,6 +212,12 @@ def seal_eval(*args, cwd=None, env=None, code=0, start=False):
     return done
 
 
+def torchrun(*command):
+    """The command that starts two processes of `command` which join each other; each test has a port of its own."""
+    joined = ["--nproc-per-node", "2", "--master-port", "0", "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
+    return [sys.executable, "-m", "torch.distributed.run", *joined, *map(str, command)]
+
+
 def there(folder, name):
     """The files of a name below a folder in which other processes work; for rglob, a folder that vanishes meanwhile is an error."""
     return [Path(place) / name for place, _, names in os.walk(folder) if name in names]

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 
 import pytest
 import torch
@@ -17,7 +16,7 @@ from seal_eval.tuning.parameters import trainable
 from seal_eval.tuning.processes import Processes
 from seal_eval.tuning.tune import tune
 
-from conftest import tiny_model
+from conftest import tiny_model, torchrun
 
 SPEC = {"length": 450, "samples": 8, "batch": 2, "lr": 0.1, "validation": 2, "questions": 2, "cost_limit": 9.0}
 
@@ -26,8 +25,7 @@ def test_two_processes_learn_what_one_does(tiny_folder, tmp_path):
     """To 1e-5, with the measurements and the log of one process."""
     card = tune(str(tiny_folder), TuneSpec(recipe="fixed", **SPEC), tmp_path / "one", progress=False)
     flags = [text for key, value in SPEC.items() for text in (f"--{key.replace('_', '-')}", str(value))]
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0", "--rdzv-backend", "c10d"]
-    command += ["--rdzv-endpoint", "localhost:0", "-m", "seal_eval", "tune", "--model", str(tiny_folder), "--out", str(tmp_path / "two")]
+    command = torchrun("-m", "seal_eval", "tune", "--model", tiny_folder, "--out", tmp_path / "two")
     done = subprocess.run([*command, *flags], capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("perplexity") == 1 and not list(tmp_path.glob(".*"))  # said once, nothing left behind
