@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
 from seal_eval.core.streams import collect_rarely
 
@@ -25,7 +25,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 collect_rarely()  # as the console script does
-settings.register_profile("no deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is not a failure
+settings.register_profile("no deadline", deadline=None)  # a busy machine is not a failure
 settings.load_profile("no deadline")
 
 LONG = (
@@ -219,7 +219,7 @@ def torchrun(*command):
 
 
 def there(folder, name):
-    """The files of a name below a folder in which other processes work; for rglob, a folder that vanishes meanwhile is an error."""
+    """The files called `name` below `folder`, in which other processes work. rglob would fail when one of them removes a folder."""
     return [Path(place) / name for place, _, names in os.walk(folder) if name in names]
 
 

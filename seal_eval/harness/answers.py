@@ -8,17 +8,19 @@ from seal_eval.prompts.thinking import without_thinking
 
 def prompt_tokens(answer: Mapping[str, Any]) -> int | None:
     """Return how many tokens the server has read, None when it does not say; some write 0 for that."""
+    return _counted(answer, "prompt_tokens")
+
+
+def _counted(answer: Mapping[str, Any], name: str) -> int | None:
     usage = answer.get("usage")
-    n = usage.get("prompt_tokens") if isinstance(usage, dict) else None
+    n = usage.get(name) if isinstance(usage, dict) else None
     return n if isinstance(n, int) and not isinstance(n, bool) and n > 0 else None
 
 
 def cut_after(answer: Mapping[str, Any], budget: int) -> int | None:
     """Return the number of tokens of a reply that the server's own limit has cut below `budget` tokens, None where it has not."""
-    usage = answer.get("usage")
-    n = usage.get("completion_tokens") if isinstance(usage, dict) else None
-    counted = isinstance(n, int) and not isinstance(n, bool) and 0 < n < budget
-    return n if counted and answer["choices"][0].get("finish_reason") == "length" else None
+    n = _counted(answer, "completion_tokens")
+    return n if n and n < budget and answer["choices"][0].get("finish_reason") == "length" else None
 
 
 def hidden_thinking(answer: Mapping[str, Any]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from seal_eval.core.progress import progress
 from seal_eval.harness.greedy import keep_penalties, say_penalties
-from seal_eval.harness.processes import processes_without_gpus, share_documents
+from seal_eval.harness.processes import sharing_documents
 from seal_eval.harness.reply_log import ACTIVE, lookup
 
 GROUP = 64  # prompts handed over at a time to an engine that plans its batches itself (--batch_size auto)
@@ -23,9 +23,8 @@ def replies_logged(name: str, batch_size: Any) -> Iterator[None]:
 
     class Logged(plain):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            processes_without_gpus()
-            super().__init__(*args, **kwargs)
-            share_documents(self)
+            with sharing_documents(self):
+                super().__init__(*args, **kwargs)
             if hasattr(model := getattr(self, "_model", None), "generation_config"):  # of transformers, which obeys it before the task
                 say_penalties(name, keep_penalties(model))
 

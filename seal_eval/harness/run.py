@@ -53,7 +53,7 @@ def run(argv: list[str]) -> Path:
 
 
 def results_of(argv: list[str]) -> Path:
-    """Like `run`, but return the run's results file. In a data-parallel run, ranks above 0 return the work folder beside it."""
+    """Like `run`, but return the run's results file. Where processes share a run, only the first has one; others return the work folder."""
     for word in argv:
         check_utf8("argument", word)
     register()

@@ -26,7 +26,7 @@ from seal_eval.harness.likelihood import Likelihoods
 from seal_eval.harness.model_args import clearly, refuse_subfolder
 from seal_eval.harness.padding import can_pad
 from seal_eval.harness.prefix_cache import SharedPrefix, growing_cache, keeps_all
-from seal_eval.harness.processes import processes_without_gpus, share_documents
+from seal_eval.harness.processes import sharing_documents
 from seal_eval.harness.record_first import RecordFirst, record_tokens
 from seal_eval.harness.recorded import recorded
 from seal_eval.harness.reply_log import ACTIVE, lookup
@@ -77,10 +77,8 @@ class SealLM(Likelihoods, WholeTokens):
             kwargs["parallelize"] = True  # without it, lm-eval drops the device map
         if kwargs.get("enable_thinking"):
             kwargs.setdefault("think_end_token", "</think>")  # lm-eval wants one; the tasks themselves tell the answer from the thinking
-        processes_without_gpus()
-        with clearly(pretrained, self.method_name):
+        with clearly(pretrained, self.method_name), sharing_documents(self):
             super().__init__(pretrained=location, batch_size=_batch_size(batch_size), **kwargs)
-            share_documents(self)
         # lm-eval would cut the thinking out, and a reply that did not finish it would look like an answer: the tasks find the marks
         mark: Any = getattr(self, "think_end_token", None)
         check_known(self.tokenizer.decode([mark]) if isinstance(mark, int) else mark)

@@ -17,10 +17,10 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.folders import only_writer
 from seal_eval.harness import resume
 from seal_eval.harness.reply_log import Journal, keys, recording
-from seal_eval.harness.resume import complete, fingerprint, in_order, spec_id
+from seal_eval.harness.resume import complete, fingerprint, in_order, logged_replies, spec_id
 from seal_eval.results.records import load_runs
 
-from conftest import program, seal_eval, there, torchrun
+from conftest import program, seal_eval, torchrun
 
 BIN = Path(sys.executable).parent
 METADATA = '{"lengths": [450], "num_samples": 24, "questions_per_record": 2}'
@@ -77,7 +77,7 @@ def test_ctrl_c_then_on(tmp_path, tiny_folder, quiet):
         stdout=subprocess.DEVNULL, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # children of a background job ignore SIGINT
     )  # fmt: skip
-    while sum(file.read_bytes().count(b"\n") for file in there(tmp_path, "replies-0.jsonl")) < 3:
+    while logged_replies(tmp_path / f"{tiny_folder.name}__plain") < 3:
         assert running.poll() is None, running.stderr.read()
         time.sleep(0.02)
     running.send_signal(signal.SIGINT)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from openai_server import ModelServer
 
+from seal_eval.harness.resume import logged_replies
 from seal_eval.prompts.thinking import without_thinking
 from seal_eval.results.records import load_runs
 
@@ -130,7 +131,7 @@ def test_a_killed_run_goes_on(folder, server, tmp_path):
         [program("seal-eval"), *argv, "--output_path", tmp_path / "out"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     log = tmp_path / "out" / "tiny__plain"
-    wait_until(lambda: sum(file.read_bytes().count(b"\n") for file in log.glob(".run-*/replies-0.jsonl")) == 3)
+    wait_until(lambda: logged_replies(log) == 3)
     process.kill()
     process.communicate()  # its output ends when nothing of it runs any more
     assert process.returncode == -9

@@ -95,16 +95,8 @@ HOSTILE = ["9" * 10**6, "9 " * 10**5, "a-b " * 10**5, "\\text{" * 10**5, "\n" * 
 
 @pytest.mark.parametrize("kind", DOCUMENTS)
 def test_no_reply_takes_long(kind):
-    """Fifteen replies of up to a million characters: no rule is more than linear in the reply.
-
-    Each takes below two seconds of CPU time; on a slow machine, below eight times what a quarter of the reply takes.
-    """
-
-    def seconds(reply):
+    """Fifteen replies of up to a million characters, each below two seconds of CPU time: no rule is more than linear in the reply."""
+    for reply in HOSTILE:
         began = time.process_time()
         get_task(DOCUMENTS[kind]["task"]).score(reply, DOCUMENTS[kind])
-        return time.process_time() - began
-
-    for reply in HOSTILE:
-        taken = seconds(reply)
-        assert taken < 2 or taken < 8 * seconds(reply[: len(reply) // 4]), reply[:20]
+        assert time.process_time() - began < 2, reply[:20]

@@ -149,13 +149,6 @@ def test_other_numbers_do_not_end_a_begun_answer(reply):
 
 @pytest.mark.parametrize("kind", RIGHT)
 def test_no_list_takes_long(kind):
-    """Each reply takes below two seconds of CPU time; on a slow machine, below eight times what a quarter of it takes."""
-
-    def seconds(reply):
-        began = time.process_time()
-        score(kind, reply)
-        return time.process_time() - began
-
     for reply in (
         "vattku, " * 9000,
         "mksneu -> vattku " * 5000,
@@ -165,5 +158,6 @@ def test_no_list_takes_long(kind):
         "\\boxed{vattku} " * 5000,
         "not vattku " * 9000,
     ):
-        taken = seconds(reply)
-        assert taken < 2 or taken < 8 * seconds(reply[: len(reply) // 4]), reply[:20]
+        began = time.process_time()
+        score(kind, reply)
+        assert time.process_time() - began < 2, reply[:20]
