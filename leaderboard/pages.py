@@ -21,7 +21,7 @@ from seal_eval.leaderboard.samples import chunk_of
 from seal_eval.results.comparison import Row
 from seal_eval.results.depths import DEPTH_EDGES
 from seal_eval.results.missing import Lacks, in_short
-from seal_eval.results.numbers import p_text, percent, size
+from seal_eval.results.numbers import p_equals, p_text, percent, size
 from seal_eval.results.reasons import Shares, of_runs, warning
 from seal_eval.results.splits import GAP, whole_runs
 from seal_eval.results.tables import LENGTHS_NOTE, POSITION_NOTE
@@ -136,6 +136,7 @@ def _environment() -> Any:
     filters = {
         "percent": percent,
         "p": p_text,
+        "p_equals": p_equals,
         "points": _points,
         "number": _number,
         "size": size,
