@@ -107,6 +107,13 @@ def tokenizer(tokenizer_file):
     return made
 
 
+@pytest.fixture(scope="module")
+def prompt_format(tokenizer):
+    from seal_eval.prompts.prompt import PromptFormat
+
+    return PromptFormat(tokenizer)
+
+
 def pytest_terminal_summary(terminalreporter):
     """Print published values next to ours when they were tested."""
     if any("test_oracles" in report.nodeid for report in terminalreporter.getreports("passed")):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_forged import forged, meta, packed, said  # noqa: F401
+from test_forged import forged, packed  # noqa: F401
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import sha256
@@ -18,6 +18,8 @@ from seal_eval.leaderboard.verify_fields import _check_costs, _check_method, che
 from seal_eval.results.conditions import remarks
 from seal_eval.results.records import load_runs
 from seal_eval.results.sources import other_files
+
+from forging import meta, said
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -120,13 +120,6 @@ def test_validation_asks_what_training_does_not(prompt_format, capsys):
     assert "2 of 2 validation records ask what training asks" in capsys.readouterr().err
 
 
-@pytest.fixture
-def prompt_format(tokenizer):
-    from seal_eval.prompts.prompt import PromptFormat
-
-    return PromptFormat(tokenizer)
-
-
 def test_rotary_settings_that_phi_3s_own_code_reads(tmp_path):
     """It refuses a rope_scaling with more than three fields."""
     rope = {

@@ -10,7 +10,6 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.files import MAP
 from seal_eval.models.adapters import scaled
 from seal_eval.models.modules import head_projections, in_features
-from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import get_task
 from seal_eval.tuning import head_importance
 from seal_eval.tuning.head_importance import agreement, by_gradient, by_pruning
@@ -19,11 +18,6 @@ from seal_eval.tuning.losses import answer_loss
 from conftest import seal_eval, tiny_model
 
 KINDS = ("llama", "qwen3", "gemma2", "gpt_neox", "phi", "gpt2")
-
-
-@pytest.fixture(scope="module")
-def prompt_format(tokenizer):
-    return PromptFormat(tokenizer)
 
 
 @pytest.fixture(scope="module")

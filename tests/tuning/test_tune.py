@@ -14,7 +14,6 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.files import read_json
 from seal_eval.core.folders import new_folder
 from seal_eval.models.adapters import load_scales
-from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import get_task
 from seal_eval.tuning import loop as learning
 from seal_eval.tuning import tune as tuning
@@ -28,11 +27,6 @@ from seal_eval.tuning.tune import tune
 from conftest import program, seal_eval, tiny_model
 
 SPEC = {"length": 450, "samples": 12, "lr": 0.1, "kl": 0.0, "validation": 2, "cost_limit": 9.0}
-
-
-@pytest.fixture(scope="module")
-def prompt_format(tokenizer):
-    return PromptFormat(tokenizer)
 
 
 @pytest.mark.parametrize(
