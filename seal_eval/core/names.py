@@ -12,6 +12,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.files import card_of
 
 ENGINE = "seal"  # name of this package's model class in lm-eval
+GENERATION_KEY = "seal_eval_generation"  # there, the penalties of the checkpoint's generation_config: `seal_eval.generation` of our engine
 SUITE_KEY = "seal_eval_suite"  # in the config of a results file of another engine, what `seal_eval.suite` is in one of ours
 
 
