@@ -111,8 +111,10 @@ class Own(Exact):
     device: Short | None = None
     threads: Count | None = None
     hardware: Short | None = None
+    processes: Count | None = None  # that shared the run
     pace: Annotated[Pace | None, BeforeValidator(_none_if_empty)] = None  # {} before any prompt
     generation: Settings | None = None  # penalties of the checkpoint's generation_config
+    timed: Settings | None = None  # which of two ways of computing was faster at the time
     batch_limit: Count | None = None  # after a lack of memory
 
 
@@ -140,6 +142,7 @@ class Config(Exact):
     fewshot_seed: Seed = None
     seal_eval: Own | None = None
     seal_eval_suite: SuiteRecord | None = None
+    seal_eval_generation: Settings | None = None  # of another engine than ours, what `generation` is in `Own`
 
 
 class Generation(Exact):

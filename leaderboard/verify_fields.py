@@ -93,6 +93,7 @@ def _check_model(file: Path, data: dict[str, Any]) -> None:
     if own or "pretrained" in args:
         named = isinstance(subject, str) and HUB_ID.fullmatch(subject) is not None
         must(file, named, "config.model_args.pretrained", subject, "a short name, a folder's name or a hub id")
+    must(file, str(subject).isascii(), "config.model_args.model", subject, "ASCII: other letters look like these")
     names = [str(args[key]) for key in ("peft", "delta", "pretrained", "model", "path", "engine") if key in args]  # lm-eval's order
     if names:
         must(file, data["model_name"] == names[0], "model_name", data["model_name"], f"that of config.model_args, {names[0]}")

@@ -1,6 +1,9 @@
 """Names of models and methods in folders, tables, pages and sentences."""
 
+import hashlib
+import os
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,18 +12,32 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.files import card_of
 
 ENGINE = "seal"  # name of this package's model class in lm-eval
+GENERATION_KEY = "seal_eval_generation"  # there, the penalties of the checkpoint's generation_config: `seal_eval.generation` of our engine
 SUITE_KEY = "seal_eval_suite"  # in the config of a results file of another engine, what `seal_eval.suite` is in one of ours
 
 
 def safe(name: str) -> str:
     """A model or method name as a folder name: an existing folder's last part, or a hub id with -- in place of /."""
-    return recorded(Path(name).name if Path(name).is_dir() else name)
+    return recorded(Path(name).name if os.path.isdir(name) else name)  # noqa: PTH112  Path.is_dir raises for one that is too long
 
 
 def recorded(name: str) -> str:
-    """Like `safe` but without looking at the file system, for names read from files: whatever looks like a path loses its folders."""
-    name = Path(name).name if name.startswith(("/", ".", "~")) else name
-    return re.sub(r"[^A-Za-z0-9._+-]+", "--", name).strip("-.") or "unnamed"
+    """Like `safe` but without looking at the file system, for names read from files: whatever looks like a path loses its folders.
+
+    Letters and digits of all scripts stay. A name that loses other signs than ASCII, such as pictures, ends with a hash of the whole name.
+    """
+    name = unicodedata.normalize("NFC", Path(name).name if name.startswith(("/", ".", "~")) else name)
+    kept = "".join(c if c in "._+-" or _of_words(c) else " " for c in name)
+    text = re.sub(" +", "--", kept).strip("-.") or "unnamed"
+    if all(c.isascii() or _of_words(c) for c in name):
+        return text
+    return f"{text}-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:8]}"
+
+
+def _of_words(c: str) -> bool:
+    """Whether a character is a letter or digit of any script, or a mark on one, such as the vowels of Hindi and Thai."""
+    mark = unicodedata.category(c).startswith("M") and "VARIATION SELECTOR" not in unicodedata.name(c, "")  # these are not seen
+    return c.isalnum() or mark
 
 
 def visible(text: str) -> str:

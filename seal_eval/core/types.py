@@ -97,7 +97,8 @@ class Run:
     records: tuple[Record, ...] = field(repr=False)
     budgets: dict[str, int] = field(repr=False, default_factory=dict)  # this project's task → tokens of a reply, thinking included
     absent: tuple[Absent, ...] = field(repr=False, default=())  # what its suite planned for the model and did not get
-    assumed: str = ""  # a sentence: what was taken for the document in tasks from outside this project; '' if that is known
+    # what was taken for the document in tasks from outside this project, a `Guess` of results/lm_eval_documents.py for each
+    guesses: tuple[Any, ...] = field(repr=False, default=())
 
     @property
     def results_file(self) -> Path:

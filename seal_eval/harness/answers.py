@@ -5,6 +5,8 @@ from typing import Any
 
 from seal_eval.prompts.thinking import without_thinking
 
+FINISHED = ("stop", "eos_token", "stop_sequence")  # finish reasons of replies that ended by themselves; TGI has the last two
+
 
 def prompt_tokens(answer: Mapping[str, Any]) -> int | None:
     """Return how many tokens the server has read, None when it does not say; some write 0 for that."""
@@ -39,7 +41,7 @@ def chat_reply(answer: Mapping[str, Any], doc: Mapping[str, Any], thinks: bool =
     """
     choice = answer["choices"][0]
     message = choice.get("message") or {}
-    if choice.get("finish_reason") == "stop":
+    if choice.get("finish_reason") in FINISHED:
         text, parts = parted(message.get("content"))
         thought = _thought(message) or parts
         if not thinks and thought and not (text or "").strip():

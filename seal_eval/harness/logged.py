@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from seal_eval.core.names import GENERATION_KEY
 from seal_eval.core.progress import progress
 from seal_eval.harness.greedy import keep_penalties, say_penalties
 from seal_eval.harness.processes import sharing_documents
@@ -25,8 +26,14 @@ def replies_logged(name: str, batch_size: Any) -> Iterator[None]:
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             with sharing_documents(self):
                 super().__init__(*args, **kwargs)
+            self.penalties: dict[str, Any] = {}
             if hasattr(model := getattr(self, "_model", None), "generation_config"):  # of transformers, which obeys it before the task
-                say_penalties(name, keep_penalties(model))
+                self.penalties = keep_penalties(model)
+                say_penalties(name, self.penalties)
+
+        def get_model_info(self) -> dict[str, Any]:
+            told = super().get_model_info() if hasattr(plain, "get_model_info") else {}
+            return told | ({GENERATION_KEY: self.penalties} if self.penalties else {})
 
         def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
             journal = ACTIVE.get()

@@ -10,6 +10,7 @@ from seal_eval.core.about import checked_about
 from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.machine import hardware
 from seal_eval.harness.planned import SUITE
+from seal_eval.models.timing import choices
 from seal_eval.prompts.prompt import end_token
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ def recorded(engine: "SealLM") -> dict[str, Any]:
         "device": str(engine.device),
         "threads": torch.get_num_threads(),
         "hardware": hardware(),
-        "pace": engine.throughput.told(),
+        "pace": engine.together.told(),
+        **({"processes": engine.world_size} if engine.world_size > 1 else {}),
+        **({"timed": timed} if (timed := choices()) else {}),
         **({"generation": engine.penalties} if engine.penalties else {}),
         **({"batch_limit": engine.batch_limit} if limited else {}),
     }

@@ -21,12 +21,14 @@ from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.engines import get_engine, register
 from seal_eval.harness.environment import described_quietly
 from seal_eval.harness.logged import replies_logged
+from seal_eval.harness.processes import records_kept_whole
 from seal_eval.harness.resume import complete, spec_id
 from seal_eval.harness.stock_window import longer_window
 from seal_eval.harness.task_config import check_metadata
 from seal_eval.harness.task_files import named_tasks, task_files
 from seal_eval.harness.task_index import fresh_folder, own_tasks_only
 from seal_eval.models.hub import content, resolve
+from seal_eval.models.hub_reached import check_reached
 from seal_eval.models.placement import LOW_BITS
 from seal_eval.tasks import VERSION
 
@@ -79,6 +81,8 @@ def results_of(argv: list[str]) -> Path:
         take_flags(args)
     model_args = dict(args.model_args or {})
     args.model_args = engine.prepare(model_args)
+    if engine.loads_checkpoint and not model_args.get("cache_dir"):
+        check_reached(resolve(model_args["pretrained"]))
     if engine.name == "vllm" and "vllm" not in sys.modules and find_spec("vllm") is None:
         raise SealError("--model vllm needs vLLM: pip install vllm (without a GPU: docs/served.md)")
     args.gen_kwargs = user_budget(args.gen_kwargs)
@@ -103,6 +107,8 @@ def results_of(argv: list[str]) -> Path:
         with ExitStack() as stack:
             stack.callback(FROM_USER.reset, FROM_USER.set("max_gen_toks" in args.gen_kwargs))  # a notebook may go on with an engine
             stack.enter_context(described_quietly())
+            if engine.applies_methods:
+                stack.enter_context(records_kept_whole())
             if only_ours:
                 stack.enter_context(own_tasks_only())
             if not engine.logs_replies:

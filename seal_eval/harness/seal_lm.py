@@ -42,6 +42,7 @@ from seal_eval.models.loading import check_finite, release_memory
 from seal_eval.models.memory import out_of_memory
 from seal_eval.models.placement import LOW_BITS, keep_as_loaded, low_bits
 from seal_eval.models.selftest import check_method
+from seal_eval.models.timing import forget
 from seal_eval.models.whole_checkpoint import from_whole
 from seal_eval.models.window import window_of
 from seal_eval.prompts.thinking import check_known
@@ -101,7 +102,10 @@ class SealLM(Likelihoods, WholeTokens):
         self._docs: dict[tuple[int, ...], Any] = {}  # prompt → its document, of the prompts that are being answered
         self._record_first = RecordFirst(self._model) if self.method.record_first else None
         self._journal = ACTIVE.get()
-        self.throughput = Throughput()
+        forget()  # timed choices of an engine before, in a notebook or a suite's worker
+        self.throughput = self.together = Throughput()  # of this process, and of all that share the run
+        if self.world_size > 1:
+            self.together = Throughput()
         self.batch_limit = int(self.batch_size)  # current batch size; halved after an out-of-memory error
         self._pads = self.batch_limit > 1 and can_pad(self._model)
 
@@ -116,6 +120,19 @@ class SealLM(Likelihoods, WholeTokens):
             keep_as_loaded(self._model)
         finally:
             self.AUTO_MODEL_CLASS = auto_class
+
+    def all_gather(self, tensor: Any) -> Any:
+        """Return what each process has, as if all had as much: lm-eval gathers only how many requests each has, to ask as many of all.
+
+        No process waits for another while it answers, so none has to answer more than its own.
+        """
+        return tensor.repeat(self.world_size)
+
+    def gather_object(self, obj: Any, dst: int = 0) -> Any:
+        """Gather an object of each process like lm-eval, which does so when all have answered; their speed with it."""
+        if found := super().gather_object((obj, self.throughput), dst=dst):
+            self.together.add_others([throughput for _, throughput in found])
+        return [one for one, _ in found] if found else found
 
     def get_model_info(self) -> dict[str, Any]:
         """Return lm-eval's information about the model, and under `seal_eval` ours. lm-eval stores it in the results' `config`."""

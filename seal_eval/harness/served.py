@@ -1,7 +1,6 @@
 """The lm-eval model class `served`: a model behind an OpenAI-compatible server, asked with the prompts of the other engines."""
 
 import json
-import os
 import sys
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -15,7 +14,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.progress import progress
 from seal_eval.harness.answers import chat_reply, chat_text, cut_after, prompt_tokens
 from seal_eval.harness.reply_log import ACTIVE, lookup
-from seal_eval.harness.served_args import REMEDY, asks_chat
+from seal_eval.harness.served_args import REMEDY, asks_chat, header_with_key
 from seal_eval.harness.server import Refused, Server
 from seal_eval.harness.server_facts import served_model, window_told
 from seal_eval.models.hub import TOKENIZER, resolve
@@ -60,7 +59,7 @@ class Served(LocalCompletionsAPI):
             raise SealError(f"--batch_size {batch_size}: with --model served, {REMEDY['batch_size']}")
         self.chat = asks_chat(base_url) if chat is None else chat
         place = resolve(tokenizer, any_of=TOKENIZER)
-        self.server = Server(base_url, self.chat, os.environ.get("OPENAI_API_KEY", ""), int(max_retries), float(timeout))
+        self.server = Server(base_url, self.chat, header_with_key(base_url), int(max_retries), float(timeout))
         self.told = served_model(self.server, model)
         window = window_told(self.server, self.told)
         if max_length and window and int(max_length) > window:

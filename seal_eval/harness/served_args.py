@@ -1,5 +1,6 @@
 """The arguments of `--model served`, checked without asking the server."""
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,8 @@ ARGS = (
 SECRET = re.compile(
     r"key|token|secret|passw|credential|auth|signature|(?:^|[-_])(?:sig|pwd|code|jwt|sas)(?:$|[-_])", re.IGNORECASE
 )  # of a query
+# hosts of Azure OpenAI; a service in front of it is known by its query
+AZURE = re.compile(r"\.(?:openai|cognitiveservices|services\.ai)\.azure\.[a-z]+$")
 REMEDY = {  # arguments of lm-eval's classes that are refused, and what to do
     **dict.fromkeys(("auth_token", "header"), "put the key into OPENAI_API_KEY; model_args are written into the results"),
     "batch_size": "pass num_concurrent=N, the number of prompts under way at a time",
@@ -64,6 +67,24 @@ def split_url(base_url: str) -> tuple[str, str]:
     for end in ("/chat/completions", "/completions"):
         path = path.removesuffix(end)
     return f"{parts.scheme}://{parts.netloc}{path}", f"?{parts.query}" if parts.query else ""
+
+
+def of_azure(base_url: str) -> bool:
+    """Return whether an address is one of Azure OpenAI: by its host, or by the api-version in its query."""
+    parts = urlsplit(str(base_url))
+    return bool(AZURE.search(parts.hostname or "")) or "api-version" in dict(parse_qsl(parts.query, keep_blank_values=True))
+
+
+def header_with_key(base_url: str) -> dict[str, str]:
+    """Return the header that shows the user's key to a server, {} without a key.
+
+    Azure's key goes into a header of its own, as openai-python sends it; a token of its directory (a JWT) is a bearer token there, too.
+    """
+    azure = of_azure(base_url)
+    key = ((os.environ.get("AZURE_OPENAI_API_KEY") if azure else "") or os.environ.get("OPENAI_API_KEY", "")).strip()
+    if not key:
+        return {}
+    return {"api-key": key} if azure and not key.startswith("eyJ") else {"Authorization": f"Bearer {key}"}
 
 
 def asks_chat(base_url: str) -> bool:

@@ -14,7 +14,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from urllib3.exceptions import ProtocolError
 
 from seal_eval.core.errors import SealError
-from seal_eval.harness.served_args import split_url
+from seal_eval.harness.served_args import of_azure, split_url
 
 AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 529}  # statuses that may be another one a little later
 BROKEN_OFF = ("abort", "error")  # finish reasons of replies that the server itself did not finish
@@ -46,15 +46,17 @@ class Refused(SealError):
 class Server:
     """An OpenAI-compatible server.
 
-    base_url: its root (http://host:8000/v1), or the address of its completions. chat: ask for chat completions. key: sent as a bearer
-    token when not empty. retries: how often a request is repeated. timeout: seconds that a request may take.
+    base_url: its root (http://host:8000/v1), or the address of its completions. chat: ask for chat completions. header: sent with
+    every request, see `header_with_key`. retries: how often a request is repeated. timeout: seconds that a request may take.
     """
 
-    def __init__(self, base_url: str, chat: bool, key: str, retries: int, timeout: float) -> None:
+    def __init__(self, base_url: str, chat: bool, header: Mapping[str, str], retries: int, timeout: float) -> None:
         self.root, self.query = split_url(base_url)
         self.address = f"{self.root}/{'chat/completions' if chat else 'completions'}{self.query}"
         self.retries, self.timeout = retries, timeout
-        self.header = {"Authorization": f"Bearer {key}"} if key else {}
+        self.header = dict(header)
+        self.key_in = "AZURE_OPENAI_API_KEY or OPENAI_API_KEY" if of_azure(base_url) else "OPENAI_API_KEY"
+        self.follows = "api-key" not in self.header  # to another host, requests would take along any key but a bearer token
         self.budget = "max_tokens"  # what the server calls the budget of a reply
         self.left_out: set[str] = set()  # parameters that the model has refused
         self._local = threading.local()
@@ -76,7 +78,9 @@ class Server:
     def _ask_once(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         sent = {self.budget if name == "max_tokens" else name: value for name, value in payload.items() if name not in self.left_out}
         try:
-            response = self._session().post(self.address, json=sent, headers=self.header, timeout=self.timeout)
+            response = self._session().post(
+                self.address, json=sent, headers=self.header, timeout=self.timeout, allow_redirects=self.follows
+            )
         except requests.RequestException as error:  # no connection, no answer in time, an answer that breaks off
             raise Busy(_short(error)) from error
         if response.status_code == 400 and self._adapts(response, sent):
@@ -103,7 +107,7 @@ class Server:
         """Return the error for a status, None for an unknown one. said: the server's message."""
         if status is None or status in AGAIN:
             return Busy(f"status {status}{said}" if status else f"an error in place of an answer{said}", retry_after)
-        remedy = {401: "; is the key in OPENAI_API_KEY right?", 404: "; base_url= is the root, which often ends in /v1"}
+        remedy = {401: f"; is the key in {self.key_in} right?", 404: "; base_url= is the root, which often ends in /v1"}
         remedy |= {403: remedy[401], 405: remedy[404]}
         return Refused(f"{self.address}: status {status}{said}{remedy.get(status, '')}", bool(OVER_BUDGET.search(said)))
 
@@ -129,7 +133,7 @@ class Server:
         """
         address = f"{self.root.removesuffix('/v1') if above else self.root}/{path}{self.query}"
         try:
-            response = self._session().get(address, headers=self.header, timeout=min(self.timeout, 30))
+            response = self._session().get(address, headers=self.header, timeout=min(self.timeout, 30), allow_redirects=self.follows)
         except requests.RequestException as error:
             if needed and _nobody(error):
                 raise SealError(f"no server at {self.root}: {_short(error)}; start it, or correct base_url=") from error

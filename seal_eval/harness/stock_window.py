@@ -6,6 +6,7 @@ from typing import Any
 from seal_eval.baselines import extended, take_method
 from seal_eval.core.errors import SealError
 from seal_eval.models.hub import resolve
+from seal_eval.models.hub_reached import check_reached
 from seal_eval.models.loading import load_tokenizer
 from seal_eval.models.window import window_of
 
@@ -20,6 +21,7 @@ def stock_window(name: str, trust_remote_code: bool = False, revision: str = "")
 
     try:
         place = resolve(name)
+        check_reached(place)
         config = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code, revision=revision or None)
         return resolve_max_length(config, default=0) or resolve_max_length(config, load_tokenizer(place, trust_remote_code, revision))
     except (OSError, ValueError, SealError):

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +23,14 @@ class Throughput:
         self.tokens += tokens
         self.seconds += time.monotonic() - began
         self.others += max(_others() - busy, 0.0)
+
+    def add_others(self, all_of_them: Sequence["Throughput"]) -> None:
+        """Take in what the processes that share the run did in the same time: all of their tokens, in the time of the slowest.
+
+        To each of them the others are other processes, so the speed of processes on one machine is a lower bound.
+        """
+        self.tokens = sum(one.tokens for one in all_of_them)
+        self.seconds, self.others = max((one.seconds, one.others) for one in all_of_them)
 
     def told(self) -> dict[str, Any]:
         """Return {prompt_tokens, seconds, others: fraction of all processors' time that other processes used}; {} before any call."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from seal_eval.core.errors import SealError
 from seal_eval.harness.vllm_source import counted_types
+from seal_eval.models.hub_reached import check_reached
 
 LENGTHS = (
     "max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "model_max_length", "max_target_positions",
@@ -28,8 +29,9 @@ def vllm_window(
         return None  # a function
     fields = _text_fields(overrides)
     try:
+        check_reached(place)
         config = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code, revision=revision or None).get_text_config()
-    except (OSError, ValueError):
+    except (OSError, ValueError, SealError):
         return None
     had = getattr(config, "rope_parameters", None)
     rope: Any = fields.get("rope_parameters") or fields.get("rope_scaling") or had or {}

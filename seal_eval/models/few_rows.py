@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from seal_eval.models.timing import seconds
+from seal_eval.models.timing import chosen, seconds
 
 MOST = 64  # rows: from there on, computing takes longer than reading
 ENOUGH = 1.05  # how many times as fast the weights-first order must be to be taken
@@ -30,7 +30,7 @@ def few_rows(model: nn.Module, rows: int) -> Iterator[None]:
     layers = [m for m in model.modules() if type(m) is nn.Linear and "forward" not in vars(m)]
     layers = [m for m in layers if m.weight.device.type == "cpu" and m.weight.dtype == torch.float32]
     timed = max((m.weight.shape for m in layers if m.weight.numel() <= LARGEST), key=lambda shape: shape.numel(), default=None)
-    if timed is None or not 2 <= rows <= MOST or not _faster(rows, *timed, torch.get_num_threads()):
+    if timed is None or not 2 <= rows <= MOST or not chosen("weights first", rows, _faster(rows, *timed, torch.get_num_threads())):
         yield
         return
     try:

@@ -14,6 +14,7 @@ from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.files import CARD, MAP, card_of, sha256, write_json
 from seal_eval.core.folders import cache, new_folder
 from seal_eval.core.names import check_utf8, visible
+from seal_eval.models.hub_reached import check_reached
 from seal_eval.models.weight_files import FINGERPRINT, folder_weights
 
 HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+")
@@ -127,8 +128,9 @@ def content(model: str, revision: str = "") -> str:
         from huggingface_hub import hf_hub_download
 
         try:
+            check_reached(place)
             return Path(hf_hub_download(place, "config.json", revision=revision or None)).parent.name  # snapshots/COMMIT/config.json
-        except (OSError, ValueError):  # not on the hub, or the hub cannot be reached
+        except (OSError, ValueError, SealError):  # not on the hub, or the hub cannot be reached
             return ""
     try:
         folder = Path(place)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.models.hub import resolve
+from seal_eval.models.hub_reached import check_reached
 from seal_eval.models.placement import LOW_BITS, check_covers, keep_as_loaded, low_bits, spread
 from seal_eval.models.quantised import forget_quantisation, set_dequantised
 from seal_eval.models.timing import seconds
@@ -26,6 +27,7 @@ def load_tokenizer(name: str, trust_remote_code: bool = False, revision: str = "
 
     revision: branch, tag or commit of the hub id; '' for the newest.
     """
+    check_reached(name)
     try:
         tokenizer = own_tokenizer(name, trust_remote_code=trust_remote_code, revision=revision or "main")
     except Exception as error:  # transformers raises many types here

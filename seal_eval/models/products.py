@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from seal_eval.models.fused import KERNEL, Part, usable
-from seal_eval.models.timing import seconds
+from seal_eval.models.timing import chosen, seconds
 
 BLOCK = 128  # queries per block
 LEAST = 64  # rows: fewer are left to the kernel
@@ -83,7 +83,8 @@ def taken(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> bool:
     """Whether products are to be taken, by the tensors of an attention call: [batch, n_heads, n_queries, head_dim] and so on."""
     if not query.dtype == key.dtype == value.dtype == DTYPE or query.shape[-2] < LEAST or not usable(query, key, value):
         return False
-    return _faster(key.shape[1], query.shape[-1], torch.get_num_threads())
+    # noted with the number of rows that was timed; it holds for all
+    return chosen("attention as products", TRIED[0], _faster(key.shape[1], query.shape[-1], torch.get_num_threads()))
 
 
 @lru_cache

@@ -6,6 +6,7 @@ from typing import Any
 
 from seal_eval.core.errors import SealError
 from seal_eval.models.hub import resolve
+from seal_eval.models.hub_reached import check_reached
 
 NAMES = ("model_max_length", "max_position_embeddings", "max_sequence_length")
 OTHER_NAMES = ("n_positions", "max_seq_len", "seq_length")  # of models without max_position_embeddings
@@ -38,7 +39,9 @@ def window_of(name: str, trust_remote_code: bool = False, revision: str = "") ->
     from transformers import AutoConfig
 
     try:
-        config = AutoConfig.from_pretrained(resolve(name), trust_remote_code=trust_remote_code, revision=revision or None)
+        place = resolve(name)
+        check_reached(place)
+        config = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code, revision=revision or None)
     except (OSError, ValueError, SealError):
         return None
     return window_in(config)

@@ -1,7 +1,7 @@
 """Read sample files of lm-eval tasks from outside this project as Records: one metric, one filter, samples clustered by document."""
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +150,10 @@ def _outside(file: Path, line: int, metric: str, value: Any) -> NoScore:
     return NoScore(
         f"{file}, line {line}: {metric} is {short(value)}, must be a score in 0 to 1; choose another metric with --metric NAME,FILTER"
     )
+
+
+def scored_by(records: Iterable[Record]) -> str:
+    """A sentence on the metrics of tasks from outside this project; '' when there are none."""
+    found = {record.task: record.reason for record in records if not base_task(record.task)}
+    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    return f"Scores: {', '.join(f'{task} by {metric}' for task, metric in list(found.items())[:5])}{more}." if found else ""

@@ -9,6 +9,8 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.streams import warn
 from seal_eval.core.types import Record, Run, TaskLength
 from seal_eval.results.conditions import default_baseline, remarks
+from seal_eval.results.lm_eval_documents import in_words
+from seal_eval.results.lm_eval_tasks import scored_by
 from seal_eval.results.missing import Lacks, lacking, notes, only_one_has
 from seal_eval.results.reasons import Shares, shares
 from seal_eval.results.records import by_method, by_model, check_baseline, check_versions, document_and_depth, models, pair
@@ -40,7 +42,7 @@ class PairedScores:
     shares: tuple[Shares, ...] = field(repr=False, default=())  # why the replies score what they do, per method and cell
     lacks: tuple[Lacks, ...] = ()
     missing: tuple[str, ...] = ()
-    assumed: str = ""  # a sentence on what was taken for the documents; '' if the files or the user say it
+    assumed: str = ""  # sentences on what was taken for scores and documents; '' if the files or the user say it
     extra: tuple[TaskLength, ...] = ()
     remarks: tuple[str, ...] = ()  # sentences on what else than the method differs
 
@@ -186,9 +188,15 @@ def _paired(table: dict[str, dict[str, Record]], name: str, baseline: str, runs:
         np.array([np.nan if r.depth is None else r.depth for r in ordered]), scores,
         tuple(shares((method, r) for method in methods for records in by_cell[method].values() for r in records.values())),
         tuple(lacks) if any(one.cells for one in lacks) else (), tuple(notes(lacks, alone, unscored, runs)),
-        " ".join(dict.fromkeys(run.assumed for run in runs if run.assumed)), extra,
+        _assumed(runs), extra,
         (*remarks(runs, methods, name != "models"), *other_files(runs)),
     )  # fmt: skip
+
+
+def _assumed(runs: list[Run]) -> str:
+    """What was taken for the scores and the documents of tasks from outside this project, each said once for all runs; '' for nothing."""
+    said = scored_by(record for run in runs for record in run.records), in_words([guess for run in runs for guess in run.guesses])
+    return " ".join(filter(None, said))
 
 
 def _placed(record: Record, of_methods: Sequence[Record | None]) -> Record:

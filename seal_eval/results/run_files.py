@@ -14,7 +14,7 @@ from seal_eval.core.names import CHANGES_WEIGHTS, method_label, recorded, visibl
 from seal_eval.core.run_names import samples_file, time_of
 from seal_eval.core.strict_json import check_finite
 from seal_eval.core.types import CLUSTER_KEY, Record, Run
-from seal_eval.results.lm_eval_documents import Guess, in_words
+from seal_eval.results.lm_eval_documents import Guess
 from seal_eval.results.lm_eval_tasks import NoMetric, NoScore, lower_is_better, read_foreign, usable_metrics
 from seal_eval.results.schema import ResultsFile, Row
 from seal_eval.results.stock_command import stock_command
@@ -133,7 +133,7 @@ def _run_of(file: Path, foreign: bool, metric_of: Callable[[str], str], cluster:
         folder=file.parent,
         records=tuple(records),
         budgets=_budgets(data),
-        assumed=" ".join(filter(None, (_scored_by(records), in_words(guesses)))),
+        guesses=tuple(guesses),
     )
 
 
@@ -157,13 +157,6 @@ def _budgets(data: dict[str, Any]) -> dict[str, int]:
             said = setup.get("metadata") or {}
             found[base] = int(said.get("answer_tokens") or get_task(base).answer_tokens) + int(said.get("thinking_tokens") or 0)
     return found
-
-
-def _scored_by(records: list[Record]) -> str:
-    """A sentence on the metrics of tasks from outside this project; '' when there are none."""
-    found = {record.task: record.reason for record in records if not base_task(record.task)}
-    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-    return f"Scores: {', '.join(f'{task} by {metric}' for task, metric in list(found.items())[:5])}{more}." if found else ""
 
 
 def _told(fields: dict[str, Any] | None) -> dict[str, Any]:

@@ -49,6 +49,7 @@ def check_model(model: ModelEntry, methods: Sequence[MethodEntry]) -> None:
     engine.prepare({**engine.names_model(model.pretrained, model.dtype), **model.args})
     if model.chat_template and not Path(model.chat_template).is_file():
         raise SealError(f"chat template {model.chat_template} does not exist")
+    model.template()  # raises here, at the model that names it
     if model.chat_template and not model.apply_chat_template:
         raise SealError(f"chat_template {model.chat_template} has no effect without apply_chat_template: true")
 

@@ -37,8 +37,11 @@ def shape(model: str) -> dict[str, Any]:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     from seal_eval.models.hub import resolve
+    from seal_eval.models.hub_reached import check_reached
 
-    config = AutoConfig.from_pretrained(resolve(model))
+    place = resolve(model)
+    check_reached(place)
+    config = AutoConfig.from_pretrained(place)
     with torch.device("meta"):
         skeleton: Any = AutoModelForCausalLM.from_config(config)
     text = config.get_text_config()

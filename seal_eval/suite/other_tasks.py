@@ -85,7 +85,7 @@ def check_other(task: TaskEntry) -> str:
 def _named_in(file: Path) -> str:
     if not file.is_file():
         raise SealError(f"task file {file} does not exist")
-    found = re.search(r"^task:[ \t]*['\"]?([A-Za-z0-9._-]+)['\"]?[ \t]*$", read_text(file), re.MULTILINE)
+    found = re.search(r"^task:[ \t]*['\"]?([\w.-]+)['\"]?[ \t]*(?:[ \t]#.*)?$", read_text(file), re.MULTILINE)
     if not found:
         raise SealError(f"task file {file} names no task (a line such as 'task: my_task')")
     return found[1]

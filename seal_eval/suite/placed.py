@@ -31,7 +31,7 @@ def run_place(engine: Engine, args: Mapping[str, Any], group: Sequence[str], tas
     The method's part is cut, with a hash in its place, where the folder's name would be longer than LONGEST_FOLDER.
     """
     above = "/".join(["runs", *group, f"{safe(task)}{f'-{size}' if size else ''}"])
-    over = len(str(engine.folder(Path(above, safe(name)), args))) - LONGEST_FOLDER
+    over = len(str(engine.folder(Path(above, safe(name)), args)).encode()) - LONGEST_FOLDER  # a character less is a byte less, or several
     place = f"{above}/{_shortened(safe(name), max(len(safe(name)) - over, SHORTEST))}"
     return place, str(engine.folder(Path(place), args))
 

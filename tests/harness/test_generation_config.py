@@ -7,9 +7,11 @@ import pytest
 from lm_eval.api.instance import Instance
 from transformers import GenerationConfig
 
+from seal_eval.core.names import GENERATION_KEY
 from seal_eval.harness.greedy import keep_penalties
 from seal_eval.harness.logged import replies_logged
 from seal_eval.harness.seal_lm import SealLM
+from seal_eval.leaderboard.published import Config
 
 BREAKING = {
     "budget": {"max_new_tokens": 3}, "long": {"max_new_tokens": 300}, "beams": {"num_beams": 2}, "stop": {"stop_strings": ["e", " "]},
@@ -56,7 +58,9 @@ def test_stock_hf_in_our_run_obeys_the_task(tmp_path, tiny_folder, plain, kind, 
     assert engine.generate_until(asked(), disable_tqdm=True) == plain
     assert "generation_config sets" not in capsys.readouterr().err
     with replies_logged("hf", 1):
-        get_model("hf")(pretrained=str(configured(tiny_folder, tmp_path / "penalty", repetition_penalty=1.8)), device="cpu")
+        strict = get_model("hf")(pretrained=str(configured(tiny_folder, tmp_path / "penalty", repetition_penalty=1.8)), device="cpu")
+    assert strict.get_model_info()[GENERATION_KEY] == {"repetition_penalty": 1.8} and GENERATION_KEY not in engine.get_model_info()
+    assert GENERATION_KEY in Config.model_fields  # of a published file
     assert "hf: the checkpoint's generation_config sets repetition_penalty=1.8, which changes replies" in capsys.readouterr().err
 
 

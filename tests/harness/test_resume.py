@@ -118,6 +118,8 @@ def saying(generate):
     def says(self, requests, *args, **kwargs):
         with pathlib.Path(f"asked-{os.environ['RANK']}").open("a") as file:
             file.write(f"{len(requests)} ")
+        with pathlib.Path(f"records-{os.environ['RANK']}").open("a") as file:
+            file.write("".join(f"{request.doc['document']}\\n" for request in requests))
         return generate(self, requests, *args, **kwargs)
     return says
 
@@ -136,6 +138,11 @@ def test_two_processes_share_a_run(tmp_path, tiny_folder, quiet, engine):
     assert [(tmp_path / f"asked-{n}").read_text().split()[0] for n in range(2)] == ["12", "12"]
     if engine == "seal":
         assert sample_bytes(tmp_path / "out") == quiet
+        one, other = ({*(tmp_path / f"records-{n}").read_text().split()} for n in range(2))
+        assert len(one) + len(other) == 12 and not one & other  # each record is read by one process
+        (run,) = load_runs(tmp_path / "out")
+        own = run.config["seal_eval"]
+        assert own["processes"] == 2 and own["pace"]["prompt_tokens"] == sum(record.n_tokens for record in run.records)
     assert [json.loads(row)["doc_id"] for row in sample_bytes(tmp_path / "out").splitlines()] == list(range(24))
 
 

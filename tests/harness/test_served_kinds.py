@@ -12,7 +12,8 @@ from lm_eval.models.api_models import JsonChatStr
 from seal_eval.core.errors import SealError
 from seal_eval.harness.answers import cut_after, prompt_tokens
 from seal_eval.harness.served import Served
-from seal_eval.harness.served_args import asks_chat, split_url
+from seal_eval.harness.served_args import asks_chat, header_with_key, split_url
+from seal_eval.harness.server import Server
 from seal_eval.prompts.thinking import without_thinking
 
 FIRST = "Could not finish the message because max_tokens or model output limit was reached. Please try again with higher max_tokens."
@@ -101,6 +102,27 @@ def test_lists_are_optional(tiny_folder, models):
 def test_properties_are_optional(tiny_folder, props):
     with serving(lambda _: said("8"), props=props) as (url, _):
         assert reply(engine(url, tiny_folder, **(IMPATIENT if props[0] is None else {}))) == "8"
+
+
+@pytest.mark.parametrize(
+    ("address", "keys", "sent"),
+    [
+        ("https://h.openai.azure.com/openai/v1", {"AZURE_OPENAI_API_KEY": "a", "OPENAI_API_KEY": "b"}, {"api-key": "a"}),
+        ("https://h.openai.azure.us/openai/v1/chat/completions", {"OPENAI_API_KEY": " b\n"}, {"api-key": "b"}),
+        ("https://gateway/v1?api-version=2024-10-21", {"OPENAI_API_KEY": "b"}, {"api-key": "b"}),
+        ("https://h.openai.azure.com/openai/v1", {"OPENAI_API_KEY": "eyJ0.e30.x"}, {"Authorization": "Bearer eyJ0.e30.x"}),
+        ("https://h.inference.ml.azure.com/v1", {"OPENAI_API_KEY": "b"}, {"Authorization": "Bearer b"}),
+        ("http://h/v1", {"AZURE_OPENAI_API_KEY": "a", "OPENAI_API_KEY": "b"}, {"Authorization": "Bearer b"}),
+        ("http://openai.azure.com.evil.example/v1", {"AZURE_OPENAI_API_KEY": "a"}, {}),
+    ],
+)  # fmt: skip
+def test_the_header_of_the_key(monkeypatch, address, keys, sent):
+    for name in ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in keys.items():
+        monkeypatch.setenv(name, value)
+    server = Server(address, False, header_with_key(address), 0, 1.0)
+    assert server.header == sent and server.follows == ("api-key" not in sent)
 
 
 def test_a_model_that_is_not_listed_is_asked_for(tiny_folder, capsys):
@@ -216,6 +238,7 @@ MISFILED = {"text": None, "reasoning_content": "The number is 5179940."}
         ({**MISFILED, "finish": "length"}, {"enable_thinking": False}, {}, None),
         ({**MISFILED, "text": "8"}, {"enable_thinking": False}, {}, "8"),
         ({"text": "8"}, {}, {"think_open": True}, "8"),
+        ({"text": "8", "finish": "eos_token"}, {}, {"think_open": True}, "8"),
         ({"text": "8", "finish": "length"}, {}, {"think_open": True}, None),
         ({"text": "so</think>8"}, {}, {"think_open": True}, "8"),
         ({"text": "so</muse>8"}, {}, {"think_open": True, "think_start": "<muse>", "think_end": "</muse>"}, "8"),

@@ -26,6 +26,16 @@ def test_other_processes_are_seen():
     assert told["prompt_tokens"] == 1000 and 1.9 < told["seconds"] <= took + 0.001 and told["others"] > QUIET_MACHINE
 
 
+def test_processes_that_share_a_run():
+    """Together they read all of the tokens in the time of the slowest."""
+    fast, slow = Throughput(), Throughput()
+    fast.tokens, fast.seconds, slow.tokens, slow.seconds = 600, 2.0, 400, 5.0
+    whole = Throughput()
+    for _ in range(2):  # lm-eval gathers twice
+        whole.add_others([fast, slow])
+    assert whole.told() == {"prompt_tokens": 1000, "seconds": 5.0, "others": 0.0}
+
+
 def test_own_work_is_not_others():
     """CPU time of this process does not count as other processes' load (a shared machine may have such load too)."""
     pace, end = Throughput(), time.process_time() + 1.5

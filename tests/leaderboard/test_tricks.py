@@ -14,7 +14,7 @@ from seal_eval.core.files import sha256
 from seal_eval.leaderboard import limits
 from seal_eval.leaderboard.submissions import write_manifest
 from seal_eval.leaderboard.verify import _check_together, check, check_all
-from seal_eval.leaderboard.verify_fields import _check_costs, _check_method, check_fields
+from seal_eval.leaderboard.verify_fields import _check_costs, _check_method, _check_model, check_fields
 from seal_eval.results.conditions import remarks
 from seal_eval.results.records import load_runs
 from seal_eval.results.sources import other_files
@@ -22,6 +22,12 @@ from seal_eval.results.sources import other_files
 from forging import meta, said
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_served_model_whose_letters_look_like_others(tmp_path):
+    data = {"config": {"model": "served", "model_args": {"model": "Llаma"}}, "model_source": "served"}  # its а is Cyrillic
+    with pytest.raises(SealError, match=r"model_args.model is .*, must be ASCII"):
+        _check_model(tmp_path / "results.json", data)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from seal_eval.models import few_rows as module
+from seal_eval.models import timing
 from seal_eval.models.few_rows import few_rows, weights_first
 
 from conftest import tiny_model
@@ -35,6 +36,21 @@ def test_a_model_computes_the_same(monkeypatch, faster):
         assert torch.equal(model(ids).logits, expected)
     assert torch.allclose(found, expected, atol=1e-4) and n_used == len(used) == (22 if faster else 0)
     assert not any("forward" in vars(m) for m in model.modules())
+
+
+@pytest.mark.parametrize("faster", [False, True])
+def test_the_choice_is_noted(monkeypatch, faster):
+    """The load of the machine may decide it, and with it how a run rounds: results record it."""
+    monkeypatch.setattr(module, "_faster", lambda *_: faster)
+    timing.forget()
+    for rows in (8, 2, 1, 8):
+        with few_rows(tiny_model(), rows):
+            pass
+    assert timing.choices() == {"weights first" if faster else "no weights first": [2, 8]}
+    timing.chosen("weights first", 3, not faster)
+    assert timing.choices().keys() == {"weights first", "no weights first"}
+    timing.forget()
+    assert timing.choices() == {}
 
 
 def test_which_layers_are_left_alone(monkeypatch):

@@ -63,6 +63,19 @@ def test_the_filter_counts_too(tmp_path):
     assert "Scores: ta by em,strict." in sentence(design)
 
 
+def test_what_was_assumed_is_said_once(tmp_path):
+    """Also where the data set of one run has a field more."""
+    write_run(tmp_path / "a", {"pretrained": "org/m"}, {"em": lambda i: float(i % 2)})
+    write_run(tmp_path / "b", {"pretrained": "org/m", "peft": "org/lora"}, {"em": lambda i: float(i % 2)}, number=2)
+    (file,) = (tmp_path / "b").glob("samples_*")
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    for row in rows:
+        row["doc"]["topic"] = "ab"[row["doc_id"] % 2]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (design,) = paired_scores(load_runs(tmp_path, foreign=True))
+    assert sentence(design).count("Scores: ") == sentence(design).count("Documents: ") == 1 and "repeat in topic" in sentence(design)
+
+
 def test_a_metric_that_only_looks_like_a_length(tmp_path):
     """A superscript is a digit to Python, and no number."""
     write_run(tmp_path / "a", {"pretrained": "org/m"}, {"²": lambda i: float(i % 2)})

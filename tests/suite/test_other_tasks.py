@@ -11,7 +11,9 @@ from seal_eval.harness.run import _name_tokenizer
 from seal_eval.results.compare import compare
 from seal_eval.results.paired import paired_scores_of
 from seal_eval.results.records import load_runs
+from seal_eval.suite.other_tasks import check_other
 from seal_eval.suite.plan import plan
+from seal_eval.suite.schema import TaskEntry
 from seal_eval.tasks import ruler_tasks
 
 from conftest import seal_eval
@@ -54,6 +56,17 @@ def test_plan(suite):
     assert cells[1].folder.startswith("runs/own_words/plain/") and "--limit" in cells[1].work["argv"]
     shown = seal_eval("suite", suite, "--out", suite.parent / "elsewhere", "--dry-run").stdout
     assert "own_words" in shown
+
+
+@pytest.mark.parametrize(("line", "name"), [("task: own_words  # of mine", "own_words"), ("task: 'слова'", "слова"), ("task: a#b", None)])
+def test_the_name_in_a_task_file(tmp_path, line, name):
+    (tmp_path / "own.yaml").write_text(f"{line}\ndataset_path: json\n", encoding="utf-8")
+    entry = TaskEntry(task=str(tmp_path / "own.yaml"))
+    if name:
+        assert check_other(entry) == name
+    else:
+        with pytest.raises(SealError, match="names no task"):
+            check_other(entry)
 
 
 def test_compared_and_complete(ran):

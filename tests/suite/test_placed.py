@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from seal_eval.core.errors import SealError
+from seal_eval.core.names import safe
 from seal_eval.results.absent import LONGEST_FOLDER, LONGEST_NAME, note_of, plan_in
 from seal_eval.suite import execute
 from seal_eval.suite.execute import _check_nodes
@@ -40,7 +41,18 @@ def test_a_long_name_is_cut_and_read_again(tmp_path, tiny_folder, monkeypatch):
     assert len(status(tmp_path / "out")[1]) == 3
 
 
+def test_names_in_other_scripts_are_cut_by_their_bytes(tmp_path, tiny_folder, monkeypatch):
+    monkeypatch.setattr("seal_eval.suite.plan.check_method", lambda *_: None)
+    monkeypatch.setattr("seal_eval.suite.run_cells._settings", lambda *_: {})
+    (tmp_path / "模型").symlink_to(tiny_folder)
+    methods = [{"method": "self_extend", "group": 4, "neighbours": 64, "flash": "適配器" * 30 + end} for end in "甲乙"]
+    cells = plan(write(tmp_path, str(tmp_path / "模型"), methods=methods), tmp_path / "out")[1]
+    assert len({cell.folder for cell in cells}) == 2 and all(len(cell.folder.encode()) <= LONGEST_FOLDER for cell in cells)
+    assert all(cell.folder.startswith("runs/seal_lines-450/self_ex") and cell.folder.endswith("/模型__self_extend") for cell in cells)
+
+
 def test_names_of_methods():
+    assert safe("x" * 300) == "x" * 300  # no path has a part as long
     assert method_name(MethodEntry(method="seal", adapter="/a/b/model__channel", n=2)) == "seal,adapter=channel,n=2"
     long = [method_name(MethodEntry(method="m", text=("x" * 400) + end)) for end in "ab"]
     assert long[0] != long[1] and {len(name) for name in long} == {LONGEST_NAME}

@@ -92,6 +92,13 @@ def test_a_template_of_the_suite_counts(tmp_path, tiny_folder):
         plan(write(tmp_path, model), tmp_path / "out")
 
 
+def test_a_template_that_cannot_be_read_is_named_where_it_stands(tmp_path, tiny_folder):
+    (tmp_path / "latin.jinja").write_bytes("{{ 'grüß dich' }}".encode("latin-1"))
+    model = {"pretrained": str(tiny_folder), "apply_chat_template": True, "chat_template": "latin.jinja"}
+    with pytest.raises(SealError, match=r"^[^\n]*, line \d+: models/0: [^\n]*latin\.jinja: not UTF-8[^\n]*$"):
+        plan(write(tmp_path, model), tmp_path / "out")
+
+
 def test_first_samples_are_built_with_the_models_revision(tmp_path, tiny_folder, monkeypatch):
     """As its runs build theirs: another revision may have another tokenizer."""
     seen, load = [], first_samples.load_tokenizer

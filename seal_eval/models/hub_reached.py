@@ -1,0 +1,43 @@
+"""Say at once that a model is not here and that the Hugging Face hub cannot be reached: its client repeats each request for minutes."""
+
+import time
+from pathlib import Path
+
+from seal_eval.core.errors import SealError, first_line
+
+FAILED = {"ConnectError", "ConnectTimeout", "ProxyError"}  # of the client's HTTP package, which is not the same one in all versions
+HOLDS = 60.0  # seconds that an answer holds; the network may come back
+_asked: list[tuple[float, str]] = []  # when the hub was last asked, and why it could not be
+
+
+def check_reached(place: str) -> None:
+    """Raise SealError for a hub id that is not in the client's cache while no connection to the hub can be made.
+
+    place: what `resolve` returned. Whatever else is wrong is left to those who load the model.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    if Path(place).is_dir() or constants.HF_HUB_OFFLINE:  # offline, the client itself says so at once
+        return
+    held = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=place, repo_type="model"), "snapshots")
+    if not held.is_dir() and (why := _unreachable(place)):
+        raise SealError(
+            f"model '{place}' is no folder here and not in the hub's cache, and there is no connection to {constants.ENDPOINT} ({why}); "
+            "check the name and the network, or name a folder"
+        )
+
+
+def _unreachable(place: str) -> str:
+    """Why no connection to the hub can be made; '' where one can. Asks once, without repetitions, and then for HOLDS seconds no more."""
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
+
+    if not _asked or time.monotonic() - _asked[0][0] > HOLDS:
+        why = ""
+        try:
+            get_hf_file_metadata(hf_hub_url(place, "config.json"), timeout=constants.HF_HUB_ETAG_TIMEOUT)
+        except Exception as error:  # an answer of any kind is one
+            if FAILED & {kind.__name__ for kind in type(error).__mro__}:
+                why = first_line(error)
+        _asked[:] = [(time.monotonic(), why)]
+    return _asked[0][1]
