@@ -26,7 +26,7 @@ from seal_eval.prompts.corpus import Split, split_of
 from seal_eval.prompts.haystack import sentences_from
 from seal_eval.prompts.own_questions import OR, Question, own_sentences, own_texts, read_questions
 from seal_eval.prompts.packing import PackedText, Packer, TooLittleText, TooShort, build_samples
-from seal_eval.prompts.phrases import find_answers
+from seal_eval.prompts.phrases import find_answers, read_answers
 from seal_eval.prompts.plain_text import plain_text
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.scoring import score_values
@@ -185,7 +185,7 @@ def score_phrase(reply: str, doc: Mapping[str, Any]) -> tuple[Score, str]:
     if asks_what_not(doc.get("input", "")):
         text = MAY_NOT.sub(lambda match: " " * len(match[0]), text)
     if answer is not None:
-        reading = decide(text, find_answers(text, doc["targets"][0].split(OR), doc["targets"][0]), 1)
+        reading = decide(*read_answers(text, doc["targets"][0].split(OR), doc["targets"][0]), 1)
     found = score_values(reply, doc, reading, lambda value: True, "wrong answer")
     if found.reason == "unparsable" and text.strip():
         found = replace(found, reason="wrong answer")

@@ -40,6 +40,9 @@ FILE_HEADER = "Below are documents. I will ask you a question that they answer.\
 FILE_TAIL = "\nThese were the documents. {question} Answer in a few words.\n"
 NAME = re.compile(rf"\b(?:{'|'.join(BEGIN)})(?:{'|'.join(MIDDLE)})(?:{'|'.join((*PERSON_END, *TOWN_END))})\b")
 LIKE_A_NAME = re.compile(rf"[A-Z][a-z]+?(?:{'|'.join((*PERSON_END, *TOWN_END))})")  # one that the text does not hold
+WORDS_LIKE_NAMES = frozenset({  # with which sentences begin
+    "allow", "below", "chosen", "disregard", "follow", "hereby", "instead", "nearby", "regard", "report", "support", "thereby", "whereby",
+})  # fmt: skip
 PASSAGE = re.compile(r"^Document(?: \[\d+\])?: (?P<title>[^.\n]+)\. (?P<text>[^\n]+)$", re.MULTILINE)
 STATES = (" was born in ", " is a novel by ", " was founded by ")  # what each kind of document states
 QUESTION = 1000  # characters at the end of a prompt that hold the question
@@ -218,7 +221,7 @@ def names_in(text: str, facts: Facts, towns: bool, first: Collection[str] = ()) 
     found = []
     for match in re.finditer(r"[^\W\d_]+", text):
         word = match[0].lower()
-        name = known.get(word) or (match[0] if LIKE_A_NAME.fullmatch(match[0]) else None)
+        name = known.get(word) or (match[0] if LIKE_A_NAME.fullmatch(match[0]) and word not in WORDS_LIKE_NAMES else None)
         if name and word not in asked and is_town(name) == towns:
             start = match.start()
             while (before := re.search(r"([^\W\d_]+)\.? $", text[max(0, start - 40) : start])) and (

@@ -7,6 +7,7 @@ from seal_eval.prompts.lists import are_items
 from seal_eval.prompts.mentions import Mention
 from seal_eval.prompts.wordings import (
     CHECKED,
+    COMMA_NO,
     CORRECTION,
     MENTIONS_ONLY,
     NEGATED,
@@ -27,7 +28,7 @@ def denied(text: str, mark: Mention, after: int = 0) -> bool:
     before = ("" if begin else "\n") + text[begin : mark.start]  # the beginning of the text is that of a line
     if NOTHING_BUT.search(before):
         return False
-    if NEGATED.search(before):
+    if NEGATED.search(before) or (COMMA_NO[0].search(before) and COMMA_NO[1].search(text, 0, mark.start)):
         return True
     return any(begin.search(before) and end.match(text, mark.end) for begin, end in (NOT_BUT, SEEMS_BUT))
 

@@ -124,7 +124,7 @@ def find_lists(text: str, listed: Collection[str], n: int, questions: Collection
         items = [item for item in items if item not in strange]
         lists = _grouped(text, items, loose, n)
     found = []
-    for words in [part for whole in lists for part in _sentences(text, whole, listed, n)] if made_up else lists:
+    for words in [part for whole in lists for part in _sentences(text, whole, listed, n)] if n > 1 else lists:
         # a word of the question that is named with every item is none itself: (a, asked), (b, asked)
         often = {value for value, times in Counter(word.value for word in words).items() if times > 1 and value in questions}
         kept = tuple(word for word in words if word.value not in often)
@@ -178,7 +178,11 @@ def _grouped(text: str, items: Sequence[Mention], loose: Collection[Mention], n:
 
 def _sentences(text: str, words: Sequence[Mention], listed: Collection[str], n: int) -> list[Sequence[Mention]]:
     """A list in two parts, where a sentence ends behind `n` words of the document, and the next one says something of the others."""
-    if len(words) > n and re.search(r"[.!]\s+$", text[words[n - 1].end : words[n].start]) and re.match(r"\W? \w", text[words[-1].end :]):
+    if len(words) <= n:
+        return [words]
+    gap, within = text[words[n - 1].end : words[n].start], text[words[0].end : words[n - 1].start]
+    ends = re.search(r"[.!]\s+$", gap) or (";" in gap and ";" not in within)
+    if ends and re.match(r"\W? \w", text[words[-1].end :]):
         first = {_spelling(word.value, listed) for word in words[:n]}
         if len(first) == n and None not in first:
             return [words[:n], words[n:]]

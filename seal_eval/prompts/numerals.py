@@ -98,7 +98,7 @@ def _written(text: str, known: Collection[str]) -> list[Mention]:
 def _split(run: re.Match[str], known: Collection[str]) -> list[tuple[str, int, int]]:
     """(digits, start, end) of the numbers in digits with single separators between them.
 
-    A join is a known value, or groups of thousands; decimals and dates are no whole numbers.
+    A join is a known value, or groups of thousands; decimals and dates are no whole numbers, except 3.26022 behind a list number.
     """
     text, offset = run[0], run.start()
     if re.fullmatch(r"\d{1,3}\.\d{1,2}", text) and text.strip("0.") and not re.fullmatch(r"\d+\.0+", text):
@@ -108,6 +108,9 @@ def _split(run: re.Match[str], known: Collection[str]) -> list[tuple[str, int, i
     parts = [(m[0], m.start(), m.end()) for m in re.finditer(r"\d+", text)]
     numbers, i = [], 0
     while i < len(parts):
+        if i + 1 < len(parts) and not parts[i][0].strip("0") and text[parts[i][2] : parts[i + 1][1]] in ".,":  # 0.26022
+            i += 2
+            continue
         for j in range(min(len(parts), i + PARTS), i, -1):
             joined = "".join(part for part, _, _ in parts[i:j])
             written = text[parts[i][1] : parts[j - 1][2]]
@@ -121,11 +124,11 @@ def _split(run: re.Match[str], known: Collection[str]) -> list[tuple[str, int, i
             j = i + 1
         start, end = parts[i][1], parts[j - 1][2]
         number = re.sub(r"\D", "", text[start:end])
-        decimal = j < len(parts) and text[end : parts[j][1]] == "."
-        if decimal and not parts[j][0].strip("0"):  # 26022.0
+        fraction = parts[j][0] if j < len(parts) and text[end : parts[j][1]] == "." else ""
+        if fraction and not fraction.strip("0"):  # 26022.0
             numbers.append((number, start, end))
             j += 1
-        elif decimal and number not in known and parts[j][0] not in known:  # 0.98
+        elif fraction and (fraction not in known or (number in known and len(fraction) < 4)):  # 26022.5
             j += 1
         else:
             numbers.append((number, start, end))

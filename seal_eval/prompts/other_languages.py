@@ -8,7 +8,7 @@ between words, and endings that follow a value, need no `\\b`: the plain text ha
 NOT = (
     r"\b(?:nicht|niet|nie|non|não|pas|weder|ni|né|nem|ни|non si tratta di|ne s'agit pas de"
     r"|no se trata de|não se trata de|kein(?:e|en|er|es)?"
-    r"|keinesfalls|keineswegs|auf keinen fall|no (?:es|son|era)|y no|(?:n'est|est) pas"
+    r"|keinesfalls|keineswegs|auf keinen fall|no (?:es|son|era|en|de|por)|y no|(?:n'est|est) pas"
     r"|ne sont pas|не|statt|anstatt|anstelle von|au lieu d[e']|plutôt que|en (?:lugar|vez) de|em (?:lugar|vez) de|ao invés de|invece di"
     r"|anziché|вместо|zamiast|in plaats van|(?:verwechseln|verwechselt) mit|confond\w{1,3} avec|confundi\w{1,2} (?:con|com)"
     r"|confonder\w{1,2} con|verwarren met|путать с|mylić z)\b"
@@ -17,6 +17,8 @@ NOT = (
 ONLY = r"(?:nur|seulement|solo|sólo|solamente|soltanto|somente|apenas|только|tylko|alleen)"  # "nicht nur A" does not deny A
 BUT = r"(?:sondern|mais|sino|mas|ma|maar|bensì|lecz|а)\b|而是|بل"
 DENIED = rf"(?:{NOT})(?! {ONLY}\b)[\s\"'(<:「«]*(?:(?!{BUT})(?!-+\s)[^\s.,;:!?]+[\s\"'(<«]+){{0,2}}$"
+# Spanish: "Es A, no B" means A; in English "A, no B" corrects A. The second pattern tells the language by what stands before
+COMMA_NO = r",\s+no\s+[\"'(<«]*$", r"\b(?:es|era|fue|son|está|nació|respuesta|escribió|fundó|escrit[oa] por)\b"
 ALTHOUGH = r"\b(?:mais|aber|pero|ma|mas|но|maar|ale)\b"
 # "first I thought it was A, but", with A behind it
 THOUGHT = (

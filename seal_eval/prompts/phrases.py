@@ -8,6 +8,7 @@ from seal_eval.prompts.denials import denied
 from seal_eval.prompts.mentions import Mention
 from seal_eval.prompts.numerals import TEENS, TENS, THOUSANDS, UNITS, in_words
 from seal_eval.prompts.plain_text import plain_text
+from seal_eval.prompts.short_forms import DATE, ORDINAL_WORDS, in_any_form
 
 # a number is no part of another one (12 of 12,500 or 3.12), of a range (1945-1950), a time (10:30) or a date
 NUMBER = re.compile(r"(?<![\w])(?<!\d[-–/:.,'])\d+(?:[,.'’]\d{3})*(?![-–/:.,'’]?\d)", re.ASCII)
@@ -24,10 +25,10 @@ BEFORE = re.compile(rf"(?:\b{PART}[- ]|\b(?:hundred|thousand|million) and )$", r
 AFTER = re.compile(rf"(?:[- ]{PART}|[- ]{ORDINALS}|(?<=dred) and {PART}|(?<=sand) and {PART})\b", re.IGNORECASE)
 NUMBER_WORD = re.compile(rf"(?:{PART}|{ORDINALS})", re.IGNORECASE)
 WHOLE = r"(?![-–/:.,'’]\d|\s(?:thousand|million|billion|trillion)\b)"  # behind a number that is no part of another
-ORDINAL_WORDS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()  # noqa: SIM905
 # behind an answer that the reply takes back for another: 'February. No, March.'
 TAKEN_BACK = re.compile(
-    r"[\s.,;!?…\"')-]*(?:(?:well|oh|hmm+),? )?(?:(?:wait|no|nope|sorry|oops|correction|scratch that|my bad|i meant?)[,.:!;–-]\s*)+(?=\w)"
+    r"[\s.,;!?…\"')-]*(?:(?:well|oh|hmm+|actually),? )?"
+    r"(?:(?:wait|no|nope|sorry|oops|correction|scratch that|my bad|i meant?)[,.:!;–-]\s*)+(?=\w)"
     rf"|[\s.,;!?…\"')-]*(?:{other.CORRECTS})[,.:!–-]?\s*(?=\w)",
     re.IGNORECASE,
 )
@@ -52,10 +53,16 @@ CURRENCIES = {"$": "(?:us )?dollars?|usd|us\\$", "€": "euros?|eur", "£": "pou
 
 
 def find_answers(text: str, accepted: Sequence[str], target: str) -> list[Mention]:
-    """Return where a plain text names an accepted answer, as mentions of `target`, and answers between which it leaves open the choice.
+    """The mentions of `read_answers`."""
+    return read_answers(text, accepted, target)[1]
 
-    Thousands may be separated or not, numbers up to six digits may be in English words, a unit may follow without a space. A negated answer
-    ('not the porter') is none.
+
+def read_answers(text: str, accepted: Sequence[str], target: str) -> tuple[str, list[Mention]]:
+    """(the plain text with its numbers in one notation, where it names an accepted answer: mentions of `target` and of other answers
+    between which it leaves open the choice).
+
+    Thousands may be separated or not, numbers up to six digits may be in English words, a unit may follow without a space. Dates and units
+    may have another form. A negated answer ('not the porter') is none.
     """
     found: list[Mention] = []
     text = re.sub(r"\b(\d{1,2})(?:st|nd|rd|th)\b", lambda m: ORDINAL_WORDS[int(m[1]) - 1] if 0 < int(m[1]) <= 12 else m[0], text)
@@ -65,15 +72,22 @@ def find_answers(text: str, accepted: Sequence[str], target: str) -> list[Mentio
             if answer.lower() in ("yes", "no"):
                 found += [Mention(target if m[1].lower() == answer.lower() else m[1], *m.span(1)) for m in SAYS_SO.finditer(read)]
                 continue
-            for form in dict.fromkeys((answer, in_words(answer, "en"))):
+            for form in _with_numbers(answer):
                 known = _plain_numbers(plain_text(form))
                 found += [Mention(target, *m.span()) for m in _pattern(known).finditer(read) if not _part_of_number(read, m)]
         if found:
             last = max(m.end for m in found)
             found = [m for m in found if not denied(read, m) and not (TAKEN_BACK.match(read, m.end) and m.end == last)]
             others = [o for m in found for o in _alternatives(read, m) if not any(o.start < m.end and m.start < o.end for m in found)]
-            return sorted(found + others, key=lambda m: m.start)
-    return []
+            return read, sorted(found + others, key=lambda m: m.start)
+    return text, []
+
+
+def _with_numbers(answer: str) -> list[str]:
+    """The answer with its numbers in digits, and one and two, which `in_words` leaves, in digits and in words."""
+    digits = re.sub(r"\b(?:one|two)\b", lambda m: "1" if m[0].lower() == "one" else "2", answer, flags=re.IGNORECASE)
+    words = re.sub(r"(?<![\w.,:/-])[12](?![\w.,:/%-])", lambda m: "one" if m[0] == "1" else "two", answer)
+    return list(dict.fromkeys((answer, in_words(answer, "en"), digits, *([words] if answer != "1" else []))))
 
 
 def _plain_numbers(text: str) -> str:
@@ -87,6 +101,7 @@ def _plain_numbers(text: str) -> str:
         text = re.sub(rf"(?i)(?<!\w)(?:{names}|{re.escape(sign)})\s?(?=\d)", sign, text)
     text = re.sub(r"(?<![\d.,:])(\d+)\.0{1,2}(?![\d.,:])", r"\1", text)
     text = re.sub(r"(?i)(?<=\d)\s?(?:%|per ?cent\b)", "%", text)
+    text = re.sub(r"(?i)(?<=\d)\s?([ap])(?:\.m\.|m\b)", r" \1m", text)
     return NUMBER.sub(lambda m: re.sub(r"\D", "", m[0]) if THOUSANDS.fullmatch(m[0].replace("’", "'")) else m[0], text)
 
 
@@ -103,10 +118,10 @@ def _pattern(answer: str) -> re.Pattern[str]:
     if answer[:1] in CURRENCIES and answer[1:2].isdigit():
         number = re.escape(answer[1:])
         return re.compile(rf"(?<!\w){re.escape(answer)}(?!\w){WHOLE}|^\W*(?<![$€£]){number}\W*$")
-    known = re.sub(r"(?<=\d)(?:\\ )?(?=[^\W\d_])", r"\\s*", re.escape(answer)).replace("\\ ", r"[\s-]+")
-    before = r"(?<!\w)(?<!\d[-–/:.,'])" if answer[:1].isdigit() else r"(?<!\w)"
-    after = rf"(?!\w){WHOLE}" if answer[-1:].isdigit() else r"(?!\w)"
-    return re.compile(before + known + after, re.IGNORECASE)
+    dates = [m.span() for m in DATE.finditer(answer) if m["unit"] is None]
+    before = r"(?<!\w)(?<!\d[-–/:.,'])" if answer[:1].isdigit() or any(not start for start, _ in dates) else r"(?<!\w)"
+    after = rf"(?!\w){WHOLE}" if answer[-1:].isdigit() or any(end == len(answer) for _, end in dates) else r"(?!\w)"
+    return re.compile(before + in_any_form(answer) + after, re.IGNORECASE)
 
 
 def _other_phrase(phrase: str) -> str:

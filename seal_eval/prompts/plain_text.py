@@ -42,8 +42,8 @@ DASH = re.compile("(?<=\\d)[\u2014\u2015](?=\\d)| ?([\u2014\u2015]) ?")  # betwe
 ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 STRUCK = re.compile(r"~~[^~\n]{1,200}~~|<(?:del|s|strike)>[^<\n]{0,200}</(?:del|s|strike)>", re.I)
 # an item of a list of boxes that is not ticked, where others are
-TICKED = re.compile(r"^[ \t]*[-*+•] \[[xX✓✔]\]", re.MULTILINE)
-UNTICKED = re.compile(r"^[ \t]*[-*+•] \[ ?\][^\n]*$", re.MULTILINE)
+TICKED = re.compile(r"^[ \t]*(?:[-*+•] )?\[[xX✓✔]\]", re.MULTILINE)
+UNTICKED = re.compile(r"^[ \t]*(?:[-*+•] )?\[ ?\][^\n]*$", re.MULTILINE)
 LATEX = (
     (re.compile(r"\\(?:text|textbf|textit|texttt|textrm|mathrm|mathbf|mathit|mathtt|mathsf|emph|underline)\s*\{([^{}]{0,2000})\}"), r"\1"),
     (re.compile(r"(?<=\d)(?:\{,\}|\{\.\}|\\[,;: ]|~)(?=\d)"), " "),

@@ -30,7 +30,8 @@ RELATIONS = (
             "出生|生[于於まれ]|誕生|태어|출생|ولد|مولد|पैदा|जन्म",
         ),
         _words(
-            r"mov(?:ed?|es|ing)\b|reloca|liv(?:ed?|es|ing)\b|work(?:s|ed|ing)?\b|resid|settl|later(?![^\W_])|went\b|emigrat|stayed|die[ds]\b"
+            r"mov(?:ed?|es|ing)\b|reloca|liv(?:ed?|es|ing)\b|work(?:s|ed|ing)?\b|resid|settl(?!\w* (?:on|for)\b)"
+            r"|later(?![^\W_])|went\b|emigrat|stayed|die[ds]\b"
             r"|déménag|install|vécu|travaill|zog\b|gezogen|umzog|arbeite|lebte|mud[óoa]|traslad|vivi[óu]|trabaj|trasfer|lavor|trabalh|verhui|przeprow"
             r"|pracow|taşın|çalış|перее[хз]|жил|работ",
             "搬|移[居到り住]|迁|遷|引っ越|働|이사|옮|انتقل|चल[ीेा] ग",
@@ -65,7 +66,8 @@ ROLE = re.compile(r"\b(?:the|its|her|his|their) \w+, ?$", re.IGNORECASE)
 VERB_FOLLOWS = re.compile(r"\s?[\u3040-\u30ff\uac00-\ud7af]")  # particles of languages whose verb follows the name
 # where one statement ends and the next begins
 STATEMENT_END = re.compile(
-    r"[.;!?\n,()]|->|\b(?:and|but|while|whereas|although|though|before|after|then|und|aber|et|mais|pero|ma|mas|maar|ثم|और)\b|(?<=\s)(?:y|e|en|ve|и)(?=\s)",
+    r"[.;!?\n,()]|->|\s-+\s(?=(?:she|he|it|they|the (?:translator|mayor))\b)"
+    r"|\b(?:and|but|while|whereas|although|though|before|after|then|und|aber|et|mais|pero|ma|mas|maar|ثم|और)\b|(?<=\s)(?:y|e|en|ve|и)(?=\s)",
     re.IGNORECASE,
 )
 

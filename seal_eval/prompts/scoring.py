@@ -19,6 +19,9 @@ REFUSAL = re.compile(
     re.IGNORECASE,
 )
 
+# in front of the value of a variable: that it is another one's. "A, not 12345", "A does not hold the value 12345"
+NOT_HELD = re.compile(r"(?:\b(?:not|never|than|different from|instead of)|n't)\b[^.,;:\n]{0,30}$", re.IGNORECASE)
+
 
 def read_values(reply: str, doc: Mapping[str, Any], kind: str, facts: Facts, digits: int | None = None) -> Reading | None:
     """The values of a kind (number, word, uuid, variable) that a reply answers; None when it ends inside its thinking.
@@ -40,7 +43,7 @@ def read_values(reply: str, doc: Mapping[str, Any], kind: str, facts: Facts, dig
     elif kind == "variable":
         mentions = find_variables(text, facts.owners)
         said = places_of(text, {form: key for key in facts.keys for form in (key, f"{int(key):,}")})
-        keys = [place for place in said if not text[: place[0]].endswith("not ")]  # "A, not 12345"
+        keys = [place for place in said if not NOT_HELD.search(text, max(0, place[0] - 60), place[0])]
     return decide(text, mentions, len(doc["targets"]), keys, facts.asked, [facts.owners.get(m.value, "") for m in mentions])
 
 

@@ -22,6 +22,10 @@ OR_AFTER = re.compile(r"[\s,;?\"')\]]*or\b", re.IGNORECASE)
 OR_BEFORE = re.compile(r"\w[\s,;\"'(\[]*\bor (?:the |possibly )?$", re.IGNORECASE)
 # of a list, or quoted; not the value of a field
 ITEM = re.compile(r'^[ \t]*(?:[-|]|\d{1,2}[.)])[ \t|]*(\S[^\n]*)|(?<![:=])(?<![:=] )"([^"\n]+)"', re.MULTILINE)
+# what an item of a list tells of the answer, instead of another topic
+LABEL = re.compile(
+    r"\W*(?:confidence|certainty|position|order|place|reason(?:ing)?|explanation|evidence|source|note|quote)\W*:", re.IGNORECASE
+)
 SLACK = 4  # words that may stand between a topic's words
 SHARE = 0.5  # a part of a topic names it when it has more than this share of the letters of its words
 TYPO = 0.85  # similarity of two long words that are one word misspelt
@@ -46,7 +50,12 @@ def read_topic(text: str, topics: Sequence[str]) -> Reading:
 def _is_topic(item: str) -> bool:
     """True for a few words of which one means something; '2', '---' and 'final-answer' do not."""
     words = [word.lower() for word in WORD.findall(item)]
-    return 0 < len(words) <= 8 and any(word not in STOP and not word.isdecimal() for word in words) and "answer" not in words
+    return (
+        not LABEL.match(item)
+        and 0 < len(words) <= 8
+        and any(word not in STOP and not word.isdecimal() for word in words)
+        and "answer" not in words
+    )
 
 
 def find_topics(text: str, topics: Sequence[str]) -> list[Mention]:

@@ -16,6 +16,7 @@ from seal_eval.prompts.wordings import (
     BECAUSE,
     CHOOSES,
     CONCLUDES,
+    CONFIRMED,
     GIVES_UP,
     GUESSES,
     HEDGE,
@@ -174,15 +175,19 @@ def _of_too_many(
     first, following = _distinct(lists[0]), text[lists[0][-1].end :].lstrip(" \n.!>\"')]}")
     left_open = any(_left_open(text, lists[0][-1].end, other) for other in marks if other.value not in first)
     head = comes_at_once(text, begin, marks[0], keys) and sentence_ends(text[lists[0][-1].end :]) and not following.startswith("?")
-    if head and len(first) == n and not OR.match(following):
+    adds = n > 1 and any(m.value not in first for m in asked)  # 'A, B. That of the key in question is also C.'
+    if head and len(first) == n and not OR.match(following) and not adds:
         return Reading(_distinct(marks), HEDGED) if left_open else Reading(first)
     hedged = left_open or any(OR.search(between(text, a, b)) for a, b in pairwise(marks))
     if n == 1:
         bound = _distinct(m for m in marks if m in asked)
         if len(bound) == 1 and not hedged:
             return Reading(bound)
+        confirmed = _distinct(m for m in marks if CONFIRMED.match(text[m.end : m.end + 60]))
+        if len(confirmed) == 1 and not hedged:
+            return Reading(confirmed)
         if len(values := _distinct(marks)) == 2 and (which := LATTER.search(text, marks[1].end)):
-            return Reading((values[0] if which[1].lower() == "former" else values[1],))
+            return Reading((values[0] if "former" in which[0].lower() else values[1],))
         for match in reversed(list(CHOOSES.finditer(text))):
             if (
                 len(_distinct(m for m in marks if m.end <= match.end())) > 1
@@ -201,8 +206,9 @@ def _of_too_many(
             return Reading((marks[0].value,))  # the first sentence that names a value states it
     elif not hedged:
         exact = [group for group in lists if len(_distinct(group)) == n]
-        if exact and max(len(_distinct(group)) for group in lists) == n:
-            return Reading(_distinct(([group for group in exact if asked.intersection(group)] or exact)[-1]))
+        of_asked = [group for group in exact if asked.intersection(group)] or ([] if adds else exact)
+        if of_asked and max(len(_distinct(group)) for group in lists) == n:
+            return Reading(_distinct(of_asked[-1]))
     return Reading(_distinct(marks), HEDGED if hedged else TOO_MANY)
 
 

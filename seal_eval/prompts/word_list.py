@@ -26,6 +26,11 @@ LACKS = re.compile(r"\W*(?:do|does|did)(?:n't| not) (?:have|lead|point|go|appear
 RUNNER_UP = re.compile(
     r"[^\w\n]{0,3}(?:\d{1,4}\W{1,2})?\s*(?:is|was|comes|came|would be) (?:the )?(?:next|fourth|eleventh|runner-up)\b", re.IGNORECASE
 )
+# what a reply may add to its list of other words: "(puzzle, pizza: 3 times each)", ", followed by puzzle"
+OF_OTHERS = re.compile(r"\([^()\n]{1,200}\)|, (?:and )?followed by\b[^.;\n]{1,80}", re.IGNORECASE)
+SAYS_HOW_OFTEN = re.compile(r"\d|\b(?:once|twice|times?|each|less|fewer|followed)\b", re.IGNORECASE)
+JOINS = re.compile(r"\b(?:also|too|as well|tied?)\b", re.IGNORECASE)
+OTHERS = 3  # such places that are looked at
 NONE = Items((), ())
 
 
@@ -38,6 +43,8 @@ def read_words(text: str, listed: Collection[str], n: int, questions: Collection
     listed: the words of the document; questions: words of the question, which count only in a list; made_up: see `find_lists`.
     """
     text = without_marks(text, listed, n)
+    if n > 1:
+        text = _without_others(text, listed, n, questions, made_up)
     lists = find_lists(text, listed, n, questions, made_up)
     if lists and (turn := next_turn(text, lists[0].words[0].start)) is not None:
         text = text[:turn]
@@ -50,6 +57,21 @@ def read_words(text: str, listed: Collection[str], n: int, questions: Collection
         if len(reading.values) == n and not reading.problem:
             return reading
     return _answer(text, lists, n, questions, made_up)
+
+
+def _without_others(text: str, listed: Collection[str], n: int, questions: Collection[str], made_up: bool) -> str:
+    """The text without what it says, right behind a list of as many words as are asked for, of how often others occur."""
+    for match in list(OF_OTHERS.finditer(text))[:OTHERS]:
+        if not SAYS_HOW_OFTEN.search(match[0]) or JOINS.search(match[0]) or OR.search(match[0]):
+            continue
+        before = find_lists(text[: match.start()], listed, n, questions, made_up)
+        if (
+            before
+            and before[-1].known == len(before[-1].values) == n
+            and not re.search(r"\w", text[before[-1].words[-1].end : match.start()])
+        ):
+            text = text[: match.start()] + " " * len(match[0]) + text[match.end() :]
+    return text
 
 
 def _answer(text: str, lists: Sequence[Items], n: int, questions: Collection[str], made_up: bool) -> Reading:
@@ -67,7 +89,7 @@ def _answer(text: str, lists: Sequence[Items], n: int, questions: Collection[str
         hedged = HEDGE.search(re.split(r"[.;!?\n]", between)[-1]) or OR.search(between)
         if DOUBTS.fullmatch(between) or (hedged and min(before.known, items.known) >= max(2, n // 2)):
             return Reading(both, HEDGED)
-        ends = re.fullmatch(r"[.!]\s+|[^\n]*[.!][^\S\n]+", between)  # a sentence, behind "6" or "(6 times)", too
+        ends = re.fullmatch(r"[.!;]\s+|[^\n]*[.!][^\S\n]+", between)  # a sentence, behind "6" or "(6 times)", too
         if before is best and len(both) > n and not ends and re.fullmatch(r"[\W\d]*", between):  # it goes on in another paragraph
             return Reading(both, TOO_MANY)
     values = best.values

@@ -10,6 +10,7 @@ CORRECTION = re.compile(
     r"|on second thought|apolog(?:ies|i[sz]e)|re-?check(?:ed|ing)?|strike that|should be|should have been"
     r"|i meant|i misread|my (?:bad|mistake)|(?:disregard|forget|ignore|strike) (?:that|this|it)"
     rf")\b(?!\.? ?\d)|{other.CORRECTS}"
+    r"|\b(?:second|third|last|final|new) (?:attempt|try)\b|\battempt\s*#?[2-9]\b"
     r"|\b(?:edit|update|updated|revised|revision)(?: answer)?:|\?[\"')\]]*\s*(?:hmm+|uh+|oh)\b"
     r"|\b(?:first|initially|originally) (?:read|thought|said|saw|wrote|found)[^.;\n]{0,20},? but\b"
     r"|(?:^|[.?!\n])[\W_]*(?:(?:hmm|oh|uh|well|or|but|and)\W+)?(?:(?:no|nope)\b(?!\.? ?\d)(?=\W*[.,;:!?…—–-]|\s+(?:it|that|the|i)\b|\W*$)"
@@ -64,7 +65,8 @@ NEGATED = re.compile(
     r"|\bwas (?:about|going|tempted|inclined) to (?:say|answer|write|pick|choose|go with)\b(?:(?!\bbut\b)[^.;\n]){0,30}$"
     r"|\bnothing\b[^.,;:!?\n]{0,30}\b(?:suggests?|supports?|indicates?|points? to|says?|mentions?)[\s\"'(<]+"
     r"(?:(?:that )?(?:it|this) (?:is|was) )?(?:(?:the|an?) )?$"
-    r"|\b(?:strike|scratch|disregard|ignore|forget|discard)[\s\"'(<]+(?:(?:the|an?) )?$"
+    r"|\b(?:strike|scratch|disregard|ignore|forget|contrary to|discard(?:ed|ing)?|reject(?:ed|ing)?|dismiss(?:ed|ing)?|eliminat(?:ed?|ing)"
+    r"|(?<!not )(?<!cannot )(?<!can't )(?<!without )rul(?:ed?|ing) out)[\s\"'(<]+(?:(?:the|an?) )?$"
     r"|\b(?:almost|nearly) (?:said|wrote|answered|took|picked|chose)\b(?:(?!\bbut\b)[^.;\n]){0,30}$"
     r"|\bat first (?:glance|sight)\b(?:(?!\bbut\b)[^.;\n]){0,40}$"
     r"|\b(?:one|you|some|people|i|we) (?:might|may|could|would) (?:\w+ )?"
@@ -87,12 +89,13 @@ SEEMS_BUT = (  # "it looks like A, but it is", with A between the two
         re.IGNORECASE,
     ),
 )
+COMMA_NO = tuple(re.compile(part, re.IGNORECASE) for part in other.COMMA_NO)
 NOT_BUT = (  # "not repaired by A but", with A between the two
     re.compile(r"\b(?:not|isn't|wasn't|aren't|weren't|never)\b(?! only\b)[^.,;:\n]{0,60}$", re.IGNORECASE),
     re.compile(r"[^.;:\n]{0,20}\bbut\b", re.IGNORECASE),
 )
 WITHDRAWN = re.compile(
-    r"^[\"')>\]]*\s*(?:\?\s*(?:hmm,?\s*|uh,?\s*|oh,?\s*)?(?:no|nope|wait|not)\b"
+    r"^[\"')>\]]*\s*(?:\?+\s*(?:hmm,?\s*|uh,?\s*|oh,?\s*)?(?:no|nope|wait|not)\b"
     r"|[-,.;(]*\s*(?:(?:no|sorry|wait|oops),? )?(?:that|this|it|which|that one|this one)?"
     r"\s*(?:is|was|are|'s)\s+(?:wrong|incorrect|not (?:it|right|correct|the (?:right|correct|answer|one\b(?! of)))|a mistake|mistaken"
     r"|another)\b"
@@ -106,11 +109,12 @@ WITHDRAWN = re.compile(
 PLURAL = re.compile(r"\b(?:are|were|have|do|don't|appear|occur|come|belong)\b", re.IGNORECASE)  # of what is ruled out
 # behind a value: that it is not the answer
 RULED_OUT = re.compile(
-    r"^[\"')>\]}]*(?:,? (?:which|that|this|it)\b| (?:looks|sounds|seems|appears) [a-z]+,? but\b)?\s*(?:"
+    r"^[\"')>\]}]*,? but (?:i )?(?:then )?(?:rejected|discarded|dismissed|excluded|eliminated|ruled out) (?:it|that)\b"
+    r"|^[\"')>\]}]*(?:,? (?:which|that|this|it)\b| (?:looks|sounds|seems|appears) [a-z]+,? but\b)?\s*(?:"
     r"(?:is|was|are|were)(?:n't| (?:definitely |certainly |clearly |simply )?not) (?:it|right|correct|true|valid|possible|them|included"
     r"|the (?:right |correct |actual |real )?(?:answer|one|number|value|word|code|name|person|topic|target)\b"
     r"(?! (?:of|for|in|that|which)\b))"
-    r"|(?:is|was|are|were|'s|would be|must be) (?:(?:an? |the )?(?:wrong|incorrect|false)|mistaken|invalid"
+    r"|(?:is|was|are|were|'s|would be|must be|seems|looks|appears)(?: to be)? (?:(?:an? |the )?(?:wrong|incorrect|false)|mistaken|invalid"
     r"|ruled out|excluded|out of the question"
     r"|(?:(?:only|just|merely) )?(?:an? |the )?(?:distractors?|decoys?|examples?|mistakes?|errors?))"
     r"|(?:has|have)(?: not|n't) been|did(?: not|n't) (?:write|found) it|was(?: not|n't) born"
@@ -167,7 +171,7 @@ LISTED = re.compile(
 )
 STRONG = re.compile(
     r"\\boxed\s*\{|<answer>|<final_answer>|####"
-    r"|\"?\b(?:final|correct|my|the|short)?[ _-]?answers?\b\"?(?: to (?:your|the) question)?\s*"
+    r"|\"?\b(?:final|correct|my|the|short)?[ _-]?(?<!alternative )(?<!possible )answers?\b\"?(?: to (?:your|the) question)?\s*"
     r"(?:(?:is|are|would be|should be)\b\s*:?|:|=|->|\n)+"
     rf"|{other.ANSWER}"
     r"|\b(?:right|correct|actual|true|real) (?:one|number|value|word|code|key|name|topic|variable)s?\s*(?:(?:is|are)\b\s*:?|:|=)"
@@ -196,7 +200,17 @@ CHOOSES = re.compile(
     r"|(?:of|between|from) [^.!?\n]{3,200}, (?:it is|it's|i(?:'d| would)? (?:choose|pick|go with|say)))",
     re.IGNORECASE,
 )
-LATTER = re.compile(r"\bthe (latter|former)(?: \w+)? (?:is|was) (?:the )?(?:correct|right|answer|one)\b", re.IGNORECASE)
+# behind one of several values: that it is the answer
+CONFIRMED = re.compile(
+    r"^[\"')>\]}]*,? (?:is|was|seems|looks)(?: to be)? (?:the )?(?:right|correct)"
+    r"(?: (?:one|answer|value|number|word|name))?(?=\W*(?:[.,;!]|$))",
+    re.IGNORECASE,
+)
+LATTER = re.compile(
+    r"\b(?:it(?:'s| is| must be)|i(?:'d| would)? (?:choose|pick|say|go with)) the (?:latter|former)\b"
+    r"|\bthe (?:latter|former)(?: \w+)? (?:is|was) (?:the )?(?:correct|right|answer|one)\b",
+    re.IGNORECASE,
+)
 CLAUSE_END = re.compile(r"[.,;!?]\s|\n")
 SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n|>|\|[ \t]*(?:\n|$)")
 NEXT_TURN = re.compile(r"\n[ \t]*(?:question|q|<?(?:user|human)>?|instruction|### ?(?:instruction|question|user|input))\s*:", re.IGNORECASE)

@@ -48,8 +48,11 @@ RIGHT = {
         f'print("{T}")', f'```python\nanswer = "{T}"\nprint(answer)\n```', f"words = {json.dumps(COMMON)}", f"\\begin{{align*}}{T}\\end{{align*}}",
         f'{{"name": "respond", "arguments": {{"text": "{T}"}}}}', f"❌ {T.replace('tax', 'puzzle')}\n✅ {T}", f"Final answer: {T}\n\nI counted each.",
         "\n".join(f"\\boxed{{{w}}}" for w in COMMON), f"belly, talk, pie, scrutiny, terrapin\n\n{', '.join(COMMON[5:])}",
+        f"{T} (puzzle, pizza: 3 times each)", f"{T} (each 6 times; puzzle and pizza only once)", f"{T}. (puzzle: 1, pizza: 1)", f"{T}, followed by puzzle and pizza.", f"{T}; puzzle appears once.",
+        f"{T}. Puzzle appears once.", f"{', '.join(COMMON[:9])}, followed by squid", f"({', '.join(f'{w}: 6' for w in COMMON)})",
     ),
     "frequent": (
+        f"{F} (fgabai: 2)", f"{F} (fgabai and wckvak appear less often)", "They are akvdbe (most), sigmmt (second) and bbeofg (third), followed by fgabai.", f"{F}; fgabai appears twice.",
         "The winner is akvdbe. Runner-up: sigmmt. Third place: bbeofg.", f"{F}\n\nfgabai comes next with 2.",
         *(f"{said} wckvak {rest}" for said in ("akvdbe (9 times), sigmmt (8 times), bbeofg (6 times).", "akvdbe 9, sigmmt 8, bbeofg 6.") for rest in ("appears 3 times.", "has 3.")),
         COUNTS + F, f"{COUNTS}**{F}**", f"{COUNTS}Top 3: {F}", f"{COUNTS}The most frequent are {F}.", f"{COUNTS}1. akvdbe\n2. sigmmt\n3. bbeofg",
@@ -69,6 +72,7 @@ RIGHT = {
         "mksneu→pqoedn→{ntpaxt, zblkop}, mksneu→irpqfh→{tavtcy, lyurbr}", "Through pqoedn: ntpaxt, zblkop\nThrough irpqfh: tavtcy, lyurbr",
         "ntpaxt (pqoedn), zblkop (pqoedn), tavtcy (irpqfh), lyurbr (irpqfh)", "pqoedn's successors are ntpaxt and zblkop; irpqfh's successors are tavtcy and lyurbr.",
         "ntpaxt, zblkop (from pqoedn), tavtcy, lyurbr (from irpqfh)", "ntpaxt (mksneu -> pqoedn -> ntpaxt), zblkop, tavtcy, lyurbr",
+        f"The nodes are {R}; pqoedn and irpqfh are only one edge away.",
         f"Step 1: pqoedn, irpqfh\nStep 2: from pqoedn: ntpaxt, zblkop; from irpqfh: tavtcy, lyurbr\n\n{R}",
     ),
 }  # fmt: skip
@@ -77,12 +81,14 @@ WRONG = {
         f"Draft: {T}\nFinal answer: belly, talk, pie", f"{T}\n\nFinal answer: belly", f"{T}, apple", f"{T} and apple", f"apple, {T}", f"{NUMBERED}\n11. apple",
         f"{LINES}\napple", f"It is definitely not {T}.", f"{T} is wrong.", f"{T}? {T.replace('tax', 'puzzle')}?", f"{T}\n\npuzzle, pizza", ", ".join(COMMON[:9]),
         f"❌ {T}\n✅ {T.replace('tax', 'puzzle')}", T.replace(", squid", " or squid"),
+        *(f"{T} ({more})" for more in ("puzzle, pizza", "also puzzle, 6 times", "or puzzle, 6 times", "puzzle 6 times as well", "maybe puzzle: 6")), f"{T}, puzzle (6 times)",
+        f"{', '.join(COMMON[:9])} (puzzle: 3 times)", f"{T} (puzzle: 1)\n\nWait, no: {T.replace('tax', 'pizza')}", f"{NUMBERED}\n11. puzzle appears 6 times",
     ),
     "frequent": (
         COUNTS, f"{COUNTS}Top 3: akvdbe, sigmmt, fgabai", f"{F}\n\nFinal answer: akvdbe, sigmmt", f"{F}, foobar", f"not {F}", "akvdbe, sigmmt, not bbeofg",
         "akvdbe, sigmmt or bbeofg",
     ),
-    "parents": (f"{P} do not have edges to mksneu.", f"{P}, mksneu", f"{P}, iecgtd", "mksneu <- vattku, fdwxrh", f"{P}\nFinal answer: vattku, fdwxrh"),
+    "parents": (f"{P} do not have edges to mksneu.", f"{P}, mksneu", f"{P}, iecgtd", "mksneu <- vattku, fdwxrh", f"{P}\nFinal answer: vattku, fdwxrh", f"{P.replace(',', ';')}; iecgtd are the nodes", f"{P}; iecgtd"),
     "reach": (f"pqoedn, irpqfh, {R}", f"Step 2: {R}\n\nFinal answer: ntpaxt, zblkop", f"{CHAINS}\nFinal answer: pqoedn, irpqfh", f"{R}, mksneu", "mksneu -> pqoedn, irpqfh"),
 }  # fmt: skip
 BEGUN = (

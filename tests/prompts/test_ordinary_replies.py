@@ -80,6 +80,12 @@ WORDS = [(kind, right, reply) for kind in ONE for right, reply in [
 (1, "There is no doubt that it is {t}."), (1, "It is neither {w} nor {w}; it is {t}."), (1, "At first glance {w}, but on closer reading {t}."), (1, "One might think {w}, but it is {t}."),
 (1, "The answer is {t}, although {w} is also mentioned."), (1, "{t} or {w}? I'd go with {t}."), (0, "{t} or {w}? I'd go with {w}."), (1, "The answer is {t}; {w} is a distractor."), (1, "Nicht {w}, sondern {t}."), (0, "Nicht {t}, sondern {w}."),
 (1, "不是{w}，而是{t}。"), (1, "Ce n’est pas {w}, c'est {t}."), (1, "No es {w}, sino {t}."), (1, "{w} can be ruled out. It is {t}."), (1, "{t} — don't mix it up with {w}."), (1, "{t}\n\nWould you like to know anything else?"),
+(1, "Of the two, {t} and {w}, it's the former."), (0, "Of the two, {t} and {w}, it is the latter."), (1, "{w} and {t} both occur. I'd choose the latter."), (0, "{t}?? No way."),
+(1, "Given the options {w} and {t}, {t} is the right one."), (0, "Given the options {w} and {t}, {w} is the right one."), (1, "{t}, I believe; {w} seems wrong."), (0, "{t} looks wrong."),
+(0, "Either {t} or {w} is right."), (0, "I'm not sure whether {t} is correct or {w} is correct."), (0, "Answer: {w}\n\n(Alternative answer: {t})"), (0, "Answer: {w}\nPossible answer: {t}"),
+(1, "First attempt: {w}\nSecond attempt: {t}"), (0, "First attempt: {t}\nSecond attempt: {w}"), (1, "Attempt 1: {w}\nAttempt 2 (final): {t}"), (1, "[x] {t}\n[ ] {w}"), (0, "[ ] {t}\n[x] {w}"),
+(1, "I considered {w} but rejected it. {t}."), (0, "I considered {t} but rejected it. {w}."), (1, "After rejecting {w}, I settled on {t}."), (0, "After rejecting {t}, I settled on {w}."),
+(1, "I'd rule out {w}, leaving {t}."), (0, "I'd rule out {t}, leaving {w}."), (0, "It is {w}. I can't rule out {t}."), (1, "Contrary to {w}, it's {t}."),
 ]]  # fmt: skip
 SMALLER = [
 ("lines", 1, "It looks like 24260, but it is 26022."), ("lines", 1, "It looks like 26022, but I am not sure."), ("lines", 0, "26022. After a closer look, it is 24260."), ("lines", 1, "24260 - falsch. Richtig: 26022"),
@@ -105,6 +111,18 @@ SMALLER = [
     ". AAAAA and BBBBB hold 12345, so they are excluded.", ". (AAAAA and BBBBB hold 12,345 instead.)", "\nAAAAA = 12345\nBBBBB = 12345", "; AAAAA and BBBBB do not.",
     ". AAAAA and BBBBB belong to another chain.", "; AAAAA and BBBBB are not included.", ". AAAAA doesn't.",
 )],
+*[("variable", 1, f"{FIVE}{tail}") for tail in (
+    ". AAAAA does not hold 51619.", ". AAAAA isn't 51619.", ". AAAAA has another value than 51619.", ". AAAAA holds 12345, not 51619.", ". All hold 51619. AAAAA is from the example.",
+)],
+*[("variable", 0, f"{FIVE}{tail}") for tail in (
+    ". AAAAA holds 51619.", ". AAAAA also holds 51619.", "\nAAAAA = 51619", ". Also, AAAAA = 51,619.", ". Note that AAAAA is also 51619.", ". AAAAA holds 51619 as well.",
+)],
+("multivalue", 0, f"{FOUR}. The fertile-vacation also has 1111111."), ("multivalue", 1, f"{FOUR}. All belong to the fertile-vacation; 1111111 does not."),
+("multiquery", 0, "1048771, 4416668, 3056679, 4497919. The classy-series has 2254438."), ("multiquery", 1, "1048771, 4416668, 3056679, 4497919. The old-tower has 2254438."),
+("born", 1, "**Zorulmere** — she moved to Lamulness only at the age of 27."), ("born", 0, "**Lamulness** — she moved to Zorulmere only at the age of 27."), ("born", 1, "Born - Zorulmere\nMoved - Lamulness"),
+("born", 1, "Instead of Lamulness, it's Zorulmere."), ("born", 1, "Nearby Lamulness is wrong: Zorulmere."), ("wrote", 1, "Emil Cesolsen — the translator was Petra Ostilnik"), ("wrote", 1, "Chosen answer: Emil Cesolsen"),
+*[("topics", 1, f"- {name}: {TOPICS[0]}\n- {more}") for name in ("Topic", "**Answer**") for more in ("Confidence: high", "**Reason:** it was named first", "Position: first")],
+("topics", 0, f"- First: {TOPICS[0]}\n- Second: the taste of tea"),
 *[("variable", 0, f"{FIVE}{tail}") for tail in (". Also AAAAA and BBBBB.", ". AAAAA and BBBBB hold it, too.", ", AAAAA hold 51619, not 12345")],
 ("variable", 1, f"{FIVE} (not AAAAA or BBBBB)"), ("variable", 1, f"GROUP\n{FIVE}"), ("variable", 1, f"변수는 {FIVE}입니다."), ("variable", 1, "ZKJRAとUBTNHとUQADMとNVAUXとYDHKV"),
 ("multiquery", 1, '[{"number": 1048771,\n"key": "classy-series"},\n{"number": 4416668,\n"key": "tart-designer"},\n{"number": 3056679,\n"key": "observant-mercury"},\n{"number": 4497919,\n"key": "gorgeous-pard"}]'),
