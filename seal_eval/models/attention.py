@@ -92,7 +92,8 @@ def attention_function(model: Any, function: Callable[..., Any]) -> Iterator[Any
                 f"{type(model).__name__} chooses the keys that its attention sees ({chosen[0]}), which this method would ignore; choose a "
                 "method that does not change attention"
             )
-        if getattr(module, "is_causal", True) and has_room(*args[:2], args[3]):
+        mask = args[3] if len(args) > 3 else kwargs.get("attention_mask")
+        if getattr(module, "is_causal", True) and has_room(args[0], args[1], mask):
             raise SealError(
                 "a method that changes attention cannot tell positions in a cache with room behind the text (static); use a DynamicCache"
             )

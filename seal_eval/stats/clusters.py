@@ -50,10 +50,10 @@ def sign_flip(differences_by_cluster: Values, seed: int = 0) -> SignFlip:
     if np.allclose(sizes, multiples, rtol=0, atol=1e-6) and total < MOST_SUM and total * len(sizes) < MOST_STEPS:
         p = _by_transform(multiples.astype(int), times, abs(moved.sum()) / abs(moved).min())
         return SignFlip(p, len(d), len(moved), True, "sign-flip, exact")
-    if (p := _by_bound(moved)) is not None:
-        return SignFlip(p, len(d), len(moved), False, "sign-flip, Hoeffding's bound")
-    if len(moved) >= MANY and (p := _by_expansion(moved)) is not None:
-        return SignFlip(min(1.0, max(SMALLEST_P, p)), len(d), len(moved), False, "sign-flip, Edgeworth expansion")
+    if (bound := _by_bound(moved)) is not None:
+        return SignFlip(bound, len(d), len(moved), False, "sign-flip, Hoeffding's bound")
+    if len(moved) >= MANY and (expanded := _by_expansion(moved)) is not None:
+        return SignFlip(min(1.0, max(SMALLEST_P, expanded)), len(d), len(moved), False, "sign-flip, Edgeworth expansion")
     p = max(SMALLEST_P, by_draws(moved, abs(float(moved.sum())) - ROUNDING * float(abs(moved).sum()), seed))
     return SignFlip(p, len(d), len(moved), False, f"sign-flip, {DRAWS:,} draws")
 
