@@ -49,9 +49,10 @@ class MsPoe(Method):
         import torch
 
         from seal_eval.models.by_head import by_head, head_weights
-        from seal_eval.models.modules import head_projections, layer_index
+        from seal_eval.models.modules import check_softmaxes, head_projections, layer_index
 
         check_attends_fully(model)
+        check_softmaxes(model)
         frequencies = Frequencies(model)
         unrotated = unrotated_layers(model, frequencies)
         names = [name.rpartition(".")[0] for name, _ in head_projections(model)]
@@ -62,6 +63,7 @@ class MsPoe(Method):
                 f"would change; set skip below {1 + max(map(layer_index, names))}, or choose another method"
             )
         orders: dict[int, torch.Tensor] = {}  # by layer: [batch, n_heads], the rank of each head
+        ends: dict[int, torch.Tensor] = {}  # by layer: [batch, n_kv_heads, head_dim], the text's last key so far
 
         def ranks(query: Any, key: Any, mask: Any, kwargs: dict[str, Any]) -> torch.Tensor:
             """Return the rank of each head [batch, n_heads], 0 for the most aware of positions."""
@@ -81,12 +83,16 @@ class MsPoe(Method):
         def attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[Any, None]:
             if slides(module, kwargs, key.shape[2]) or module in unrotated or module.layer_idx < self.skip or self.most == 1:
                 return plain_attention(module, query, key, value, attention_mask, **kwargs), None
-            layer, (batch, n_heads) = module.layer_idx, query.shape[:2]
-            if query.shape[2] == key.shape[2]:  # a prompt: no layer above goes on with the heads' order of an earlier one
-                for other in [other for other in orders if other >= layer]:
-                    del orders[other]
-            if layer not in orders or len(orders[layer]) != batch:
+            layer, n_heads = module.layer_idx, query.shape[1]
+            if query.shape[2] == key.shape[2]:
+                check_ends_alike(attention_mask)
                 orders[layer] = ranks(query, key, attention_mask, kwargs)
+            elif query.shape[2] > 1 or layer not in ends or not torch.equal(ends[layer], key[:, :, -2]):
+                raise SealError(
+                    "method 'ms_poe' orders heads by a prompt's last token: read a prompt in one pass, and continue its reply token by "
+                    "token before another is read"
+                )
+            ends[layer] = key[:, :, -1].clone()
             rows = []
             for b, order in enumerate(orders[layer].tolist()):
                 mask = None if attention_mask is None else attention_mask[b : b + 1]
@@ -97,3 +103,9 @@ class MsPoe(Method):
 
         with attention_function(model, attend):
             yield model
+
+
+def check_ends_alike(mask: Any) -> None:
+    """Raise SealError for texts that are padded on the right, by their mask [batch, 1, n, n]: their last query is no token of theirs."""
+    if mask is not None and not bool(mask[:, 0, -1, -1].all()):
+        raise SealError("method 'ms_poe' orders heads by each prompt's last token: pad texts on the left")

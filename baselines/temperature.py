@@ -15,7 +15,8 @@ class Temperature(Method):
     """Scores of layers with full attention are multiplied by `factor`, or by factor * ln(n), where n is the number of tokens a query sees.
 
     form: 'constant' for a factor alone. YaRN's temperature for a window extended s times is the factor (0.1 ln(s) + 1)^2, because YaRN
-    multiplies queries and keys by the root (Peng et al. 2023, arXiv 2309.00071, equation 22). 'log' for Scalable-Softmax, whose factor s
+    multiplies queries and keys by the root (Peng et al. 2023, arXiv 2309.00071, equation 22); where only a part of each head is rotated
+    (Phi, GLM, GPT-NeoX), yarn multiplies that part alone, as transformers and vLLM do. 'log' for Scalable-Softmax, whose factor s
     is learned in its paper, about 0.43 (equation 2). A model that was trained without it keeps its sharpness at L tokens with
     factor = 1 / ln(L). The method `logn` differs in one thing: it leaves queries within the trained window as they are.
     """

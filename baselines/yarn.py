@@ -15,6 +15,8 @@ from seal_eval.models.rope import rotary_replaced, trained_window
 class Yarn(Method):
     """Low frequencies are interpolated, high ones kept, those in between blended; queries and keys are multiplied by 0.1 ln(factor) + 1.
 
+    Where only a part of each head is rotated (Phi, GLM, GPT-NeoX), that part alone is multiplied, as in transformers.
+
     beta_fast, beta_slow: a frequency that rotates more than beta_fast times over the trained window is kept, one that rotates less than
     beta_slow times is interpolated (equations 17 to 22; the paper recommends 32 and 1 for Llama). original: the trained window in tokens,
     0 for the model's own.

@@ -92,6 +92,11 @@ def attention_function(model: Any, function: Callable[..., Any]) -> Iterator[Any
                 f"{type(model).__name__} chooses the keys that its attention sees ({chosen[0]}), which this method would ignore; choose a "
                 "method that does not change attention"
             )
+        mask = args[3] if len(args) > 3 else kwargs.get("attention_mask")
+        if getattr(module, "is_causal", True) and has_room(args[0], args[1], mask):
+            raise SealError(
+                "a method that changes attention cannot tell positions in a cache with room behind the text (static); use a DynamicCache"
+            )
         return function(module, *args, **kwargs)
 
     AttentionInterface.register(name, checked)
@@ -237,6 +242,12 @@ def padding(key: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
     if mask is None:
         return torch.zeros(key.shape[0], dtype=torch.int64, device=key.device)
     return (~mask[:, 0]).all(-2).long().cumprod(-1).sum(-1)
+
+
+def has_room(query: torch.Tensor, key: torch.Tensor, mask: Any) -> bool:
+    """True for a text that is read before further keys: without a mask, or its first query may not attend to its place from the end."""
+    n = query.shape[2]
+    return 1 < n < key.shape[2] and (mask is None or (mask.dtype == torch.bool and not bool(mask[:, 0, 0, mask.shape[-1] - n].any())))
 
 
 def query_positions(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:

@@ -108,11 +108,24 @@ def text_config(model: Any) -> Any:
 
 
 def n_heads(model: Any) -> int:
-    """Return the number of query heads per layer. Raises SealError for a model whose layers differ in it."""
+    """Return the number of query heads per layer. Raises SealError where layers differ in it, and as `check_softmaxes`."""
     config = text_config(model)
+    check_softmaxes(model)
     if len(set(getattr(config, "num_attention_heads_per_layer", None) or [])) > 1:
         raise SealError(f"{type(model).__name__}: layers differ in their number of heads; scale channels, not heads")
     return int(config.num_attention_heads)
+
+
+def check_softmaxes(model: Any) -> None:
+    """Raise SealError for differential attention (Ye et al. 2025, arXiv 2410.05258): each head is one softmax less λ times another.
+
+    The two are far apart among the query heads, and the head's output is twice as wide, so no one number stands for a head.
+    """
+    if any(isinstance(getattr(module, "lambda_q1", None), torch.Tensor) for module in text_decoder(model)[1].modules()):
+        raise SealError(
+            f"{type(model).__name__}: each head subtracts one softmax from another (differential attention), so its query heads are no "
+            "heads of their own; scale channels, not heads, or choose a method that treats all heads alike"
+        )
 
 
 def attention_linears(model: Any) -> list[str]:

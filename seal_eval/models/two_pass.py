@@ -55,7 +55,7 @@ def two_passes(model: Any, heads: Sequence[tuple[int, int]], importance: Importa
 
     heads: (layer, head) whose mean attention says what matters; those in layers with a sliding window do not count. warmup: when several
     tokens are read, importance begins with the last `warmup` of them. Raises SealError for a model whose attention cannot be replaced,
-    and in the first pass if no head counts.
+    in the first pass if no head counts, and for a token that does not follow the text that was read last.
     """
     by_layer: dict[int, list[int]] = {}
     for layer, head in heads:
@@ -95,8 +95,10 @@ def two_passes(model: Any, heads: Sequence[tuple[int, int]], importance: Importa
             raise SealError(f"{type(model).__name__}: none of the chosen heads is in a layer with full attention; choose other heads")
         attention = torch.stack(seen).mean(0)  # [batch, n_rows, n_keys]
         batch, n_rows, n_keys = attention.shape
-        if read[0] > 1 or not importance.continues(batch, n_keys - 1):
+        if read[0] > 1 or n_keys == 1:
             importance.begin(batch, n_keys, attention.device)
+        elif not importance.continues(batch, n_keys - 1):
+            raise SealError("what matters is known for the text read last: continue a reply token by token before another text is read")
         for row in range(n_rows):
             importance.step(attention[:, row])
         matters = importance.chosen()

@@ -64,5 +64,22 @@ def sentence(paired: PairedScores, sequential: bool = False) -> str:
     return f"Over {over}: {test}, because {why}; {invalid}{looks}." + (f" {paired.assumed}" if paired.assumed else "")
 
 
+def out_of_reach(paired: PairedScores, level: float, n_tests: int) -> str:
+    """A sentence, after a space, on what Holm's adjustment puts out of reach at the level, whatever the replies; '' for nothing.
+
+    n_tests: how many methods are tested against the baseline; ranks compare all pairs of the methods that lack no cell. Holm's first step
+    multiplies the smallest p by the number of tests; where that exceeds 1 − level for the smallest p that is possible, nothing is rejected.
+    """
+    k, m = len(paired.clusters), len(paired.complete)
+    documents = DOCUMENTS in chosen_test(paired)
+    least = least_p(k, mid_p=not documents)
+    tests = ((n_tests, f"{n_tests} comparisons with {paired.baseline}"), (m * (m - 1) // 2, f"{m * (m - 1) // 2} pairs of methods (ranks)"))
+    lost = [f"{min(1, n * least):.2g} over {what}" for n, what in tests if n > 1 and n * least > 1 - level]
+    if not lost:
+        return ""
+    kind = "documents" if documents else "samples"
+    return f" After Holm's adjustment {k} {kind} allow no p below {', nor below '.join(lost)}; for more, run more {kind}."
+
+
 def _binary(paired: PairedScores) -> bool:
     return bool(np.isin(paired.scores[~np.isnan(paired.scores)], (0, 1)).all())

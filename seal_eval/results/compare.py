@@ -7,7 +7,7 @@ import numpy as np
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.types import TaskLength
-from seal_eval.results.chosen_test import sentence
+from seal_eval.results.chosen_test import out_of_reach, sentence
 from seal_eval.results.comparison import Comparison, Row, Scope
 from seal_eval.results.missing import why_no_ranks
 from seal_eval.results.paired import PairedScores
@@ -41,9 +41,11 @@ def compare(paired: PairedScores, level: float = 0.95, sequential: bool = False)
     unranked = _cells_without(deciding, deciding.cell[complete])
     design = layout(deciding.cluster[complete], deciding.cell[complete]) if complete.any() and not unranked else None
     simple = design is not None and not repeats(design) and bool(np.isin(scores[complete], (0, 1)).all())
+    n_tests = sum(row.difference is not None and row.difference.p_value is not None for row in primary)
+    reach = "" if sequential else out_of_reach(deciding, level, n_tests)
     rank_of = dict(zip(deciding.complete, _ranks(scores[complete], design, level, sequential) if design else (), strict=False))
     return Comparison(
-        paired.name, paired.methods, level, sentence(deciding, sequential), tuple(rows),
+        paired.name, paired.methods, level, sentence(deciding, sequential) + reach, tuple(rows),
         tuple(rank_of.get(column) for column in range(len(paired.methods))) if design else (),
         cochran_q(scores[complete]) if simple and scores.shape[1] > 2 and not sequential else None,
         tuple(over_lengths(deciding, level, sequential)), () if sequential else tuple(positions(deciding, level)), paired.shares,

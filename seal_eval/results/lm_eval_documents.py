@@ -83,7 +83,10 @@ def _named(file: Path, task: str, line: int, doc: Any, field: str) -> str:
     for key in [field] if isinstance(doc, dict) and field in doc else field.split("."):
         if not isinstance(value, dict) or value.get(key) in (None, ""):
             known = _listed(list(dict.fromkeys(_fields(doc)))[:30])[:500] or "none"
-            raise SealError(f"{file}, line {line}: doc has no value for '{field}' (--cluster); its fields are {known}")
+            raise SealError(
+                f"{file}, line {line}: doc has no value for '{field}' (--cluster); its fields are {known}. Name one that all tasks have, "
+                "or compare tasks with other fields in folders of their own"
+            )
         value = value[key]
     return _hash(value) if isinstance(value, str) else _hash(f"{task}:{json.dumps(value, sort_keys=True)}")
 

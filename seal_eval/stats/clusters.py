@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from seal_eval.stats.layout import Array, Values
+from seal_eval.stats.random_flips import DRAWS, MANY, by_draws
 
 MOST_FLIPS = 2**20  # assignments of signs that are enumerated
-SIGN_FLIPS = 100_000  # random assignments, where no exact method applies
-MANY_CLUSTERS = 1000  # from here on an Edgeworth expansion replaces random assignments
+MOST_CORRECTION = 0.1  # of the expansion's second term, relative to its first, and of κ₄: then the terms that are left out change little
 MOST_SUM = 2**22  # largest sum of |differences|, in units of the smallest, for the exact convolution
 MOST_STEPS = 2**26  # that sum times the number of different |differences|: about a second
 ROUNDING = 1e-12  # of the largest difference: smaller ones are rounding errors of 0; of Σ |d|: sums that are closer are equal
@@ -31,9 +31,10 @@ def sign_flip(differences_by_cluster: Values, seed: int = 0) -> SignFlip:
 
     differences_by_cluster: A − B of each cluster (document), [n_clusters]. The p-value comes from the first way that applies: enumeration
     for up to 20 clusters whose difference is not 0; exact convolution when all differences, in absolute value, are whole multiples of the
-    smallest and their sum is less than 2^22 of it, and 2^26 divided by how many different ones there are; the Edgeworth expansion of the
-    sum for 1,000 or more such clusters; 100,000 random assignments of signs, with the observed one counted among them. If all differences
-    are 0, p is 1. Raises ValueError for no cluster and for values that are not finite.
+    smallest and their sum is less than 2^22 of it, and 2^26 divided by how many different ones there are; 1e-12 where Hoeffding's bound
+    2 exp(−z² / 2), z = |Σ d| / √Σ d², is below it; the Edgeworth expansion of the sum for 1,000 or more such clusters, unless a few of
+    them outweigh the others; 100,000 random assignments of signs, `by_draws`. If all differences are 0, p is 1. Raises ValueError for no
+    cluster and for values that are not finite.
     """
     d = np.asarray(differences_by_cluster, dtype=float)
     if d.ndim != 1 or not len(d) or not np.isfinite(d).all():
@@ -49,14 +50,12 @@ def sign_flip(differences_by_cluster: Values, seed: int = 0) -> SignFlip:
     if np.allclose(sizes, multiples, rtol=0, atol=1e-6) and total < MOST_SUM and total * len(sizes) < MOST_STEPS:
         p = _by_transform(multiples.astype(int), times, abs(moved.sum()) / abs(moved).min())
         return SignFlip(p, len(d), len(moved), True, "sign-flip, exact")
-    if len(moved) >= MANY_CLUSTERS:
-        return SignFlip(_by_expansion(moved), len(d), len(moved), False, "sign-flip, Edgeworth expansion")
-    rng = np.random.default_rng(seed)
-    sums = np.zeros(SIGN_FLIPS)
-    for size, n in zip(*np.unique(abs(moved), return_counts=True), strict=True):
-        sums += size * (2 * rng.binomial(n, 0.5, SIGN_FLIPS) - n)
-    extreme = int((abs(sums) >= abs(moved.sum()) - ROUNDING * abs(moved).sum()).sum())
-    return SignFlip((extreme + 1) / (SIGN_FLIPS + 1), len(d), len(moved), False, f"sign-flip, {SIGN_FLIPS:,} draws")
+    if (bound := _by_bound(moved)) is not None:
+        return SignFlip(bound, len(d), len(moved), False, "sign-flip, Hoeffding's bound")
+    if len(moved) >= MANY and (expanded := _by_expansion(moved)) is not None:
+        return SignFlip(min(1.0, max(SMALLEST_P, expanded)), len(d), len(moved), False, "sign-flip, Edgeworth expansion")
+    p = max(SMALLEST_P, by_draws(moved, abs(float(moved.sum())) - ROUNDING * float(abs(moved).sum()), seed))
+    return SignFlip(p, len(d), len(moved), False, f"sign-flip, {DRAWS:,} draws")
 
 
 def least_p(n: int, mid_p: bool = False) -> float:
@@ -88,11 +87,21 @@ def _by_transform(sizes: Array, times: Array, observed: float) -> float:
     return float(min(1.0, max(SMALLEST_P, 2 * tail if round(observed) else 1.0)))
 
 
-def _by_expansion(moved: Array) -> float:
-    """P(|Σ ± d| >= |Σ d|) ≈ 2 (1 − Φ(z)) + φ(z) κ₄ (z³ − 3z) / 12, with the fourth cumulant κ₄ = −2 Σ d⁴ / (Σ d²)² (Feller 1971, XVI.4)."""
+def _by_bound(moved: Array) -> float | None:
+    """`SMALLEST_P` where P(|Σ ± d| >= |Σ d|) is no larger by Hoeffding's bound 2 exp(−z² / 2) (1963, JASA 58:13), else None."""
+    z = abs(float(moved.sum())) / float((moved**2).sum()) ** 0.5
+    return SMALLEST_P if 2 * np.exp(-z * z / 2) <= SMALLEST_P else None
+
+
+def _by_expansion(moved: Array) -> float | None:
+    """P(|Σ ± d| >= |Σ d|) ≈ 2 (1 − Φ(z)) + φ(z) κ₄ (z³ − 3z) / 12, with the fourth cumulant κ₄ = −2 Σ d⁴ / (Σ d²)² (Feller 1971, XVI.4).
+
+    None where `MOST_CORRECTION` is exceeded: a few clusters outweigh the others, or the sum is far in the tail.
+    """
     from scipy.stats import norm
 
     square = float((moved**2).sum())
     z = abs(float(moved.sum())) / square**0.5
     fourth = -2 * float((moved**4).sum()) / square**2
-    return float(min(1.0, max(SMALLEST_P, 2 * norm.sf(z) + norm.pdf(z) * fourth * (z**3 - 3 * z) / 12)))
+    first, second = 2 * float(norm.sf(z)), float(norm.pdf(z)) * fourth * (z**3 - 3 * z) / 12
+    return first + second if max(-fourth, abs(second) / max(first, 1e-300)) <= MOST_CORRECTION else None

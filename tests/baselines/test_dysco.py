@@ -105,3 +105,13 @@ def test_heads_that_slide(folder):
     nothing = "none of the chosen heads is in a layer with full attention"
     with pytest.raises(SealError, match=nothing), method("dysco", heads=folder, top=4).apply(model):
         model(IDS)
+
+
+def test_a_token_behind_another_text_is_refused(folder):
+    """Its importance would begin anew, without the prompt's last tokens."""
+    model = tiny_model()
+    with torch.no_grad(), method("dysco", heads=folder, top=4).apply(model):
+        first = model(IDS, use_cache=True).past_key_values
+        model(IDS[:, :40], use_cache=True)
+        with pytest.raises(SealError, match="before another text is read"):
+            model(IDS[:, :1], past_key_values=first)

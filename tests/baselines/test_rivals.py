@@ -187,3 +187,24 @@ def test_ms_poe_where_nothing_would_change(kind, own, skip):
     nothing = f"no layer from {skip} on has full attention with rotated keys"
     with pytest.raises(SealError, match=nothing), method("ms_poe", skip=skip).apply(model):
         pass
+
+
+def test_ms_poe_refuses_what_hides_the_prompts_end():
+    """A prompt read in two parts, a reply behind another prompt, and texts padded on the right: the order would be that of other tokens."""
+    model, other = llama(), IDS.flip(1)
+    with torch.no_grad(), method("ms_poe", skip=0).apply(model):
+        first = model(IDS, use_cache=True).past_key_values
+        expected = model(other[:, :1], past_key_values=first, use_cache=True).logits
+        half = model(IDS[:, :40], use_cache=True).past_key_values
+        with pytest.raises(SealError, match="read a prompt in one pass"):
+            model(IDS[:, 40:], past_key_values=half)
+        again = model(IDS, use_cache=True).past_key_values
+        model(other, use_cache=True)
+        with pytest.raises(SealError, match="before another is read"):
+            model(other[:, :1], past_key_values=again)
+        mask = torch.ones(2, N, dtype=torch.long)
+        mask[1, 50:] = 0
+        with pytest.raises(SealError, match="pad texts on the left"):
+            model(IDS.expand(2, -1), attention_mask=mask)
+        last = model(IDS, use_cache=True).past_key_values  # and after all that as before
+        assert torch.equal(model(other[:, :1], past_key_values=last).logits, expected)
