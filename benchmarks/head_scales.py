@@ -2,6 +2,7 @@
 
     python benchmarks/head_scales.py docs/head-scales.jsonl          # runs what OUT lacks, prints the table
     python benchmarks/head_scales.py docs/head-scales.jsonl --table  # the table of what OUT holds
+    python benchmarks/head_scales.py docs/head-scales.jsonl --model gemma-3-270m --arms "1 per head, lr 0.1, limited"  # one of the runs
 
 Between SEAL-H (one scale per head) and SEAL-C (one per channel) lie models whose scales are shared by 4 or 16 neighbouring channels of a
 head. Each is tuned on the same samples, with and without what limits forgetting (the KL term, and the limit on perplexity). Accuracy is
@@ -19,6 +20,7 @@ from run_log import log, logged, markdown
 from torch import nn
 
 from seal_eval.models.loading import faster_dtype, load_model
+from seal_eval.models.modules import head_projections, in_features, n_heads
 from seal_eval.models.window import window_of
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.tasks import get_task
@@ -46,9 +48,12 @@ class Arm:
         return f"{self.per_head} per head, lr {self.lr:g}, {'limited' if self.limited else 'not limited'}"
 
 
-ARMS = (
-    Arm(1, 0.1, True), Arm(1, 0.1, False), Arm(1, 0.4, False), Arm(4, 0.1, False), Arm(16, 0.06, False), Arm(64, 0.04, False),
-)  # fmt: skip
+def arms(width: int) -> list[Arm]:
+    """Return all arms for a model whose heads have `width` channels."""
+    return [
+        Arm(1, 0.1, True), Arm(1, 0.1, False), Arm(1, 0.4, False), Arm(4, 0.1, False), Arm(16, 0.06, False), Arm(width, 0.04, False),
+        Arm(width, 0.04, True),
+    ]  # fmt: skip
 
 
 class Shared(Gains):
@@ -113,6 +118,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="the file of runs, JSON Lines")
     parser.add_argument("--model", default="smollm2-135m-instruct")
+    parser.add_argument("--arms", nargs="+", help="the arms to run; default: all")
     parser.add_argument("--table", action="store_true", help="print the table of OUT and do nothing else")
     args = parser.parse_args()
 
@@ -123,9 +129,13 @@ def main() -> None:
         torch.set_num_threads(2)
         dtype = faster_dtype()
         model, tokenizer = load_model(args.model, dtype)
+        (_, projection), *_ = head_projections(model)
+        named = {arm.name: arm for arm in arms(in_features(projection) // n_heads(model))}
+        if unknown := set(args.arms or ()) - set(named):
+            parser.error(f"unknown arms: {', '.join(sorted(unknown))}; there are: {'; '.join(named)}")
         done = {row["arm"] for row in rows()}
-        for arm in (None, *ARMS):
-            label = arm.name if arm else "plain"
+        for label in ("plain", *(args.arms or named)):
+            arm = named.get(label)
             if label in done:
                 continue
             line = run(model, tokenizer, args.model, arm, dtype) if arm else {"scales": 0, "test": measured(model, tokenizer)}
