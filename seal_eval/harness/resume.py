@@ -14,6 +14,7 @@ from seal_eval.core.files import read_json, write_json, write_text
 from seal_eval.core.folders import only_writer
 from seal_eval.core.names import SUITE_KEY
 from seal_eval.harness.planned import SUITE
+from seal_eval.harness.processes import n_processes
 from seal_eval.harness.reply_log import Journal, recording
 
 WHOLE = "whole"  # marker file: all results in the work folder's `out` are on disk
@@ -78,7 +79,7 @@ def complete(
             raise SealError(f"lm-eval wrote no results into {out}; is the disk full or the folder read-only?")
         _complete_record(results, journal.n_found)
         stamp = results.stem.removeprefix("results_")
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        if n_processes() > 1:
             for samples in out.glob("samples_*.jsonl"):
                 in_order(samples)
         write_text(out / f"command_{stamp}.txt", command + "\n")

@@ -6,7 +6,7 @@ from typing import Any
 from seal_eval.baselines import extended, take_method
 from seal_eval.core.errors import SealError
 from seal_eval.models.hub import resolve
-from seal_eval.models.hub_reached import check_reached
+from seal_eval.models.hub_reached import config_of
 from seal_eval.models.loading import load_tokenizer
 from seal_eval.models.window import window_of
 
@@ -17,12 +17,10 @@ def stock_window(name: str, trust_remote_code: bool = False, revision: str = "")
     That is max_position_embeddings, or what the tokenizer names, or 2,048 where neither names a length, as for state-space models.
     """
     from lm_eval.models.utils import resolve_max_length
-    from transformers import AutoConfig
 
     try:
         place = resolve(name)
-        check_reached(place)
-        config = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code, revision=revision or None)
+        config = config_of(place, trust_remote_code, revision)
         return resolve_max_length(config, default=0) or resolve_max_length(config, load_tokenizer(place, trust_remote_code, revision))
     except (OSError, ValueError, SealError):
         return None

@@ -5,7 +5,7 @@ from typing import Any
 
 from seal_eval.core.errors import SealError
 from seal_eval.harness.vllm_source import counted_types
-from seal_eval.models.hub_reached import check_reached
+from seal_eval.models.hub_reached import config_of
 
 LENGTHS = (
     "max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "model_max_length", "max_target_positions",
@@ -23,14 +23,11 @@ def vllm_window(
     one of these, in older versions, the length is the trained one, original_max_position_embeddings. With no_sliding_window
     (disable_sliding_window) it is at most the sliding window. Raises SealError for a factor or a length that is not a number.
     """
-    from transformers import AutoConfig
-
     if overrides is not None and not isinstance(overrides, Mapping):
         return None  # a function
     fields = _text_fields(overrides)
     try:
-        check_reached(place)
-        config = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code, revision=revision or None).get_text_config()
+        config = config_of(place, trust_remote_code, revision).get_text_config()
     except (OSError, ValueError, SealError):
         return None
     had = getattr(config, "rope_parameters", None)

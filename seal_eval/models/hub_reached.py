@@ -1,7 +1,8 @@
-"""Say at once that a model is not here and that the Hugging Face hub cannot be reached: its client repeats each request for minutes."""
+"""Read a model's configuration; say at once where the Hugging Face hub cannot be reached: its client repeats requests for minutes."""
 
 import time
 from pathlib import Path
+from typing import Any
 
 from seal_eval.core.errors import SealError, first_line
 
@@ -26,6 +27,17 @@ def check_reached(place: str) -> None:
             f"model '{place}' is no folder here and not in the hub's cache, and there is no connection to {constants.ENDPOINT} ({why}); "
             "check the name and the network, or name a folder"
         )
+
+
+def config_of(place: str, trust_remote_code: bool = False, revision: str = "") -> Any:
+    """Return the configuration of a folder or hub id. revision: of the hub id; '' for the newest.
+
+    Raises SealError as `check_reached`, and OSError or ValueError for one that cannot be read.
+    """
+    from transformers import AutoConfig
+
+    check_reached(place)
+    return AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code, revision=revision or None)
 
 
 def _unreachable(place: str) -> str:

@@ -26,7 +26,7 @@ def choices() -> dict[str, list[int]]:
 
 
 def forget() -> None:
-    """Begin to note choices anew."""
+    """Forget the choices that were noted so far."""
     _choices.clear()
 
 

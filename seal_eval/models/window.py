@@ -6,7 +6,7 @@ from typing import Any
 
 from seal_eval.core.errors import SealError
 from seal_eval.models.hub import resolve
-from seal_eval.models.hub_reached import check_reached
+from seal_eval.models.hub_reached import config_of
 
 NAMES = ("model_max_length", "max_position_embeddings", "max_sequence_length")
 OTHER_NAMES = ("n_positions", "max_seq_len", "seq_length")  # of models without max_position_embeddings
@@ -36,12 +36,8 @@ def window_of(name: str, trust_remote_code: bool = False, revision: str = "") ->
 
     Models behind an API have no configuration here.
     """
-    from transformers import AutoConfig
-
     try:
-        place = resolve(name)
-        check_reached(place)
-        config = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code, revision=revision or None)
+        config = config_of(resolve(name), trust_remote_code, revision)
     except (OSError, ValueError, SealError):
         return None
     return window_in(config)

@@ -34,14 +34,12 @@ def shape(model: str) -> dict[str, Any]:
     Comes from the model's configuration; no weights are loaded.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
     from seal_eval.models.hub import resolve
-    from seal_eval.models.hub_reached import check_reached
+    from seal_eval.models.hub_reached import config_of
 
-    place = resolve(model)
-    check_reached(place)
-    config = AutoConfig.from_pretrained(place)
+    config = config_of(resolve(model))
     with torch.device("meta"):
         skeleton: Any = AutoModelForCausalLM.from_config(config)
     text = config.get_text_config()

@@ -108,7 +108,7 @@ def test_heads_that_slide(folder):
 
 
 def test_a_token_behind_another_text_is_refused(folder):
-    """Its importance would begin anew, without the prompt's last tokens."""
+    """What matters would be counted from this token on, without the prompt's last ones."""
     model = tiny_model()
     with torch.no_grad(), method("dysco", heads=folder, top=4).apply(model):
         first = model(IDS, use_cache=True).past_key_values
