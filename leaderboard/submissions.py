@@ -16,6 +16,7 @@ from seal_eval import __version__
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import open_lines, read_json, sha256, write_json, write_text
 from seal_eval.core.folders import new_folder, refuse_inside
+from seal_eval.core.names import without_tokens
 from seal_eval.core.types import Absent, Run
 from seal_eval.models.hub import flat
 from seal_eval.results.absent import MANIFEST as MANIFEST
@@ -203,8 +204,8 @@ def sanitized(name: str) -> str:
 
 
 def scrub(text: str) -> str:
-    """`text` with absolute paths cut to their last part, which also removes user names."""
-    return PATH.sub(lambda match: match[1], text)
+    """`text` with absolute paths cut to their last part, which also removes user names, and without tokens of the hub."""
+    return PATH.sub(lambda match: match[1], without_tokens(text))
 
 
 def scrubbed_command(text: str) -> str:

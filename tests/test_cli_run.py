@@ -56,6 +56,10 @@ def test_the_home_folder_is_not_recorded(monkeypatch, home, said, recorded):
     assert command(["--model_args", said]) == f"seal-eval run --model_args {recorded}"
 
 
+def test_an_access_token_is_not_recorded():
+    assert command(["--hf_hub_log_args", f"token=hf_{'Ab3' * 12},public_repo=True"]).endswith("token=HF_TOKEN,public_repo=True")
+
+
 def test_a_recorded_command_can_be_repeated(tmp_path, tiny_folder, monkeypatch):
     home = tiny_folder.parent
     monkeypatch.setenv("HOME", str(home))

@@ -13,6 +13,7 @@ from seal_eval.core.files import card_of
 
 ENGINE = "seal"  # name of this package's model class in lm-eval
 GENERATION_KEY = "seal_eval_generation"  # there, the penalties of the checkpoint's generation_config: `seal_eval.generation` of our engine
+HUB_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{30,}")  # what an access token of the hub looks like
 SUITE_KEY = "seal_eval_suite"  # in the config of a results file of another engine, what `seal_eval.suite` is in one of ours
 
 
@@ -43,6 +44,11 @@ def _of_words(c: str) -> bool:
 def visible(text: str) -> str:
     """The text with U+FFFD in place of what is not printable (control characters, marks of direction), line breaks and tabs excepted."""
     return text if text.isprintable() else "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+
+
+def without_tokens(text: str) -> str:
+    """The text with HF_TOKEN in place of access tokens of the Hugging Face hub: nothing that is recorded may hold one."""
+    return HUB_TOKEN.sub("HF_TOKEN", text)
 
 
 def check_utf8(what: str, text: str) -> None:

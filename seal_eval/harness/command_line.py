@@ -10,15 +10,16 @@ from typing import Any
 
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.home import from_home
-from seal_eval.core.names import ENGINE
+from seal_eval.core.names import ENGINE, without_tokens
 from seal_eval.core.settings import key_values
 
 USAGE = """seal-eval run --model_args pretrained=M,method=NAME[,SETTING=VALUE…]
                      --tasks TASK[,TASK…] [more of lm-eval's flags]"""
 DESCRIPTION = """\
-lm-eval's own command with this project's engine, which applies a method, shares
-what prompts have in common and never cuts one. M is a short name, a folder or a
-hub id. Results and samples go to OUTPUT_PATH/MODEL__METHOD.
+lm-eval's own command with this project's engine, which applies a method, reads
+what prompts have in common only once and never cuts a prompt. M is a short name
+(seal-eval models list), a folder or a hub id. Results and samples go to
+OUTPUT_PATH/MODEL__METHOD.
 
 The tasks' settings go into --metadata, such as
   --metadata '{"lengths": [1024, 4096], "num_samples": 100}'
@@ -158,8 +159,8 @@ def take_selftest(args: Any) -> None:
 
 
 def command(argv: list[str]) -> str:
-    """Return the command that repeats this run, quoted for a shell, with the user's home folder written as ~."""
-    home, words = str(Path.home()), [shlex.quote(word) for word in argv]
+    """Return the command that repeats this run, quoted for a shell; the user's home folder is ~ in it, a token of the hub HF_TOKEN."""
+    home, words = str(Path.home()), [shlex.quote(without_tokens(word)) for word in argv]
     if home != "/":
         # only a path that begins with the home folder: for /home/al neither /home/alice nor /mnt/home/al
         begins_at_home = re.compile(rf"(?<![\w./~-]){re.escape(home)}(?=/|'?$)")

@@ -14,6 +14,8 @@ from seal_eval.harness.vllm import vllm_args
 from seal_eval.models.hub import resolve
 from seal_eval.models.placement import LOW_BITS, check_low_bits
 
+TOKENS = ("token", "hf_token", "use_auth_token")  # arguments of transformers and vLLM that hold an access token of the hub
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -35,6 +37,8 @@ class Engine:
         Raises SealError for a missing model, a method or type of weights that the engine cannot apply, and an argument that is not allowed.
         """
         args = dict(model_args)
+        if key := next((key for key in TOKENS if self.name != "served" and isinstance(args.get(key), str)), ""):
+            raise SealError(f"--model_args {key}=…: put the token into HF_TOKEN; model_args are written into the results")
         if self.loads_checkpoint and not isinstance(args.get("pretrained"), str):
             raise SealError("no model: pass --model_args pretrained=SHORT_NAME_FOLDER_OR_HUB_ID")
         if (bits := args.get("dtype")) in LOW_BITS:

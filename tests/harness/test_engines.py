@@ -32,6 +32,15 @@ def test_the_folder_names_what_is_evaluated(engine, model_args, folder):
     assert get_engine(engine).folder(Path("out"), model_args) == Path("out") / folder
 
 
+@pytest.mark.parametrize("engine", ["seal", "hf", "vllm"])
+def test_an_access_token_is_not_recorded(engine, tiny_folder):
+    for key in ("token", "hf_token"):
+        with pytest.raises(SealError, match=f"--model_args {key}=…: put the token into HF_TOKEN") as caught:
+            get_engine(engine).prepare({"pretrained": str(tiny_folder), key: "hf_secret"})
+        assert "secret" not in str(caught.value)
+    assert get_engine("seal").prepare({"pretrained": str(tiny_folder), "token": False})["token"] is False  # no token at all
+
+
 @pytest.mark.parametrize("engine", ["hf", "vllm", "local-completions", "dummy"])
 def test_a_method_is_not_dropped(engine, tiny_folder):
     args = {"pretrained": str(tiny_folder), "model": "m"}

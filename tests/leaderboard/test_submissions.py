@@ -79,6 +79,8 @@ def test_same_bytes_again(results, packed, tmp_path):
         (r"C:\Users\ann\tiny", "tiny"),
         ("see https://example.org/a/b and org/model, 3 / 4, a/b", "see https://example.org/a/b and org/model, 3 / 4, a/b"),
         ("'/a/b/c.py'", "'c.py'"),
+        (f"token=hf_{'Ab3' * 12},x=1", "token=HF_TOKEN,x=1"),
+        ("hf_transfer, hf_hub_log_args", "hf_transfer, hf_hub_log_args"),
         ("/no_think </s> [INST]2[/INST] <</SYS>> Q:\nread", "/no_think </s> [INST]2[/INST] <</SYS>> Q:\nread"),
     ],
 )
