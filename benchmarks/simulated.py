@@ -172,7 +172,7 @@ def trend(rng: np.random.Generator, draws: int, documents: Sequence[int], questi
 
 
 def places(rng: np.random.Generator, draws: int, methods: int, documents: int, questions: int, p: float, looks: Sequence[int]) -> Shares:
-    """Methods that are equal: how often any place is ruled out for any of them.
+    """Methods that are equal: how often any rank is ruled out for any of them.
 
     looks: numbers of documents after which one looks, with anytime-valid tests; empty: once, at the end, with the usual tests.
     """
@@ -185,7 +185,7 @@ def places(rng: np.random.Generator, draws: int, methods: int, documents: int, q
             design = layout(np.arange(n).repeat(questions))
             found_ranks = stats.ranks(list(seen.mean(axis=0)), _tester(seen, design, bool(looks)))
             wrong |= any((r.low, r.high) != (1, methods) for r in found_ranks)
-        found["a place is ruled out"].append(wrong)
+        found["a rank is ruled out"].append(wrong)
     return means(found)
 
 

@@ -54,8 +54,8 @@ def root(
 def quickstart_command(out: Annotated[Path, typer.Option(help="Folder for results, adapter and site.")] = Path("quickstart")) -> None:
     """Try every step on a small model, from evaluation to site.
 
-    It evaluates, tunes SEAL, evaluates again, compares and writes a site. Takes minutes on two CPU cores. Repeat the command to
-    continue where it stopped.
+    It evaluates, tunes SEAL, evaluates again, compares and writes a site. Takes about a quarter of an hour on two CPU cores. Repeat the
+    command to continue where it stopped.
     """
     from seal_eval.quickstart import quickstart as start
 

