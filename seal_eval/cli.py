@@ -85,7 +85,10 @@ def score_results_command(
     results: Annotated[Path, typer.Argument(help="Folder with lm-eval's result files; subfolders are searched too.")],
     out: Annotated[Path, typer.Option(help="New folder for the copies.")],
 ) -> None:
-    """Score the replies of finished runs again by today's rules; say what moved. The old files stay as they are."""
+    """Score the replies of finished runs again.
+
+    By today's rules, and says what moved. The old files stay as they are.
+    """
     from seal_eval.harness.rescore import rescore
 
     for moved in rescore(results, out):

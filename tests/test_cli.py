@@ -41,7 +41,7 @@ def test_every_command_has_help(name):
     assert said.lower().startswith(f"usage: seal-eval {name} ") and all(one in said for one in named), named
 
 
-@pytest.mark.parametrize("args", [(), ("tune",), ("compare",), ("suite",), ("models",)])
+@pytest.mark.parametrize("args", [(), ("tune",), ("compare",), ("suite",), ("models",), ("score",)])
 def test_help_reads_well_at_80_columns(args):
     """No line is wider, no summary of a command is cut, and a help text has at least 40 columns."""
     _, *lines = seal_eval(*args, "--help", env={"COLUMNS": "80"}).stdout.splitlines()  # the first ends in [ARGS]...

@@ -7,7 +7,7 @@ import typer
 
 from seal_eval.core.streams import say
 
-app = typer.Typer(no_args_is_help=True, help="Download or list models that have short names; give a model a chat template.")
+app = typer.Typer(no_args_is_help=True, help="Download or list models; give one a chat template.")
 TrustOption = Annotated[bool, typer.Option("--trust-remote-code", help="Run the Python code that the checkpoint brings with it.")]
 ModelOption = Annotated[str, typer.Option("--model", help="Short name (seal-eval models list), folder, or hub id.")]
 

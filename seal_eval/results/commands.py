@@ -137,7 +137,10 @@ def power_command(
 
 
 def longeval_lines_command(files: Annotated[list[Path], typer.Argument(help="Files of 'Label: …, Predict: …, Parsed: …' lines.")]) -> None:
-    """Score LongEval line responses by LongEval's own rule (last digits of the reply) and by the first number."""
+    """Score response files of LongEval's lines.
+
+    By LongEval's own rule (the last digits of the reply), and by the first number in it.
+    """
     from seal_eval.results.longeval_replies import rescore
     from seal_eval.results.numbers import percent
 
