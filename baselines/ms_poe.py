@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from seal_eval.core.errors import SealError
 from seal_eval.core.plugins import Method
 from seal_eval.core.settings import Factor, Index
-from seal_eval.models.attention import Region, attention_function, check_attends_fully, padding, plain_attention, slides, unrotated_layers
+from seal_eval.models.attention import attention_function, check_attends_fully, padding, plain_attention, slides, unrotated_layers
 from seal_eval.models.rotation import Frequencies, rotate
 
 OUTLIER = 3.0  # times a text's mean attention weight, 1 / n
@@ -48,7 +48,7 @@ class MsPoe(Method):
     def apply(self, model: Any) -> Iterator[Any]:
         import torch
 
-        from seal_eval.models.by_head import by_head, head_weights
+        from seal_eval.models.by_head import EVERY_KEY, by_head, head_weights
         from seal_eval.models.modules import check_softmaxes, head_projections, layer_index
 
         check_attends_fully(model)
@@ -76,14 +76,10 @@ class MsPoe(Method):
             outliers = (weights > OUTLIER * mean).sum(-1)  # [batch, n_heads]
             return outliers.argsort(dim=-1, descending=True, stable=True).argsort(dim=-1)
 
-        def region(rank: int, n_heads: int) -> Region:
-            r = self.least + (self.most - self.least) * rank / max(n_heads - 1, 1)
-            return Region(lambda i, j: j <= i, lambda first, last: (0, last + 1), lambda i: i / r - i, lambda j: j / r - j)
-
         def attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[Any, None]:
             if slides(module, kwargs, key.shape[2]) or module in unrotated or module.layer_idx < self.skip or self.most == 1:
                 return plain_attention(module, query, key, value, attention_mask, **kwargs), None
-            layer, n_heads = module.layer_idx, query.shape[1]
+            layer = module.layer_idx
             if query.shape[2] == key.shape[2]:
                 check_ends_alike(attention_mask)
                 orders[layer] = ranks(query, key, attention_mask, kwargs)
@@ -93,13 +89,13 @@ class MsPoe(Method):
                     "token before another is read"
                 )
             ends[layer] = key[:, :, -1].clone()
-            rows = []
-            for b, order in enumerate(orders[layer].tolist()):
-                mask = None if attention_mask is None else attention_mask[b : b + 1]
-                groups = [((h,), (region(rank, n_heads),)) for h, rank in enumerate(order)]
-                q, k, v = query[b : b + 1], key[b : b + 1], value[b : b + 1]
-                rows.append(by_head(q, k, v, mask, groups, frequencies().to(key.device), kwargs))
-            return torch.cat(rows), None
+            # positions from the padding's beginning would do as well: query and key of a pair are divided by one ratio
+            ratio = self.least + (self.most - self.least) * orders[layer] / max(query.shape[1] - 1, 1)
+            place = torch.arange(key.shape[2], device=key.device)
+            further = place / ratio[..., None] - place  # [batch, n_heads, n_keys], positions
+            key, value = (x.repeat_interleave(query.shape[1] // x.shape[1], 1) for x in (key, value))
+            q, k = (rotate(x, further[..., -x.shape[2] :], frequencies().to(x.device)) for x in (query, key))
+            return by_head(q, k, value, attention_mask, [(range(q.shape[1]), [EVERY_KEY])], q.new_empty(0), kwargs), None
 
         with attention_function(model, attend):
             yield model

@@ -10,14 +10,14 @@ from seal_eval.models.rope import frequency_names, rotary_modules
 def rotate(x: torch.Tensor, by: torch.Tensor, frequencies: torch.Tensor) -> torch.Tensor:
     """Return x [..., n, head_dim] with its first rotary_dim channels rotated by `by` more positions; computed in fp32.
 
-    by: [n] (or [1]), positions. frequencies: [rotary_dim / 2], radians per position. Channels are paired in halves, as in Llama.
+    by: [n] (or [1]), positions; or [batch, n_heads, n], where each head of x is rotated by its own. frequencies: [rotary_dim / 2],
+    radians per position. Channels are paired in halves, as in Llama.
     """
-    angle = by.float()[:, None] * frequencies  # [n, rotary_dim / 2]
-    cos, sin = angle.cos().repeat(1, 2), angle.sin().repeat(1, 2)
-    d = cos.shape[-1]
-    rotated = x[..., :d].float()
-    half = torch.cat((-rotated[..., d // 2 :], rotated[..., : d // 2]), -1)
-    return torch.cat(((rotated * cos + half * sin).to(x.dtype), x[..., d:]), -1)
+    angle = by.float()[..., None] * frequencies  # [..., n, rotary_dim / 2]
+    cos, sin, half = angle.cos(), angle.sin(), angle.shape[-1]
+    first, second = x[..., :half].float(), x[..., half : 2 * half].float()
+    rotated = (first * cos - second * sin, second * cos + first * sin)
+    return torch.cat((*(part.to(x.dtype) for part in rotated), x[..., 2 * half :]), -1)
 
 
 class Frequencies:
