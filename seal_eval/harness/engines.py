@@ -37,6 +37,10 @@ class Engine:
         args = dict(model_args)
         if self.loads_checkpoint and not isinstance(args.get("pretrained"), str):
             raise SealError("no model: pass --model_args pretrained=SHORT_NAME_FOLDER_OR_HUB_ID")
+        if self.loads_checkpoint and Path(place := args["pretrained"]).name in ("", ".."):
+            raise SealError(
+                f"pretrained={place}: results are called by the folder's name; write its path, pretrained={Path(place).resolve()}"
+            )
         if (bits := args.get("dtype")) in LOW_BITS:
             if not self.applies_methods:
                 raise SealError(
