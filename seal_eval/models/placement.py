@@ -65,6 +65,12 @@ def is_dtype(name: str) -> bool:
     return isinstance(kind, torch.dtype) and kind.is_floating_point
 
 
+def check_dtype(dtype: str) -> None:
+    """Raise SealError unless `dtype` is auto, one of LOW_BITS or the name of a torch type."""
+    if dtype not in ("auto", *LOW_BITS) and not is_dtype(dtype):
+        raise SealError(f"dtype '{dtype}' is no type of weights{nearest(dtype, ('auto', 'float32', 'bfloat16', 'float16', *LOW_BITS))}")
+
+
 def check_low_bits(dtype: str) -> None:
     """Raise SealError when bitsandbytes, which reads weights in one of LOW_BITS, is missing."""
     import importlib.util

@@ -62,3 +62,11 @@ def test_a_folder_without_a_name_of_its_own(place, engine, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SealError, match=rf"pretrained={re.escape(place)}: results are called by .* pretrained={Path(place).resolve()}$"):
         get_engine(engine).prepare({"pretrained": place})
+
+
+@pytest.mark.parametrize("engine", ["seal", "hf"])
+def test_a_type_of_weights_that_there_is_not(engine):
+    with pytest.raises(SealError, match="dtype 'flaot32' is no type of weights; did you mean 'float32'"):
+        get_engine(engine).prepare({"pretrained": "org/model", "dtype": "flaot32"})
+    for dtype in ("auto", "half", "bfloat16", None):
+        assert get_engine(engine).prepare({"pretrained": "org/model", "dtype": dtype})["dtype"] == dtype
