@@ -82,7 +82,7 @@ def results_of(argv: list[str]) -> Path:
     take_selftest(args)
     if engine.name != "served":  # it says what to pass in their place
         take_flags(args)
-    if args.trust_remote_code and engine.loads_checkpoint:  # lm-eval adds it later, when windows have been read
+    if getattr(args, "trust_remote_code", False) and engine.loads_checkpoint:  # lm-eval adds it later, when windows have been read
         args.model_args = {**(args.model_args or {}), "trust_remote_code": True}
     if args.device and engine.name in (ENGINE, "hf"):
         check_device(str(args.device))
