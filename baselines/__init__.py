@@ -36,6 +36,16 @@ def installed_code(method: str) -> dict[str, str]:
     return {f"method {name}": code_of(plugins[name][0]) for name in sorted(names & plugins.keys())}
 
 
+def method_parts(name: str) -> list[str]:
+    """The parts of a method's name: ['a', 'b'] for 'a+b'. Raises SealError for the path of a file that has a + in it."""
+    if "+" in name and Path(name.rpartition(":")[0]).is_file():
+        raise SealError(
+            f"method '{name}': the + in the file's path would be read as a composition; rename the folder or file, or start the command "
+            "further down and give a path without it"
+        )
+    return name.split("+")
+
+
 def get_method(name: str) -> type[Method]:
     """The dataclass of a method: a name ('seal'), or 'path/to/file.py:Class'.
 
@@ -93,7 +103,7 @@ def take_method(model_args: Mapping[str, Any], others: Collection[str] = ()) -> 
     setting, a value that it cannot have, a key that looks like a misspelt setting, and a composition that makes no sense.
     """
     name = str(model_args.get("method", "plain"))
-    names = name.split("+")
+    names = method_parts(name)
     check_composition(names)
     fields = {part: method_settings(part) for part in names}
     count = {f.name: sum(f.name in [g.name for g in fs] for fs in fields.values()) for fs in fields.values() for f in fs}
@@ -131,7 +141,11 @@ def _make(name: str, fields: list[dataclasses.Field[Any]], given: dict[str, Any]
     for f in fields:
         if f.name not in given and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
             raise SealError(f"method '{name}' needs {f.name}=…; settings: {', '.join(g.name for g in fields)}")
-    method = get_method(name)(**given)
+    try:
+        method = get_method(name)(**given)
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:  # of a plugin's own __post_init__
+        told = ", ".join(f"{key}={value!r:.40}" for key, value in given.items()) or "its defaults"
+        raise SealError(f"method '{name}' cannot be made with {told}: {type(error).__name__}: {first_line(error)}") from error
     check_settings(f"method '{name}'", method)  # also for a plugin without the base class
     try:
         json.dumps(settings(method))  # the results keep them

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-from seal_eval.core.errors import SealError
+from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.outside import short_module
 from seal_eval.core.reserved import ENGINE_ARGUMENTS
 from seal_eval.core.settings import check_annotations, check_settings
@@ -155,7 +155,18 @@ def checked_method(name: str, cls: type) -> type[Method]:
         bound = isinstance(inspect.getattr_static(method, member), classmethod | staticmethod)
         if not _takes(found, n if bound else n + 1):
             raise SealError(f"{label}: {member}{_signature(found)} must be callable as {member}({CALLED_WITH[member]})")
-    for field in dataclasses.fields(cls):
+    settings = {field.name: field for field in dataclasses.fields(cls)}
+    for member in ("neutral", "active"):
+        value = getattr(method, member)
+        _must(label, member, value, value is None or isinstance(value, Mapping), "a dictionary of settings, or None")
+        if unknown := [name for name in value or () if name not in settings]:
+            raise SealError(f"{label}: {member} names '{unknown[0]}', which is no setting of it{nearest(str(unknown[0]), settings)}")
+    for field in settings.values():
+        if field.name in vars(Method) and field.name != "record_first":
+            raise SealError(
+                f"{label}: {field.name} is annotated, which makes it a setting; write {field.name} = … without a type, or "
+                f"{field.name}: ClassVar"
+            )
         if field.name in ENGINE_ARGUMENTS:
             raise SealError(f"{label}: setting '{field.name}' has the name of an argument of the engine (--model_args); rename the field")
     check_annotations(label, cls)

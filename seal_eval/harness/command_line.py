@@ -138,16 +138,30 @@ def take_flags(args: Any) -> None:
 
 
 def lm_eval_command() -> Any:
-    """lm-eval's command line object, whose parser of `run` is `seal-eval run`'s: its help, and --no-selftest (see `take_selftest`)."""
+    """lm-eval's command line object, whose parser of `run` is `seal-eval run`'s: its help, and --no-selftest (see `take_selftest`).
+
+    A JSON object with further values behind it, such as `--metadata '{"lengths": [512]}' num_samples=4`, is a wrong use: lm-eval would drop
+    them and say nothing.
+    """
     from lm_eval._cli import HarnessCLI
+    from lm_eval._cli.utils import MergeDictAction
+
+    class OneForm(MergeDictAction):
+        def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+            if len(values) > 1 and values[0].lstrip().startswith("{"):
+                name = option_string or self.dest
+                parser.error(f"argument {name}: {values[1]!r} behind a JSON object; write all as JSON, or all as NAME=VALUE")
+            super().__call__(parser, namespace, values, option_string)
 
     harness = HarnessCLI()
     parser = harness._subparsers.choices["run"]
     parser.add_argument("--no-selftest", action="store_true", help="Apply the method without trying it on the model first")
-    parser.usage, parser.description, parser.epilog = USAGE, DESCRIPTION, None
+    parser.prog, parser.usage, parser.description, parser.epilog = "seal-eval run", USAGE, DESCRIPTION, None
     harness._parser.prog, harness._parser.usage = "seal-eval run", USAGE
     for action in parser._actions:
         action.help = HELP.get(action.dest, action.help)
+        if type(action) is MergeDictAction:
+            action.__class__ = OneForm
     return harness
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from seal_eval import __version__
 from seal_eval.core.content import fingerprint
-from seal_eval.core.errors import SealError
+from seal_eval.core.errors import SealError, first_line
+from seal_eval.core.files import PARSING
 from seal_eval.core.folders import cache
 from seal_eval.core.home import from_home
 from seal_eval.core.types import CLUSTER_KEY, Sample
@@ -72,15 +73,18 @@ def build_rows(spec: Spec, prompt_format: PromptFormat) -> list[dict[str, Any]]:
     Explicit sizes: raises SealError when one cannot be built or does not fit the window. Default sizes: those are left out; raises
     SealError when none is left.
     """
-    per_size: list[list[Sample]] = []
+    built: dict[int, list[Sample]] = {}
     for size in spec.sizes:
         try:
             samples = spec.task.build(prompt_format, size, spec.num_samples, spec.seed)
         except TooShort as error:
-            if spec.explicit or (size == spec.sizes[-1] and not per_size):
+            if spec.explicit or (size == spec.sizes[-1] and not built):
                 raise
             print(f"{error}; this size is left out", file=sys.stderr)
             continue
+        except PARSING as error:  # of a new task
+            why = f"{type(error).__name__}: {first_line(error)}"
+            raise SealError(f"{spec.task.name}: its build fails at size {size} ({why}); mend the task, --debug shows where") from error
         budget = prompt_format.budget(spec.task.answer_tokens)
         if wrong := next((s for s in samples if s.answer_tokens != budget), None):
             raise SealError(
@@ -89,17 +93,28 @@ def build_rows(spec: Spec, prompt_format: PromptFormat) -> list[dict[str, Any]]:
             )
         prompt_format.check_writes([answer for s in samples for target in s.targets for answer in target.split(OR)])
         if too_long := [s for s in samples if spec.window is not None and s.n_tokens + s.answer_tokens > spec.window]:
-            if spec.explicit or not per_size:
+            if spec.explicit or not built:
                 raise SealError(does_not_fit(spec, size, too_long[0].n_tokens, too_long[0].answer_tokens))
             break  # sizes are in ascending order: no later one fits
-        per_size.append(samples)
+        built[size] = samples
+    check_counts(spec, built)
+    per_size = list(built.values())
     if spec.task.unit != "tokens" and not spec.explicit:  # small_sizes serve only windows that none of `sizes` fits: keep the largest
         per_size = [group for group in per_size if group[0].length in spec.task.sizes] or per_size[-1:]
-    if len({len(group) for group in per_size}) > 1:
-        counts = ", ".join(f"{len(group)} of size {group[0].length}" for group in per_size)
-        raise SealError(f"{spec.task.name}: its build returned {counts}; it must return as many as it is asked for, {spec.num_samples}")
     thinking = prompt_format.think_fields(per_size[0][0].prefix)
     return [_row(sample) | thinking for group in zip(*per_size, strict=True) for sample in group]
+
+
+def check_counts(spec: Spec, built: dict[int, list[Sample]]) -> None:
+    """Raise SealError unless each size has as many samples as were asked for, and each sample an id of its own."""
+    if any(len(samples) != spec.num_samples for samples in built.values()):
+        counts = ", ".join(f"{len(samples)} of size {size}" for size, samples in built.items())
+        raise SealError(f"{spec.task.name}: its build returned {counts}; it must return as many as it is asked for, {spec.num_samples}")
+    seen: set[str] = set()
+    for sample in (sample for samples in built.values() for sample in samples):
+        if sample.sample_id in seen:
+            raise SealError(f"{spec.task.name}: its build returned two samples with the id {sample.sample_id}; each needs one of its own")
+        seen.add(sample.sample_id)
 
 
 @lru_cache(maxsize=8)  # once per run, not once per task

@@ -12,7 +12,7 @@ from seal_eval.core.names import ENGINE, method_label, safe
 from seal_eval.harness.served_args import served_args
 from seal_eval.harness.vllm import vllm_args
 from seal_eval.models.hub import resolve
-from seal_eval.models.placement import LOW_BITS, check_low_bits
+from seal_eval.models.placement import LOW_BITS, check_dtype, check_low_bits
 
 TOKENS = ("token", "hf_token", "use_auth_token")  # arguments of transformers and vLLM that hold an access token of the hub
 
@@ -41,6 +41,12 @@ class Engine:
             raise SealError(f"--model_args {key}=…: put the token into HF_TOKEN; model_args are written into the results")
         if self.loads_checkpoint and not isinstance(args.get("pretrained"), str):
             raise SealError("no model: pass --model_args pretrained=SHORT_NAME_FOLDER_OR_HUB_ID")
+        if self.loads_checkpoint and Path(place := args["pretrained"]).name in ("", ".."):
+            raise SealError(
+                f"pretrained={place}: results are called by the folder's name; write its path, pretrained={Path(place).resolve()}"
+            )
+        if self.loads_checkpoint and args.get("dtype") is not None:
+            check_dtype(str(args["dtype"]))
         if (bits := args.get("dtype")) in LOW_BITS:
             if not self.applies_methods:
                 raise SealError(

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 
 from seal_eval.baselines import method_names, method_settings
 from seal_eval.core.errors import SealError, closest, first_line, nearest
+from seal_eval.core.plugins import Method
 from seal_eval.models.memory import out_of_memory
 
 UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
@@ -55,6 +56,26 @@ def clearly(model: str, method: str) -> Iterator[None]:
         raise SealError(f"model '{model}' could not be loaded: {first_line(error)}") from error
     except TypeError as error:
         raise unknown_argument(error, method) or error from error
+
+
+@contextmanager
+def naming(name: str, method: Method) -> Iterator[None]:
+    """Context manager: an error while the model runs with a method from outside this project becomes a SealError that names the method.
+
+    A lack of memory and an error of the file system are raised as they are.
+    """
+    try:
+        yield
+    except (SealError, OSError):
+        raise
+    except Exception as error:
+        parts: Any = getattr(method, "parts", None) or ((name, method),)
+        if out_of_memory(error) or all(type(part).__module__.startswith("seal_eval.") for _, part in parts):
+            raise
+        why = f"{type(error).__name__}: {first_line(error)}"
+        raise SealError(
+            f"the model fails with method '{name}' ({why}); mend the method, --debug shows where, and repeat the command: replies are kept"
+        ) from error
 
 
 def unknown_argument(error: TypeError, method: str) -> SealError | None:

@@ -16,6 +16,7 @@ from seal_eval.core.errors import SealError, first_line, nearest
 from seal_eval.core.folders import cache
 from seal_eval.core.names import ENGINE, check_utf8
 from seal_eval.harness.budget import FROM_USER, check_generation, user_budget
+from seal_eval.harness.chosen import check_chosen, check_limit, chosen_samples
 from seal_eval.harness.command_line import command, lm_eval_command, read_config, read_paths, refuse_for_ours, take_flags, take_selftest
 from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.engines import get_engine, register
@@ -29,7 +30,7 @@ from seal_eval.harness.task_files import named_tasks, task_files
 from seal_eval.harness.task_index import fresh_folder, own_tasks_only
 from seal_eval.models.hub import content, resolve
 from seal_eval.models.hub_reached import check_reached
-from seal_eval.models.placement import LOW_BITS
+from seal_eval.models.placement import LOW_BITS, check_device
 from seal_eval.tasks import VERSION
 
 # arguments of lm-eval that the replies depend on, besides model_args: a killed run continues only if they are the same
@@ -72,6 +73,8 @@ def results_of(argv: list[str]) -> Path:
         raise SealError(f"the flags cannot be read ({first_line(error)}); check --metadata, --model_args and --gen_kwargs") from error
     read_config(args)
     read_paths(args)
+    check_limit(args.limit)
+    chosen = chosen_samples(args.samples, args.limit)
     engine = get_engine(args.model or ENGINE)
     args.model = engine.name
     if args.no_selftest and not engine.applies_methods:
@@ -79,6 +82,10 @@ def results_of(argv: list[str]) -> Path:
     take_selftest(args)
     if engine.name != "served":  # it says what to pass in their place
         take_flags(args)
+    if getattr(args, "trust_remote_code", False) and engine.loads_checkpoint:  # lm-eval adds it later, when windows have been read
+        args.model_args = {**(args.model_args or {}), "trust_remote_code": True}
+    if args.device and engine.name in (ENGINE, "hf"):
+        check_device(str(args.device))
     model_args = dict(args.model_args or {})
     args.model_args = engine.prepare(model_args)
     if engine.loads_checkpoint and not model_args.get("cache_dir"):
@@ -93,7 +100,7 @@ def results_of(argv: list[str]) -> Path:
     }
     if engine.name != ENGINE and "think_end_token" in model_args:
         args.metadata["think_stripped"] = True
-    only_ours = _check_tasks(args, model_args)
+    only_ours = _check_tasks(args, model_args, chosen)
     advice = logging.getLogger("lm_eval.evaluator")
     (advice.addFilter if only_ours else advice.removeFilter)(_is_no_advice)
     folder = engine.folder(Path(args.output_path or "results"), model_args)
@@ -182,11 +189,11 @@ def model_files(settings: Mapping[str, Any]) -> dict[str, str]:
     return {key: value for key, value in found.items() if value}
 
 
-def _check_tasks(args: Any, model_args: dict[str, Any]) -> bool:
+def _check_tasks(args: Any, model_args: dict[str, Any], chosen: Mapping[str, list[int]] | None = None) -> bool:
     """Return whether lm-eval needs to index our task files only. Sets args.include_path if the installed ones are out of date.
 
-    Builds the documents of our tasks; other tasks are given the tokenizer of a model with a short name. Raises SealError for no task, an
-    unknown task, and documents that cannot be built.
+    Builds the documents of our tasks; other tasks are given the tokenizer of a model with a short name. chosen: what --samples names.
+    Raises SealError for no task, an unknown task or sample, and documents that cannot be built.
     """
     from lm_eval.tasks.manager import TaskManager
 
@@ -197,6 +204,7 @@ def _check_tasks(args: Any, model_args: dict[str, Any]) -> bool:
 
     if not args.tasks:
         raise SealError("no task: pass --tasks, for example --tasks seal_lines")
+    n_samples: dict[str, int] = {}
     included = args.include_path
     args.include_path = included or fresh_folder()
     known = {"seal_eval": ("", 0), **{name: (name, 0) for name in (*task_names(), *ruler_tasks())}, **leaves()}
@@ -213,8 +221,11 @@ def _check_tasks(args: Any, model_args: dict[str, Any]) -> bool:
         metadata = sizes | model_args | args.model_args | args.metadata  # the engine's arguments name its window
         docs = documents(task, **metadata)["test"]  # raises here rather than after a model is loaded
         check_generation(args.gen_kwargs, docs, read_spec(task, metadata), stock=args.model != ENGINE)
+        n_samples[name] = len(docs)
     others = [t for t in args.tasks if not fnmatch.filter([*ours], t) and not t.endswith(".yaml") and not Path(t).is_dir()]
-    if "seal_eval" not in ours and all(fnmatch.filter([*ours], t) for t in args.tasks):
+    only_ours = all(fnmatch.filter([*ours], t) for t in args.tasks)
+    check_chosen(chosen or {}, n_samples, others="seal_eval" in ours or not only_ours)
+    if "seal_eval" not in ours and only_ours:
         for remark in without_effect(args.metadata, {known[name][0] for name in ours}):
             print(remark, file=sys.stderr)
     if not others:

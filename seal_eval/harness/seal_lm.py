@@ -23,7 +23,7 @@ from seal_eval.harness.batch_plan import batches, parts
 from seal_eval.harness.budget import FROM_USER
 from seal_eval.harness.greedy import keep_penalties, say_penalties
 from seal_eval.harness.likelihood import Likelihoods
-from seal_eval.harness.model_args import clearly, refuse_subfolder
+from seal_eval.harness.model_args import clearly, naming, refuse_subfolder
 from seal_eval.harness.padding import can_pad
 from seal_eval.harness.prefix_cache import SharedPrefix, growing_cache, keeps_all
 from seal_eval.harness.processes import sharing_documents
@@ -55,9 +55,9 @@ class SealLM(Likelihoods, WholeTokens):
     """`--model seal --model_args pretrained=M,method=NAME,<the method's settings>,<HFLM's arguments>`.
 
     pretrained: short name, folder or hub id. share_prefixes: reuse the KV cache for prompts that begin alike. prefill_chunk: tokens.
-    batch_size: a number, or 'auto' for AUTO_BATCH; halved when memory runs out. selftest: try the method on the model first. Attribute
-    `unshared`: why prefixes are not shared, '' when they are. Raises SealError for an unknown method or setting, for a method that fails
-    its self-test, and when the model cannot be loaded.
+    batch_size: a number, or 'auto' for AUTO_BATCH, at most max_batch_size; halved when memory runs out. selftest: try the method on the
+    model first. Attribute `unshared`: why prefixes are not shared, '' when they are. Raises SealError for an unknown method or setting, for
+    a method that fails its self-test, and when the model cannot be loaded.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class SealLM(Likelihoods, WholeTokens):
         if kwargs.get("enable_thinking"):
             kwargs.setdefault("think_end_token", "</think>")  # lm-eval wants one; the tasks themselves tell the answer from the thinking
         with clearly(pretrained, self.method_name), sharing_documents(self):
-            super().__init__(pretrained=location, batch_size=_batch_size(batch_size), **kwargs)
+            super().__init__(pretrained=location, batch_size=_batch_size(batch_size, kwargs.get("max_batch_size")), **kwargs)
         # lm-eval would cut the thinking out, and a reply that did not finish it would look like an answer: the tasks find the marks
         mark: Any = getattr(self, "think_end_token", None)
         check_known(self.tokenizer.decode([mark]) if isinstance(mark, int) else mark)
@@ -188,7 +188,8 @@ class SealLM(Likelihoods, WholeTokens):
             tuple(prompts[i]): requests[i].doc for i in batch if not requests[i].args[1].get("until") and is_ours(requests[i].doc)
         }
         try:
-            replies = super().generate_until([requests[i] for i in batch], disable_tqdm=True)
+            with naming(self.method_name, self.method):
+                replies = super().generate_until([requests[i] for i in batch], disable_tqdm=True)
             yield [(i, self._ended(reply, prompts[i])) for i, reply in zip(batch, replies, strict=True)]
             return
         except (RuntimeError, MemoryError) as error:  # the first includes torch.OutOfMemoryError
@@ -260,9 +261,12 @@ class SealLM(Likelihoods, WholeTokens):
         return prompts
 
 
-def _batch_size(value: int | str | None) -> int:
-    """Return lm-eval's --batch_size as a number: AUTO_BATCH for 'auto' and 'auto:N', 1 for None. Raises SealError for bad values."""
+def _batch_size(value: int | str | None, most: int | None = None) -> int:
+    """Return lm-eval's --batch_size as a number: for 'auto' and 'auto:N' AUTO_BATCH or `most`, if that is less; 1 for None.
+
+    most: lm-eval's --max_batch_size. Raises SealError for bad values.
+    """
     if isinstance(value, str) and value.startswith("auto"):
-        return AUTO_BATCH
+        return AUTO_BATCH if most is None else min(AUTO_BATCH, check_value("model_args", "max_batch_size", most, Count))
     number = int(value) if isinstance(value, str) and value.isdecimal() else 1 if value is None else value
     return check_value("model_args", "batch_size", number, Count)

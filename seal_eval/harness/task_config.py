@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Le
 
-from seal_eval.baselines import extended, method_settings, take_method
+from seal_eval.baselines import extended, method_parts, method_settings, take_method
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.plugins import Method, Task
 from seal_eval.core.settings import check_value
@@ -102,7 +102,7 @@ def without_effect(keys: Iterable[str], names: Collection[str]) -> list[str]:
 def refuse_ambiguous(model_args: Mapping[str, Any]) -> None:
     """Raise SealError for a method's setting in model_args that tasks would take for theirs, because lm-eval merges the two."""
     known = known_keys()
-    for part in str(model_args.get("method", "plain")).split("+"):
+    for part in method_parts(str(model_args.get("method", "plain"))):
         for field in method_settings(part):
             if field.name in model_args and field.name in known:
                 raise SealError(

@@ -11,6 +11,29 @@ from seal_eval.models.modules import offloaded_weight
 
 MAPS = ("auto", "balanced", "balanced_low_0", "sequential")  # accelerate's ways to spread layers over devices
 LOW_BITS = ("8bit", "4bit")
+DEVICES = ("cpu", "cuda", "mps", "npu", "xpu", "hpu")  # kinds that lm-eval places a model on
+
+
+def check_device_name(device: str) -> None:
+    """Raise SealError unless `device` is one of DEVICES or, as in cuda:1, one of them with a number."""
+    kind, colon, number = device.partition(":")
+    if kind not in DEVICES or (colon and not number.isdecimal()):
+        raise SealError(f"device '{device}' is not known; write one of {', '.join(DEVICES)}, or one with its number, such as cuda:1")
+
+
+def check_device(device: str) -> None:
+    """Raise SealError for a device that this machine does not have: lm-eval would take another one and say nothing."""
+    import torch
+
+    check_device_name(device)
+    here = ["cpu"]
+    for kind in DEVICES[1:]:
+        module: Any = torch.backends.mps if kind == "mps" else getattr(torch, kind, None)
+        if module is not None and module.is_available():
+            named = [kind] if kind in ("cuda", "mps") else []  # lm-eval knows the others with a number only
+            here += [*named, *(f"{kind}:{i}" for i in range(1 if kind == "mps" else module.device_count()))]
+    if device not in here:
+        raise SealError(f"--device {device} is not on this machine, which has {', '.join(here)}; name one of these, or leave it out")
 
 
 def spread(device_map: str) -> dict[str, Any]:
@@ -40,6 +63,12 @@ def is_dtype(name: str) -> bool:
 
     kind = getattr(torch, name, None)
     return isinstance(kind, torch.dtype) and kind.is_floating_point
+
+
+def check_dtype(dtype: str) -> None:
+    """Raise SealError unless `dtype` is auto, one of LOW_BITS or the name of a torch type."""
+    if dtype not in ("auto", *LOW_BITS) and not is_dtype(dtype):
+        raise SealError(f"dtype '{dtype}' is no type of weights{nearest(dtype, ('auto', 'float32', 'bfloat16', 'float16', *LOW_BITS))}")
 
 
 def check_low_bits(dtype: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from seal_eval.core.errors import SealError
 from seal_eval.core.names import ENGINE
 from seal_eval.harness.engines import get_engine
+from seal_eval.models.placement import check_device_name
 from seal_eval.suite import first_samples, identity
 from seal_eval.suite.cells import Cell
 from seal_eval.suite.checks import check_args, check_model, check_task
@@ -54,6 +55,8 @@ def plan(file: Path, out: Path) -> tuple[Suite, list[Cell]]:
     found = _Found()
     engine_known = found.attempt(("engine",), lambda: get_engine(suite.engine))
     engine_name = suite.engine if engine_known else ENGINE  # the other mistakes are named too
+    if suite.device:
+        found.attempt(("device",), lambda: check_device_name(suite.device))
     models = [_completed(file, engine_name, ModelEntry(pretrained=m) if isinstance(m, str) else m) for m in suite.models]
     methods = [MethodEntry(method=m) if isinstance(m, str) else m for m in suite.methods]
     tasks: list[tuple[int, TaskEntry]] = []

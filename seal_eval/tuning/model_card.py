@@ -1,5 +1,6 @@
 """The README.md of an adapter and of a folded checkpoint, in the form that the Hugging Face hub reads: fields, then text."""
 
+import json
 import re
 import shlex
 from collections.abc import Mapping
@@ -27,8 +28,8 @@ These few samples chose the step that was kept, so they are no evaluation. To me
 that share nothing with the tuning samples:
 
 ```bash
-seal-eval run --model_args pretrained={base},method={without} --tasks {asked}
-seal-eval run --model_args pretrained={base},method={with_it},adapter=FOLDER --tasks {asked}
+seal-eval run --model_args {without} --tasks {asked}
+seal-eval run --model_args {with_it} --tasks {asked}
 seal-eval compare results
 ```
 
@@ -38,10 +39,10 @@ seal-eval compare results
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{base}"), "FOLDER")
+model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained({loaded}), "FOLDER")
 ```
 
-`seal-eval merge --model {base} --adapter FOLDER --out FOLDED` folds it into the weights, for engines without adapters.
+`seal-eval merge --model {word} --adapter FOLDER --out FOLDED` folds it into the weights, for engines without adapters.
 Then it costs nothing.
 
 ## How it was made
@@ -70,9 +71,9 @@ def adapter_readme(card: Mapping[str, Any], base: str) -> str:
         right_before=f"{plain['accuracy']:.0%}", right_after=f"{kept['accuracy']:.0%}", prose_before=before, prose_after=after,
         rise=100 * (after / before - 1), short=card["short_questions"], 
         short_before=card["short_accuracy_before"] * card["short_questions"],
-        short_after=card["short_accuracy_after"] * card["short_questions"], steps=card["steps"], **_measured(card),
+        short_after=card["short_accuracy_after"] * card["short_questions"], steps=card["steps"], **_measured(card, base),
         seconds=card["tuning_seconds"], device=card["device"], parameters=card["trained_parameters"], lr=card["lr"], kl=card["kl"],
-        seed=card["seed"], version=card["seal_eval"],
+        seed=card["seed"], version=card["seal_eval"], loaded=json.dumps(base, ensure_ascii=False), word=shlex.quote(base),
     )  # fmt: skip
     return _fields("peft", base, [card["method"]]) + text
 
@@ -83,13 +84,14 @@ def compared(card: Mapping[str, Any]) -> tuple[str, str]:
     return (card["on"], f"{on}+{card['method']}{comma}{settings}") if on else ("plain", card["method"])
 
 
-def _measured(card: Mapping[str, Any]) -> dict[str, str]:
-    """The parts of the commands that measure the gain: methods without and with the adapter, and tasks with the flags it was tuned for."""
+def _measured(card: Mapping[str, Any], base: str) -> dict[str, str]:
+    """Parts of the commands that measure the gain: arguments without and with the adapter, and tasks with the flags it was tuned for."""
     tasks = dict.fromkeys(part.strip().partition(":")[0] for part in card["task"].split(","))
     flags = " --apply_chat_template" if card["chat"] else ""
     flags += f" --system_instruction {shlex.quote(card['system'])}" if card["system"] else ""
     without, with_it = compared(card)
-    return {"without": without, "with_it": with_it, "asked": ",".join(tasks) + flags}
+    words = (f"pretrained={base},method={without}", f"pretrained={base},method={with_it},adapter=FOLDER")
+    return {"without": shlex.quote(words[0]), "with_it": shlex.quote(words[1]), "asked": ",".join(tasks) + flags}
 
 
 def checkpoint_readme(card: Mapping[str, Any], base: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
+import torch
 
 from seal_eval.baselines import extended, get_method, take_method
 from seal_eval.core import outside
@@ -15,7 +16,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.plugins import Method, checked_method
 from seal_eval.core.reserved import ENGINE_ARGUMENTS
 from seal_eval.core.settings import Count
-from seal_eval.harness.model_args import known_arguments, unknown_argument
+from seal_eval.harness.model_args import known_arguments, naming, unknown_argument
 from seal_eval.harness.run import FASTER
 
 FUTURE = """
@@ -124,6 +125,35 @@ def test_a_file_with_postponed_annotations_is_executed_once_for_each_content(tmp
     with pytest.raises(SealError, match=r"louder\.py fails on import: ModuleNotFoundError"):
         get_method(f"{file}:Louder")
     assert not {name for name in set(sys.modules) - before if name.startswith(outside.PREFIX)}
+
+
+def test_a_plugin_that_refuses_its_settings_is_named(tmp_path):
+    text = FUTURE.format(log=str(tmp_path / "log"), by=1.1)
+    (tmp_path / "m.py").write_text(text + "\n    def __post_init__(self):\n        raise ValueError(f'by {self.by} is odd')\n")
+    with pytest.raises(SealError, match=r"method '.*m\.py:Louder' cannot be made with by=3\.0: ValueError: by 3\.0 is odd"):
+        take_method({"method": f"{tmp_path}/m.py:Louder", "by": 3.0})
+    with pytest.raises(SealError, match=r"cannot be made with its defaults: ValueError: by 1\.1 is odd"):
+        take_method({"method": f"{tmp_path}/m.py:Louder"})
+
+
+def test_a_file_whose_path_has_the_sign_of_compositions(tmp_path, monkeypatch):
+    (tmp_path / "c++").mkdir()
+    (tmp_path / "c++" / "m.py").write_text(FUTURE.format(log=str(tmp_path / "log"), by=1.1))
+    with pytest.raises(SealError, match=r"m\.py:Louder': the \+ in the file's path would be read as a composition; rename the folder"):
+        take_method({"method": f"{tmp_path}/c++/m.py:Louder"})
+    monkeypatch.chdir(tmp_path / "c++")
+    assert take_method({"method": "m.py:Louder"})[1].by == 1.1 and take_method({"method": "yarn+m.py:Louder", "factor": 2.0})[2] == {}
+
+
+def test_a_method_that_raises_while_the_model_runs_is_named(tmp_path):
+    (tmp_path / "m.py").write_text(FUTURE.format(log=str(tmp_path / "log"), by=1.1))
+    name = f"{tmp_path}/m.py:Louder"
+    theirs, ours = take_method({"method": name})[1], take_method({"method": "yarn", "factor": 2.0})[1]
+    with pytest.raises(SealError, match=r"fails with method '.*m\.py:Louder' \(KeyError: 'layer 3'\); mend"), naming(name, theirs):
+        raise KeyError("layer 3")
+    for method, error in ((ours, KeyError), (theirs, torch.OutOfMemoryError), (theirs, FileNotFoundError), (theirs, SealError)):
+        with pytest.raises(error), naming(name, method):
+            raise error("as it is")
 
 
 class Colour(Enum):

@@ -19,7 +19,8 @@ def method(**members):
     def apply(self, model):
         yield model
 
-    return dataclass(frozen=True)(type("Mine", (), {"apply": apply, "summary": "does nothing", **members}))
+    setting = {"__annotations__": {"by": float}, "by": 1.1}
+    return dataclass(frozen=True)(type("Mine", (), {"apply": apply, "summary": "does nothing", **setting, **members}))
 
 
 def test_a_class_without_the_base_has_every_member():
@@ -53,6 +54,10 @@ def test_a_file_without_the_base_runs(tmp_path):
         ({"citation": None}, "citation is None, must be text"),
         ({"window": 4096}, "window is 4096, must be a method of the class"),
         ({"about": {}}, "about is {}, must be a method of the class"),
+        ({"neutral": 1.0}, "neutral is 1.0, must be a dictionary of settings, or None"),
+        ({"neutral": {"bye": 1.0}}, "neutral names 'bye', which is no setting of it; did you mean 'by'"),
+        ({"active": {"factor": 4.0}}, "active names 'factor', which is no setting of it; known: by"),
+        ({"__annotations__": {"by": float, "changes": str}, "changes": "rope"}, "changes is annotated, which makes it a setting; write"),
     ],
 )
 def test_members_that_are_wrong(members, message):

@@ -10,7 +10,7 @@ import pytest
 from seal_eval.core.errors import SealError
 from seal_eval.harness.budget import user_budget
 from seal_eval.harness.resume import spec_id
-from seal_eval.harness.run import _check_tasks, spec_of
+from seal_eval.harness.run import _check_tasks, run, spec_of
 from seal_eval.harness.seal_lm import _batch_size
 
 from conftest import program, seal_eval
@@ -161,6 +161,25 @@ def test_lm_evals_ruler_gets_the_folder_of_a_short_name(tmp_path, tiny_folder, m
 @pytest.mark.parametrize(("value", "size"), [(None, 1), ("auto", 8), ("auto:4", 8), (3, 3), ("3", 3)])
 def test_batch_sizes(value, size):
     assert _batch_size(value) == size
+
+
+def test_the_largest_batch_of_auto():
+    assert [_batch_size(value, most) for value, most in (("auto", 2), ("auto:4", 64), ("auto", None), (16, 4))] == [2, 8, 8, 16]
+    with pytest.raises(SealError, match="max_batch_size is 0, must be a whole number of at least 1"):
+        _batch_size("auto", 0)
+
+
+def test_the_flag_for_a_checkpoints_own_code_reaches_what_reads_its_window(tiny_folder, monkeypatch):
+    seen = []
+
+    def stop(args, model_args, chosen):
+        seen.append((args.model_args["trust_remote_code"], model_args["trust_remote_code"]))
+        raise SealError("far enough")
+
+    monkeypatch.setattr("seal_eval.harness.run._check_tasks", stop)
+    with pytest.raises(SealError, match="far enough"):
+        run(["--model_args", f"pretrained={tiny_folder}", "--trust_remote_code", *LINES])
+    assert seen == [(True, True)]
 
 
 @pytest.mark.parametrize("value", [0, "0", -1, "many"])

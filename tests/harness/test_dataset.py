@@ -279,3 +279,22 @@ def test_a_build_that_returns_too_few_is_named(tiny_folder, monkeypatch):
     spec = read_spec("seal_lines", {"pretrained": str(tiny_folder), "lengths": [450, 600], "num_samples": 3})
     with pytest.raises(SealError, match="3 of size 450, 2 of size 600; it must return as many as it is asked for, 3"):
         build_rows(spec, load_prompt_format(spec))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda samples: samples[1:], "its build returned 2 of size 450, 2 of size 600; it must return as many as it is asked for, 3"),
+        (lambda samples: [], "its build returned 0 of size 450, 0 of size 600; it must return as many"),
+        (lambda samples: [replace(s, sample_id="one") for s in samples], "two samples with the id one; each needs one of its own"),
+        (lambda samples: {}["text"], r"its build fails at size 450 \(KeyError: 'text'\); mend the task, --debug shows where"),
+    ],
+)
+def test_a_build_that_is_wrong_at_every_size_is_named(tiny_folder, change, message):
+    class Mine(Lines):
+        def build(self, *args, **kwargs):
+            return change(super().build(*args, **kwargs))
+
+    spec = read_spec("seal_lines", {"pretrained": str(tiny_folder), "lengths": [450, 600], "num_samples": 3})
+    with pytest.raises(SealError, match=f"seal_lines: .*{message}"):
+        build_rows(replace(spec, task=Mine("seal_lines", "x")), load_prompt_format(spec))

@@ -1,5 +1,6 @@
 """Engines: what each takes, and where a run's files go."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,21 @@ def test_on_the_command_line(tiny_folder, tmp_path):
     )
     done = seal_eval("suite", suite, "--dry-run", "--out", tmp_path / "out", code=1)
     assert "s.yaml, line 2: engine: engine 'vlm' is not a model class of lm-eval; did you mean 'vllm'?" in done.stderr
+
+
+@pytest.mark.parametrize("place", [".", "./", "..", "../..", "models/.."])
+@pytest.mark.parametrize("engine", ["seal", "hf"])
+def test_a_folder_without_a_name_of_its_own(place, engine, tmp_path, monkeypatch):
+    """Results, commands and submissions call a model by its folder's name."""
+    (tmp_path / "models").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SealError, match=rf"pretrained={re.escape(place)}: results are called by .* pretrained={Path(place).resolve()}$"):
+        get_engine(engine).prepare({"pretrained": place})
+
+
+@pytest.mark.parametrize("engine", ["seal", "hf"])
+def test_a_type_of_weights_that_there_is_not(engine):
+    with pytest.raises(SealError, match="dtype 'flaot32' is no type of weights; did you mean 'float32'"):
+        get_engine(engine).prepare({"pretrained": "org/model", "dtype": "flaot32"})
+    for dtype in ("auto", "half", "bfloat16", None):
+        assert get_engine(engine).prepare({"pretrained": "org/model", "dtype": dtype})["dtype"] == dtype

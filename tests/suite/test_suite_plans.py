@@ -89,3 +89,11 @@ def test_an_unknown_engine_hides_no_other_mistake(tmp_path):
     engine, model = str(error.value).splitlines()
     assert "line 2: engine: engine 'vllmm' is not a model class" in engine
     assert "line 3: models/0: model 'no-such-model' is no folder" in model
+
+
+def test_a_device_that_no_machine_has(tmp_path, tiny_folder):
+    """One that only this machine lacks is fine: the cells may run on another."""
+    file = write(tmp_path, tiny_folder, device="gpu")
+    with pytest.raises(SealError, match=r"suite.yaml, line \d+: device: device 'gpu' is not known; write one of cpu, cuda"):
+        plan(file, tmp_path / "out")
+    assert plan(write(tmp_path, tiny_folder, device="cuda:7"), tmp_path / "out")[1]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 
 import torch
 from huggingface_hub import ModelCard
@@ -54,3 +55,11 @@ def test_the_commands_that_measure_the_gain_are_those_of_the_tuning(tiny_folder,
     flags = "--tasks seal_needle,seal_lines --apply_chat_template --system_instruction 'Be '\"'\"'brief'\"'\"'.'"
     assert f"pretrained=org/base,method=linear,factor=2 {flags}\n" in readme
     assert f"pretrained=org/base,method=linear+seal,factor=2,adapter=FOLDER {flags}\n" in readme
+
+    place = "/mo dels/Bär's"  # the commands of a base model here can be pasted, too
+    commands = [shlex.split(line) for line in adapter_readme(card, place).splitlines() if "seal-eval run" in line]
+    assert [words[3] for words in commands] == [
+        f"pretrained={place},method=linear,factor=2", f"pretrained={place},method=linear+seal,factor=2,adapter=FOLDER",
+    ]  # fmt: skip
+    merge = re.findall(r"`(seal-eval merge .*?)`", adapter_readme(card, place))
+    assert shlex.split(merge[0])[3] == place and f'from_pretrained("{place}")' in adapter_readme(card, place)
