@@ -81,7 +81,7 @@ class MsPoe(Method):
             return Region(lambda i, j: j <= i, lambda first, last: (0, last + 1), lambda i: i / r - i, lambda j: j / r - j)
 
         def attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[Any, None]:
-            if slides(module, kwargs, key.shape[2]) or module in unrotated or module.layer_idx < self.skip or self.most == 1:
+            if slides(module, kwargs) or module in unrotated or module.layer_idx < self.skip or self.most == 1:
                 return plain_attention(module, query, key, value, attention_mask, **kwargs), None
             layer, n_heads = module.layer_idx, query.shape[1]
             if query.shape[2] == key.shape[2]:
