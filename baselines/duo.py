@@ -58,7 +58,7 @@ class Duo(FromMap):
 
         def attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[Any, None]:
             row = rows[module.layer_idx]
-            if slides(module, kwargs, key.shape[2]) or all(row) or key.shape[2] <= w:
+            if slides(module, kwargs) or all(row) or key.shape[2] <= w:
                 return plain_attention(module, query, key, value, attention_mask, **kwargs), None
             full, others = [[h for h, retrieves in enumerate(row) if retrieves == kind] for kind in (True, False)]
             groups = ((full, (EVERY_KEY,)), (others, streaming))

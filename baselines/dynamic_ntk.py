@@ -53,11 +53,12 @@ class DynamicNtk(Method):
 
             def set_frequencies(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
                 positions = kwargs["position_ids"] if "position_ids" in kwargs else args[1]
-                n = -(-(int(positions.max()) + 1) // block) * block
+                longest = int(positions.max()) + 1
+                n = -(-longest // block) * block
                 parameters = module.config.rope_parameters
                 parameters = parameters.get("full_attention", parameters)
                 d = rotary_dim(parameters, config)
-                scale = max(self.factor * n / trained - (self.factor - 1), 1.0)
+                scale = self.factor * n / trained - (self.factor - 1) if longest > trained else 1.0
                 base = parameters["rope_theta"] * scale ** (d / (d - 2))
                 exponents = torch.arange(0, d, 2, dtype=torch.int64).to(torch.float32) / d
                 for name in frequency_names(module):

@@ -77,7 +77,7 @@ class MsPoe(Method):
             return outliers.argsort(dim=-1, descending=True, stable=True).argsort(dim=-1)
 
         def attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[Any, None]:
-            if slides(module, kwargs, key.shape[2]) or module in unrotated or module.layer_idx < self.skip or self.most == 1:
+            if slides(module, kwargs) or module in unrotated or module.layer_idx < self.skip or self.most == 1:
                 return plain_attention(module, query, key, value, attention_mask, **kwargs), None
             layer = module.layer_idx
             if query.shape[2] == key.shape[2]:

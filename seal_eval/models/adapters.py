@@ -146,9 +146,9 @@ def fold(model: Any, scales: Scales) -> None:
     for name, module in head_projections(model):
         w = weight(module)
         scale = scales[name].to(w.device)
-        # nn.Linear holds [out, in], Conv1D [in, out]; multiply in fp32, round once
+        # nn.Linear holds [out, in], Conv1D [in, out]; the product is fp32, or float64 for such weights, and is rounded once
         by = scale[:, None] if hasattr(module, "nx") else scale[None, :]
-        w.copy_((w.float() * by).to(w.dtype))
+        w.copy_((w * by).to(w.dtype))
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def attention_by_region(model: Any, regions: Sequence[Region], plain_up_to: int)
     unshifted = [replace(region, shift_query=None, shift_key=None) for region in regions]
 
     def attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[torch.Tensor, None]:
-        if slides(module, kwargs, key.shape[2]) or key.shape[2] <= plain_up_to:
+        if slides(module, kwargs) or key.shape[2] <= plain_up_to:
             return plain_attention(module, query, key, value, attention_mask, **kwargs), None
         scaling = kwargs.get("scaling") or query.shape[-1] ** -0.5
         layer_regions = unshifted if module in unrotated else regions
@@ -214,7 +214,7 @@ def _dense(block: Block, v: torch.Tensor, i: torch.Tensor, j: torch.Tensor, scal
     """The scores of all regions, concatenated under one softmax: [batch, n_kv_heads, group, n_queries, value_dim]. Differentiable."""
     scores, values = [], []
     for region, q, k, low, high in block:
-        score = q @ k[:, :, None, low:high].transpose(-1, -2) * scaling
+        score = (q * scaling) @ k[:, :, None, low:high].transpose(-1, -2)  # the product of unscaled ones may exceed what fp16 holds
         if softcap is not None:
             score = torch.tanh(score / softcap) * softcap
         holds = region.holds(i[:, None], j[None, low:high]) & (j[None, low:high] <= i[:, None])

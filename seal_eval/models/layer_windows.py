@@ -14,14 +14,15 @@ WINDOWED = ("sliding_attention", "chunked_attention", "hybrid_sliding")  # kinds
 MASKS = ("create_sliding_window_causal_mask", "create_chunked_causal_mask")  # of transformers, imported by models that use a window
 
 
-def slides(module: Any, kwargs: dict[str, Any], n_keys: int = 0) -> bool:
+def slides(module: Any, kwargs: dict[str, Any]) -> bool:
     """True for a layer that attends within a sliding window or a chunk (Llama 4). `kwargs`: those of the attention call.
 
     The layer's type is checked first, because layers with full attention may carry a `sliding_window` too (EXAONE 4). A window as long as
-    the model's own (Phi-3) hides nothing, unless other layers see further and there are more keys than its length (`n_keys`).
+    the model's own (Phi-3) hides nothing, unless other layers see further (Ministral): then it slides, in texts within the window too,
+    else what is cached of a text's beginning would depend on what follows it.
     """
     config = getattr(module, "config", None)
-    if covers_all(config) and (all_slide(config) or n_keys <= (window_of_layers(config) or 0)):
+    if covers_all(config) and all_slide(config):
         return False
     if (is_sliding := getattr(module, "is_sliding", None)) is not None:
         return bool(is_sliding)

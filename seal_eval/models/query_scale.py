@@ -19,7 +19,7 @@ def scaled_queries(model: Any, factor: Callable[[torch.Tensor], torch.Tensor | f
     check_attends_fully(model)
 
     def attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[Any, None]:
-        if not slides(module, kwargs, key.shape[2]):
+        if not slides(module, kwargs):
             n = (query_positions(query, key, attention_mask) + 1).float()[:, None, :, None]
             query = (query * factor(n)).to(query.dtype)
         return plain_attention(module, query, key, value, attention_mask, **kwargs), None

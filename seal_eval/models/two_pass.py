@@ -66,7 +66,7 @@ def two_passes(model: Any, heads: Sequence[tuple[int, int]], importance: Importa
 
     def attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[Any, None]:
         out = plain_attention(module, query, key, value, attention_mask, **kwargs)
-        if slides(module, kwargs, key.shape[2]):
+        if slides(module, kwargs):
             return out, None
         if not added:
             if own := by_layer.get(module.layer_idx):

@@ -7,7 +7,7 @@ import numpy as np
 from seal_eval.core.types import Estimate
 from seal_eval.stats.anytime import anytime
 from seal_eval.stats.clusters import sign_flip
-from seal_eval.stats.effective import clustered_difference, clustered_proportion
+from seal_eval.stats.effective import check_scores, clustered_difference, clustered_proportion
 from seal_eval.stats.intervals import reconciled, wilson
 from seal_eval.stats.layout import Array, Layout, Values, cluster_shares, cluster_totals, layout
 from seal_eval.stats.paired import mcnemar, tango
@@ -19,9 +19,10 @@ def accuracy(scores: Values, clusters: Values, cells: Values, level: float = 0.9
     """Cell-averaged accuracy with the interval that the design allows.
 
     0/1 scores in one cell whose clusters (documents) do not repeat: Wilson's interval. A single cluster otherwise: 0 to 1. Anything else:
-    `clustered_proportion`. With `sequential`: the confidence sequence of `anytime`.
+    `clustered_proportion`. With `sequential`: the confidence sequence of `anytime`. Raises ValueError for scores outside 0 to 1.
     """
     values, design = np.asarray(scores, dtype=float), layout(clusters, cells)
+    check_scores(values)
     alone = design.n_clusters < 2 and len(values) > 1
     if not alone and sequential:
         return _sequence(design, values, (0.0, 1.0), level, None)
@@ -38,9 +39,12 @@ def difference(a: Values, b: Values, clusters: Values, cells: Values, level: flo
     p-value: the mid-p McNemar test for 0/1 scores whose clusters (documents) do not repeat, in cells of equal size; otherwise the sign-flip
     test of clusters. Interval: Tango's when the McNemar test applies and there is one cell; otherwise `clustered_difference`. An interval
     that excludes 0 although the test does not reject is extended to 0 (`reconciled`). A single cluster, of several samples or of one
-    with a score that is not 0 or 1: −1 to 1, no p-value. With `sequential`: the confidence sequence and p-value of `anytime`.
+    with a score that is not 0 or 1: −1 to 1, no p-value. With `sequential`: the confidence sequence and p-value of `anytime`. Raises
+    ValueError for scores outside 0 to 1.
     """
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    check_scores(first)
+    check_scores(second)
     design = layout(clusters, cells)
     gains, n = first - second, len(first)
     discordant = int((gains != 0).sum())

@@ -82,7 +82,7 @@ def _effective_size(design: Layout, values: Array, single_variance: float, level
     part = (degrees * part[:, 0] + PRIOR_DOCUMENTS * prior) / (degrees + PRIOR_DOCUMENTS)
     spread = float(design.average((values - design.cell_means(values)[design.cell]) ** 2))
     together = float(satterthwaite(part[:, None], degrees)[0])
-    correction = (z_of(level) / float(t.ppf((1 + level) / 2, together))) ** 2
+    correction = (z_of(level) / float(-t.ppf((1 - level) / 2, together))) ** 2
     return single_variance / max(float(part.sum()), spread * float(of_samples.sum())) * correction
 
 
@@ -114,7 +114,12 @@ def _checked(scores: Values, clusters: Values, cells: Values | None, level: floa
     values, design = np.asarray(scores, dtype=float), layout(clusters, cells)
     if values.shape != (len(clusters),):
         raise ValueError(f"scores: shape {values.shape}, needs one for each of {len(clusters)} samples")
+    check_scores(values, least)
+    return values, design
+
+
+def check_scores(values: Array, least: float = 0.0) -> None:
+    """Raise ValueError, naming the first, for scores (or their differences, least = −1) that are out of range or no numbers."""
     in_range = (values >= least) & (values <= 1)
     if not in_range.all():
         raise ValueError(f"scores must lie between 0 and 1; sample {int(np.argmin(in_range))} does not")
-    return values, design

@@ -84,7 +84,7 @@ def method_by_length(
         se, quantile, p_value, method = float(fit.bse[-1]), z_of(level), float(fit.pvalues[-1]), "conditional logistic regression"
     else:
         se, free = _jackknife(design, a_won, np.asarray(fit.fittedvalues), groups), len(set(groups)) - 2
-        quantile, p_value = float(t.ppf((1 + level) / 2, free)), float(2 * t.sf(abs(value) / se, free)) if se > 0 else 0.0
+        quantile, p_value = float(-t.ppf((1 - level) / 2, free)), float(2 * t.sf(abs(value) / se, free)) if se > 0 else 0.0
         method = f"conditional logistic regression, jackknife of documents, t with {free} df"
     if not (math.isfinite(value) and math.isfinite(se) and 0 < se < 1e3):
         return not_estimable("one document decides it")

@@ -28,7 +28,7 @@ def z_of(level: float) -> float:
     """The standard normal quantile of a two-sided confidence level: 1.96 for 0.95."""
     from scipy.special import ndtri
 
-    return float(ndtri((1 + level) / 2))
+    return -float(ndtri((1 - level) / 2))  # of (1 + level) / 2 it would be infinite for levels near 1
 
 
 def reconciled(estimate: Estimate) -> Estimate:

@@ -130,3 +130,19 @@ def test_fused_parts_leave_gradients_to_the_dense_softmax():
     assert not usable(q, q, q) and usable(q.detach(), q.detach(), q.detach())
     with torch.no_grad():
         assert usable(q, q, q)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_scores_that_fp16_holds_only_when_they_are_scaled(dtype):
+    """Before they are scaled they are 200,000 for the first key and half that for the others, so the first one has all the attention.
+
+    The values are of another width, so that no fused kernel computes it.
+    """
+    from seal_eval.models.attention import by_region
+    from seal_eval.models.by_head import EVERY_KEY
+
+    q, k = torch.full((1, 2, 5, 64), 56.0, dtype=dtype), torch.full((1, 2, 5, 64), 28.0, dtype=dtype)
+    k[:, :, 0] = 56
+    v = torch.randn(1, 2, 5, 32, generator=torch.Generator().manual_seed(0)).to(dtype)
+    found = by_region(q, k, v, None, [EVERY_KEY], torch.empty(0), 64**-0.5, None)
+    assert torch.equal(found, v[:, :, :1].expand_as(found))

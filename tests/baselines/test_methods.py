@@ -128,6 +128,15 @@ def test_dynamic_ntk_keeps_nothing_between_prompts():
         assert torch.equal(logits(model, IDS[:, :40]), first)
 
 
+def test_dynamic_ntk_leaves_texts_within_the_window_as_they_are():
+    """Also the last ones of a window that is no multiple of four, which the rounding of the length takes beyond it."""
+    model = tiny_model()
+    with method("dynamic_ntk", original=66).apply(model):
+        found = [logits(model, IDS[:, :n]) for n in (65, 66, 67)]
+    plain = [logits(model, IDS[:, :n]) for n in (65, 66, 67)]
+    assert torch.equal(found[0], plain[0]) and torch.equal(found[1], plain[1]) and not close(found[2], plain[2])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -45,6 +45,20 @@ def test_scaled_equals_folded_and_is_undone(kind):
     assert torch.allclose(logits(model), hooked, atol=2e-4 * hooked.abs().max())
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+def test_folding_rounds_once(dtype):
+    """Against the product in float64: for weights of any type, it is the nearest number of that type, float64 itself unchanged."""
+    model = tiny_model().to(dtype)
+    scales = random_scales(model)
+    name, projection = head_projections(model)[0]
+    with torch.no_grad():
+        projection.weight += 1e-9 * torch.rand_like(projection.weight)  # digits that fp32 does not hold
+    expected = projection.weight.double() * scales[name].double()
+    fold(model, scales)
+    found = projection.weight.double()
+    assert found.equal(expected.to(torch.promote_types(dtype, torch.float32)).to(dtype).double())
+
+
 def test_head_scale_is_the_head_times_a_constant():
     """Compared with a sum over heads: head h's output times s_h, times its part of the projection."""
     model = tiny_model("llama")

@@ -1,6 +1,7 @@
 """Which layers and which window a method acts on: hybrids, windows as long as the model's, scaled rotary embeddings."""
 
 import json
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -154,12 +155,26 @@ def test_keys_outside_a_window_are_no_padding():
     assert padding(torch.zeros(2, 1, n, 4), torch.stack([sliding, left])[:, None]).tolist() == [0, 2]
 
 
-def test_beyond_a_window_only_full_layers_change():
-    """Layers whose window is the model's own, where other layers have full attention: of longer texts they see the last tokens alone."""
+def test_layers_that_slide_stay_as_they_are_where_others_see_further():
+    """Also layers whose window is the model's own: of longer texts they see the last tokens alone."""
     kinds = ["sliding_attention", "full_attention", "sliding_attention"]
     config = SimpleNamespace(layer_types=kinds, sliding_window=64, max_position_embeddings=64)
-    seen = [[slides(SimpleNamespace(config=config, layer_idx=i), {}, n) for i in range(3)] for n in (64, 65)]
-    assert seen == [[False] * 3, [True, False, True]]
+    assert [slides(SimpleNamespace(config=config, layer_idx=i), {}) for i in range(3)] == [True, False, True]
+
+
+@pytest.mark.parametrize("first", [40, 64, 70])
+@pytest.mark.parametrize("name", ["self_extend,group=4,neighbours=16", "streaming,recent=16", "temperature,factor=0.5"])
+def test_a_text_beyond_a_window_is_read_alike_in_parts(name, first):
+    """Its beginning, within the window or not, 10 tokens, then one by one behind a cache that keeps a window's keys: as in one pass."""
+    model = tiny_model("ministral", layer_types=["sliding_attention", "full_attention", "sliding_attention"], sliding_window=64,
+                       max_position_embeddings=64, head_dim=16)  # fmt: skip
+    assert covers_all(model.config)
+    ends = [first, first + 10, *range(first + 11, 91)]
+    with torch.no_grad(), method_of(name).apply(model):
+        whole = logits(model)[:, first:]
+        cache = model(IDS[:, :first], use_cache=True).past_key_values
+        parts = [model(IDS[:, a:b], past_key_values=cache).logits for a, b in pairwise(ends)]
+    assert (torch.cat(parts, 1) - whole).abs().max() < 1e-4 * whole.abs().max()
 
 
 def test_kinds_of_layers_that_slide():

@@ -128,3 +128,36 @@ def test_newcombe_degenerate_and_swapped():
     assert (one.value, one.low, one.high) == pytest.approx((-two.value, -two.high, -two.low))
     with pytest.raises(ValueError, match="no pairs"):
         newcombe(0, 0, 0, 0)
+
+
+def test_levels_near_one_have_finite_intervals():
+    """The quantile by its definition: the two tails beyond it hold 1 − level."""
+    from statistics import NormalDist
+
+    from seal_eval.stats import clustered_proportion
+    from seal_eval.stats.intervals import z_of
+
+    for level in (0.5, 0.95, 1 - 1e-9, 1 - 2**-53):
+        assert NormalDist().cdf(-z_of(level)) * 2 == pytest.approx(1 - level, rel=1e-6)
+    for estimate in (
+        wilson(3, 10, 1 - 2**-53),
+        tango(3, 4, 2, 1, 1 - 2**-53),
+        clustered_proportion([0, 1] * 6, "aabbccddeeff", level=1 - 2**-53),
+    ):
+        assert -1 < estimate.low < estimate.value < estimate.high < 1
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), 2.0, -0.5])
+@pytest.mark.parametrize("documents", ["a", "aa", "ab"])
+def test_scores_out_of_range(bad, documents):
+    """Also of a single document, which has no interval that would notice."""
+    from seal_eval.stats.choose_test import accuracy, difference
+
+    scores, cells = [bad, 1.0][: len(documents)], "c" * len(documents)
+    for computed in (
+        accuracy,
+        lambda x, *given: difference(x, [1.0] * len(x), *given),
+        lambda x, *given: difference([1.0] * len(x), x, *given),
+    ):
+        with pytest.raises(ValueError, match="scores must lie between 0 and 1; sample 0"):
+            computed(scores, documents, cells)
