@@ -8,7 +8,15 @@ from typing import Any, ClassVar
 from seal_eval.core.errors import SealError
 from seal_eval.core.plugins import Method
 from seal_eval.core.settings import Factor, Index
-from seal_eval.models.attention import attention_function, check_attends_fully, padding, plain_attention, slides, unrotated_layers
+from seal_eval.models.attention import (
+    attention_function,
+    by_region,
+    check_attends_fully,
+    padding,
+    plain_attention,
+    slides,
+    unrotated_layers,
+)
 from seal_eval.models.rotation import Frequencies, rotate
 
 OUTLIER = 3.0  # times a text's mean attention weight, 1 / n
@@ -48,7 +56,7 @@ class MsPoe(Method):
     def apply(self, model: Any) -> Iterator[Any]:
         import torch
 
-        from seal_eval.models.by_head import EVERY_KEY, by_head, head_weights
+        from seal_eval.models.by_head import EVERY_KEY, head_weights
         from seal_eval.models.modules import check_softmaxes, head_projections, layer_index
 
         check_attends_fully(model)
@@ -64,6 +72,7 @@ class MsPoe(Method):
             )
         orders: dict[int, torch.Tensor] = {}  # by layer: [batch, n_heads], the rank of each head
         ends: dict[int, torch.Tensor] = {}  # by layer: [batch, n_kv_heads, head_dim], the text's last key so far
+        turned: dict[int, torch.Tensor] = {}  # by layer: [batch, n_heads, n_keys, head_dim], keys at their divided positions
 
         def ranks(query: Any, key: Any, mask: Any, kwargs: dict[str, Any]) -> torch.Tensor:
             """Return the rank of each head [batch, n_heads], 0 for the most aware of positions."""
@@ -90,12 +99,21 @@ class MsPoe(Method):
                 )
             ends[layer] = key[:, :, -1].clone()
             # positions from the padding's beginning would do as well: query and key of a pair are divided by one ratio
-            ratio = self.least + (self.most - self.least) * orders[layer] / max(query.shape[1] - 1, 1)
-            place = torch.arange(key.shape[2], device=key.device)
-            further = place / ratio[..., None] - place  # [batch, n_heads, n_keys], positions
-            key, value = (x.repeat_interleave(query.shape[1] // x.shape[1], 1) for x in (key, value))
-            q, k = (rotate(x, further[..., -x.shape[2] :], frequencies().to(x.device)) for x in (query, key))
-            return by_head(q, k, value, attention_mask, [(range(q.shape[1]), [EVERY_KEY])], q.new_empty(0), kwargs), None
+            n_keys, n_heads = key.shape[2], query.shape[1]
+            ratio = (self.least + (self.most - self.least) * orders[layer] / max(n_heads - 1, 1))[..., None]
+
+            def divided(x: Any) -> Any:
+                """Return the text's last queries or keys x, one for each query head, at positions divided by that head's ratio."""
+                place = torch.arange(n_keys - x.shape[2], n_keys, device=x.device)
+                return rotate(x.repeat_interleave(n_heads // x.shape[1], 1), place / ratio - place, frequencies().to(x.device))
+
+            begun = query.shape[2] < n_keys and layer in turned
+            k = torch.cat((turned[layer], divided(key[:, :, -1:])), 2) if begun else divided(key)
+            if key.device.type == "cpu":  # where turning all keys again takes most of a token's time, and memory is not scarce
+                turned[layer] = k
+            v = value.repeat_interleave(n_heads // value.shape[1], 1)
+            rest = (query.new_empty(0), kwargs.get("scaling") or query.shape[-1] ** -0.5, kwargs.get("softcap"))
+            return by_region(divided(query), k, v, attention_mask, [EVERY_KEY], *rest).transpose(1, 2).contiguous(), None
 
         with attention_function(model, attend):
             yield model
