@@ -112,8 +112,8 @@ class MsPoe(Method):
             if key.device.type == "cpu":  # where turning all keys again takes most of a token's time, and memory is not scarce
                 turned[layer] = k
             v = value.repeat_interleave(n_heads // value.shape[1], 1)
-            rest = (query.new_empty(0), kwargs.get("scaling") or query.shape[-1] ** -0.5, kwargs.get("softcap"))
-            return by_region(divided(query), k, v, attention_mask, [EVERY_KEY], *rest).transpose(1, 2).contiguous(), None
+            out = by_region(divided(query), k, v, attention_mask, [EVERY_KEY], query.new_empty(0), kwargs)
+            return out.transpose(1, 2).contiguous(), None
 
         with attention_function(model, attend):
             yield model

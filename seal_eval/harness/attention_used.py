@@ -6,6 +6,7 @@ from seal_eval.core.names import safe
 from seal_eval.core.plugins import Method
 from seal_eval.core.streams import warn
 from seal_eval.models.attention import REPLACED
+from seal_eval.models.composed import parts_of
 
 
 def implementation(model: Any) -> str | None:
@@ -21,8 +22,7 @@ def attention_used(model: Any, name: str, method: Method, loaded: str | None, as
     """
     found = implementation(model)
     if found and found.startswith(REPLACED):
-        parts: Any = getattr(method, "parts", None) or ((name, method),)
-        found = "+".join(safe(part) for part, one in parts if one.changes == "attention") or safe(name)
+        found = "+".join(safe(part) for part, one in parts_of(name, method) if one.changes == "attention") or safe(name)
     if asked and found != loaded:
         warn(f"attn_implementation={asked} is overridden: method '{name}' computes attention with its own function; results say {found}")
     return found

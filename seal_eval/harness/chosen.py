@@ -26,7 +26,7 @@ def check_limit(limit: Any) -> None:
 def chosen_samples(samples: Any, limit: Any = None) -> dict[str, list[int]]:
     """The numbers of the samples that --samples names, by task; {} without the flag. samples: its value, or the path of a JSON file.
 
-    Raises SealError for anything but a mapping of names to whole numbers, none of them twice, and beside a `limit`.
+    Raises SealError where it does not map tasks to lists of whole numbers, where a list names one twice, and where there is a `limit` too.
     """
     if samples is None:
         return {}

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from seal_eval.baselines import method_names, method_settings
 from seal_eval.core.errors import SealError, closest, first_line, nearest
 from seal_eval.core.plugins import Method
+from seal_eval.models.composed import parts_of
 from seal_eval.models.memory import out_of_memory
 
 UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
@@ -69,8 +70,7 @@ def naming(name: str, method: Method) -> Iterator[None]:
     except (SealError, OSError):
         raise
     except Exception as error:
-        parts: Any = getattr(method, "parts", None) or ((name, method),)
-        if out_of_memory(error) or all(type(part).__module__.startswith("seal_eval.") for _, part in parts):
+        if out_of_memory(error) or all(type(part).__module__.startswith("seal_eval.") for _, part in parts_of(name, method)):
             raise
         why = f"{type(error).__name__}: {first_line(error)}"
         raise SealError(

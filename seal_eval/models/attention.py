@@ -61,9 +61,8 @@ def attention_by_region(model: Any, regions: Sequence[Region], plain_up_to: int)
     def attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[torch.Tensor, None]:
         if slides(module, kwargs) or key.shape[2] <= plain_up_to:
             return plain_attention(module, query, key, value, attention_mask, **kwargs), None
-        scaling = kwargs.get("scaling") or query.shape[-1] ** -0.5
         layer_regions = unshifted if module in unrotated else regions
-        out = by_region(query, key, value, attention_mask, layer_regions, frequencies().to(key.device), scaling, kwargs.get("softcap"))
+        out = by_region(query, key, value, attention_mask, layer_regions, frequencies().to(key.device), kwargs)
         return out.transpose(1, 2).contiguous(), None
 
     with attention_function(model, attend):
@@ -175,13 +174,13 @@ def by_region(
     value: torch.Tensor,  # [batch, n_kv_heads, n_keys, value_dim]
     mask: torch.Tensor | None,  # [batch, 1, n_queries, n_keys], True where allowed
     regions: Sequence[Region],
-    frequencies: torch.Tensor,  # [rotary_dim / 2], radians per position
-    scaling: float,
-    softcap: float | None,
+    frequencies: torch.Tensor,  # [rotary_dim / 2], radians per position; not read where no region shifts
+    kwargs: dict[str, Any],  # of the attention call
 ) -> torch.Tensor:
     """Return the attention output [batch, n_heads, n_queries, value_dim]; queries at padding are 0."""
-    batch, n_heads, n_queries, _ = query.shape
+    batch, n_heads, n_queries, head_dim = query.shape
     n_keys, n_kv = key.shape[2], key.shape[1]
+    scaling, softcap = kwargs.get("scaling") or head_dim**-0.5, kwargs.get("softcap")
     pad = padding(key, mask)
     shared = bool((pad == pad[0]).all())
     rows = [(slice(None), int(pad[0]))] if shared else [(slice(b, b + 1), int(pad[b])) for b in range(batch)]

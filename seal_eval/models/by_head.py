@@ -23,14 +23,12 @@ def by_head(
 
     Every head must be in one group.
     """
-    scaling = kwargs.get("scaling") or query.shape[-1] ** -0.5
     per_key = query.shape[1] // key.shape[1]
     out = query.new_empty(*query.shape[:3], value.shape[-1])
     for heads, regions in groups:
         q, at = torch.tensor(heads, device=query.device), [h // per_key for h in heads]
         if heads:
-            rest = (mask, regions, frequencies, scaling, kwargs.get("softcap"))
-            out[:, q] = by_region(query[:, q], key[:, at], value[:, at], *rest)
+            out[:, q] = by_region(query[:, q], key[:, at], value[:, at], mask, regions, frequencies, kwargs)
     return out.transpose(1, 2).contiguous()
 
 

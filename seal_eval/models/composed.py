@@ -12,6 +12,11 @@ from seal_eval.models.window import window_given, window_in
 COSTS = ("trained_parameters", "tuning_seconds")  # of tuned methods: those of a composition's parts are added
 
 
+def parts_of(name: str, method: Method) -> tuple[tuple[str, Method], ...]:
+    """Return the parts of a composition with their names, or the method itself as its only part."""
+    return method.parts if isinstance(method, Composed) else ((name, method),)
+
+
 @dataclass(frozen=True)
 class Composed(Method):
     """Several methods applied together, the first one outermost. Methods that work within the window are given the extended one."""

@@ -57,17 +57,12 @@ def spread(device_map: str) -> dict[str, Any]:
     return {"device_map": found, "offload_folder": folder}
 
 
-def is_dtype(name: str) -> bool:
-    """True for the name of a torch type of floating-point numbers."""
+def check_dtype(dtype: str) -> None:
+    """Raise SealError unless `dtype` is auto, one of LOW_BITS or the name of a torch type of floating-point numbers."""
     import torch
 
-    kind = getattr(torch, name, None)
-    return isinstance(kind, torch.dtype) and kind.is_floating_point
-
-
-def check_dtype(dtype: str) -> None:
-    """Raise SealError unless `dtype` is auto, one of LOW_BITS or the name of a torch type."""
-    if dtype not in ("auto", *LOW_BITS) and not is_dtype(dtype):
+    kind = getattr(torch, dtype, None)
+    if dtype not in ("auto", *LOW_BITS) and not (isinstance(kind, torch.dtype) and kind.is_floating_point):
         raise SealError(f"dtype '{dtype}' is no type of weights{nearest(dtype, ('auto', 'float32', 'bfloat16', 'float16', *LOW_BITS))}")
 
 

@@ -10,7 +10,6 @@ from seal_eval.harness.engines import get_engine
 from seal_eval.harness.model_args import misspelt
 from seal_eval.harness.task_config import COMMON_KEYS, MODEL_KEYS, check_metadata, known_keys
 from seal_eval.models.hub import HUB_ID, resolve
-from seal_eval.models.placement import check_dtype
 from seal_eval.suite.identity import content_of
 from seal_eval.suite.other_tasks import check_other, is_other, refuse_flags
 from seal_eval.suite.schema import MethodEntry, ModelEntry, TaskEntry
@@ -40,8 +39,6 @@ def check_model(model: ModelEntry, methods: Sequence[MethodEntry]) -> None:
         raise SealError(f"batch_size has no effect with engine {engine.name}; leave it out, and see num_concurrent in docs/served.md")
     elif HUB_ID.fullmatch(tokenizer := str(model.args.get("tokenizer", ""))):
         check_found(tokenizer, "")
-    if engine.loads_checkpoint:
-        check_dtype(model.dtype)
     if engine.applies_methods and (message := misspelt(set(model.args))):
         raise SealError(message)
     engine.prepare({**engine.names_model(model.pretrained, model.dtype), **model.args})

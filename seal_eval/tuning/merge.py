@@ -4,7 +4,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from seal_eval.baselines import Composed, extended, method_of
+from seal_eval.baselines import extended, method_of
 from seal_eval.core.applied import method_applied
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.files import CARD, read_object, write_json
@@ -13,6 +13,7 @@ from seal_eval.core.plugins import Method
 from seal_eval.core.streams import warn
 from seal_eval.models.adapters import about, adapter_tensors, fold, load_scales, scaled
 from seal_eval.models.base_weights import base_difference, peft_name
+from seal_eval.models.composed import parts_of
 from seal_eval.models.hub import resolve
 from seal_eval.models.loading import load_model
 from seal_eval.models.modules import text_config
@@ -95,7 +96,7 @@ def export(model_name: str, out: Path, adapter: str = "", on: str = "", trust_re
 
 def said_of_method(adapter: str, method: Method, on: str, model: Any) -> dict[str, Any]:
     """Return what the card records when the adapter was tuned on another method than `on`, after a warning on stderr."""
-    parts = method.parts if isinstance(method, Composed) else ((on.partition(",")[0], method),) if on else ()
+    parts = parts_of(on.partition(",")[0], method) if on else ()
     differs = on_difference(adapter, parts, model)
     if differs:
         warn(warning(adapter, differs))
@@ -131,11 +132,10 @@ def rope_settings(model: Any, method: Method, on: str) -> dict[str, Any]:
     Raises SealError for a method that changes more than rotary frequencies, or whose frequencies follow the prompt's length. `on`: the
     method as the user wrote it, for the message.
     """
-    parts = method.parts if isinstance(method, Composed) else (("", method),)
     config = text_config(model)
     with method_applied(on, method, model):
         modules = [module for _, _, module in rotary_modules(model)]
-        fixed = all(part.changes == "rope" for _, part in parts)
+        fixed = all(part.changes == "rope" for _, part in parts_of("", method))
         if not fixed or any(module._forward_pre_hooks for module in modules):
             why = "its frequencies follow the prompt's length" if fixed else "it changes more than rotary frequencies"
             raise SealError(f"--on {on}: no configuration can hold this method, {why}; use linear, ntk or yarn, or keep it with method=")

@@ -144,5 +144,5 @@ def test_scores_that_fp16_holds_only_when_they_are_scaled(dtype):
     q, k = torch.full((1, 2, 5, 64), 56.0, dtype=dtype), torch.full((1, 2, 5, 64), 28.0, dtype=dtype)
     k[:, :, 0] = 56
     v = torch.randn(1, 2, 5, 32, generator=torch.Generator().manual_seed(0)).to(dtype)
-    found = by_region(q, k, v, None, [EVERY_KEY], torch.empty(0), 64**-0.5, None)
+    found = by_region(q, k, v, None, [EVERY_KEY], torch.empty(0), {"scaling": 64**-0.5})
     assert torch.equal(found, v[:, :, :1].expand_as(found))
