@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from seal_eval.tuning.config import CHECKPOINT_FROM, TuneSpec
 from seal_eval.tuning.losses import PROSE_TOKENS, prose_kl, prose_pieces, read_prose, record_loss
 from seal_eval.tuning.parameters import State, Trainable
 from seal_eval.tuning.processes import Processes
+from seal_eval.tuning.recomputed import activations_recomputed
 from seal_eval.tuning.records import Record, records_within
 from seal_eval.tuning.selection import Candidate, Validator, choose
 
@@ -179,53 +180,6 @@ def _bad(entry: dict[str, float], log: list[dict[str, float]], model: Any) -> st
 def _uniform(model: Any) -> float:
     """Return the loss (nats) of a uniform guess over the vocabulary."""
     return math.log(model.config.get_text_config().vocab_size)
-
-
-@contextlib.contextmanager
-def activations_recomputed(model: Any) -> Iterator[None]:
-    """Context manager: inside it each decoder layer saves only its input and is recomputed in the backward pass (gradient checkpointing).
-
-    transformers recomputes layers in training mode only. They leave it while they compute, so dropout stays off. Raises SealError for a
-    model whose layers do not support it.
-    """
-    from transformers.modeling_layers import GradientCheckpointingLayer
-
-    layers: list[Any] = [m for m in model.modules() if isinstance(m, GradientCheckpointingLayer)]
-    if not layers:
-        raise SealError(f"{type(model).__name__} cannot recompute activations; pass --no-checkpointing, or shorter samples")
-    before = [layer.training for layer in layers]
-
-    def switch(action: str) -> Any:  # older transformers call it gradient checkpointing
-        return getattr(model, f"activation_checkpointing_{action}", None) or getattr(model, f"gradient_checkpointing_{action}")
-
-    switch("enable")({"use_reentrant": False})
-    switched: list[Any] = [getattr(layer, "_gradient_checkpointing_func", None) for layer in layers]
-    for layer, recompute, training in zip(layers, switched, before, strict=True):
-        layer.training = True
-        layer._gradient_checkpointing_func = _in_mode(layer, training, recompute)
-    try:
-        yield
-    finally:
-        for layer, recompute, training in zip(layers, switched, before, strict=True):
-            layer.training = training
-            layer._gradient_checkpointing_func = recompute
-        switch("disable")()
-
-
-def _in_mode(layer: Any, training: bool, recompute: Callable[..., Any]) -> Callable[..., Any]:
-    """Return transformers' function that runs a layer and recomputes it later, with `training` as the layer's mode both times."""
-
-    def run(forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        def in_mode(*inner: Any, **more: Any) -> Any:
-            before, layer.training = layer.training, training
-            try:
-                return forward(*inner, **more)
-            finally:
-                layer.training = before
-
-        return recompute(in_mode, *args, **kwargs)
-
-    return run
 
 
 def _optimizer_state(optimizer: torch.optim.Optimizer) -> State:
