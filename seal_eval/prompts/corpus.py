@@ -4,6 +4,8 @@ import re
 import zlib
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Literal
 
 from seal_eval.core.errors import SealError
@@ -19,14 +21,18 @@ def split_of(item: str) -> Split:
 @cache
 def words(split: Split) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(adjectives, nouns of the split) for keys `adjective-noun`, from wonderwords. Both splits share the adjectives."""
-    from wonderwords import RandomWord, is_profanity
+    profane = set(_word_list("profanity"))
+    adjectives, nouns = (sorted({w for w in _word_list(kind) if re.fullmatch("[a-z]+", w)} - profane) for kind in ("adjective", "noun"))
+    return tuple(adjectives), tuple(n for n in nouns if split_of(n) == split)
 
-    source = RandomWord()
-    adjectives, nouns = (
-        tuple(sorted({w for w in source.filter(include_categories=[c], regex="[a-z]+") if not is_profanity(w)}))
-        for c in ("adjective", "noun")
-    )
-    return adjectives, tuple(n for n in nouns if split_of(n) == split)
+
+def _word_list(kind: str) -> list[str]:
+    """A word list of wonderwords. The package is not imported: it would read its lists in the locale's encoding."""
+    place = find_spec("wonderwords")
+    if place is None or not place.submodule_search_locations:
+        raise SealError("the package wonderwords is missing; install seal-eval again")
+    file = Path(place.submodule_search_locations[0]) / "assets" / f"{kind}list.txt"
+    return [line.rstrip() for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 def draw_keys(rng: Any, n: int, split: Split) -> list[str]:
