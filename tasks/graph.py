@@ -177,6 +177,7 @@ def far_ends(text: str) -> str:
     for part in PARTS.split(text):
         nodes = ARROW.split(part)
         far = nodes.pop(0 if "<" in part else -1)
+        nodes[:1] = [re.split("[|:]", node)[-1] for node in nodes[:1]]  # without the cell or label in front of a chain
         begins.update(re.findall(r"\w+", " ".join(nodes).lower()))
         parts.append(far)
     return re.sub(r"\w+", lambda m: "" if m[0].lower() in begins else m[0], "".join(parts))

@@ -37,7 +37,11 @@ from seal_eval.tasks.needle import paired, spaced, spread
 
 EXAMPLES = Path(__file__).parent / "own" / "questions.jsonl"
 HEADER = "Read the following text. I will ask you a question about it afterwards.\n\nThe text:"
-MAY_NOT = re.compile(r"\b(?:may|must|can|could|should|shall|do|does|did|will|would)(?:not| not|n't)\b|\bcan't\b", re.IGNORECASE)
+MAY_NOT = re.compile(
+    r"\b(?:may|must|can|could|should|shall|do|does|did|will|would)(?:not| not|n't)\b|\bcan't\b"
+    r"|\b(?:is|are)(?: not|n't) (?:allowed|permitted)\b",
+    re.IGNORECASE,
+)
 TAIL = " (End of the text.)\n\n{question} Answer in a few words.\n"
 PREFIX = "The answer is:"
 LAST = 8  # sentences at the end of the text that are taken word by word

@@ -9,6 +9,8 @@ from itertools import pairwise
 from seal_eval.prompts.mentions import Mention
 from seal_eval.prompts.wordings import CLAUSE_END, LISTED, SENTENCE_END
 
+IN_BRACKETS = re.compile(r"\([^()\n]{1,300}\)")
+JOINS = re.compile(r"\b(?:and|but|while|whereas|und|et|y|e)\s", re.IGNORECASE)  # two statements
 OBJECT = re.compile(r"\{[^{}]{1,500}\}")  # of JSON: what stands in it belongs together
 Key = tuple[int, int, str]  # a key in the text: start, end, the key
 
@@ -63,22 +65,12 @@ def are_items(gap: str) -> bool:
 
 
 def keys_in_clause(text: str, marks: Sequence[Mention], keys: Sequence[Key]) -> dict[Mention, set[str]]:
-    """For each mention the keys that stand in its clause. A line that names a key and no value belongs to the next one.
+    """For each mention the keys that stand in its clause.
 
     Keys in one list ('a, b, and c are 1, 2, and 3') stand in the clauses of all of them.
     """
     places, values = sorted(start for start, _, _ in keys), sorted(m.start for m in marks)
-
-    def holds(starts: Sequence[int], begin: int, end: int) -> bool:
-        return bisect_left(starts, begin) < bisect_left(starts, end)
-
-    ends = list[int]()
-    begin = 0
-    for end in (m.end() for m in CLAUSE_END.finditer(text)):
-        goes_on = text[end - 1] == "\n" and (holds(places, begin, end) or not text[begin:end].strip())
-        if not goes_on or holds(values, begin, end):
-            ends.append(end)
-            begin = end
+    ends = _clause_ends(text, places, values)
     named: dict[int, set[str]] = {}
     for group in _groups(text, keys):
         for start, _, _ in group:
@@ -90,6 +82,40 @@ def keys_in_clause(text: str, marks: Sequence[Mention], keys: Sequence[Key]) -> 
         if len(inside) == len(of_object) == 1:
             found[inside[0]] = of_object
     return found
+
+
+def _clause_ends(text: str, places: Sequence[int], values: Sequence[int]) -> list[int]:
+    """Where clauses end. places, values: where keys and values begin, ascending.
+
+    A line or a part up to a comma that names a key and no value belongs to the next one ('a, which has 1'). Between 'and' or a bracket and
+    what stands before it a clause ends where each has a key and a value of its own ('1 for a and 2 for b').
+    """
+
+    def holds(starts: Sequence[int], begin: int, end: int) -> bool:
+        return bisect_left(starts, begin) < bisect_left(starts, end)
+
+    def both(begin: int, end: int) -> bool:
+        return holds(places, begin, end) and holds(values, begin, end)
+
+    ends = list[int]()
+    begin = 0
+    for end in (m.end() for m in CLAUSE_END.finditer(text)):
+        line = text[end - 1] == "\n"
+        goes_on = ((line or text[end - 2] == ",") and holds(places, begin, end)) or (line and not text[begin:end].strip())
+        if not goes_on or holds(values, begin, end):
+            ends.append(end)
+            begin = end
+    if not places:
+        return ends
+    for match in IN_BRACKETS.finditer(text):
+        if both(*match.span()):
+            ends += match.span()
+    whole = sorted({0, *ends, len(text)})
+    for begin, end in pairwise(whole):
+        for match in JOINS.finditer(text, begin, end):
+            if both(begin, match.start()) and both(match.end(), end):
+                ends.append(begin := match.start())
+    return sorted(ends)
 
 
 def _groups(text: str, keys: Sequence[Key]) -> list[list[Key]]:

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from seal_eval.prompts import other_languages as other
 from seal_eval.prompts.denials import denied
 from seal_eval.prompts.mentions import Mention
-from seal_eval.prompts.numerals import TEENS, TENS, THOUSANDS, UNITS, in_words
+from seal_eval.prompts.numerals import TEENS, TENS, UNITS, in_words
 from seal_eval.prompts.plain_text import plain_text
 from seal_eval.prompts.short_forms import DATE, ORDINAL_WORDS, in_any_form
+from seal_eval.prompts.wordings import STRONG
 
-# a number is no part of another one (12 of 12,500 or 3.12), of a range (1945-1950), a time (10:30) or a date
-NUMBER = re.compile(r"(?<![\w])(?<!\d[-–/:.,'])\d+(?:[,.'’]\d{3})*(?![-–/:.,'’]?\d)", re.ASCII)
+# a number with separators of thousands, which is no part of another one (3.12,500), of a range (1945-1950), a time (10:30) or a date
+NUMBER = re.compile(r"(?<!\w)(?<!\d[-–/:.,' ])\d{1,3}([,.'’ ])\d{3}(?:\1\d{3})*(?![-–/:.,'’ ]?\d)", re.ASCII)
 # where a reply says yes or no: as a sentence, or a part of one that marks set off, or behind "is"; not in "no idea", "no-one"
 SAYS_SO = re.compile(
-    r"(?:^|[\n.!?:;,(\[{\"'>]|(?<!\w)-\s|\b(?:is|be|say|says|so|therefore|thus|hence))[\s\"'(\[{]*\b(yes|no)\b"
-    r"(?=\s*(?:[.,;:!?()\]}\"'<\n]|$|-\s|\b(?:it|they|he|she|this|that|there|because|since|indeed|both|neither|all|the|we|i|you)\b)|\s-|-(?:it|they|he|she|there)\b)",
+    r"(?:^|[^\w\s/&-]|\n|(?<!\w)-\s|\b(?:is|be|say|says|so|therefore|thus|hence))[\s\"'(\[{]*\b(yes|no)\b"
+    r"(?=\s*(?:[^\w\s/&-]|\n|$|-\s|\b(?:it|they|he|she|this|that|there|because|since|indeed|both|neither|all|the|we|i|you)\b)|\s-|-(?:it|they|he|she|there)\b)",
     re.IGNORECASE,
 )
 # parts of an English number: "four" is no answer in "twenty-four"
@@ -47,6 +48,7 @@ ALSO = re.compile(
     r"|potrebbe anche|também pode|может быть)\b|也可能",
     re.IGNORECASE,
 )
+MOST = 100  # mentions that are looked at
 NEAR = 15  # characters between an answer and the word that doubts it
 NO_ANSWER = ("so", "more", "less", "longer", "later", "earlier", "above", "below", "thereabouts", "similar", "rather", "not", "otherwise")
 CURRENCIES = {"$": "(?:us )?dollars?|usd|us\\$", "€": "euros?|eur", "£": "pounds?|gbp"}
@@ -76,11 +78,21 @@ def read_answers(text: str, accepted: Sequence[str], target: str) -> tuple[str, 
                 known = _plain_numbers(plain_text(form))
                 found += [Mention(target, *m.span()) for m in _pattern(known).finditer(read) if not _part_of_number(read, m)]
         if found:
+            found = _longest(found)[:MOST]
             last = max(m.end for m in found)
             found = [m for m in found if not denied(read, m) and not (TAKEN_BACK.match(read, m.end) and m.end == last)]
             others = [o for m in found for o in _alternatives(read, m) if not any(o.start < m.end and m.start < o.end for m in found)]
             return read, sorted(found + others, key=lambda m: m.start)
     return text, []
+
+
+def _longest(mentions: Sequence[Mention]) -> list[Mention]:
+    """The mentions that lie in no other one, in order: of 'Dr Voss' and 'Voss' the first."""
+    found = list[Mention]()
+    for mention in sorted(mentions, key=lambda m: (m.start, -m.end)):
+        if not found or mention.end > found[-1].end:
+            found.append(mention)
+    return found
 
 
 def _with_numbers(answer: str) -> list[str]:
@@ -91,7 +103,9 @@ def _with_numbers(answer: str) -> list[str]:
 
 
 def _plain_numbers(text: str) -> str:
-    """The text with its numbers without separators of thousands, and signs for names: 5 dollars is $5, 5 percent 5%."""
+    """The text with its numbers without separators of thousands, and signs for names: 5 dollars is $5, 5 percent 5%, 5 °C 5 degrees."""
+    text = re.sub(r"(?<![\d.,:])(\d+(?:,\d{3})*)\.0{1,2}(?![.,:]?\d)", r"\1", text)
+    text = NUMBER.sub(lambda m: re.sub(r"\D", "", m[0]), text)
     for sign, names in CURRENCIES.items():
         text = re.sub(
             rf"(?i)(?<![\w$€£])(\d[\d,.]*(?:\s(?:hundred|thousand|million|billion|trillion))?)\s?(?:{names}|{re.escape(sign)})(?!\w)",
@@ -99,10 +113,10 @@ def _plain_numbers(text: str) -> str:
             text,
         )
         text = re.sub(rf"(?i)(?<!\w)(?:{names}|{re.escape(sign)})\s?(?=\d)", sign, text)
-    text = re.sub(r"(?<![\d.,:])(\d+)\.0{1,2}(?![\d.,:])", r"\1", text)
+    text = re.sub(r"(?i)(?<=\d)\s?(?:°|degrees?)\s?f(?:ahrenheit)?\b", "°F", text)
+    text = re.sub(r"(?i)(?<=\d)\s?(?:°(?!F)|degrees?\b)(?:\s?c(?:elsius)?\b)?", " degrees", text)
     text = re.sub(r"(?i)(?<=\d)\s?(?:%|per ?cent\b)", "%", text)
-    text = re.sub(r"(?i)(?<=\d)\s?([ap])(?:\.m\.|m\b)", r" \1m", text)
-    return NUMBER.sub(lambda m: re.sub(r"\D", "", m[0]) if THOUSANDS.fullmatch(m[0].replace("’", "'")) else m[0], text)
+    return re.sub(r"(?i)(?<=\d)\s?([ap])(?:\.m\.|m\b)", r" \1m", text)
 
 
 def _part_of_number(text: str, match: re.Match[str]) -> bool:
@@ -114,10 +128,10 @@ def _part_of_number(text: str, match: re.Match[str]) -> bool:
 
 
 def _pattern(answer: str) -> re.Pattern[str]:
-    """Matches an answer as whole words. A sum of money is also named by its number where that is the whole reply."""
+    """Matches an answer as whole words. A sum of money is also named by its number where that is the whole reply or is declared."""
     if answer[:1] in CURRENCIES and answer[1:2].isdigit():
         number = re.escape(answer[1:])
-        return re.compile(rf"(?<!\w){re.escape(answer)}(?!\w){WHOLE}|^\W*(?<![$€£]){number}\W*$")
+        return re.compile(rf"(?<!\w){re.escape(answer)}(?!\w){WHOLE}|(?:^|(?i:{STRONG.pattern}))\W*(?<![$€£]){number}(?:</\w+>)?\W*$")
     dates = [m.span() for m in DATE.finditer(answer) if m["unit"] is None]
     before = r"(?<!\w)(?<!\d[-–/:.,'])" if answer[:1].isdigit() or any(not start for start, _ in dates) else r"(?<!\w)"
     after = rf"(?!\w){WHOLE}" if answer[-1:].isdigit() or any(end == len(answer) for _, end in dates) else r"(?!\w)"
@@ -139,8 +153,8 @@ def _other_phrase(phrase: str) -> str:
 
 def _alternatives(text: str, mention: Mention) -> list[Mention]:
     """Other answers that the reply joins to this one by 'or': 'Paris, London or Rome'. The alternative to a name is a name or a number."""
-    item = r"(?:the |a |an )?[A-Z0-9][\w'’.-]*(?: [A-Z0-9][\w'’.-]*){0,4}"
-    if not re.match(r"[A-Z0-9]", text[mention.start : mention.end]):
+    item = r"(?:the |a |an )?[$€£]?[A-Z0-9][\w'’.-]*%?(?: [A-Z0-9][\w'’.-]*){0,4}"
+    if not re.match(r"[A-Z0-9$€£]", text[mention.start : mention.end]):
         item = _other_phrase(text[mention.start : mention.end])
     following = re.compile(rf"(?i:(?:, {item}){{0,8}}{OR}|\?\s+(?={item}\?))({item})").match(text, mention.end)
     leading = re.search(rf"({item})(?:, {item}){{0,8}}(?i:{OR})(?:the |a |an )?$", text[max(0, mention.start - 300) : mention.start])

@@ -10,6 +10,7 @@ SPACES = "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u20
 INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\ufe0f"
 OTHERS = {"\u00b4": "'", "\u2018": "'", "\u2019": "'", "\u02bc": "'", "\u201c": '"', "\u201d": '"',
           "\u066c": ",", "\u3001": ", ", "\u3002": ". ", "\u2044": "/", "\u00b7": ".",
+          "\u00ba": "\u00b0", "\u2103": "\u00b0C", "\u2109": "\u00b0F",
           "\u2026": "...", "\u2192": "->", "\u27f6": "->", "\u21d2": "=>"}  # fmt: skip
 LOOK_ALIKES = str.maketrans(
     {**dict.fromkeys(HYPHENS, "-"), **dict.fromkeys(SPACES, " "), **dict.fromkeys(INVISIBLE, None), **OTHERS}
@@ -26,10 +27,10 @@ END_OF_TURN = re.compile(
 TEMPLATE_TOKEN = re.compile(
     r"<[|｜]/?[a-zA-Z_▁]{1,40}[|｜]>(?:assistant\b)?|<start_of_turn>(?:model\b)?|\[/?INST\]|</?(?:unk|bos|unused\d+)>"
 )
-# a letter or digit next to a script without spaces between its words, or with endings: Thai, Lao, Burmese, Khmer, Chinese, Japanese,
-# Korean; a digit next to a word that begins a sentence
+# a letter or digit next to a script without spaces between its words, or with endings or particles: Hebrew, Arabic, Thai, Lao, Burmese,
+# Khmer, Chinese, Japanese, Korean; a digit next to a word that begins a sentence
 LATIN = "A-Za-z0-9\u00c0-\u024f"
-UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+UNSPACED = "\u05d0-\u05ea\u0620-\u064a\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
 NEXT_TO = re.compile(f"(?<=[{LATIN}])(?=[{UNSPACED}])|(?<=[{UNSPACED}])(?=[{LATIN}])|(?<=\\d)(?=[A-Z][a-z]{{3}})")
 BLOCK_TAG = re.compile(
     r"</?(?:p|br|div|ul|ol|li|table|thead|tbody|tr|td|th|h[1-6]|pre|tool_call|function_call|response|output|result)"
@@ -39,6 +40,7 @@ BLOCK_TAG = re.compile(
 INLINE_TAG = re.compile(r"</?(?:b|i|u|em|strong|span|code|mark|kbd|tt|small)(?:\s[^<>\n]{0,200})?>", re.I)
 FIELD_NAME = re.compile(r'"[^"\n]{1,40}"\s*:')  # of JSON; for those who read words
 DASH = re.compile("(?<=\\d)[\u2014\u2015](?=\\d)| ?([\u2014\u2015]) ?")  # between numbers a hyphen, else it joins no words
+TITLE = re.compile(r"\b(Dr|Mrs?|Ms|Prof)\.(?=\s)"), r"\1"  # its point ends no sentence
 ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 STRUCK = re.compile(r"~~[^~\n]{1,200}~~|<(?:del|s|strike)>[^<\n]{0,200}</(?:del|s|strike)>", re.I)
 # an item of a list of boxes that is not ticked, where others are
@@ -46,9 +48,10 @@ TICKED = re.compile(r"^[ \t]*(?:[-*+•] )?\[[xX✓✔]\]", re.MULTILINE)
 UNTICKED = re.compile(r"^[ \t]*(?:[-*+•] )?\[ ?\][^\n]*$", re.MULTILINE)
 LATEX = (
     (re.compile(r"\\(?:text|textbf|textit|texttt|textrm|mathrm|mathbf|mathit|mathtt|mathsf|emph|underline)\s*\{([^{}]{0,2000})\}"), r"\1"),
+    (re.compile(r"\s?\^\s?(?:\{\s?)?\\circ(?![a-z])(?:\s?\})?"), "\u00b0"),
     (re.compile(r"(?<=\d)(?:\{,\}|\{\.\}|\\[,;: ]|~)(?=\d)"), " "),
     (re.compile(r"\\[,;: ]"), " "),
-    (re.compile(r"\\!|\\[()\[\]]|\$(?!\d[\d,.]*(?![\d,.]*\s*\$))|\\(?:left|right|displaystyle|quad|qquad)\b"), ""),
+    (re.compile(r"\\!|\\[()\[\]]|\$(?! ?\d[\d,.]*(?![\d,.]*\s*\$))|\\(?:left|right|displaystyle|quad|qquad)\b"), ""),
     (re.compile(r"\\([_\-&#%$<>*])"), r"\1"),
     (re.compile(r"\\n(?![a-z])"), "\n"),
     (re.compile(r"\\boxed(?=\w)"), " "),
@@ -86,6 +89,6 @@ def plain_text(answer: str) -> str:
             text = pattern.sub(by, text)
     if TICKED.search(text):
         text = UNTICKED.sub("", text)
-    for pattern, by in MARKDOWN:
+    for pattern, by in (*MARKDOWN, TITLE):
         text = pattern.sub(by, text)
     return NEXT_TO.sub(" ", text)

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from seal_eval.prompts.answer_fields import field_end
 from seal_eval.prompts.denials import all_denied, around, corrected, in_refusal, ruled_out, withdrawn
-from seal_eval.prompts.lists import Key, between, comes_at_once, in_lists, keys_in_clause, sentence_ends, with_listed
+from seal_eval.prompts.lists import Key, are_items, between, comes_at_once, in_lists, keys_in_clause, sentence_ends, with_listed
 from seal_eval.prompts.mentions import Mention
 from seal_eval.prompts.next_turns import next_tasks, next_turn
 from seal_eval.prompts.wordings import (
@@ -34,6 +34,7 @@ from seal_eval.prompts.wordings import (
 HEDGED, TOO_MANY, WRONG = "hedged", "too many values", "wrong value"
 
 CLOSING = {"\\boxed": "}", "<answer>": "</answer>", "<final_answer>": "</final_answer>"}
+FIRST_PARAGRAPH = re.compile(r"\W*\w(?:[^\n]|\n(?!\s*\n)|(?<=:)\n)*")  # one that ends with a colon goes on
 MOST = 1000  # mentions that are looked at
 
 
@@ -97,7 +98,7 @@ def _read(text: str, mentions: Sequence[Mention], asks: Asked) -> Reading:
     if all(withdrawn(text, m) for m in marks) or GIVES_UP.search(text, marks[-1].end):
         return Reading(())
     named = keys_in_clause(text, marks, keys)
-    marks = [m for m in marks if owned.get(m, "") in ("", *wanted) or owned[m] not in named[m]] or marks
+    marks = _not_of_others(text, marks, named, owned, wanted) or marks
     if n == 1 and any(named[m] & wanted for m in marks):  # what stands next to another key only is that key's
         marks = [m for m in marks if not named[m] or named[m] & wanted]
     if n == 1 or len(_distinct(marks)) > n:
@@ -112,6 +113,25 @@ def _read(text: str, mentions: Sequence[Mention], asks: Asked) -> Reading:
     # of several keys: a value next to the name of another key answers neither
     right = _distinct(m for m in marks if not (len(named[m]) == 1 and owned.get(m, "") in wanted and named[m] <= wanted - {owned[m]}))
     return Reading(right) if right or not values else Reading(values, WRONG)
+
+
+def _not_of_others(
+    text: str, marks: Sequence[Mention], named: Mapping[Mention, set[str]], owned: Mapping[Mention, str], wanted: Collection[str]
+) -> list[Mention]:  # fmt: skip
+    """The mentions without those that the reply gives to another key, which has them, alone or in a list: 'a: 1, 2, 3'."""
+    others = {m: owned[m] for m in marks if owned.get(m, "") not in ("", *wanted)}
+    given = {m for m in others if others[m] in named[m]}
+    for order in (marks, marks[::-1]):
+        for near, far in pairwise(order):
+            left, right = (near, far) if near.start < far.start else (far, near)
+            if near in given and others.get(far) == others[near] and not named[far] and _in_line(text[left.end : right.start]):
+                given.add(far)
+    return [m for m in marks if m not in given]
+
+
+def _in_line(gap: str) -> bool:
+    """True for what stands between two items of one list in one line."""
+    return "\n" not in gap and are_items(gap)
 
 
 def _crossed(
@@ -144,7 +164,8 @@ def _declared(text: str, marks: list[Mention], n: int) -> tuple[int, list[Mentio
         spans.append((match.end(), [m for m in marks if match.end() <= m.start < end], opening))
     if spans and "answer" in spans[-1][2] and NO_VALUE.match(text, spans[-1][0]):
         return spans[-1][0], []
-    if spans and not spans[-1][1] and "final" in spans[-1][2] and re.search(r"\w", text[spans[-1][0] :]):
+    said = FIRST_PARAGRAPH.match(text, spans[-1][0]) if spans and "final" in spans[-1][2] else None
+    if said and not any(n > 1 or m.start < said.end() for m in spans[-1][1]):
         return spans[-1][0], []  # declared, but nothing that can be an answer
     spans = [span for span in spans if span[1] and (n == 1 or not PER_ITEM.match(span[2]))]
     if n > 1 and (concluded := list(CONCLUDES.finditer(text))):
@@ -199,8 +220,11 @@ def _of_too_many(
         if not hedged and (in_order or (ordered and ORDERED.search(gap)) or BECAUSE.search(gap)):
             return Reading((marks[0].value,))
         for match in reversed(list(WEAK.finditer(text))):
-            if last := _distinct(m for m in marks if m.start >= match.end()):
-                return Reading(last) if len(last) == 1 else Reading(_distinct(marks), TOO_MANY)
+            if behind := [m for m in marks if m.start >= match.end()]:
+                if len(_distinct(behind)) == 1:
+                    return Reading(_distinct(behind))
+                begin, marks = match.end(), behind
+                break
         hedged = hedged or GUESSES.search(text[begin : marks[0].start]) is not None
         if not hedged and STATES.search(text[begin : marks[0].start]) and sentence_ends(text[marks[0].end :]):
             return Reading((marks[0].value,))  # the first sentence that names a value states it

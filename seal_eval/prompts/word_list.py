@@ -24,7 +24,8 @@ DOUBTS = re.compile(r"\W*(?:or|(?:and|or)?\W*(?:maybe|perhaps|possibly)|oder|ou|
 LACKS = re.compile(r"\W*(?:do|does|did)(?:n't| not) (?:have|lead|point|go|appear|occur)\b", re.IGNORECASE)
 # behind the word that the reply names after its answer: "(2) is next"
 RUNNER_UP = re.compile(
-    r"[^\w\n]{0,3}(?:\d{1,4}\W{1,2})?\s*(?:is|was|comes|came|would be) (?:the )?(?:next|fourth|eleventh|runner-up)\b", re.IGNORECASE
+    r"[^\w\n]{0,3}(?:\d{1,4}\W{1,2})?\s*(?:is|was|comes|came|would be) (?:(?:the|a) (?:\w+ )?)?(?:next|fourth|eleventh|runner-up)\b",
+    re.IGNORECASE,
 )
 # what a reply may add to its list of other words: "(puzzle, pizza: 3 times each)", ", followed by puzzle"
 OF_OTHERS = re.compile(r"\([^()\n]{1,200}\)|, (?:and )?followed by\b[^.;\n]{1,80}", re.IGNORECASE)
@@ -68,7 +69,7 @@ def _without_others(text: str, listed: Collection[str], n: int, questions: Colle
         if (
             before
             and before[-1].known == len(before[-1].values) == n
-            and not re.search(r"\w", text[before[-1].words[-1].end : match.start()])
+            and not re.search(r"[^\W\d]", text[before[-1].words[-1].end : match.start()])  # counts may stand there
         ):
             text = text[: match.start()] + " " * len(match[0]) + text[match.end() :]
     return text

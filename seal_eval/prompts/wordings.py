@@ -141,8 +141,8 @@ ASIDE = re.compile(
     re.IGNORECASE,
 )
 ORDERED = re.compile(
-    r"\b(?:then|next|after(?:wards|ward| that)|followed by|before|later|subsequently)\b"
-    r"|^[^.;\n]{0,40}\bfirst\b[\s]*(?:[;,]|and\b)|[,;.(]\s*(?:and |while )?(?:the )?second(?: one| topic)?\b",
+    r"\b(?:then|next|after(?:wards|ward| that)|followed by|before|later|subsequently|end(?:ed|ing) with)\b"
+    r"|^[^.;\n]{0,40}\bfirst\b[\s]*(?:[;,]|and\b)|[,;.(]\s*(?:and |while )?(?:the )?(?:second|last|final)(?: one| topic)?\b",
     re.IGNORECASE,
 )
 BECAUSE = re.compile(r"^[^.;\n]{0,30}\b(?:because|since)\b", re.IGNORECASE)
