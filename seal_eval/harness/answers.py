@@ -78,3 +78,8 @@ def parted(content: Any) -> tuple[str | None, str]:
     said = [str(part.get("text") or "") for part in parts if part not in thought]
     inner = [parted(part.get("thinking") or part.get("text"))[0] or "" for part in thought]
     return ("".join(said) if said or not thought else None), "".join(inner)
+
+
+def whole_characters(text: str) -> str:
+    """Return a reply with � for each half of a character, which no file can hold: servers in JavaScript may cut a reply within one."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

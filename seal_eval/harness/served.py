@@ -12,7 +12,7 @@ from lm_eval.models.openai_completions import LocalChatCompletion, LocalCompleti
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.progress import progress
-from seal_eval.harness.answers import chat_reply, chat_text, cut_after, prompt_tokens
+from seal_eval.harness.answers import chat_reply, chat_text, cut_after, prompt_tokens, whole_characters
 from seal_eval.harness.reply_log import ACTIVE, lookup
 from seal_eval.harness.served_args import REMEDY, asks_chat, header_with_key
 from seal_eval.harness.server import Refused, Server
@@ -155,12 +155,17 @@ class Served(LocalCompletionsAPI):
                 f"{request.task_name} document {request.doc_id}: prompt of {least} tokens + {budget} for the answer do not fit the "
                 f"server's window of {self.window}; choose shorter lengths in --metadata"
             )
-        payload = self._create_payload(messages, generate=True, gen_kwargs=dict(options), seed=self._seed, eos=None)
+        given = dict(options)
+        if given.get("do_sample"):
+            given.setdefault("temperature", 1.0)  # as transformers samples; lm-eval would ask for 0
+        payload = self._create_payload(messages, generate=True, gen_kwargs=given, seed=self._seed, eos=None)
+        stops = options.get("until") or []
+        payload["stop"] = [stops] if isinstance(stops, str) else [*stops]  # all of them; for a chat, lm-eval takes four and says nothing
         if self.chat and messages[-1]["role"] == "assistant" and self.told.get("owned_by") in ("vllm", "sglang"):
             payload |= {"continue_final_message": True, "add_generation_prompt": False}
         if self.chat and self.template_args:
             payload["chat_template_kwargs"] = self.template_args
-        if not self.chat and self.told.get("owned_by") in ("vllm", "sglang") and special_marks(self.tokenizer, [request.doc]):
+        if self.told.get("owned_by") in ("vllm", "sglang") and special_marks(self.tokenizer, [request.doc]):
             payload["skip_special_tokens"] = False  # the marks of the thinking are among them
         turns = len(messages) if self.chat else 1
         exactly = self.tokenized_requests and not self.chat
@@ -195,9 +200,9 @@ class Served(LocalCompletionsAPI):
                 file=sys.stderr,
             )
         if not self.chat:
-            return str(choice.get("text") or "")
+            return whole_characters(str(choice.get("text") or ""))
         off = any("think" in name and value is False for name, value in self.template_args.items())
-        return chat_reply(answer, expected.doc, thinks=not off)
+        return whole_characters(chat_reply(answer, expected.doc, thinks=not off))
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> Any:
         """Return the messages for a chat server; else the text that the tokenizer's template makes of them."""

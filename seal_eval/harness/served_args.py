@@ -15,6 +15,7 @@ ARGS = (
     "base_url", "model", "tokenizer", "chat", "num_concurrent", "max_retries", "timeout", "max_length", "tokenized_requests",
     "max_gen_toks", "seed", "chat_template_args", "enable_thinking",
 )  # fmt: skip
+MAY_BE_NONE = ("chat", "max_length", "enable_thinking")  # arguments whose None means that the server or the template decides
 SECRET = re.compile(
     r"key|token|secret|passw|credential|auth|signature|(?:^|[-_])(?:sig|pwd|code|jwt|sas)(?:$|[-_])", re.IGNORECASE
 )  # of a query
@@ -40,7 +41,7 @@ def served_args(model_args: Mapping[str, Any]) -> dict[str, Any]:
     split_url(args["base_url"])
     kinds: dict[str, Any] = {"num_concurrent": Count, "timeout": Count, "max_length": Count, "max_retries": Index, "seed": Index}
     for key, kind in (kinds | {"max_gen_toks": Count, "chat": bool, "tokenized_requests": bool, "enable_thinking": bool}).items():
-        if args.get(key) is not None:
+        if args.get(key) is not None or (key in args and key not in MAY_BE_NONE):
             check_value("--model served", key, args[key], kind)
     check_template_args("--model served", args.get("chat_template_args") or {})
     return args
@@ -84,6 +85,9 @@ def header_with_key(base_url: str) -> dict[str, str]:
     key = ((os.environ.get("AZURE_OPENAI_API_KEY") if azure else "") or os.environ.get("OPENAI_API_KEY", "")).strip()
     if not key:
         return {}
+    if odd := next((char for char in key if not "!" <= char <= "~"), ""):  # a quotation mark of a word processor, a line break
+        where = "AZURE_OPENAI_API_KEY or OPENAI_API_KEY" if azure else "OPENAI_API_KEY"
+        raise SealError(f"the key in {where} holds {odd!r}, which no key has; copy it again")
     return {"api-key": key} if azure and not key.startswith("eyJ") else {"Authorization": f"Bearer {key}"}
 
 

@@ -1,6 +1,5 @@
 """Requests to an OpenAI-compatible server, with retries."""
 
-import re
 import sys
 import threading
 import time
@@ -13,18 +12,15 @@ import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 from urllib3.exceptions import ProtocolError
 
-from seal_eval.core.errors import SealError
+from seal_eval.core.errors import SealError, first_line
+from seal_eval.harness.refusals import LEFT_OUT, NEW_BUDGET, OVER_BUDGET, code_of, message, refused_parameter, words_of
 from seal_eval.harness.served_args import of_azure, split_url
 
-AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 529}  # statuses that may be another one a little later
+AGAIN = {408, 409, 425, 429}  # statuses that may be another one a little later, besides a server's own errors (5xx)
+NEVER = {501, 505}  # of a server's own errors: what it does not implement
 BROKEN_OFF = ("abort", "error")  # finish reasons of replies that the server itself did not finish
-NEW_BUDGET = "max_completion_tokens"  # what OpenAI's newer models take in place of max_tokens, which they refuse
 LONGEST_WAIT = 120.0  # seconds between two attempts, whatever the server asks for
-# OpenAI's reasoning models refuse to end inside their thinking
-OVER_BUDGET = re.compile(r"max_(?:completion_|output_)?tokens.{0,40}\breached|output limit was reached", re.IGNORECASE | re.DOTALL)
-LEFT_OUT = {  # parameters that some models refuse in any but their own way, and what leaving them out means
-    "temperature": "replies are sampled, so they differ from run to run", "seed": "", "stop": "",
-}  # fmt: skip
+ROOT = "; base_url= is the root, which often ends in /v1"
 
 
 class Busy(Exception):
@@ -83,31 +79,33 @@ class Server:
             )
         except requests.RequestException as error:  # no connection, no answer in time, an answer that breaks off
             raise Busy(_short(error)) from error
-        if response.status_code == 400 and self._adapts(response, sent):
+        if response.status_code in (400, 422) and self._adapts(response, sent):
             return self._ask_once(payload)
+        if response.history and response.request.method != "POST":  # as browsers do, for most redirects
+            raise Refused(f"{self.address} sends requests on to {response.url}; name that address in base_url=")
         if response.status_code != 200:
-            raise self._failed(response.status_code, _said(response), _seconds(response.headers.get("Retry-After")))
+            raise self._failed(response.status_code, words_of(response, self.header), _told_to_wait(response.headers))
         try:
             answer = response.json()
         except ValueError as error:
             raise Busy(f"an answer that is not JSON ({response.text[:80]!r})") from error
         if isinstance(answer, dict) and answer.get("error") and not answer.get("choices"):  # as from routers before other servers
-            raise self._failed(_code(answer["error"]), _said(response))
+            raise self._failed(code_of(answer["error"]), words_of(response, self.header))
         choices = answer.get("choices") if isinstance(answer, dict) else None
         if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
-            n = len(choices) if isinstance(choices, list) else "no list of"
-            raise Busy(f"an answer with {n} choices to one prompt")
+            n, remedy = (len(choices), "") if isinstance(choices, list) else ("no list of", ROOT)
+            raise Busy(f"an answer with {n} choices to one prompt{remedy}")
         if broken := choices[0].get("error"):
-            raise self._failed(_code(broken), f": {_message(broken)}")
+            raise self._failed(code_of(broken), f": {message(broken)}")
         if choices[0].get("finish_reason") in BROKEN_OFF:
             raise Busy(f"a reply that was broken off ({choices[0]['finish_reason']!r:.80})")
         return answer
 
     def _failed(self, status: int | None, said: str, retry_after: float = 0.0) -> Busy | Refused:
         """Return the error for a status, None for an unknown one. said: the server's message."""
-        if status is None or status in AGAIN:
+        if status is None or status in AGAIN or (status >= 500 and status not in NEVER):
             return Busy(f"status {status}{said}" if status else f"an error in place of an answer{said}", retry_after)
-        remedy = {401: f"; is the key in {self.key_in} right?", 404: "; base_url= is the root, which often ends in /v1"}
+        remedy = {401: f"; is the key in {self.key_in} right?", 404: ROOT}
         remedy |= {403: remedy[401], 405: remedy[404]}
         return Refused(f"{self.address}: status {status}{said}{remedy.get(status, '')}", bool(OVER_BUDGET.search(said)))
 
@@ -116,15 +114,11 @@ class Server:
         if NEW_BUDGET in response.text and NEW_BUDGET not in sent and not OVER_BUDGET.search(response.text):
             self.budget = NEW_BUDGET
             return True
-        with suppress(ValueError, TypeError, KeyError, AttributeError):
-            error = response.json()["error"]
-            name, code = error.get("param"), str(error.get("code"))
-            if name in LEFT_OUT and name in sent and code.startswith("unsupported"):
-                if name not in self.left_out and LEFT_OUT[name]:
-                    print(f"{self.root}: the model takes no {name}={sent[name]}: {LEFT_OUT[name]}", file=sys.stderr)
-                self.left_out.add(name)
-                return True
-        return False
+        if name := refused_parameter(response, sent):
+            if name not in self.left_out and LEFT_OUT[name]:
+                print(f"{self.root}: the model takes no {name}={sent[name]}: {LEFT_OUT[name]}", file=sys.stderr)
+            self.left_out.add(name)
+        return bool(name)
 
     def get(self, path: str, needed: bool = False, above: bool = False) -> Any:
         """Return the JSON at a path of the server; None when it does not say.
@@ -146,14 +140,25 @@ class Server:
         """One session for each thread: connections are kept open, and sessions are not safe to share."""
         if not hasattr(self._local, "session"):
             self._local.session = requests.Session()
+            self._local.session.auth = _as_it_is  # else requests puts the login of a ~/.netrc in place of the key
         session: requests.Session = self._local.session
         return session
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Authorise a request by nothing but its headers."""
+    return request
 
 
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     told = error.retry_after if isinstance(error, Busy) else 0.0
     return min(LONGEST_WAIT, told or wait_exponential_jitter(initial=0.5, max=30.0)(state))
+
+
+def _told_to_wait(headers: Mapping[str, str]) -> float:
+    """The seconds that an answer's headers ask to wait, 0.0 if they do not; Azure's name milliseconds, too."""
+    return _seconds(headers.get("retry-after-ms")) / 1000 or _seconds(headers.get("Retry-After"))
 
 
 def _seconds(text: str | None) -> float:
@@ -170,31 +175,21 @@ def _short(error: Exception) -> str:
     """What went wrong with a connection, without addresses of objects."""
     if isinstance(error, requests.Timeout):
         return "no answer in time"
+    if isinstance(error, requests.exceptions.SSLError):
+        return f"no trusted connection ({_cause(error)}); REQUESTS_CA_BUNDLE=FILE names the certificates to trust"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return f"no connection through the proxy of the environment ({_cause(error)}); NO_PROXY=HOST,… goes without it"
     return "no connection" if isinstance(error, requests.ConnectionError) else f"{type(error).__name__}"
+
+
+def _cause(error: BaseException) -> str:
+    """The first reason of a connection's error, in its own words."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    inner = reason or (error.args[0] if error.args else None)
+    return _cause(inner) if isinstance(inner, BaseException) else first_line(error)[:160]
 
 
 def _nobody(error: requests.RequestException) -> bool:
     """Return whether no connection could be made; a server that is slow, or hangs up, is one."""
     broken = bool(error.args) and isinstance(error.args[0], ProtocolError)
     return not isinstance(error, requests.ReadTimeout | requests.exceptions.ChunkedEncodingError) and not broken
-
-
-def _code(error: Any) -> int | None:
-    """Return the status that an error names, as a number or its digits; None for another code."""
-    code = str(error.get("code", error.get("status")) if isinstance(error, dict) else None)
-    return int(code) if code.isdecimal() and len(code) == 3 and code[0] in "45" else None
-
-
-def _message(told: Any) -> Any:
-    error = told.get("error", told) if isinstance(told, dict) else told
-    return error.get("message") or error.get("detail") if isinstance(error, dict) else error
-
-
-def _said(response: requests.Response) -> str:
-    """Return the server's message as ': text', '' when there is none."""
-    try:
-        text = _message(response.json())
-    except ValueError:
-        text = response.text
-    text = " ".join(str(text or "").split())[:200]
-    return f": {text}" if text.strip() else ""

@@ -6,6 +6,8 @@ from datetime import datetime
 
 DATE = "2024-07-26"  # what Llama 3.1's template prints when it has no clock
 
+CLOCK = "strftime_now"  # what a chat template calls for today's date
+
 
 def fix_date(date: str) -> None:
     """Make the clock of chat templates, `strftime_now`, show this date (ISO) in this process from now on."""

@@ -150,7 +150,7 @@ def read_folder(folder: Path, setting: str = "haystack") -> list[tuple[str, str]
         instead = {"haystack": "choose prose, noise, needles, a folder of .txt files, or datasets:ID"}
         raise SealError(f"{setting} '{folder}' is no folder; {instead.get(setting, 'name one of .txt files')}")
     texts = []
-    for file in sorted(folder.rglob("*.txt")):
+    for file in sorted(file for file in folder.rglob("*") if file.suffix.lower() == ".txt"):  # Windows writes .TXT, too
         # hidden ones, such as macOS's ._ files, do not count in the folder's fingerprint either
         if file.is_dir() or not in_sight(file.relative_to(folder)):
             continue

@@ -1,5 +1,6 @@
 """Questions that users bring: a JSON Lines file, and a folder of texts that the answers may stand in."""
 
+import codecs
 import re
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
@@ -72,7 +73,8 @@ def read_questions(file: Path, texts: dict[str, str], folder: str, control_token
         raise SealError(f"questions '{file}' is no file; name a JSON Lines file, one object with question, answer and passage a line")
     found: list[Question] = []
     named: dict[str, bool] = {}  # id → whether lines give it; lines that give the same one are one document
-    for number, line in numbered_lines(file):
+    for number, written in numbered_lines(file):
+        line = written.removeprefix(codecs.BOM_UTF8) if number == 1 else written
         if not line.strip():
             continue
         where = f"{file}, line {number}"

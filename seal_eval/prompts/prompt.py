@@ -12,9 +12,10 @@ from seal_eval.core.errors import SealError, first_line
 from seal_eval.prompts.beginning import added_before, begun_already
 from seal_eval.prompts.dates import fixed_date
 from seal_eval.prompts.named_templates import named_template
+from seal_eval.prompts.no_effect import no_effect
 from seal_eval.prompts.settings import DEFAULT_SETTINGS, PromptSettings
 from seal_eval.prompts.special_marks import special_tokens
-from seal_eval.prompts.template_args import read_by
+from seal_eval.prompts.template_args import read_by, without_switches
 from seal_eval.prompts.thinking import SENTENCES, closing_mark, opens_thinking
 from seal_eval.prompts.unknown_marks import unknown_marks
 
@@ -69,7 +70,7 @@ class PromptFormat:
         if not self.settings.chat_template:
             gap = " " if prefix and text and not (text[-1].isspace() or prefix[0].isspace()) else ""
             return self.settings.system_instruction + text + gap + prefix
-        system = self.settings.system_instruction
+        system = without_switches(self.tokenizer.chat_template, self.settings.system_instruction)
         prompt = self.template(self.turns(text, prefix), bool(prefix))
         for name, part in (("system prompt", system), ("question", text), ("begun answer", prefix)):
             if part.strip() not in prompt:
@@ -210,7 +211,7 @@ class PromptFormat:
         return frozenset(token for token in special_tokens(self.tokenizer).values() if token.strip())
 
     def remarks(self) -> list[str]:
-        """What a user should know about tokenizer and template: an end token behind every prompt, template arguments that are not read."""
+        """What a user should know about tokenizer and template: an end token behind every prompt, and settings that have no effect."""
         found = []
         ids = self.tokens(self.render(PROBE, self.answer_prefix("Answer")))["input_ids"]
         if end := end_token(self.tokenizer, ids):
@@ -223,11 +224,7 @@ class PromptFormat:
                 f"{', '.join(marks[:4])} in tokenizer or chat template may mark thinking, but is not known: if replies hold it, "
                 "name the marks with --metadata think_start_token=…,think_end_token=…"
             )
-        args = json.loads(self.settings.template_args)
-        read = read_by(self.tokenizer.chat_template if self.settings.chat_template else None, args)
-        if unread := [name for name in args if name not in read]:
-            why = "the chat template does not read it" if self.settings.chat_template else "no chat template is applied"
-            found.append(f"the template argument {', '.join(unread)} has no effect: {why}")
+        found += no_effect(self.settings, self.tokenizer.chat_template, self.render(PROBE).rpartition(PROBE)[2])
         return found
 
     def check_writes(self, values: Sequence[str]) -> None:

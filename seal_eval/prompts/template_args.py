@@ -16,6 +16,8 @@ OWN = frozenset({
     "namespace", "range", "dict", "loop", "caller",
 })  # fmt: skip
 LONGEST = 200  # characters of a text
+# words in a system prompt that a template obeys and takes out of it (SmolLM3, Nemotron Nano 2)
+SWITCHES = ("/no_think", "/nothink", "/think", "/system_override")
 LARGEST = 10**9
 
 
@@ -42,3 +44,11 @@ def read_by(template: Any, args: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the arguments whose name occurs in a chat template (text, or name → text; None: no template)."""
     text = json.dumps(template or "", ensure_ascii=False)
     return {name: value for name, value in args.items() if re.search(rf"\b{re.escape(name)}\b", text)}
+
+
+def without_switches(template: Any, system: str) -> str:
+    """A system prompt without those of SWITCHES that a chat template (text, or name → text) names: they are no text of its prompt."""
+    text = json.dumps(template or "", ensure_ascii=False)
+    for switch in SWITCHES:
+        system = system.replace(switch, "") if switch in text else system
+    return system

@@ -137,6 +137,11 @@ def opens_thinking(end: str, own: Sequence[tuple[str, str]] = ()) -> bool:
     return any(end.rfind(opening) > end.rfind(closing) for opening, closing in (*own, *PAIRS, (STEPS, ANSWER_BEGINS)))
 
 
+def closed_thinking(end: str, own: Sequence[tuple[str, str]] = ()) -> str:
+    """The mark with which a prompt has ended the thinking before the reply begins; '' for none. end, own: as in `opens_thinking`."""
+    return next((closing for _, closing in (*own, *PAIRS) if closing and end.rstrip().endswith(closing)), "")
+
+
 def check_known(mark: str | None) -> None:
     """Raise SealError for a closing mark, given to an engine, that the tasks do not know."""
     if mark and mark not in MARKS:

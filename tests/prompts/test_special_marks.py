@@ -3,6 +3,7 @@
 import copy
 from types import SimpleNamespace
 
+from lm_eval.models.api_models import JsonChatStr
 from tokenizers import AddedToken
 
 from seal_eval.harness.served import Served
@@ -33,12 +34,15 @@ def test_known_marks_and_those_of_documents():
 def test_a_server_is_asked_to_keep_them():
     """Both engines look at the same tokens: added ones, and those of the user's own marks."""
 
-    def sent(doc, *special, owner="vllm"):
+    def sent(doc, *special, owner="vllm", chat=False):
         engine = Served.__new__(Served)
-        engine.chat, engine.tokenizer, engine.window, engine.told = False, with_tokens(*special), None, {"owned_by": owner}
+        engine.chat, engine.tokenizer, engine.window, engine.told = chat, with_tokens(*special), None, {"owned_by": owner}
+        engine.template_args = {}
         engine.tokenized_requests, engine._max_gen_toks, engine._seed, engine.model = True, 9, 1, "m"
-        request = SimpleNamespace(args=("1", {"until": []}), doc=doc, task_name="t", doc_id=0)
+        prompt = JsonChatStr('[{"role": "user", "content": "1"}]') if chat else "1"
+        request = SimpleNamespace(args=(prompt, {"until": []}), doc=doc, task_name="t", doc_id=0)
         return engine._payload(request)[0].get("skip_special_tokens")
 
     assert sent({}, "<think>") is False and sent({}, "<think>", owner="other") is None
+    assert sent({}, "<think>", chat=True) is False and sent({}, chat=True) is None
     assert sent({}, "<muse>") is None and sent({"think_start": "<muse>", "think_end": "</muse>"}, "<muse>") is False

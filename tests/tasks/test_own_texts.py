@@ -59,10 +59,14 @@ def test_a_passage_out_of_the_texts_stands_once(texts, tokenizer):
 
 
 def test_files_of_windows(texts, tokenizer):
-    """A byte order mark is no part of a text; CRLF ends lines."""
+    """A byte order mark is no part of a text or a question; CRLF ends lines; names may be in capitals."""
     plain = asking(texts, LIFT).build(PromptFormat(tokenizer), 700, 6, 0)
-    (texts / "shelves.txt").write_bytes(b"\xef\xbb\xbf" + SHELVES.replace(". ", ".\r\n").encode())
-    assert asking(texts, LIFT).build(PromptFormat(tokenizer), 700, 6, 0) == plain
+    (texts / "shelves.txt").unlink()
+    (texts / "SHELVES.TXT").write_bytes(b"\xef\xbb\xbf" + SHELVES.replace(". ", ".\r\n").encode())
+    task = asking(texts, LIFT)
+    questions = texts.parent / "questions.jsonl"
+    questions.write_bytes(b"\xef\xbb\xbf" + questions.read_bytes().replace(b"\n", b"\r\n"))
+    assert task.build(PromptFormat(tokenizer), 700, 6, 0) == plain
 
 
 def test_lines_with_one_id_are_one_document(texts, tokenizer):
