@@ -2,12 +2,15 @@
 
 import contextlib
 import io
+import json
 import re
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seal_eval.core import strict_json
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.home import from_home
 from seal_eval.core.names import ENGINE, without_tokens
@@ -151,6 +154,8 @@ def lm_eval_command() -> Any:
             if len(values) > 1 and values[0].lstrip().startswith("{"):
                 name = option_string or self.dest
                 parser.error(f"argument {name}: {values[1]!r} behind a JSON object; write all as JSON, or all as NAME=VALUE")
+            if values and values[0].lstrip().startswith("{") and (wrong := _given_twice(values[0], vars(namespace).get(self.dest) or {})):
+                parser.error(f"argument {option_string or self.dest}: {wrong}")
             super().__call__(parser, namespace, values, option_string)
 
     harness = HarnessCLI()
@@ -163,6 +168,21 @@ def lm_eval_command() -> Any:
         if type(action) is MergeDictAction:
             action.__class__ = OneForm
     return harness
+
+
+def _given_twice(text: str, before: Mapping[str, Any]) -> str:
+    """What is wrong with a JSON object of which lm-eval would take the last of two values and say nothing; '' where nothing is.
+
+    before: what the same flag gave earlier in the command. For NAME=VALUE lm-eval itself says what it overwrites.
+    """
+    try:
+        given = strict_json.loads(text, nan=True)
+    except json.JSONDecodeError:
+        return ""  # lm-eval says so
+    except ValueError as error:
+        return f"{error}"
+    both = [key for key in given if key in before and before[key] != given[key]]
+    return f"{both[0]} is {before[both[0]]!r} before and {given[both[0]]!r} here; give it once" if both else ""
 
 
 def take_selftest(args: Any) -> None:

@@ -21,6 +21,7 @@ from seal_eval.core.types import CLUSTER_KEY, Sample
 from seal_eval.harness.budget import check_generation, user_budget
 from seal_eval.harness.command_line import refuse_for_ours, stock_arguments, stock_prompt_flags
 from seal_eval.harness.task_config import Spec, read_spec
+from seal_eval.harness.vllm_template import check_stock
 from seal_eval.models.loading import load_tokenizer
 from seal_eval.prompts.dates import fix_date
 from seal_eval.prompts.haystack import haystack
@@ -42,6 +43,8 @@ def documents(task: str, **metadata: Any) -> dict[str, Any]:
     fix_date(spec.prompt.date)  # of the templates that lm-eval renders in this process
     built = _build(spec, tuple(_own_files(spec)))
     if args is not None:
+        if args.model == "vllm":
+            check_stock(load_prompt_format(spec), args.model_args or {})
         check_generation(user_budget(args.gen_kwargs), built, spec, stock=True)
     return {"test": built}
 

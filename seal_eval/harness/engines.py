@@ -65,6 +65,9 @@ class Engine:
                 f"--model {self.name} runs checkpoints only: fold method '{method}' first with seal-eval merge, then name its folder, "
                 f"or leave --model out"
             )
+        if self.loads_checkpoint and args.get("enable_thinking") is True and not args.get("think_end_token"):
+            # without think_end_token lm-eval's classes refuse the argument, and with it they cut out the thinking; so it goes another way
+            args["chat_template_args"] = {**(args.get("chat_template_args") or {}), "enable_thinking": args.pop("enable_thinking")}
         if self.name == "vllm":
             return vllm_args(args)
         if self.name == "served":

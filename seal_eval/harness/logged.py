@@ -10,6 +10,7 @@ from seal_eval.core.progress import progress
 from seal_eval.harness.greedy import keep_penalties, say_penalties
 from seal_eval.harness.processes import sharing_documents
 from seal_eval.harness.reply_log import ACTIVE, lookup
+from seal_eval.harness.vllm_template import rendered, template_args
 
 GROUP = 64  # prompts handed over at a time to an engine that plans its batches itself (--batch_size auto)
 
@@ -24,12 +25,18 @@ def replies_logged(name: str, batch_size: Any) -> Iterator[None]:
 
     class Logged(plain):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
+            self._template_args = template_args(kwargs)
             with sharing_documents(self):
                 super().__init__(*args, **kwargs)
             self.penalties: dict[str, Any] = {}
             if hasattr(model := getattr(self, "_model", None), "generation_config"):  # of transformers, which obeys it before the task
                 self.penalties = keep_penalties(model)
                 say_penalties(name, self.penalties)
+
+        def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> Any:
+            if name == "vllm":
+                return rendered(self, chat_history, add_generation_prompt, self._template_args)
+            return super().apply_chat_template(chat_history, add_generation_prompt)
 
         def get_model_info(self) -> dict[str, Any]:
             told = super().get_model_info() if hasattr(plain, "get_model_info") else {}

@@ -182,11 +182,11 @@ def _short(error: Exception) -> str:
     return "no connection" if isinstance(error, requests.ConnectionError) else f"{type(error).__name__}"
 
 
-def _cause(error: BaseException) -> str:
+def _cause(error: Exception) -> str:
     """The first reason of a connection's error, in its own words."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
     inner = reason or (error.args[0] if error.args else None)
-    return _cause(inner) if isinstance(inner, BaseException) else first_line(error)[:160]
+    return _cause(inner) if isinstance(inner, Exception) else first_line(error)[:160]
 
 
 def _nobody(error: requests.RequestException) -> bool:
