@@ -54,7 +54,11 @@ OWN: dict[str, dict[str, Any]] = {
     "recurrent_gemma": {"attention_window_size": 32, "lru_width": 64},
     "llama4_text": {"num_experts_per_tok": 1},
     "hunyuan_v1_dense": {"head_dim": 16}, "hunyuan_v1_moe": {"head_dim": 16}, "ministral": {"head_dim": 16, "layer_types": SLIDING},
-    "cohere_compass_text": {"layer_types": SLIDING}, "zaya": {"num_experts_per_tok": 1}, "dots1": {"num_key_value_heads": 2},
+    "cohere_compass_text": {
+        "layer_types": SLIDING,
+        "rope_parameters": {"sliding_attention": {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [4, 2, 2]}, "full_attention": None},
+    },
+    "zaya": {"num_experts_per_tok": 1}, "dots1": {"num_key_value_heads": 2},
     "rwkv": {"attention_hidden_size": 64, "context_length": 2048},
     "openai-gpt": {"afn": "gelu"},
     **{kind: {"head_dim": 8, "num_key_value_heads": 4} for kind in LATENT},  # head_dim: the rotated channels of a key

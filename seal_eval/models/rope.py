@@ -100,7 +100,7 @@ def rotary_dim(parameters: Parameters, config: Any) -> int:
 def _changed(model: Any, config: Any, change: Callable[[Parameters], Parameters]) -> Any:
     """Return config.rope_parameters with those of layers with full attention changed."""
     parameters = config.rope_parameters
-    nested = bool(parameters) and all(isinstance(value, dict) for value in parameters.values())
+    nested = bool(parameters) and all(value is None or isinstance(value, dict) for value in parameters.values())  # None: not rotated
     full = parameters.get("full_attention") if nested else parameters
     if not full or (nested and "full_attention" not in (getattr(config, "layer_types", None) or ["full_attention"])):
         raise SealError(

@@ -31,7 +31,7 @@ class Frequencies:
         (self._parent, self._name, _), *_ = rotary_modules(model)
 
     def __call__(self) -> torch.Tensor:
-        """Return the frequencies [rotary_dim / 2], fp32, in radians per position."""
+        """Return the frequencies [rotary_dim / 2], fp32, in radians per position; [0] where only layers with a sliding window rotate."""
         module: Any = getattr(self._parent, self._name)
-        frequencies: torch.Tensor = getattr(module, frequency_names(module)[0])
-        return frequencies.float()
+        names = frequency_names(module)
+        return getattr(module, names[0]).float() if names else torch.empty(0)
