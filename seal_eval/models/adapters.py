@@ -142,7 +142,17 @@ def input_times(projection: Any, gain: torch.Tensor) -> Iterator[None]:
 
 @torch.no_grad()
 def fold(model: Any, scales: Scales) -> None:
-    """Multiply the scales into the projections' weights, in place: W · (s ∘ x) = (W · diag s) · x. Biases do not change."""
+    """Multiply the scales into the projections' weights, in place: W · (s ∘ x) = (W · diag s) · x. Biases do not change.
+
+    Raises SealError, before any change, where layers share their weights (Zamba 2): these cannot hold the scales of each.
+    """
+    holders: dict[int, str] = {}
+    for name, module in head_projections(model):
+        if (first := holders.setdefault(id(weight(module)), name)) != name:
+            raise SealError(
+                f"{type(model).__name__}: {first} and {name} are one weight, which cannot hold the scales of both; keep the adapter apart, "
+                "with method="
+            )
     for name, module in head_projections(model):
         w = weight(module)
         scale = scales[name].to(w.device)

@@ -11,7 +11,7 @@ import torch
 
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.models.adapters import Tuned, adapter_tensors
-from seal_eval.models.modules import in_features
+from seal_eval.models.modules import in_features, offloaded_weight
 
 
 @contextlib.contextmanager
@@ -30,7 +30,7 @@ def applied(model: Any, adapter: str, dora: bool) -> Iterator[Any]:
 
 def merged(model: Any, adapter: str, dora: bool) -> Any:
     """Return the model with a LoRA or DoRA adapter merged into its weights. Raises as `applied`, and for what cannot be merged."""
-    if both := _changes_tied(model, adapter):
+    if both := _changes_shared(model, adapter):
         raise SealError(f"adapter {adapter} changes {both} by a low rank; merged, it would change both, so keep it with method=")
     wrapped = _put_in(model, adapter, dora)
     try:
@@ -99,16 +99,20 @@ def _tied(wrapped: Any, missing: list[str]) -> set[str]:
     return {key for key in missing if id(parameters.get(key)) in loaded}
 
 
-def _changes_tied(model: Any, adapter: str) -> str:
-    """Return which of the two embeddings an adapter's low-rank matrices change, where their weights are one and the same; else ''."""
-    parts = {"output": model.get_output_embeddings(), "input": model.get_input_embeddings()}
-    if parts["output"] is None or parts["output"].weight is not parts["input"].weight:
-        return ""
-    names = {kind: name for kind, part in parts.items() for name, module in model.named_modules() if module is part}
+def _changes_shared(model: Any, adapter: str) -> str:
+    """Return which weight an adapter's low-rank matrices change that another module holds too; '' if there is none.
+
+    Such are tied embeddings, and layers that share their weights (Zamba 2).
+    """
+    holders: dict[int, list[str]] = {}
+    for name, module in model.named_modules():
+        if isinstance(held := getattr(module, "weight", None), torch.Tensor):
+            holders.setdefault(id(held), []).append(name)
     changed = {key.removeprefix("base_model.model.").partition(".lora_")[0] for key in adapter_tensors(adapter)[1] if ".lora_" in key}
-    for kind, other in (("output", "input"), ("input", "output")):
-        if names[kind] in changed:
-            return f"{names[kind]}, whose weight is tied to that of {names[other]} (tie_word_embeddings),"
+    for names in holders.values():
+        for name in names if len(names) > 1 else []:
+            if name in changed:
+                return f"{name}, whose weight is tied to that of {next(other for other in names if other != name)} in this model,"
     return ""
 
 
@@ -123,6 +127,13 @@ def _check(model: Any, adapter: str, dora: bool) -> dict[str, torch.Tensor]:
         raise SealError(
             f"{adapter} is an activated LoRA, which works only behind its invocation tokens; peft itself can run it, no method here can"
         )
+    if away := offloaded_weight(model):  # peft would write copies into the working directory, and fail on the way
+        raise SealError(
+            f"adapter {adapter} cannot be added to {away}, which is not in memory with this device map; use one without cpu and disk, or "
+            "merge the adapter first"
+        )
+    if config.get("layer_replication"):
+        raise SealError(f"{adapter} repeats layers of the model (layer_replication), which no method here can do")
     modules = dict(model.named_modules())
     for key, tensor in tensors.items():
         name, _, matrix = key.removeprefix("base_model.model.").partition(".lora_")

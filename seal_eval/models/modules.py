@@ -11,6 +11,7 @@ from seal_eval.core.errors import SealError
 PROJECTIONS = ("o_proj", "out_proj", "dense", "c_proj", "Wo")
 ATTENTIONS = ("self_attn", "attention", "attn", "self_attention", "multi_head_attention", "temporal_block", "mixer")
 WITHOUT_HEADS = ("linear_attention", "conv", "mamba", "recurrent", "moe", "mlp")  # kinds of layers without softmax attention
+HEADS = ("num_heads", "num_attention_heads", "n_heads", "n_head")  # how an attention module calls the number of its query heads
 STATE_SPACE = {"mixer": ("o_proj",), "temporal_block": ("o_proj",)}  # these hold attention or a state space; only attention has an o_proj
 
 
@@ -58,7 +59,7 @@ def head_projections(model: nn.Module) -> list[tuple[str, nn.Module]]:
         if kinds and kinds[layer_index(name)] in WITHOUT_HEADS:
             continue
         projections.append((name, module))
-    n_layers = text_config(model).num_hidden_layers
+    n_layers = getattr(text_config(model), "num_hidden_layers", 0)  # BLT has three decoders, and no such number
     expected = sum(kind not in WITHOUT_HEADS for kind in kinds) if kinds else n_layers
     if not expected or not projections:
         raise SealError(f"{type(model).__name__}: no head-output projection found for {n_layers} layers; SEAL cannot scale its heads")
@@ -74,7 +75,7 @@ def layer_kinds(model: Any) -> list[str]:
     """Return the kind of each decoder layer (such as 'full_attention'), bottom first; [] where the configuration does not say."""
     config = text_config(model)
     kinds = [str(kind) for kind in getattr(config, "layer_types", None) or []]
-    return kinds if len(kinds) == config.num_hidden_layers else []
+    return kinds if len(kinds) == getattr(config, "num_hidden_layers", 0) else []
 
 
 def layer_index(name: str) -> int:
@@ -108,12 +109,20 @@ def text_config(model: Any) -> Any:
 
 
 def n_heads(model: Any) -> int:
-    """Return the number of query heads per layer. Raises SealError where layers differ in it, and as `check_softmaxes`."""
+    """Return the number of query heads per layer. Raises SealError where layers differ in it, and as `check_softmaxes`.
+
+    Attention modules say it before the configuration does, which may have another number for layers with a sliding window (Inkling).
+    """
     config = text_config(model)
     check_softmaxes(model)
-    if len(set(getattr(config, "num_attention_heads_per_layer", None) or [])) > 1:
+    counts = {*(getattr(config, "num_attention_heads_per_layer", None) or [])}
+    for name, _ in head_projections(model):
+        attention = model.get_submodule(name.rpartition(".")[0])
+        own = (getattr(attention, key, None) for key in HEADS)
+        counts.add(next((n for n in own if isinstance(n, int)), None) or config.num_attention_heads)
+    if len(counts) > 1:
         raise SealError(f"{type(model).__name__}: layers differ in their number of heads; scale channels, not heads")
-    return int(config.num_attention_heads)
+    return int(counts.pop())
 
 
 def check_softmaxes(model: Any) -> None:

@@ -11,6 +11,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.models.modules import text_decoder
 from seal_eval.models.window import GIVEN, window_in
 
+ORIGINAL = "original_max_position_embeddings"  # the trained window: a field of some configurations, and of some kinds of parameters
 Parameters = dict[str, Any]  # rope_parameters of transformers, for one layer type
 
 
@@ -27,6 +28,8 @@ def rotary_replaced(model: Any, change: Callable[[Parameters], Parameters]) -> I
         config: Any = copy.deepcopy(old.config)
         # set on the copy, transformers does not validate it: for some models it accepts fewer types (Phi-3)
         config.rope_parameters = _changed(model, config, change)
+        if hasattr(config, ORIGINAL) and ORIGINAL in config.rope_parameters:
+            setattr(config, ORIGINAL, config.rope_parameters[ORIGINAL])  # transformers prefers this to what the parameters say (Phi-3)
         if getattr(config, "head_dim", 0) is None:  # transformers' YaRN code fails on None
             config.head_dim = config.hidden_size // config.num_attention_heads
         new = type(old)(config=config).to(next(old.buffers()).device)

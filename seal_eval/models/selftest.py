@@ -200,7 +200,8 @@ def full_attentions(model: Any) -> list[nn.Module]:
     found: dict[str, nn.Module] = {}
     for name, module in decoder.named_modules(prefix=prefix):
         kind = kinds[layer_index(name)] if kinds else ""
-        if name.rpartition(".")[2] not in ATTENTIONS or not len(list(module.children())) or kind in WITHOUT_HEADS:
+        leaf = next((part for part in reversed(name.split(".")) if not part.isdecimal()), "")  # LongCat Flash has lists of two in a layer
+        if leaf not in ATTENTIONS or isinstance(module, nn.ModuleList) or not len(list(module.children())) or kind in WITHOUT_HEADS:
             continue
         if any(name.startswith(f"{outer}.") for outer in found):
             continue

@@ -16,6 +16,7 @@ from seal_eval.tuning.merge import export
 from seal_eval.tuning.tune import tune
 
 from conftest import seal_eval, tiny_model
+from method_cases import logits, made, method
 
 PARTS = ("model.embed_tokens", *(f"model.layers.{i}" for i in range(3)), "model.norm", "model.rotary_emb", "lm_head")
 LAYER = json.dumps(dict.fromkeys(PARTS, "cpu") | {"model.layers.1": "disk", "lm_head": "disk"})
@@ -67,6 +68,18 @@ def test_runs(tiny_folder, adapter, tmp_path, method, monkeypatch):
         ]
         replies.append(lm.generate_until(asked, disable_tqdm=True))
     assert replies[0] == replies[1]
+
+
+def test_low_rank_adapters_need_weights_in_memory(tiny_folder, tmp_path, monkeypatch):
+    """peft would leave files in the working directory and a model that no longer runs, and the adapter was said to be another model's."""
+    monkeypatch.chdir(tmp_path)
+    settings = made("lora", "llama", 1.0, tmp_path / "a")
+    model, _ = load_model(str(tiny_folder), device_map=LAYER)
+    before, plain = sorted(tmp_path.iterdir()), logits(model)
+    missing = r"model\.layers\.1\..*is not in memory .* merge the adapter first"
+    with pytest.raises(SealError, match=missing), method("lora", **settings).apply(model):
+        pass
+    assert sorted(tmp_path.iterdir()) == before and torch.equal(logits(model), plain)
 
 
 def test_merging(tiny_folder, adapter, tmp_path):
