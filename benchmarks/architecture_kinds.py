@@ -56,7 +56,9 @@ OWN: dict[str, dict[str, Any]] = {
     "hunyuan_v1_dense": {"head_dim": 16}, "hunyuan_v1_moe": {"head_dim": 16}, "ministral": {"head_dim": 16, "layer_types": SLIDING},
     "cohere_compass_text": {
         "layer_types": SLIDING,
-        "rope_parameters": {"sliding_attention": {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [4, 2, 2]}, "full_attention": None},
+        "rope_parameters": {
+            "sliding_attention": {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [4, 2, 2]}, "full_attention": None,
+        },
     },
     "zaya": {"num_experts_per_tok": 1}, "dots1": {"num_key_value_heads": 2},
     "rwkv": {"attention_hidden_size": 64, "context_length": 2048},
