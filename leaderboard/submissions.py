@@ -23,11 +23,13 @@ from seal_eval.results.absent import MANIFEST as MANIFEST
 from seal_eval.results.absent import find, suite_of
 from seal_eval.results.labels import subject
 from seal_eval.results.records import load_runs
+from seal_eval.results.run_files import model_args_of
 from seal_eval.tasks import base_task, tasks
 
 SCHEMA = Path(__file__).parent / "schema" / "submission-1.json"
 # an absolute path of two parts or more, POSIX or Windows but not in a URL; group 1, its last part, is kept
 PATH = re.compile(r"""(?<![\w:/.~\\-])(?:~/|(?:/|[A-Za-z]:[\\/])[^\s"',=:;\\/<>\[\]]+[\\/])(?:[^\s"',=:;\\/]+[\\/])*([^\s"',=:;\\/]+)""")
+HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,200}(/[A-Za-z0-9][A-Za-z0-9._+-]{0,200})?")  # names of models; of folders, too
 WHOLE_PATH = re.compile(r"(?:~|\.{1,2})?[\\/]|[A-Za-z]:[\\/]")
 # keys whose value names a model or a file: if it begins like a path, all of it is the path, spaces included
 PATH_KEYS = (
@@ -139,6 +141,7 @@ def _pack(run: Run, out: Path) -> None:
     if len(run.files) - 1 < len(data["results"]) and isinstance(data["config"].get("seal_eval"), dict):
         data["config"]["seal_eval"].pop("pace", None)  # it counts the prompts of tasks that are left out, too
     data, packed = scrubbed(with_flat_sources(_ours(data))), {}
+    _refuse_name(run, str(model_args_of(data["config"]).get("pretrained") or ""))
     for sample_file in sorted(n for n in run.files if n.startswith("samples_")):
         with open_lines(run.folder / sample_file) as lines:
             before = list(lines)
@@ -157,6 +160,15 @@ def _pack(run: Run, out: Path) -> None:
     write_text(folder / f"command_{run.date}.txt", scrubbed_command(run.command) + "\n")
     for sample_file, content in packed.items():
         (folder / sample_file).write_bytes(content)
+
+
+def _refuse_name(run: Run, model: str) -> None:
+    """Raise SealError for a model, '' without one, whose name no check accepts."""
+    if model and not HUB_ID.fullmatch(model):
+        raise SealError(
+            f"{run.folder}: the model is called {model!r}; submissions name models by a short name, a hub id or a folder's name, in ASCII "
+            "letters, digits and . _ + -: call its folder so, and run again with the folder's absolute path"
+        )
 
 
 def with_flat_sources(data: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from seal_eval.core.strict_json import short
 from seal_eval.leaderboard import limits
 from seal_eval.leaderboard.display import KINDS
 from seal_eval.leaderboard.published import Published
-from seal_eval.leaderboard.submissions import sanitized
+from seal_eval.leaderboard.submissions import HUB_ID, sanitized
 from seal_eval.results.run_files import model_args_of
 from seal_eval.tasks import VERSION, base_task
 
@@ -25,7 +25,6 @@ LINES = (
     "pretty_env_info", "chat_template", "system_instruction", "custom_dataset", "process_results", "aggregation", "fewshot_delimiter",
     "fewshot_config", "until", "tokenizer_pad_token", "tokenizer_eos_token", "tokenizer_bos_token",
 )  # fmt: skip
-HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,200}(/[A-Za-z0-9][A-Za-z0-9._+-]{0,200})?")
 HOUR = 3600  # seconds
 ZONES = (-12 * HOUR, 14 * HOUR)  # of local times behind and ahead of UTC
 SLACK = HOUR  # seconds that the clocks of two machines may differ

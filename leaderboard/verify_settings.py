@@ -10,8 +10,8 @@ from seal_eval.core.strict_json import short
 from seal_eval.harness.stock_window import stock_window
 from seal_eval.harness.task_config import Spec, known_keys
 from seal_eval.leaderboard import limits
-from seal_eval.leaderboard.submissions import refuse_own_files
-from seal_eval.leaderboard.verify_fields import HUB_ID, must
+from seal_eval.leaderboard.submissions import HUB_ID, refuse_own_files
+from seal_eval.leaderboard.verify_fields import must
 from seal_eval.leaderboard.verify_files import measure
 from seal_eval.models.window import window_of
 from seal_eval.prompts.settings import recorded_settings

@@ -13,6 +13,7 @@ from seal_eval.core.errors import SealError
 _TIME = r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?"
 _NAMED = re.compile(rf"(?!(?:spec|samples)_).+_({_TIME})\.json")
 _SAMPLES = re.compile(rf"samples_.+_({_TIME})\.jsonl(?:\.gz)?")
+ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2", ".tar.zst", ".7z")
 _PACKED = re.compile(rf"results_{_TIME}\.json\.(?:gz|zst|bz2|xz|zip)")
 
 
@@ -56,6 +57,11 @@ def not_read(folder: Path, results: list[Path]) -> list[str]:
             said.append(f"{file} has no results file beside it (results_{samples[1]}.json); copy that too, or end the run")
             known.add((file.parent, samples[1]))
     return said
+
+
+def archive_in(folder: Path) -> Path | None:
+    """The first archive in `folder` and its subfolders, None without one: it may hold results."""
+    return min((file for file in shown_files(folder, "*") if file.name.lower().endswith(ARCHIVES)), default=None)
 
 
 def _has_samples(file: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import unicodedata
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -15,20 +16,22 @@ from seal_eval.core.types import Record, Run
 REQUIRED = ("sample", "method", "score")
 OPTIONAL = ("model", "task", "length", "cluster", "depth")
 LONGEST = 300  # characters of a name
+UNKNOWN = ("scored", "unscored")  # reasons of records whose file says neither a reason nor a metric
 
 
 def read_scores(file: Path) -> list[Run]:
     """Return a run for each model and method of a CSV file, in the order in which they appear.
 
     Columns: REQUIRED, and any of OPTIONAL. score: 0 to 1, or empty for a sample without one. cluster: the document that samples share,
-    the sample itself without it. length: a whole number; depth: 0 to 1. Raises SealError with file, line, value and remedy for anything
-    else, and for a sample that a method has twice.
+    the sample itself without it. length: a whole number; depth: 0 to 1. Spaces around values do not count, nor does how Unicode composes
+    letters. Raises SealError with file, line, value and remedy for anything else, and for a sample that a method has twice.
     """
     records: dict[tuple[str, str], dict[tuple[str, int | None, str], Record]] = defaultdict(dict)
     try:
         with file.open(encoding="utf-8-sig", newline="") as opened:
             reader = csv.DictReader(opened, strict=True)
-            _check_header(file, list(reader.fieldnames or ()))
+            reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+            _check_header(file, list(reader.fieldnames))
             for row in reader:
                 where = f"{file}, line {reader.line_num}"
                 record, subject = _record(where, row, file.stem)
@@ -47,6 +50,8 @@ def read_scores(file: Path) -> list[Run]:
 
 
 def _check_header(file: Path, header: list[str]) -> None:
+    if other := next((sign for sign in ";\t" if len(header) == 1 and sign in header[0]), ""):
+        raise SealError(f"{file}, line 1: {other!r} separates the columns; separate them by commas, and write decimals with a point")
     for name in header:
         if name not in (*REQUIRED, *OPTIONAL):
             raise SealError(f"{file}, line 1: unknown column '{name}'{nearest(name, (*REQUIRED, *OPTIONAL))}")
@@ -61,23 +66,33 @@ def _record(where: str, row: dict[Any, Any], model: str) -> tuple[Record, tuple[
     if None in row or None in row.values():
         raise SealError(f"{where}: {'more' if None in row else 'fewer'} values than columns; quote text that holds commas")
     for key in ("sample", "method", *(key for key in ("model", "task") if key in row)):
-        if not row[key].strip() or len(row[key]) > LONGEST or not row[key].isprintable():
+        name = row[key].strip()
+        if not name or len(name) > LONGEST or not name.isprintable():
             raise SealError(f"{where}: {key} is {row[key][:40]!r}, must be a name of 1 to {LONGEST} printable characters")
+    row = {key: unicodedata.normalize("NFC", text.strip()) for key, text in row.items()}
     score, depth = _number(where, row, "score"), _number(where, row, "depth")
-    length = row.get("length", "").strip()
+    length = row.get("length", "")
     if length and not whole_number(length):
         raise SealError(f"{where}: length is {length[:40]!r}, must be a whole number from 1 to 1,000,000,000, or empty")
-    task, size, sample = row.get("task") or "scores", int(length) if length else None, row["sample"]
-    name = f"{task}-{size}-{sample}"  # one sample of several tasks or lengths is several
+    task, size = row.get("task") or "scores", int(length) if length else None
+    name = sample_name(task, size, row["sample"])
     subject = row.get("model") or model, row["method"]
     return Record(
         run_id=scored_run_id(*subject), sample_id=name, task=task, length=size, n_tokens=0, depth=depth, cluster=row.get("cluster") or name,
-        targets=(), reply="", answer=None, score=score, reason="scored" if score is not None else "unscored", prompt_hash="",
+        targets=(), reply="", answer=None, score=score, reason=UNKNOWN[score is None], prompt_hash="",
     ), subject  # fmt: skip
 
 
+def sample_name(task: str, size: int | None, sample: str) -> str:
+    """The id of a sample of which only scores are known: one sample of several tasks or lengths is several.
+
+    No two have one name: dashes of the task are doubled, so the first single one ends it.
+    """
+    return f"{task.replace('-', '--')}-{size}-{sample}"
+
+
 def _number(where: str, row: dict[Any, Any], key: str) -> float | None:
-    text = row.get(key, "").strip()
+    text = row.get(key, "")
     if not text:
         return None
     if text.lower() in ("true", "false"):  # as pandas writes what is right or wrong
@@ -87,7 +102,8 @@ def _number(where: str, row: dict[Any, Any], key: str) -> float | None:
     except ValueError:
         value = math.nan
     if not 0 <= value <= 1:
-        raise SealError(f"{where}: {key} is {text[:40]!r}, must be a number from 0 to 1, or empty; divide others by their largest value")
+        remedy = "write decimals with a point" if "," in text else "divide others by their largest value"
+        raise SealError(f"{where}: {key} is {text[:40]!r}, must be a number from 0 to 1, or empty; {remedy}")
     return value
 
 

@@ -8,8 +8,10 @@ MARKUP = re.compile(r"[\\`*|\[\]~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 HTML = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)")
 LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\~{}",
-    "^": r"\textasciicircum{}", "−": "$-$", "–": "--", "<": "$<$", ">": "$>$", "…": r"\dots{}",
+    "^": r"\textasciicircum{}", "−": "$-$", "–": "--", "<": "$<$", ">": "$>$", "…": r"\dots{}", "|": r"\textbar{}",
+    "[": "{[}", "]": "{]}", "*": "{*}",  # behind a line's end they would be its arguments
 }  # fmt: skip
+LIGATURES = re.compile(r"(?<=-)(?=-)|(?<=')(?=')|(?<=`)(?=`)")  # in names with -- LaTeX would show an en dash
 
 
 def csv_cell(value: Any) -> Any:
@@ -31,4 +33,4 @@ def markdown_text(text: str) -> str:
 
 def latex_text(text: str) -> str:
     """A text that LaTeX shows as it is."""
-    return "".join(LATEX.get(c, c) for c in text)
+    return "{}".join("".join(LATEX.get(c, c) for c in part) for part in LIGATURES.split(text))

@@ -16,7 +16,7 @@ from seal_eval.core.files import numbered_lines, read_object, reading
 from seal_eval.core.run_names import shown_files
 from seal_eval.core.streams import warn
 from seal_eval.core.types import Record, Run
-from seal_eval.results.csv_scores import scored_run, scored_run_id
+from seal_eval.results.csv_scores import UNKNOWN, sample_name, scored_run, scored_run_id
 
 SUFFIX = "_samples.jsonl"
 PATTERN = f"*{SUFFIX}"
@@ -112,13 +112,13 @@ def _record(where: str, row: _Row) -> tuple[Record, tuple[str, str]]:
     size, n_tokens = (_whole(where, key, told.get(key, "")) for key in ("length", "prompt_tokens"))
     place = _share(where, "depth", told.get("depth", ""))
     subject = row.model_id, told.get("method") or PLAIN
-    name = f"{row.evaluation_name}-{size}-{row.sample_id}"
+    name = sample_name(row.evaluation_name, size, row.sample_id)
     replies = row.output.raw if row.output else []
     return Record(
         run_id=scored_run_id(*subject), sample_id=name, task=row.evaluation_name, length=size, n_tokens=n_tokens or 0,
         depth=place, cluster=told.get("document") or name, targets=tuple(row.input.reference), reply=replies[0] if replies else "",
         answer=row.answer_attribution[-1].extracted_value if row.answer_attribution else None,
-        score=None if told.get("unscored") == "true" else row.evaluation.score, reason=told.get("reason") or "scored",
+        score=None if told.get("unscored") == "true" else row.evaluation.score, reason=told.get("reason") or UNKNOWN[0],
         prompt_hash=row.sample_hash or "",
     ), subject  # fmt: skip
 

@@ -74,7 +74,12 @@ def from_pilot(paired: PairedScores, correlation: float | None) -> list[Guess]:
         where = f", {shared} of {len(paired.cells)} cells" if shared < len(paired.cells) else ""
         gains, clusters = (scores - base)[both_scored], paired.cluster[both_scored]
         if not np.isin(scores[both_scored], (0, 1)).all() or not np.isin(base[both_scored], (0, 1)).all():
-            raise SealError(f"{method}: scores other than 0 and 1; power can be computed for 0/1 scores only")
+            partial = ~np.isin(paired.scores[:, [0, column]], (0, 1)).all(axis=1) & both_scored
+            task = next(paired.cells[i][0] for i in paired.cell[partial])
+            raise SealError(
+                f"{method}: {task} has scores other than 0 and 1; power can be computed for 0/1 scores only: name another --metric, or a "
+                "folder or file without that task"
+            )
         cells = paired.cell[both_scored]
         centred = gains - (np.bincount(cells, gains) / np.maximum(np.bincount(cells), 1))[cells]
         repeated = len(gains) > len(np.unique(clusters)) > 1

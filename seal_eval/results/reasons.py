@@ -47,10 +47,13 @@ def kind(reason: str) -> str:
 
 
 def shares(records: Iterable[tuple[str, Record]]) -> list[Shares]:
-    """Shares per method, task and length of (method, record) pairs; tasks from outside this project have no reasons."""
+    """Shares per method, task and length of (method, record) pairs.
+
+    Tasks from outside this project have no reasons, nor have replies of which other programs' files tell the scores alone.
+    """
     cells: dict[tuple[str, str, int | None], Counter[str]] = {}
     for method, record in records:
-        if base_task(record.task):
+        if base_task(record.task) and kind(record.reason) in REASONS:
             cells.setdefault((record.task, method, record.length), Counter())[kind(record.reason)] += 1
     ordered = sorted(cells, key=lambda cell: (cell[0], cell[2] or 0))
     return [Shares(m, task, n, {r: cells[task, m, n][r] for r in REASONS if cells[task, m, n][r]}) for task, m, n in ordered]

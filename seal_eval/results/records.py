@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from seal_eval.core.errors import SealError, nearest
 from seal_eval.core.folders import followed
-from seal_eval.core.run_names import not_read, results_files, shown_files
+from seal_eval.core.run_names import archive_in, not_read, results_files, shown_files
 from seal_eval.core.streams import warn
 from seal_eval.core.types import Record, Run
 from seal_eval.results.absent import with_absent
@@ -51,7 +51,9 @@ def load_runs(
             raise SealError(f"--{'metric' if metric else 'cluster'} is for result files; instance files hold one score for each sample")
         return read_instances(folder)
     if not files:
-        reason = f": {left_out[0]}" if left_out else f"; write some with seal-eval run --output_path {folder}"
+        archive = archive_in(folder)
+        reason = f"; unpack {archive}" if archive else f"; write some with seal-eval run --output_path {folder}"
+        reason = f": {left_out[0]}" if left_out else reason
         raise SealError(f"{folder} holds no results_*.json{reason}")
     if instances and foreign:
         left_out.append(f"{instances}: instance files are not read beside results files; move them to a folder of their own")

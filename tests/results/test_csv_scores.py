@@ -78,3 +78,60 @@ def test_where_scores_do_not_suffice(written, tmp_path):
     assert "holds scores alone" in seal_eval("site", written, "--out", tmp_path / "site", code=1).stderr
     assert "has columns score and cluster" in seal_eval("compare", written, "--cluster", "x", code=1).stderr
     assert not (tmp_path / "site").exists()
+
+
+def scores_of(tmp_path, text):
+    file = tmp_path / "s.csv"
+    file.write_text(text, encoding="utf-8")
+    return read_scores(file)
+
+
+def test_samples_of_two_tasks_are_never_one(tmp_path):
+    """Task a-1 at length 2, sample 3, and task a at length 1, sample 2-3, were one sample; the second was dropped."""
+    lines = ["sample,method,score,task,length"]
+    lines += [
+        f"{sample},{method},{score},{task}"
+        for method, score in (("plain", 1), ("b", 0))
+        for sample, task in (("2-3", "a,1"), ("3", "a-1,2"))
+    ]
+    runs = scores_of(tmp_path, "\n".join(lines))
+    assert [len({record.sample_id for record in run.records}) for run in runs] == [2, 2]
+    assert json.loads(seal_eval("compare", tmp_path / "s.csv", "--json").stdout)[0]["rows"][0]["accuracy"]["n"] == 2
+
+
+def test_spaces_and_composed_letters_make_no_other_names(tmp_path):
+    """What a spreadsheet or a hand adds: spaces around names and values, letters composed of two signs."""
+    runs = scores_of(tmp_path, "sample, method , score\n1, plain, 1\n1 ,caf\u00e9, 0\n2,plain ,0\n\u00a02,cafe\u0301,1\n")
+    assert [(run.method, [record.score for record in run.records]) for run in runs] == [("plain", [1, 0]), ("caf\u00e9", [0, 1])]
+    assert len({record.sample_id for run in runs for record in run.records}) == 2
+
+
+@pytest.mark.parametrize(("text", "problem"), [
+    ("sample;method;score\n1;a;0,5\n", "line 1: ';' separates the columns; separate them by commas"),
+    ("sample\tmethod\tscore\n1\ta\t1\n", "separates the columns; separate them by commas"),
+    ('sample,method,score\n1,a,"0,5"\n', "line 2: score is '0,5', must be .*; write decimals with a point"),
+])  # fmt: skip
+def test_files_of_spreadsheets(tmp_path, text, problem):
+    with pytest.raises(SealError, match=problem):
+        scores_of(tmp_path, text)
+
+
+def test_tasks_named_like_ours_have_no_reasons(tmp_path):
+    """Scores alone tell no reasons; a division by their number, 0, ended the comparison."""
+    scores_of(tmp_path, "sample,method,score,task\n" + "".join(f"{i},{m},{i % 2},seal_lines\n" for i in range(8) for m in ("plain", "b")))
+    said = seal_eval("compare", tmp_path / "s.csv").stdout
+    assert "why replies score" not in said and "plain" in said
+
+
+def test_no_metric_is_made_up(tmp_path):
+    """The sentence said 'Scores: scores by scored.'"""
+    scores_of(tmp_path, "sample,method,score\n" + "".join(f"{i},{m},{'' if i == 7 else i % 2}\n" for i in range(8) for m in ("plain", "b")))
+    assert "Scores:" not in seal_eval("compare", tmp_path / "s.csv").stdout
+
+
+def test_power_names_the_task_with_other_scores(tmp_path):
+    scores_of(
+        tmp_path,
+        "sample,method,score,task\n" + "".join(f"{i},{m},{s},{t}\n" for i in range(8) for m in "ab" for t, s in (("t", 1), ("f", 0.5))),
+    )
+    assert "b: f has scores other than 0 and 1" in seal_eval("power", tmp_path / "s.csv", "--baseline", "a", code=1).stderr

@@ -66,3 +66,19 @@ def test_a_plan_for_a_small_difference_comes_at_once():
     assert "80.0 %" in said or "80 %" in said
     assert "millions of samples" in "\n".join(lines(Guess("x", 0.0004, 0.4, 0.05, "assumed", 20_000), 0.8, 0.95, 1, 20, 1))
     assert time.process_time() - began < 20  # the exact power of so many pairs takes a quarter of an hour
+
+
+@pytest.mark.parametrize("name", ["tiny two", "模型", "out/ckpt/final"])
+def test_submit_refuses_a_model_whose_name_no_check_accepts(results, tmp_path, name):
+    """It packed the runs, and `check` then refused them."""
+    copied(results, tmp_path / "run", name)
+    with pytest.raises(SealError, match=f"the model is called '{name}'.*call its folder so"):
+        submit(tmp_path / "run", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_archive_is_named(tmp_path):
+    (tmp_path / "r" / "mine").mkdir(parents=True)
+    (tmp_path / "r" / "mine" / "runs.tar.gz").write_bytes(b"x")
+    with pytest.raises(SealError, match=r"holds no results_\*\.json; unpack .*mine/runs\.tar\.gz"):
+        load_runs(tmp_path / "r")
