@@ -16,8 +16,8 @@ OWN = frozenset({
     "namespace", "range", "dict", "loop", "caller",
 })  # fmt: skip
 LONGEST = 200  # characters of a text
-# words in a system prompt that a template obeys and takes out of it (SmolLM3, Nemotron Nano 2)
-SWITCHES = ("/no_think", "/nothink", "/think", "/system_override")
+# words in a system prompt that a template obeys and takes out of it (SmolLM3, Nemotron Nano 2); no end of a block such as </think>
+SWITCH = re.compile(r"(?<![\w<])/(?:no_?think|think|system_override)(?![\w>])")
 LARGEST = 10**9
 
 
@@ -47,8 +47,7 @@ def read_by(template: Any, args: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_switches(template: Any, system: str) -> str:
-    """A system prompt without those of SWITCHES that a chat template (text, or name → text) names: they are no text of its prompt."""
-    text = json.dumps(template or "", ensure_ascii=False)
-    for switch in SWITCHES:
-        system = system.replace(switch, "") if switch in text else system
-    return system
+    """A system prompt without the switches that a chat template (text, or name → text) names: they are no text of its prompt."""
+    texts = template.values() if isinstance(template, Mapping) else [template or ""]
+    known = {switch for text in texts for switch in SWITCH.findall(text)}
+    return SWITCH.sub(lambda m: "" if m[0] in known else m[0], system)

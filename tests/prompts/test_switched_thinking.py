@@ -48,6 +48,8 @@ def test_a_switch_in_the_system_prompt_is_obeyed(formatted, system, shown):
 
 def test_a_switch_that_the_template_does_not_know_is_text(formatted):
     assert without_switches(CHATML, "/no_think") == "/no_think" and without_switches({"a": "x", "b": "/think"}, "/think") == ""
+    ends = "{{ content.split('</think>')[-1] }}"  # most templates of thinking models: the end of a block is no switch
+    assert without_switches(ends, "Think between <think> and </think>. /think") == "Think between <think> and </think>. /think"
     assert "/no_think" in formatted(CHATML, system_instruction="/no_think").render("What?")
     with pytest.raises(SealError, match="drops the system prompt"):
         formatted(SWITCHED.replace("<system>{{ s.", "{{ ''."), system_instruction="Be brief. /no_think").render("What?")
