@@ -13,7 +13,7 @@ from seal_eval.core.streams import collect_rarely
 
 import warm
 from tiers import left_to_the_night
-from tokenizers_made import CHATML
+from tokenizers_made import CHATML, made
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))  # tests hold some of their functions to account
 
@@ -72,8 +72,8 @@ def files_of(folder):
 def shared_folders_stay_as_made(tmp_path_factory):
     """No test writes into a folder of `made_once`: the other worker may be reading it."""
     yield
-    for made in shared_by_workers(tmp_path_factory).glob("*.made"):
-        assert files_of(made.with_suffix("")) == made.read_text(), f"a test wrote into {made.with_suffix('')}"
+    for listing in shared_by_workers(tmp_path_factory).glob("*.made"):
+        assert files_of(listing.with_suffix("")) == listing.read_text(), f"a test wrote into {listing.with_suffix('')}"
 
 
 @pytest.fixture(scope="session")
@@ -112,6 +112,20 @@ def prompt_format(tokenizer):
     from seal_eval.prompts.prompt import PromptFormat
 
     return PromptFormat(tokenizer)
+
+
+@pytest.fixture
+def formatted(monkeypatch):
+    """Makes a prompt format with a chat template of one's own."""
+    from seal_eval.prompts.prompt import PromptFormat
+    from seal_eval.prompts.settings import PromptSettings
+
+    def make(template, **settings):
+        tokenizer = made("bpe-digits")
+        monkeypatch.setattr(tokenizer, "chat_template", template)
+        return PromptFormat(tokenizer, PromptSettings(chat_template=True, **settings))
+
+    return make
 
 
 def pytest_terminal_summary(terminalreporter):

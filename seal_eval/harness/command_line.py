@@ -151,11 +151,12 @@ def lm_eval_command() -> Any:
 
     class OneForm(MergeDictAction):
         def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
-            if len(values) > 1 and values[0].lstrip().startswith("{"):
+            if values and values[0].lstrip().startswith("{"):
                 name = option_string or self.dest
-                parser.error(f"argument {name}: {values[1]!r} behind a JSON object; write all as JSON, or all as NAME=VALUE")
-            if values and values[0].lstrip().startswith("{") and (wrong := _given_twice(values[0], vars(namespace).get(self.dest) or {})):
-                parser.error(f"argument {option_string or self.dest}: {wrong}")
+                if len(values) > 1:
+                    parser.error(f"argument {name}: {values[1]!r} behind a JSON object; write all as JSON, or all as NAME=VALUE")
+                if wrong := _given_twice(values[0], vars(namespace).get(self.dest) or {}):
+                    parser.error(f"argument {name}: {wrong}")
             super().__call__(parser, namespace, values, option_string)
 
     harness = HarnessCLI()

@@ -10,7 +10,8 @@ from seal_eval.core.progress import progress
 from seal_eval.harness.greedy import keep_penalties, say_penalties
 from seal_eval.harness.processes import sharing_documents
 from seal_eval.harness.reply_log import ACTIVE, lookup
-from seal_eval.harness.vllm_template import rendered, template_args
+from seal_eval.harness.vllm_template import rendered
+from seal_eval.prompts.template_args import given_args
 
 GROUP = 64  # prompts handed over at a time to an engine that plans its batches itself (--batch_size auto)
 
@@ -25,7 +26,7 @@ def replies_logged(name: str, batch_size: Any) -> Iterator[None]:
 
     class Logged(plain):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            self._template_args = template_args(kwargs)
+            self._template_args = given_args(kwargs.get("chat_template_args"), kwargs.get("enable_thinking"))
             with sharing_documents(self):
                 super().__init__(*args, **kwargs)
             self.penalties: dict[str, Any] = {}

@@ -30,15 +30,13 @@ def refused_parameter(response: requests.Response, sent: Mapping[str, Any]) -> s
         told = response.json()
     except ValueError:
         return ""
-    told = told[0] if isinstance(told, list) and told else told
-    error = told.get("error", told) if isinstance(told, dict) else told
+    error = _error(told)
     field, code = (error.get("param"), str(error.get("code"))) if isinstance(error, dict) else (None, "")
     if field in LEFT_OUT and field in sent and code.startswith(("unsupported", "unknown")):
         return str(field)
     places = [row for row in _rows(told) if re.search(NOT_TAKEN, f"{row.get('type')} {row.get('msg')}", re.IGNORECASE)]
     named = {str(part) for row in places for part in (row.get("loc") or []) if part != "body"}
-    text = message(told)
-    words = text[:LONGEST] if isinstance(text, str) else ""
+    words = text[:LONGEST] if isinstance(text := message(told), str) else ""
     return next((name for name in LEFT_OUT if name in sent and (name in named or _says(words, name))), "")
 
 
@@ -60,10 +58,15 @@ def code_of(error: Any) -> int | None:
     return int(code) if code.isdecimal() and len(code) == 3 and code[0] in "45" else None
 
 
+def _error(told: Any) -> Any:
+    """The error in an answer, which may stand in a list (Google's) and under `error`."""
+    first = told[0] if isinstance(told, list) and told else told
+    return first.get("error", first) if isinstance(first, dict) else first
+
+
 def message(told: Any) -> Any:
     """Return the message of an error, as servers wrap it."""
-    told = told[0] if isinstance(told, list) and told else told  # Google's
-    error = told.get("error", told) if isinstance(told, dict) else told
+    error = _error(told)
     return error.get("message") or error.get("detail") if isinstance(error, dict) else error
 
 

@@ -22,7 +22,7 @@ from seal_eval.models.loading import load_tokenizer
 from seal_eval.models.window import window_of
 from seal_eval.prompts.beginning import begun_already
 from seal_eval.prompts.special_marks import special_marks
-from seal_eval.prompts.template_args import read_by
+from seal_eval.prompts.template_args import given_args, read_by
 
 # Two texts whose counts show which tokenizer a server has: digits, names, spaces, other scripts. No white space at the ends, which many
 # chat templates strip
@@ -70,7 +70,7 @@ class Served(LocalCompletionsAPI):
             tokenized_requests=bool(tokenized_requests) and not self.chat, batch_size=1, **kwargs,
         )  # fmt: skip
         self.tokenizer = load_tokenizer(place)
-        self.template_args = {**(chat_template_args or {}), **({} if enable_thinking is None else {"enable_thinking": enable_thinking})}
+        self.template_args = given_args(chat_template_args, enable_thinking)
         self.concurrent, self.cut = int(num_concurrent), False
         self._journal = ACTIVE.get()
         self._check_tokenizer()
@@ -199,10 +199,9 @@ class Served(LocalCompletionsAPI):
                 "max_new_tokens in the checkpoint's generation_config; such replies are scored as they are; raise that limit",
                 file=sys.stderr,
             )
-        if not self.chat:
-            return whole_characters(str(choice.get("text") or ""))
         off = any("think" in name and value is False for name, value in self.template_args.items())
-        return whole_characters(chat_reply(answer, expected.doc, thinks=not off))
+        reply = chat_reply(answer, expected.doc, thinks=not off) if self.chat else str(choice.get("text") or "")
+        return whole_characters(reply)
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> Any:
         """Return the messages for a chat server; else the text that the tokenizer's template makes of them."""

@@ -13,12 +13,6 @@ from seal_eval.core.errors import SealError
 from seal_eval.prompts.prompt import PROBE, PromptFormat
 
 
-def template_args(model_args: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of the chat template that the user gave in model_args."""
-    thinking = model_args.get("enable_thinking")
-    return {**(model_args.get("chat_template_args") or {}), **({} if thinking is None else {"enable_thinking": thinking})}
-
-
 def rendered(engine: Any, history: list[dict[str, str]], add_generation_prompt: bool, args: Mapping[str, Any]) -> str:
     """Return the prompt of lm-eval's vLLM class `engine`, with the user's arguments alone."""
     return str(

@@ -146,14 +146,14 @@ def fold(model: Any, scales: Scales) -> None:
 
     Raises SealError, before any change, where layers share their weights (Zamba 2): these cannot hold the scales of each.
     """
-    holders: dict[int, str] = {}
-    for name, module in head_projections(model):
+    projections, holders = head_projections(model), dict[int, str]()
+    for name, module in projections:
         if (first := holders.setdefault(id(weight(module)), name)) != name:
             raise SealError(
                 f"{type(model).__name__}: {first} and {name} are one weight, which cannot hold the scales of both; keep the adapter apart, "
                 "with method="
             )
-    for name, module in head_projections(model):
+    for name, module in projections:
         w = weight(module)
         scale = scales[name].to(w.device)
         # nn.Linear holds [out, in], Conv1D [in, out]; the product is fp32, or float64 for such weights, and is rounded once

@@ -98,9 +98,9 @@ class _Trial:
         with hooked(self.attentions, lambda m, x: self.inputs.setdefault(m, x), None):
             self.plain = self.logits()
         self.noise = TOLERANCE[self.dtype]
-        self.plain_cached = self.cached(self.plain)
-        # transformers' MiniMax begins to count anew behind its cache: what is predicted there says nothing about a method
-        self.reads_on = self.plain_cached is not None and self.plain_cached < UNLIKE
+        apart = self.cached(self.plain)
+        # transformers' MiniMax counts positions from 0 again behind its cache, so its predictions there tell nothing about a method
+        self.plain_cached = apart if apart is not None and apart < UNLIKE else None
 
     def neutral(self, name: str, method: Method) -> None:
         with method_applied(name, method, self.model):
@@ -143,7 +143,7 @@ class _Trial:
             found = self.logits()
             if not found.isfinite().all() and self.plain.isfinite().all():
                 raise self.refused(name, "its predictions are not finite")
-            apart = self.cached(found) if method.shares_prefix and self.reads_on else None
+            apart = self.cached(found) if method.shares_prefix and self.plain_cached is not None else None
         if apart is not None and self.plain_cached is not None and not apart <= max(self.noise, 3 * self.plain_cached):
             raise self.refused(name, "with a cache its predictions are others than without, although it says that prompts can share one")
         if not self.distance(self.logits(), self.plain) <= self.noise / 10:

@@ -40,6 +40,11 @@ def check_template_args(owner: str, args: Any) -> dict[str, Any]:
     return args
 
 
+def given_args(args: Mapping[str, Any] | None, enable_thinking: bool | None) -> dict[str, Any]:
+    """The template's arguments of chat_template_args and, where it is given, enable_thinking, which counts before one among them."""
+    return {**(args or {}), **({} if enable_thinking is None else {"enable_thinking": enable_thinking})}
+
+
 def read_by(template: Any, args: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the arguments whose name occurs in a chat template (text, or name → text; None: no template)."""
     text = json.dumps(template or "", ensure_ascii=False)

@@ -16,7 +16,7 @@ from seal_eval.core.types import Record, Run
 REQUIRED = ("sample", "method", "score")
 OPTIONAL = ("model", "task", "length", "cluster", "depth")
 LONGEST = 300  # characters of a name
-UNKNOWN = ("scored", "unscored")  # reasons of records whose file says neither a reason nor a metric
+SCORED, UNSCORED = "scored", "unscored"  # reasons of records whose file says neither a reason nor a metric
 
 
 def read_scores(file: Path) -> list[Run]:
@@ -79,7 +79,7 @@ def _record(where: str, row: dict[Any, Any], model: str) -> tuple[Record, tuple[
     subject = row.get("model") or model, row["method"]
     return Record(
         run_id=scored_run_id(*subject), sample_id=name, task=task, length=size, n_tokens=0, depth=depth, cluster=row.get("cluster") or name,
-        targets=(), reply="", answer=None, score=score, reason=UNKNOWN[score is None], prompt_hash="",
+        targets=(), reply="", answer=None, score=score, reason=UNSCORED if score is None else SCORED, prompt_hash="",
     ), subject  # fmt: skip
 
 

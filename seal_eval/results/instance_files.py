@@ -16,7 +16,7 @@ from seal_eval.core.files import numbered_lines, read_object, reading
 from seal_eval.core.run_names import shown_files
 from seal_eval.core.streams import warn
 from seal_eval.core.types import Record, Run
-from seal_eval.results.csv_scores import UNKNOWN, sample_name, scored_run, scored_run_id
+from seal_eval.results.csv_scores import SCORED, sample_name, scored_run, scored_run_id
 
 SUFFIX = "_samples.jsonl"
 PATTERN = f"*{SUFFIX}"
@@ -118,7 +118,7 @@ def _record(where: str, row: _Row) -> tuple[Record, tuple[str, str]]:
         run_id=scored_run_id(*subject), sample_id=name, task=row.evaluation_name, length=size, n_tokens=n_tokens or 0,
         depth=place, cluster=told.get("document") or name, targets=tuple(row.input.reference), reply=replies[0] if replies else "",
         answer=row.answer_attribution[-1].extracted_value if row.answer_attribution else None,
-        score=None if told.get("unscored") == "true" else row.evaluation.score, reason=told.get("reason") or UNKNOWN[0],
+        score=None if told.get("unscored") == "true" else row.evaluation.score, reason=told.get("reason") or SCORED,
         prompt_hash=row.sample_hash or "",
     ), subject  # fmt: skip
 

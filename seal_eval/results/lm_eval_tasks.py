@@ -10,7 +10,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.files import numbered_lines
 from seal_eval.core.strict_json import short
 from seal_eval.core.types import Record
-from seal_eval.results.csv_scores import UNKNOWN
+from seal_eval.results.csv_scores import SCORED, UNSCORED
 from seal_eval.results.lm_eval_documents import Guess, Rows, documents
 from seal_eval.results.schema import ForeignRow
 from seal_eval.tasks import base_task
@@ -155,6 +155,6 @@ def _outside(file: Path, line: int, metric: str, value: Any) -> NoScore:
 
 def scored_by(records: Iterable[Record]) -> str:
     """A sentence on the metrics of tasks from outside this project; '' when there are none, or none is known."""
-    found = {record.task: record.reason for record in records if not base_task(record.task) and record.reason not in UNKNOWN}
+    found = {record.task: record.reason for record in records if not base_task(record.task) and record.reason not in (SCORED, UNSCORED)}
     more = f" and {len(found) - 5} more" if len(found) > 5 else ""
     return f"Scores: {', '.join(f'{task} by {metric}' for task, metric in list(found.items())[:5])}{more}." if found else ""

@@ -9,9 +9,10 @@ import pytest
 from seal_eval.core.errors import SealError
 from seal_eval.harness.engines import get_engine
 from seal_eval.harness.logged import replies_logged
-from seal_eval.harness.vllm_template import check_stock, rendered, template_args
+from seal_eval.harness.vllm_template import check_stock, rendered
 from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.settings import PromptSettings
+from seal_eval.prompts.template_args import given_args
 
 from conftest import seal_eval
 from tokenizers_made import made
@@ -42,7 +43,7 @@ def templated(monkeypatch):
 ])  # fmt: skip
 def test_a_run_renders_what_is_counted(templated, given, off):
     engine = SimpleNamespace(tokenizer=templated(GLM), hf_chat_template=None)
-    text = rendered(engine, TURNS, True, template_args(given))
+    text = rendered(engine, TURNS, True, given_args(given.get("chat_template_args"), given.get("enable_thinking")))
     settings = PromptSettings.read("x", {**given, "chat_template": True})
     assert text == PromptFormat(engine.tokenizer, settings).render("What?") and text.endswith("</think>") is off
 

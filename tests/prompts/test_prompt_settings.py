@@ -6,10 +6,9 @@ import pytest
 
 from seal_eval.core.errors import SealError
 from seal_eval.prompts.dates import DATE, fix_date
-from seal_eval.prompts.prompt import PromptFormat
 from seal_eval.prompts.settings import PromptSettings, recorded_settings
 
-from tokenizers_made import CHATML, made
+from tokenizers_made import CHATML
 
 LAST_ONLY = (  # Mistral's, version 3: the system prompt goes into the last turn, if that is the user's
     "{% if messages[0]['role'] == 'system' %}{% set s = messages[0]['content'] %}{% set messages = messages[1:] %}{% endif %}"
@@ -23,18 +22,6 @@ RAISES = (  # Gemma's: a system turn is an error
 SKIPS = "{% for m in messages %}{% if m['role'] != 'system' %}<{{ m['role'] }}>{{ m['content'] }}{% endif %}{% endfor %}"
 PARTS = "{% for m in messages %}{% for part in m['content'] %}{% if part is mapping %}{{ part['text'] }}{% endif %}{% endfor %}{% endfor %}"
 DATED = "{% if not date_string is defined %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}Today: {{ date_string }}\n" + CHATML
-
-
-@pytest.fixture
-def formatted(monkeypatch):
-    """A prompt format with a chat template of one's own."""
-
-    def make(template, **settings):
-        tokenizer = made("bpe-digits")
-        monkeypatch.setattr(tokenizer, "chat_template", template)
-        return PromptFormat(tokenizer, PromptSettings(chat_template=True, **settings))
-
-    return make
 
 
 @pytest.mark.parametrize(

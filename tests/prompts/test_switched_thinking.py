@@ -6,11 +6,10 @@ import pytest
 
 from seal_eval.core.errors import SealError
 from seal_eval.prompts.prompt import PromptFormat
-from seal_eval.prompts.settings import PromptSettings
 from seal_eval.prompts.template_args import without_switches
 from seal_eval.prompts.thinking import closed_thinking
 
-from tokenizers_made import CHATML, made
+from tokenizers_made import CHATML
 
 # SmolLM3's and Nemotron Nano 2's: a word of the system prompt switches thinking off, and is taken out of the prompt
 SWITCHED = (
@@ -23,16 +22,6 @@ SWITCHED = (
 ON_REQUEST = "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}{% if add_generation_prompt %}<assistant>" + (
     "{{ '<think>\n' if enable_thinking is defined and enable_thinking else '<think>\n\n</think>\n\n' }}{% endif %}"
 )
-
-
-@pytest.fixture
-def formatted(monkeypatch):
-    def make(template, **settings):
-        tokenizer = made("bpe-digits")
-        monkeypatch.setattr(tokenizer, "chat_template", template)
-        return PromptFormat(tokenizer, PromptSettings(chat_template=True, **settings))
-
-    return make
 
 
 @pytest.mark.parametrize(("system", "shown"), [

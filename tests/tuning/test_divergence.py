@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from test_tune import SPEC
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import read_json
@@ -16,8 +17,6 @@ from seal_eval.tuning.parameters import trainable
 from seal_eval.tuning.tune import tune
 
 from conftest import tiny_model
-
-SPEC = {"length": 450, "samples": 12, "lr": 0.1, "kl": 0.0, "validation": 2, "cost_limit": 9.0}
 
 
 def test_divergence_keeps_the_last_good_setting(tiny_folder, tmp_path, monkeypatch):
