@@ -21,7 +21,7 @@ class Dysco(FromMap):
     Their importance is a <- normalised(attention + decay * a), so that earlier steps count less and less; it begins with the prompt's last
     `warmup` tokens. The most important tokens that together have at most the share `nucleus`, and at most `keys` of them, are chosen. Then
     the token is computed again with ln(strength) added to the scores of the chosen tokens and of itself, in every head with full
-    attention. The rest of the prompt is read plainly, and twice, because its last token writes the first of the reply.
+    attention. The rest of the prompt is read plainly. Its last token writes the first of the reply, so it is computed twice too.
 
     The paper's heads are QRHeads, and its authors never choose tokens of the chat template; here heads come from a map (of copy scores,
     for heads like theirs), and template tokens may be chosen. The defaults are the authors' for Llama-3.1-8B.
@@ -36,6 +36,7 @@ class Dysco(FromMap):
     summary: ClassVar[str] = "while replying, adds attention to the tokens that retrieval heads attend to"
     citation: ClassVar[str] = "Ye et al. 2026, DySCO, arXiv 2602.22175"
     changes: ClassVar[str] = "attention"
+    shares_prefix: ClassVar[bool] = True
     while_decoding = True
     neutral: ClassVar[Mapping[str, Any]] = {"strength": 1.0}
 
@@ -47,6 +48,11 @@ class Dysco(FromMap):
     keys: Count = 4096
     warmup: Count = 8
     by: By = ""
+
+    @property
+    def last_together(self) -> int:  # type: ignore[override]
+        """The tokens with which importance begins; a pass that reads one token alone continues a reply."""
+        return max(2, self.warmup)
 
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:

@@ -32,6 +32,7 @@ class Method:
     changes: ClassVar[str] = ""  # one of CHANGES; a composition may change rope, attention and weights once each
     shares_prefix: ClassVar[bool] = False  # whether keys and values of a prefix do not depend on what follows it
     by_training: ClassVar[bool] = False  # `resolved` is about the window of training, also where methods composed with it extend that
+    last_together: int = 1  # a class attribute or property: so many of a prompt's last tokens are read in one pass, the others shared
     record_first: bool = False  # a class attribute or property: the record is read without the question, which comes behind its cache
     # class attributes or properties, for texts that are given and read in one pass (log-likelihoods, tuning)
     while_decoding: ClassVar[bool] = False  # acts only on tokens behind a cache, such as a reply's: there it would not act, and is refused
@@ -149,6 +150,9 @@ def checked_method(name: str, cls: type) -> type[Method]:
     for member in ("record_first", "while_decoding", "by_prompt_end", "one_at_a_time"):
         value = getattr(method, member)
         _must(label, member, value, isinstance(value, bool | property), "True, False or a property")
+    last = method.last_together
+    is_count = isinstance(last, int) and not isinstance(last, bool) and last > 0
+    _must(label, "last_together", last, is_count or isinstance(last, property), "a number of tokens or a property")
     for member, n in (("apply", 1), ("window", 1), ("resolved", 1), ("about", 0)):
         found = getattr(method, member)
         _must(label, member, found, callable(found), "a method of the class")

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from transformers.cache_utils import DummyLayer, DynamicCache, DynamicLayer
 
+from seal_eval.models.beginnings import only_beginning
 from seal_eval.models.caches import Sharing, branch_layer, in_common, in_rows, read_on
 from seal_eval.models.fast_prefill import fast_prefill
 from seal_eval.models.few_rows import few_rows
@@ -37,27 +38,30 @@ class SharedPrefix:
     def __init__(self, model: Any, chunk: int, how: Sharing | None = None, prompts: Iterable[list[int]] = ()) -> None:
         self.model, self.chunk, self.how = model, chunk, how or Sharing()
         self.tokens: list[int] = []
+        self.reusable = 0  # how many of these tokens other prompts may go on from
         self.cache: Any = None
         self.snapshots: list[tuple[int, list[Any]]] = []  # (n_tokens, layers), None for a layer that is cut back
         self.parts_later = not keeps_all(growing_cache(model.config))  # whether snapshots are needed
         self.ahead = list(prompts) if self.parts_later else []
 
     def begin(self, context: torch.Tensor, mask: torch.Tensor | None = None) -> Any:
-        """Return the cache with which to generate from `context` [batch, n_tokens]. At least one token of each prompt is not in it yet.
+        """Return the cache with which to generate from `context` [batch, n_tokens]. Each prompt's last tokens are not in it yet.
 
         `mask` [batch, n_tokens] is 0 for padding, on the left. For one prompt, `end` must follow. For several prompts of one length that
         differ in their last REST tokens only, each row of the cache holds their common prefix. For other prompts, it holds all but the
-        last token of each prompt, prefilled one after the other.
+        last tokens of each prompt, prefilled one after the other. `how.last` says how many are the last ones.
         """
         kept = torch.ones_like(context, dtype=torch.bool) if mask is None else mask.bool()
         prompts = [row[keep].tolist() for row, keep in zip(context, kept, strict=True)]
         for prompt in prompts:
             with suppress(ValueError):
                 self.ahead.remove(prompt)
-        common = prompts[0][: min(in_common(prompts[0], prompt[:-1]) for prompt in prompts)]
+        if len(prompts) > 1 and min(map(len, prompts)) <= self.how.last:
+            return growing_cache(self.model.config)
+        common = prompts[0][: min(in_common(prompts[0], prompt[: -self.how.last]) for prompt in prompts)]
         if len(prompts) > 1 and (not bool(kept.all()) or len(prompts[0]) - len(common) > REST):
             return self._prefill_one_by_one(prompts)
-        self._prefill(common, completely=len(prompts) > 1)
+        self._prefill(common, completely=len(prompts) > 1 or self.how.last > 1)
         if len(prompts) == 1:
             return self.cache
         batch_cache, n = DynamicCache(config=self.model.config), len(prompts)
@@ -80,9 +84,9 @@ class SharedPrefix:
         """Return a cache with one row per prompt, padded on the left. Prompts are prefilled in sorted order, in which they share most."""
         batch_cache, longest = growing_cache(self.model.config), max(map(len, prompts))
         for row in sorted(range(len(prompts)), key=prompts.__getitem__):
-            self._prefill(prompts[row][:-1], completely=True)
+            self._prefill(prompts[row][: -self.how.last], completely=True)
             for layer, source in zip(batch_cache.layers, self.cache.layers, strict=True):
-                layer.take_row(row, len(prompts), longest - 1, source)
+                layer.take_row(row, len(prompts), longest - self.how.last, source)
         return batch_cache
 
     def _prefill(self, prefix: list[int], completely: bool) -> None:
@@ -101,7 +105,7 @@ class SharedPrefix:
 
     def _cut_back(self, prefix: list[int]) -> None:
         """Cut the cache back to what it has in common with `prefix`. When that is little, start from scratch."""
-        same = in_common(self.tokens, prefix)
+        same = in_common(self.tokens[: self.reusable], prefix)
         self.snapshots = [(n, layers) for n, layers in self.snapshots if n <= same]
         if self.parts_later and same < len(self.tokens):
             same = self.snapshots[-1][0] if self.snapshots else 0
@@ -116,6 +120,7 @@ class SharedPrefix:
                 else:
                     self.cache.layers[i] = branch_layer(kept)
             self.tokens = self.tokens[:same]
+        self.reusable = len(self.tokens)
 
     def _partings(self, prefix: list[int]) -> list[int]:
         """Return where later prompts part from `prefix`, in tokens, where a snapshot is worth its memory and there is none; ascending."""
@@ -136,13 +141,14 @@ class SharedPrefix:
         while len(self.tokens) < until:
             n = len(self.tokens)
             chunk = prefix[n : n + (most if n else first)]
-            with torch.no_grad(), self._attention(1):
+            with torch.no_grad(), self._attention(1), only_beginning():
                 read_on(self.model, torch.tensor([chunk], device=device_of(self.model)), self.cache, n, last=True)
             self.tokens = self.tokens + chunk
+        self.reusable = len(self.tokens)
 
     def forget(self) -> None:
         """Drop the cache, its tokens and the snapshots."""
-        self.cache, self.tokens, self.snapshots = None, [], []
+        self.cache, self.tokens, self.reusable, self.snapshots = None, [], 0, []
 
     def end(self, out: torch.Tensor) -> None:
         """Note which tokens are in the cache after generation. `out` [batch, n_tokens]: prompts with their replies.
@@ -151,6 +157,8 @@ class SharedPrefix:
         """
         if len(out) == 1:
             self.tokens = out[0].tolist()[: self.cache.get_seq_length()]
+            if self.how.last == 1:  # otherwise the method has treated the prompt's end in another way than its beginning
+                self.reusable = len(self.tokens)
 
 
 def growing_cache(config: Any) -> Any:

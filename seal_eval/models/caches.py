@@ -3,7 +3,7 @@
 import copy
 import inspect
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingW
 
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.plugins import Method
+from seal_eval.models.beginnings import only_beginning
 from seal_eval.models.rope import following_length
 from seal_eval.models.selftest import TOLERANCE, trial_dtype, trial_tokens
 from seal_eval.models.shared_rows import behind, can_share, shared_rows
@@ -26,12 +27,14 @@ class Sharing:
 
     why_not: '' when they can. in_pieces: whether several tokens at once may follow those of a cache; if not, one by one. in_rows: whether
     the cache of one prompt may become that of a batch. once: whether such a batch may hold its common tokens once (`shared_rows`).
+    last: how many of a prompt's last tokens are read in one pass, and never come from a cache.
     """
 
     why_not: str = ""
     in_pieces: bool = True
     in_rows: bool = True
     once: bool = False
+    last: int = 1
 
 
 def sharing(model: Any, method: Method) -> Sharing:
@@ -44,7 +47,10 @@ def sharing(model: Any, method: Method) -> Sharing:
         return Sharing("the method does not say that prompts can share a cache (shares_prefix)")
     if kinds := following_length(model):
         return Sharing(f"the model's rotary frequencies follow each prompt's length ({', '.join(kinds)})")
-    return probe(model)
+    found = probe(model)
+    if method.last_together > 1 and not found.in_pieces:
+        return Sharing(f"the method reads a prompt's last {method.last_together} tokens in one pass, and this model cannot behind a cache")
+    return replace(found, last=method.last_together)
 
 
 def allows_gradients(model: Any) -> bool:
@@ -72,7 +78,8 @@ def probe(model: Any) -> Sharing:
         with torch.no_grad():
             whole = model(input_ids=torch.cat([first.expand(2, -1), rests], 1), use_cache=False).logits[:, FIRST:].float()
             cache: Any = DynamicCache(config=model.config)
-            read_on(model, first, cache, 0)
+            with only_beginning():
+                read_on(model, first, cache, 0)
             ahead, stepwise, rows = branch(cache), branch(cache), branch(cache)
             two = branch(cache)
             two.layers = [behind(layer) if type(layer) is DynamicLayer else in_rows(layer, 2) for layer in two.layers]

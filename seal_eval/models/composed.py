@@ -38,6 +38,11 @@ class Composed(Method):
         return all(part.shares_prefix for _, part in self.parts)
 
     @property
+    def last_together(self) -> int:  # type: ignore[override]
+        """The largest number of the parts."""
+        return max(part.last_together for _, part in self.parts)
+
+    @property
     def record_first(self) -> bool:  # type: ignore[override]
         """True when any part reads the record without the question."""
         return any(part.record_first for _, part in self.parts)

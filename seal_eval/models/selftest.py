@@ -16,6 +16,7 @@ from torch import nn
 from seal_eval.core.applied import method_applied
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.plugins import Method
+from seal_eval.models.beginnings import only_beginning
 from seal_eval.models.hooks import HALVES, hooked, in_fp32
 from seal_eval.models.layer_windows import WINDOWED, check_reach, covers_all, slides, window_of_layers
 from seal_eval.models.memory import out_of_memory
@@ -158,7 +159,8 @@ class _Trial:
         """How far predictions with a cache are from `whole`; None for a model that returns no cache."""
         if self.model.config.is_encoder_decoder:
             return None
-        cache = getattr(self.model(input_ids=self.ids[:, :FIRST], use_cache=True), "past_key_values", None)
+        with only_beginning():
+            cache = getattr(self.model(input_ids=self.ids[:, :FIRST], use_cache=True), "past_key_values", None)
         if cache is None:
             return None
         rest = self.model(input_ids=self.ids[:, FIRST:], past_key_values=cache, use_cache=True).logits[0].float()

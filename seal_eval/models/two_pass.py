@@ -9,6 +9,7 @@ import torch
 
 from seal_eval.core.errors import SealError
 from seal_eval.models.attention import attention_function, plain_attention, slides
+from seal_eval.models.beginnings import reads_beginning
 from seal_eval.models.by_head import head_weights
 from seal_eval.models.caches import branch, keep_logits
 
@@ -66,7 +67,7 @@ def two_passes(model: Any, heads: Sequence[tuple[int, int]], importance: Importa
 
     def attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[Any, None]:
         out = plain_attention(module, query, key, value, attention_mask, **kwargs)
-        if slides(module, kwargs):
+        if slides(module, kwargs) or reads_beginning():
             return out, None
         if not added:
             if own := by_layer.get(module.layer_idx):
@@ -85,6 +86,9 @@ def two_passes(model: Any, heads: Sequence[tuple[int, int]], importance: Importa
 
     @functools.wraps(plain_forward)
     def forward(*args: Any, **kwargs: Any) -> Any:
+        if reads_beginning():
+            importance.values = None
+            return plain_forward(*args, **kwargs)
         seen.clear()
         first = dict(kwargs)
         if (cache := kwargs.get("past_key_values")) is not None:

@@ -9,7 +9,10 @@ import torch
 
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import MAP
+from seal_eval.harness.prefix_cache import SharedPrefix
+from seal_eval.models.caches import sharing
 
+from architecture_kinds import built
 from conftest import tiny_model
 from method_cases import IDS, close, method
 
@@ -115,3 +118,33 @@ def test_a_token_behind_another_text_is_refused(folder):
         model(IDS[:, :40], use_cache=True)
         with pytest.raises(SealError, match="before another text is read"):
             model(IDS[:, :1], past_key_values=first)
+
+
+@torch.no_grad()
+def test_prompts_share_what_comes_before_their_end(folder):
+    """A prompt that goes on from another's end, one that is the other's beginning, and a batch with one shorter than the warm-up."""
+    model = tiny_model()
+    asked = [IDS[:, :50], IDS[:, :80], IDS[:, :50], IDS[:, :46]]
+    options = {"max_new_tokens": 6, "do_sample": False, "pad_token_id": 1, "eos_token_id": None}
+    chosen = method("dysco", heads=folder, top=4, strength=4.0)
+    with chosen.apply(model):
+        alone = [model.generate(ids, attention_mask=torch.ones_like(ids), **options) for ids in asked]
+        shared, found, read = SharedPrefix(model, 1000, sharing(model, chosen)), [], []
+        for ids in asked:
+            counting = model.register_forward_pre_hook(lambda _, a, k: read.append(k["input_ids"].shape[1]), with_kwargs=True)
+            cache = shared.begin(ids)
+            counting.remove()
+            found.append(model.generate(ids, attention_mask=torch.ones_like(ids), past_key_values=cache, **options))
+            shared.end(found[-1])
+        both = torch.cat([IDS[:, :50], torch.cat([torch.ones(1, 46, dtype=torch.long), IDS[:, :4]], 1)])
+        mask = (torch.arange(50)[None] >= torch.tensor([[0], [46]])).long()
+        uncached = model.generate(both, attention_mask=mask, **options)
+        cached = model.generate(both, attention_mask=mask, past_key_values=shared.begin(both, mask), **options)
+    assert all(torch.equal(a, b) for a, b in zip(found, alone, strict=True)) and read == [42, 30]
+    assert torch.equal(cached, uncached) and torch.equal(cached[0], alone[0][0])
+
+
+def test_a_cache_with_room_for_one_token_at_a_time_is_not_shared(folder):
+    """Importance begins with several tokens that are read in one pass."""
+    model, chosen = built("jamba"), method("dysco", heads=folder, top=4)
+    assert "8 tokens in one pass" in sharing(model, chosen).why_not and sharing(model, method("plain")).in_pieces is False

@@ -49,6 +49,8 @@ def test_a_file_without_the_base_runs(tmp_path):
         ({"changes": None}, "changes is None, must be one of"),
         ({"change": "rope"}, "unknown member 'change'; did you mean 'changes'"),
         ({"shares_prefix": "yes"}, "shares_prefix is 'yes', must be True or False"),
+        ({"last_together": 0}, "last_together is 0, must be a number of tokens or a property"),
+        ({"last_together": True}, "last_together is True, must be a number of tokens or a property"),
         ({"summary": ""}, "summary is '', must be text"),
         ({"summary": 3}, "summary is 3, must be text"),
         ({"citation": None}, "citation is None, must be text"),

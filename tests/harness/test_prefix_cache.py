@@ -29,9 +29,9 @@ def prompts(n_records=2):
     return [record + tokens(n) for n in (5, 5, 6, 7) for record in records] + [tokens(40)]
 
 
-def replies(model, asked, size=1, chunk=0):
+def replies(model, asked, size=1, chunk=0, how=None):
     """Return greedy replies of at most five tokens and the number of tokens computed. With a `chunk`, the shared cache is used."""
-    how = probe(model)
+    how = how or probe(model)
     read, out = 0, {}
 
     def count(_module, args, kwargs):
@@ -61,7 +61,7 @@ def replies(model, asked, size=1, chunk=0):
     return [until_eos(out[i]) for i in range(len(asked))], read
 
 
-WHOLE = {"dynamic_ntk", "ms_poe", "dysco"}  # the whole prompt decides what they do
+WHOLE = {"dynamic_ntk", "ms_poe"}  # the whole prompt decides what they do
 
 
 def until_eos(tokens):
@@ -82,10 +82,11 @@ def test_same_replies(kind, name, tmp_path):
         return
     asked = prompts(4 if name == "plain" else 2)
     with method.apply(model), torch.no_grad():
+        how = sharing(model, method)
         alone, read_alone = replies(model, asked)
-        shared, read_shared = replies(model, asked, chunk=1000)
-        pieces, _ = replies(model, asked, chunk=23)
-        together, read_together = replies(model, asked, size=8, chunk=1000)
+        shared, read_shared = replies(model, asked, chunk=1000, how=how)
+        pieces, _ = replies(model, asked, chunk=23, how=how)
+        together, read_together = replies(model, asked, size=8, chunk=1000, how=how)
     assert shared == pieces == together == alone
     assert read_shared < 0.5 * read_alone and read_together < 0.6 * read_alone
 
@@ -240,7 +241,9 @@ def test_who_shares_and_who_says_why_not():
     assert sharing(tiny_model(rope_parameters={"rope_type": "linear", "rope_theta": 1e4, "factor": 4.0}), plain).why_not == ""
     assert "shares_prefix" in sharing(tiny_model(), take_method({"method": "dynamic_ntk"})[1]).why_not
     both = take_method({"method": "ntk+self_extend", "neighbours": 64} | {"factor": 2.0})
-    assert both[1].shares_prefix
+    assert both[1].shares_prefix and both[1].last_together == 1
+    warm = take_method({"method": "ntk+dysco", "factor": 2.0, "heads": "h", "warmup": 5})[1]
+    assert warm.shares_prefix and sharing(tiny_model(), warm).last == 5
     with_state = take_method({"method": "dynamic_ntk+seal", "adapter": "a"})[1]
     assert not with_state.shares_prefix
 
