@@ -10,7 +10,6 @@ from typing import Any
 from seal_eval.core.checked import whole_number
 from seal_eval.core.content import fingerprint
 from seal_eval.core.errors import SealError, nearest
-from seal_eval.core.names import safe
 from seal_eval.core.types import Record, Run
 
 REQUIRED = ("sample", "method", "score")
@@ -29,7 +28,7 @@ def read_scores(file: Path) -> list[Run]:
     records: dict[tuple[str, str], dict[tuple[str, int | None, str], Record]] = defaultdict(dict)
     try:
         with file.open(encoding="utf-8-sig", newline="") as opened:
-            reader = csv.DictReader(opened, strict=True)
+            reader = csv.DictReader(opened, strict=True, skipinitialspace=True)  # else quotes behind a space would be part of the name
             reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
             _check_header(file, list(reader.fieldnames))
             for row in reader:
@@ -102,14 +101,15 @@ def _number(where: str, row: dict[Any, Any], key: str) -> float | None:
     except ValueError:
         value = math.nan
     if not 0 <= value <= 1:
-        remedy = "write decimals with a point" if "," in text else "divide others by their largest value"
+        remedy = "leave it empty where there is none" if value != value else "divide others by the largest that they can be"
+        remedy = "write decimals with a point" if "," in text else remedy
         raise SealError(f"{where}: {key} is {text[:40]!r}, must be a number from 0 to 1, or empty; {remedy}")
     return value
 
 
 def scored_run_id(model: str, method: str) -> str:
-    """The id of a run of which only scores are known."""
-    return f"{safe(model)}__{safe(method)}"
+    """The id of a run of which only scores are known. No two have one: commas of the model are doubled, so a single one ends it."""
+    return f"{model.replace(',', ',,')}, {method}"
 
 
 def scored_run(folder: Path, files: dict[str, str], model: str, method: str, records: tuple[Record, ...]) -> Run:
