@@ -4,12 +4,14 @@ import csv
 import math
 import unicodedata
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from seal_eval.core.checked import whole_number
 from seal_eval.core.content import fingerprint
 from seal_eval.core.errors import SealError, nearest
+from seal_eval.core.streams import warn
 from seal_eval.core.types import Record, Run
 
 REQUIRED = ("sample", "method", "score")
@@ -23,7 +25,8 @@ def read_scores(file: Path) -> list[Run]:
 
     Columns: REQUIRED, and any of OPTIONAL. score: 0 to 1, or empty for a sample without one. cluster: the document that samples share,
     the sample itself without it. length: a whole number; depth: 0 to 1. Spaces around values do not count, nor does how Unicode composes
-    letters. Raises SealError with file, line, value and remedy for anything else, and for a sample that a method has twice.
+    letters. Documents that several tasks name are told on stderr. Raises SealError with file, line, value and remedy for anything else, and
+    for a sample that a method has twice.
     """
     records: dict[tuple[str, str], dict[tuple[str, int | None, str], Record]] = defaultdict(dict)
     try:
@@ -44,8 +47,19 @@ def read_scores(file: Path) -> list[Run]:
         raise SealError(f"{file}, line {reader.line_num}: not CSV ({error}); quote text that holds commas or line breaks") from error
     if not records:
         raise SealError(f"{file} holds no scores; write one line for each sample of each method")
+    _tell_shared(file, [record for found in records.values() for record in found.values()])
     content = {file.name: fingerprint(file)}
     return [scored_run(file.parent, content, *subject, tuple(found.values())) for subject, found in records.items()]
+
+
+def _tell_shared(file: Path, records: Iterable[Record]) -> None:
+    """Say which documents several tasks name: they count as one, and somebody may have numbered them anew in each task."""
+    tasks: dict[str, set[str]] = defaultdict(set)
+    for record in records:
+        tasks[record.cluster].add(record.task)
+    if shared := [name for name, of in tasks.items() if len(of) > 1]:
+        more = f" and {len(shared) - 3} more" if len(shared) > 3 else ""
+        warn(f"{file}: cluster {', '.join(shared[:3])}{more}: one document in several tasks; if each has another, put the task in front")
 
 
 def _check_header(file: Path, header: list[str]) -> None:

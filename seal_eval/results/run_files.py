@@ -150,12 +150,14 @@ def _read_foreign(
 
 
 def _budgets(data: dict[str, Any]) -> dict[str, int]:
-    """Task of this project → tokens that a reply may take, thinking included."""
+    """Task → tokens that a reply may take, thinking included; without tasks from outside whose configuration does not say it."""
     found = {}
     for name, setup in (data.get("configs") or {}).items():
         if base := base_task(name):
             said = setup.get("metadata") or {}
             found[base] = int(said.get("answer_tokens") or get_task(base).answer_tokens) + int(said.get("thinking_tokens") or 0)
+        elif isinstance(options := setup.get("generation_kwargs"), dict) and isinstance(most := options.get("max_gen_toks"), int):
+            found[name] = most
     return found
 
 

@@ -123,6 +123,16 @@ def test_quotes_behind_a_space_are_no_part_of_a_name(tmp_path):
     assert run.method == "a, b" and len(run.records) == 2
 
 
+def test_documents_of_several_tasks_are_told(tmp_path, capsys):
+    """They may have been numbered anew in each task."""
+    lines = [f"{i},{m},1,{task},{i % 5}" for i in range(10) for m in "ab" for task in ("t", "u")]
+    scores_of(tmp_path, "\n".join(["sample,method,score,task,cluster", *lines]))
+    assert "s.csv: cluster 0, 1, 2 and 2 more: one document in several tasks; if each has another" in capsys.readouterr().err
+    scores_of(tmp_path, "\n".join(["sample,method,score,task,cluster", *(line for line in lines if ",t," in line)]))
+    scores_of(tmp_path, "\n".join(["sample,method,score,task", *(line.rpartition(",")[0] for line in lines)]))
+    assert not capsys.readouterr().err
+
+
 def test_no_two_subjects_are_one_run(tmp_path):
     runs = scores_of(tmp_path, 'sample,method,score,model\n1,b,1,org/a\n1,b,1,org--a\n1,"c, d",1,b\n1,d,1,"b, c"\n')
     assert len({run.run_id for run in runs}) == 4

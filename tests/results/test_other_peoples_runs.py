@@ -236,6 +236,29 @@ def test_a_model_with_one_other_method_has_a_board(tmp_path):
     assert json.loads(html.unescape(pair)) == ["org--m", "plain", "LoRA"]
 
 
+@pytest.mark.parametrize(("config", "shots", "ends"), [
+    ({"gen_kwargs": "temperature=0.5"}, {"ta": 0}, "--tasks ta --gen_kwargs temperature=0.5 --log_samples"),
+    ({"gen_kwargs": None}, {"ta": 5}, "--tasks ta --num_fewshot 5 --log_samples"),
+    ({"random_seed": 0, "numpy_seed": 1, "torch_seed": 2, "fewshot_seed": 3}, {}, "--tasks ta --seed 0,1,2,3 --log_samples"),
+    ({"random_seed": 0, "numpy_seed": 1234, "torch_seed": 1234, "fewshot_seed": 1234}, {}, "--tasks ta --log_samples"),
+])  # fmt: skip
+def test_the_command_that_repeats_a_stock_run(tmp_path, config, shots, ends):
+    """lm-eval writes none; without these flags it would ask other questions, or in another way."""
+    write_run(tmp_path / "a", PLAIN, {"acc": lambda i: float(i % 2)})
+    told(tmp_path / "a", **{"config": {"model": "hf", "model_args": PLAIN} | config, "n-shot": shots})
+    (run,) = load_runs(tmp_path, foreign=True)
+    assert run.command.endswith(ends)
+
+
+def test_other_budgets_in_the_tasks_own_file_are_said(tmp_path):
+    """--gen_kwargs are recorded apart; a task's YAML file may have been edited between two runs."""
+    for number, (name, args, most) in enumerate((("a", PLAIN, 256), ("b", TUNED, 1024)), 1):
+        write_run(tmp_path / name, args, {"acc": lambda i: float(i % 2)}, number=number)
+        told(tmp_path / name, configs={"ta": {"task": "ta", "generation_kwargs": {"max_gen_toks": most, "until": ["Q:"]}}})
+    (paired,) = paired_scores(load_runs(tmp_path, foreign=True))
+    assert "lora was not run as plain was (1,024 tokens for a reply to ta, not 256)" in paired.remarks[0]
+
+
 @pytest.mark.parametrize(("other", "said"), [
     (lambda i: float(i % 2), "plain and b lead, with the same share right, 50.0 % (29.9–70.1). Not significantly different from plain,"),
     (lambda i: float(i % 2 or i == 0), "<strong>b</strong> leads with 55.0 % (34.2–74.2) right, +5.0 (−11.9 to +23.6) points over plain"),
