@@ -70,7 +70,7 @@ def read_instances(folder: Path) -> list[Run]:
     lower: set[str] = set()
     odd: Counter[str] = Counter()  # evaluation → samples whose score says the contrary of is_correct
     told = {file: _lower_is_better(file) for file in files}
-    everywhere = set().union(*(names for names in told.values() if names))
+    everywhere: set[str] = set().union(*(names for names in told.values() if names))
     for file in files:
         errors = everywhere if (own := told[file]) is None else own
         for number, line in numbered_lines(file):
