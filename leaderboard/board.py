@@ -104,9 +104,14 @@ class ModelBoard:
         return sum(e.rank is not None for e in self.entries)
 
     @property
+    def leaders(self) -> list[str]:
+        """The methods with the best accuracy: several if theirs is the same."""
+        return [e.method for e in self.entries if e.rank and e.rank.value == 1]
+
+    @property
     def tied(self) -> list[str]:
-        """The methods that cannot be distinguished from the leader."""
-        return [e.method for e in self.entries[1:] if e.rank and e.rank.group == 1]
+        """The methods that are worse than the leader and cannot be distinguished from it."""
+        return [e.method for e in self.entries if e.rank and e.rank.value > 1 and e.rank.group == 1]
 
     @property
     def design(self) -> str:

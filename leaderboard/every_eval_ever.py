@@ -22,7 +22,7 @@ from seal_eval.core.types import Record, Run, TaskLength
 from seal_eval.leaderboard.samples import prompts_of
 from seal_eval.models.hub import embedded
 from seal_eval.results.records import load_runs
-from seal_eval.results.run_files import model_args_of
+from seal_eval.results.run_files import named_model
 from seal_eval.stats.choose_test import accuracy
 from seal_eval.tasks import base_task
 
@@ -77,7 +77,7 @@ def model_id(model: str, developer: str) -> str:
 
 def _model_of(run: Run, developer: str) -> str:
     """The run's `model_id`; the owner is in the model's arguments where a hub id was evaluated."""
-    named = str(model_args_of(run.config).get("pretrained") or "")
+    named = named_model(run.config)
     return model_id(named if named.count("/") == 1 and recorded(named) == run.model else run.model, developer)
 
 

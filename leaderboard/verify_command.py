@@ -20,12 +20,12 @@ from seal_eval.leaderboard.submissions import PATH_KEYS
 from seal_eval.leaderboard.verify_settings import KEPT
 from seal_eval.prompts.settings import KEYS
 from seal_eval.results.run_files import model_args_of
+from seal_eval.results.stock_command import SEEDS
 from seal_eval.tasks import base_task, get_task, ruler_tasks, task_names
 
 PROGRAMS = (["seal-eval", "run"], ["lm_eval", "run"], ["lm-eval", "run"], ["lm_eval"], ["lm-eval"], ["python", "-m", "lm_eval"])
 # words as shlex.quote writes them: outside of quotes there is nothing that a shell reads as more than text
 PLAIN = re.compile(r"""(?:[A-Za-z0-9@%+=:,./~_-]|'[^']*'|"'"| (?=\S))*""")
-SEEDS = ("random", "numpy", "torch", "fewshot")  # in the order of --seed
 # flags that let the command read files that others do not have, run code, ask other samples, or send results elsewhere
 ELSEWHERE = (
     "config", "include_path", "samples", "cache_requests", "check_integrity", "wandb_args", "wandb_config_args", "trackio_args",

@@ -52,6 +52,16 @@ def get_task(name: str) -> Task:
     raise SealError(f"task '{name}' not found in seal_eval.tasks{nearest(name, [*tasks(), *ruler_tasks(), RULER_GROUP])}")
 
 
+@cache
+def files_read() -> dict[str, tuple[str, ...]]:
+    """Setting that names a folder → patterns of the files that tasks read in it, where all tasks with the setting read the same ones."""
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for task in tasks().values():
+        for key in task.file_settings:
+            found.setdefault(key, set()).add(task.files_read.get(key, ()))
+    return {key: next(iter(patterns)) for key, patterns in found.items() if len(patterns) == 1}
+
+
 def leaf_name(task: Task, size: int) -> str:
     """lm-eval's name of a task at one length, which 'seal_*' does not match: 'seal1024_lines', 'longeval_topics_5'."""
     if task.unit == "tokens":

@@ -20,7 +20,7 @@ from annotated_types import Ge, Le
 from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, split_of
-from seal_eval.prompts.haystack import HAYSTACK_FILES, refuse_needles, sentences_from
+from seal_eval.prompts.haystack import HAYSTACK_FILES, HAYSTACK_READ, refuse_needles, sentences_from
 from seal_eval.prompts.invented import FIRST
 from seal_eval.prompts.mentions import Facts, Mention, places_of
 from seal_eval.prompts.packing import Packer, build_samples
@@ -77,6 +77,7 @@ class Latent(Task):
     citation: ClassVar[str] = "Modarressi et al. 2025, NoLiMa"
     until: ClassVar[tuple[str, ...]] = (".", "\n\n")
     file_settings: ClassVar[Mapping[str, tuple[str, ...]]] = HAYSTACK_FILES
+    files_read: ClassVar[Mapping[str, tuple[str, ...]]] = HAYSTACK_READ
     answer_tokens: ClassVar[int] = 80  # a sentence that says why
 
     def __post_init__(self) -> None:

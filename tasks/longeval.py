@@ -46,6 +46,7 @@ class _LongEval(Task):
 
     citation: ClassVar[str] = CITATION
     file_settings: ClassVar[Mapping[str, tuple[str, ...]]] = {"longeval_data": ("",)}
+    files_read: ClassVar[Mapping[str, tuple[str, ...]]] = {"longeval_data": ("*_lines.jsonl", "*_topics.jsonl")}
     num_samples: ClassVar[int] = 50
     until: ClassVar[tuple[str, ...]] = ()  # as in LongEval: a reply ends with its budget
 

@@ -21,7 +21,7 @@ from seal_eval.core.names import listed
 from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, draw_keys, split_of
-from seal_eval.prompts.haystack import HAYSTACK_FILES, sentences_from
+from seal_eval.prompts.haystack import HAYSTACK_FILES, HAYSTACK_READ, sentences_from
 from seal_eval.prompts.mentions import Facts
 from seal_eval.prompts.packing import Packer, Pool, build_samples
 from seal_eval.prompts.prompt import PromptFormat
@@ -85,6 +85,7 @@ class Needle(Task):
     until: ClassVar[tuple[str, ...]] = (".", "\n\n")
     metrics: ClassVar[tuple[str, ...]] = ("recall", "recall_ruler")
     file_settings: ClassVar[Mapping[str, tuple[str, ...]]] = HAYSTACK_FILES
+    files_read: ClassVar[Mapping[str, tuple[str, ...]]] = HAYSTACK_READ
 
     def __post_init__(self) -> None:
         super().__post_init__()

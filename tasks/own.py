@@ -23,7 +23,7 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, split_of
-from seal_eval.prompts.haystack import sentences_from
+from seal_eval.prompts.haystack import TEXT_FILES, sentences_from
 from seal_eval.prompts.own_questions import OR, Question, own_sentences, own_texts, read_questions
 from seal_eval.prompts.packing import PackedText, Packer, TooLittleText, TooShort, build_samples
 from seal_eval.prompts.phrases import find_answers, read_answers
@@ -64,6 +64,7 @@ class Own(Task):
     until: ClassVar[tuple[str, ...]] = (".", "\n\n")
     metrics: ClassVar[tuple[str, ...]] = ("token_f1", "exact_answer")
     file_settings: ClassVar[Mapping[str, tuple[str, ...]]] = {"questions": ("",), "texts": ("",)}
+    files_read: ClassVar[Mapping[str, tuple[str, ...]]] = {"texts": TEXT_FILES}
     answer_tokens: ClassVar[int] = 96  # a sentence around the answer
 
     def build(self, prompt_format: PromptFormat, length: int, n: int, seed: int, split: Split = "eval") -> list[Sample]:
@@ -116,7 +117,7 @@ class Own(Task):
         return Sample(
             sample_id=f"{self.name}-{split}-{packer.length}-{seed}-{i}", task=self.name, input=filled.text,
             prefix=packer.prompt_format.answer_prefix(PREFIX), answer=f" {asked.answers[0]}.", targets=(OR.join(asked.answers),), keys=(),
-            length=packer.length, n_tokens=filled.n_tokens, depth=filled.depths[0], cluster=f"{self.name}-{asked.ident}", seed=seed,
+            length=packer.length, n_tokens=filled.n_tokens, depth=filled.depths[0], cluster=f"{self.name}-{asked.document}", seed=seed,
             answer_tokens=packer.answer_tokens,
         )  # fmt: skip
 

@@ -24,7 +24,7 @@ from seal_eval.prompts.own_questions import OR
 from seal_eval.prompts.packing import Packer, Pool, build_samples
 from seal_eval.prompts.plain_text import plain_text
 from seal_eval.prompts.prompt import PromptFormat
-from seal_eval.prompts.qa_files import FileQuestion, read_qa
+from seal_eval.prompts.qa_files import FILES, FileQuestion, read_qa
 from seal_eval.prompts.relations import without_other_relations
 from seal_eval.prompts.scoring import score_values
 from seal_eval.prompts.thinking import answer_of
@@ -69,6 +69,7 @@ class Passages(Task):
     until: ClassVar[tuple[str, ...]] = (".", "\n\n")
     answer_tokens: ClassVar[int] = 96  # a sentence with the names in question
     file_settings: ClassVar[Mapping[str, tuple[str, ...]]] = {"squad": ("",), "hotpot": ("",)}
+    files_read: ClassVar[Mapping[str, tuple[str, ...]]] = FILES
 
     def __post_init__(self) -> None:
         super().__post_init__()

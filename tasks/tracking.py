@@ -18,7 +18,7 @@ from annotated_types import Ge, Le
 from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, numbers, split_of
-from seal_eval.prompts.haystack import HAYSTACK_FILES, refuse_needles, sentences_from
+from seal_eval.prompts.haystack import HAYSTACK_FILES, HAYSTACK_READ, refuse_needles, sentences_from
 from seal_eval.prompts.mentions import Facts
 from seal_eval.prompts.packing import Packer, build_samples
 from seal_eval.prompts.prompt import PromptFormat
@@ -50,6 +50,7 @@ class VariableTracking(Task):
     until: ClassVar[tuple[str, ...]] = (".", "\n\n")
     metrics: ClassVar[tuple[str, ...]] = ("recall", "recall_ruler")
     file_settings: ClassVar[Mapping[str, tuple[str, ...]]] = HAYSTACK_FILES
+    files_read: ClassVar[Mapping[str, tuple[str, ...]]] = HAYSTACK_READ
 
     def __post_init__(self) -> None:
         super().__post_init__()

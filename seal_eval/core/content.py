@@ -25,16 +25,18 @@ _CLASS = re.compile(r"(\.py):\w+$")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
-def fingerprint(path: Path, leave_out: tuple[str, ...] = (), but: Collection[Path] = ()) -> str:
+def fingerprint(path: Path, leave_out: tuple[str, ...] = (), but: Collection[Path] = (), only: tuple[str, ...] = ()) -> str:
     """Return 16 hex digits that identify a file, or the files below a folder, by name and content.
 
     In a folder, files that are not `in_sight` do not count, nor do those that match a pattern of leave_out or lie below one of the folders
-    `but`. Raises OSError for what cannot be read.
+    `but`, nor, if `only` has patterns, those that match none of them. Raises OSError for what cannot be read.
     """
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         name = file.relative_to(path) if path.is_dir() else file.name
         if not in_sight(name if file != path else "") or any(file.match(pattern) for pattern in leave_out):
+            continue
+        if file != path and only and not any(file.match(pattern) for pattern in only):
             continue
         if file.is_file() and not any(file.is_relative_to(folder) for folder in but):
             n_bytes = file.stat().st_size
@@ -75,11 +77,14 @@ def _status(file: Path, handle: int) -> tuple[str, int, int, int, int, int]:
     return str(file.resolve()), s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns
 
 
-def named_files(settings: Mapping[str, Any], but: Path | None = None) -> dict[str, str]:
+def named_files(
+    settings: Mapping[str, Any], but: Path | None = None, read: Mapping[str, tuple[str, ...]] | None = None
+) -> dict[str, str]:  # fmt: skip
     """The fingerprints of the files and folders that settings name: key, with the keys around it → fingerprint.
 
     A value may be nested, and a Python file may be followed by the name of a class (file.py:Class). A bare word where a name is meant, such
-    as a method's, is no path, even if a folder here has that name. but: paths below it do not count.
+    as a method's, is no path, even if a folder here has that name. but: paths below it do not count. read: setting that names a folder →
+    patterns of the files that are read in it; only these count.
     """
     found = {}
     for key, value in texts_in(settings):
@@ -89,7 +94,7 @@ def named_files(settings: Mapping[str, Any], but: Path | None = None) -> dict[st
         path = Path(_CLASS.sub(r"\1", value))
         with suppress(OSError, ValueError):  # not a path: too long, or with a zero byte
             if path.exists() and not (but and path.is_relative_to(but)):
-                found[key] = fingerprint(path)
+                found[key] = fingerprint(path, only=(read or {}).get(last, ()))
     return found
 
 

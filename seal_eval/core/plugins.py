@@ -80,6 +80,7 @@ class Task:
     num_samples: ClassVar[int] = 100  # default per size
     metrics: ClassVar[tuple[str, ...]] = ()  # besides acc
     file_settings: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # settings that can name the user's own files → values that do not
+    files_read: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # of these, those that name a folder → patterns of the files read in it
 
     def __post_init__(self) -> None:
         """Check the settings against their annotations. A task that defines this too calls super().__post_init__() first."""
@@ -122,9 +123,9 @@ class Task:
         values = ((key, str(getattr(self, key))) for key in self.file_settings)
         return [(key, value) for key, value in values if value not in self.file_settings[key]]
 
-    def own_paths(self) -> list[Path]:
-        """The files and folders among `own_files`."""
-        return [Path(value) for _, value in self.own_files() if Path(value).exists()]
+    def own_paths(self) -> list[tuple[Path, tuple[str, ...]]]:
+        """The files and folders among `own_files`, each with the patterns of the files that are read in the folder, () for all."""
+        return [(Path(value), self.files_read.get(key, ())) for key, value in self.own_files() if Path(value).exists()]
 
 
 def label_of(method: Any) -> str:
@@ -215,8 +216,10 @@ def checked_task(file: str, task: Any) -> Task:
     for member in ("build", "score"):
         _must(label, member, getattr(type(task), member), getattr(type(task), member) is not getattr(Task, member), "defined by the class")
     fields = {field.name for field in dataclasses.fields(task)}
-    if unknown := set(task.file_settings) - fields:
-        raise SealError(f"{label}: file_settings names '{min(unknown)}', which is no setting of the task")
+    named = ("file_settings", fields, "setting of the task"), ("files_read", task.file_settings, "key of file_settings")
+    for member, known, kind in named:
+        if unknown := set(getattr(task, member)) - set(known):
+            raise SealError(f"{label}: {member} names '{min(unknown)}', which is no {kind}")
     free = {field.name for field in dataclasses.fields(task) if field.type in (str, "str")} - {"name", "summary", *task.file_settings}
     if free:  # else edited files would not rebuild the samples, and submissions could hold what others cannot build
         raise SealError(f"{label}: setting '{min(free)}' is free text; list it in file_settings, or annotate its choices with Literal")

@@ -95,7 +95,7 @@ class Run:
     task_versions: dict[str, str]  # lm-eval task name → version
     folder: Path = field(repr=False)  # folder of the files
     records: tuple[Record, ...] = field(repr=False)
-    budgets: dict[str, int] = field(repr=False, default_factory=dict)  # this project's task → tokens of a reply, thinking included
+    budgets: dict[str, int] = field(repr=False, default_factory=dict)  # task → tokens of a reply, thinking included
     absent: tuple[Absent, ...] = field(repr=False, default=())  # what its suite planned for the model and did not get
     # what was taken for the document in tasks from outside this project, a `Guess` of results/lm_eval_documents.py for each
     guesses: tuple[Any, ...] = field(repr=False, default=())

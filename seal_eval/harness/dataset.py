@@ -181,4 +181,4 @@ def _code() -> str:
 
 def _own_files(spec: Spec) -> list[tuple[str, str]]:
     """Return (path, fingerprint) of the user's own files and folders that the task reads."""
-    return [(str(path), fingerprint(path)) for path in spec.task.own_paths()]
+    return [(str(path), fingerprint(path, only=read)) for path, read in spec.task.own_paths()]

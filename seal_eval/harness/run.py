@@ -31,7 +31,7 @@ from seal_eval.harness.task_index import fresh_folder, own_tasks_only
 from seal_eval.models.hub import content, resolve
 from seal_eval.models.hub_reached import check_reached
 from seal_eval.models.placement import LOW_BITS, check_device
-from seal_eval.tasks import VERSION
+from seal_eval.tasks import VERSION, files_read
 
 # arguments of lm-eval that the replies depend on, besides model_args: a killed run continues only if they are the same
 DECIDES = (
@@ -150,7 +150,8 @@ def spec_of(args: Any) -> dict[str, Any]:
 
     model_args = {key: value for key, value in args.model_args.items() if key not in FASTER}
     flags = {key: getattr(args, key, None) for key in DECIDES}
-    files = named_files({**model_args, "metadata": args.metadata, "include_path": args.include_path, "samples": flags["samples"]})
+    named = {**model_args, "metadata": args.metadata, "include_path": args.include_path, "samples": flags["samples"]}
+    files = named_files(named, read=files_read())
     for file in (file for name in args.tasks for file in named_tasks(name)):
         files[f"tasks/{file}"] = fingerprint(Path(file))
         files |= {f"tasks/{file}/{name}": held for name, held in task_files(Path(file)).items()}

@@ -14,12 +14,16 @@ import numpy as np
 from seal_eval.core.content import in_sight
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.folders import cache
+from seal_eval.core.streams import warn
 from seal_eval.prompts.corpus import Document, Split, prose, sentences, split_of
 from seal_eval.prompts.packing import SPARE_PIECES
 from seal_eval.prompts.prompt import PromptFormat
 
 # setting of a task with a haystack → the values that do not name the user's own files (a folder or datasets:ID does)
 HAYSTACK_FILES = {"haystack": ("prose", "noise", "needles")}
+TEXT_FILES = ("*.[tT][xX][tT]",)  # Windows writes .TXT, too
+FORMATTED = ("%PDF-", "{\\rtf")  # how files begin that are no plain text, even where they are ASCII
+HAYSTACK_READ = {"haystack": TEXT_FILES}
 # the repeated noise of Mohtashami & Jaggi 2023 and of RULER
 NOISE = ("The grass is green.", "The sky is blue.", "The sun is yellow.", "Here we go.", "There and back again.")
 SENTENCES_PER_PIECE = 200  # a user's text is divided between tuning and evaluation in pieces of this size
@@ -144,26 +148,45 @@ def control_token_in(text: str, control_tokens: Collection[str]) -> str:
 def read_folder(folder: Path, setting: str = "haystack") -> list[tuple[str, str]]:
     """Return (name, text without a byte order mark) of the .txt files below a folder. setting: what names the folder, for errors.
 
-    Raises SealError for no folder, no text, a file that cannot be read, and text that is not UTF-8.
+    Other files are named on stderr. Raises SealError for no folder, no text, a link to a folder, which is not followed, a file that cannot
+    be read, and one that holds no plain UTF-8 text.
     """
     if not folder.is_dir():
         instead = {"haystack": "choose prose, noise, needles, a folder of .txt files, or datasets:ID"}
         raise SealError(f"{setting} '{folder}' is no folder; {instead.get(setting, 'name one of .txt files')}")
-    texts = []
-    for file in sorted(file for file in folder.rglob("*") if file.suffix.lower() == ".txt"):  # Windows writes .TXT, too
-        # hidden ones, such as macOS's ._ files, do not count in the folder's fingerprint either
-        if file.is_dir() or not in_sight(file.relative_to(folder)):
-            continue
-        try:
-            texts.append((str(file.relative_to(folder)), file.read_text(encoding="utf-8-sig")))
-        except UnicodeDecodeError as error:
-            raise SealError(f"{setting} file {file} is not UTF-8 (byte {error.start}); convert it") from error
-        except OSError as error:
-            raise SealError(f"{setting} file {file} cannot be read ({error.strerror or error}); mend or remove it") from error
+    # hidden ones, such as macOS's ._ files, do not count in the folder's fingerprint either
+    files = [file for file in sorted(folder.rglob("*")) if in_sight(file.relative_to(folder))]
+    if link := next((file for file in files if file.is_symlink() and file.is_dir()), None):
+        raise SealError(f"{setting} folder {folder}: {link} is a link to a folder, whose files are not read; copy them there, or remove it")
+    files = [file for file in files if not file.is_dir()]
+    named = [file for file in files if any(map(file.match, TEXT_FILES))]
+    texts = [(str(file.relative_to(folder)), _plain(file, setting)) for file in named]
     if not any(text.strip() for _, text in texts):
         found = f"{len(texts)} .txt files, all empty" if texts else "0 .txt files, and only names that end so count"
         raise SealError(f"{setting} folder {folder} holds no text: {found}; put prose into it")
+    if others := tuple(str(file.relative_to(folder)) for file in files if file not in named):
+        _tell_unread(f"{setting}={folder}", others)
     return texts
+
+
+def _plain(file: Path, setting: str) -> str:
+    """The text of a file. Raises SealError for one that cannot be read, or holds something else than plain UTF-8 text."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SealError(f"{setting} file {file} is not UTF-8 (byte {error.start}); convert it") from error
+    except OSError as error:
+        raise SealError(f"{setting} file {file} cannot be read ({error.strerror or error}); mend or remove it") from error
+    if text.startswith(FORMATTED) or "\0" in text:  # zero bytes: UTF-16 without its mark, or no text at all
+        raise SealError(f"{setting} file {file} is no plain UTF-8 text, whatever its name; save the text itself in it")
+    return text
+
+
+@lru_cache(maxsize=8)  # once per run, not once per size
+def _tell_unread(folder: str, others: tuple[str, ...]) -> None:
+    """Say on stderr which files of a folder are not read: somebody may think that a PDF is."""
+    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    warn(f"{folder}: {', '.join(others[:3])}{more} not read; only .txt files are")
 
 
 def _dataset(name: str) -> list[tuple[str, str]]:

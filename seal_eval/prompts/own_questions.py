@@ -4,7 +4,7 @@ import codecs
 import re
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,13 +42,17 @@ class Row(BaseModel):
 
 @dataclass(frozen=True)
 class Question:
-    """A question with its accepted answers, the first of which is the one that tuning learns. file: the passage's, '' if it has none."""
+    """A question with its accepted answers, the first of which is the one that tuning learns. file: the passage's, '' if it has none.
+
+    document: the same for questions that share an id or, where they have none, a passage: their replies are not independent.
+    """
 
     ident: str
     question: str
     answers: tuple[str, ...]
     passage: str
     file: str
+    document: str
 
     def gives_away(self) -> re.Pattern[str]:
         """A pattern that finds an accepted answer in a text, in any case, as whole words."""
@@ -72,6 +76,7 @@ def read_questions(file: Path, texts: dict[str, str], folder: str, control_token
     if not file.is_file():
         raise SealError(f"questions '{file}' is no file; name a JSON Lines file, one object with question, answer and passage a line")
     found: list[Question] = []
+    first: dict[str, str] = {}  # passage → the first question on it that has no id
     named: dict[str, bool] = {}  # id → whether lines give it; lines that give the same one are one document
     for number, written in numbered_lines(file):
         line = written.removeprefix(codecs.BOM_UTF8) if number == 1 else written
@@ -89,6 +94,8 @@ def read_questions(file: Path, texts: dict[str, str], folder: str, control_token
             raise SealError(f"{where}: it holds {token!r}, which the tokenizer reads as a control token; remove it there")
         if named.setdefault(question.ident, bool(row.id)) != bool(row.id):
             raise SealError(f"{where}: a second question has the id '{question.ident}'; give each its own")
+        if not row.id:
+            question = replace(question, document=first.setdefault(question.passage, question.ident))
         found.append(question)
     if not found:
         raise SealError(f"questions '{file}' holds no question; write one object with question, answer and passage a line")
@@ -108,10 +115,12 @@ def _checked(where: str, row: Row, number: int, texts: dict[str, str], folder: s
     passage = " ".join((row.passage or texts[row.file]).split())
     if not passage:
         raise SealError(f"{where}: file '{row.file}' holds no text")
+    if not row.question.strip() or "\0" in row.question + passage:
+        raise SealError(f"{where}: the question is empty, or it or the passage holds a zero byte; write plain text")
     question, ident = " ".join(row.question.split()), row.id or f"line-{number}"
     if not ident.isprintable() or len(ident) > 100:
         raise SealError(f"{where}: id {ident[:40]!r} is longer than 100 characters or not printable; choose a short name")
-    return Question(ident, question, tuple(answers), passage, row.file)
+    return Question(ident, question, tuple(answers), passage, row.file, ident)
 
 
 def own_texts(folder: str, control_tokens: Collection[str] = ()) -> dict[str, str]:

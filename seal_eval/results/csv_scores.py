@@ -4,13 +4,14 @@ import csv
 import math
 import unicodedata
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from seal_eval.core.checked import whole_number
 from seal_eval.core.content import fingerprint
 from seal_eval.core.errors import SealError, nearest
-from seal_eval.core.names import safe
+from seal_eval.core.streams import warn
 from seal_eval.core.types import Record, Run
 
 REQUIRED = ("sample", "method", "score")
@@ -24,12 +25,13 @@ def read_scores(file: Path) -> list[Run]:
 
     Columns: REQUIRED, and any of OPTIONAL. score: 0 to 1, or empty for a sample without one. cluster: the document that samples share,
     the sample itself without it. length: a whole number; depth: 0 to 1. Spaces around values do not count, nor does how Unicode composes
-    letters. Raises SealError with file, line, value and remedy for anything else, and for a sample that a method has twice.
+    letters. Documents that several tasks name are told on stderr. Raises SealError with file, line, value and remedy for anything else, and
+    for a sample that a method has twice.
     """
     records: dict[tuple[str, str], dict[tuple[str, int | None, str], Record]] = defaultdict(dict)
     try:
         with file.open(encoding="utf-8-sig", newline="") as opened:
-            reader = csv.DictReader(opened, strict=True)
+            reader = csv.DictReader(opened, strict=True, skipinitialspace=True)  # else quotes behind a space would be part of the name
             reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
             _check_header(file, list(reader.fieldnames))
             for row in reader:
@@ -45,8 +47,19 @@ def read_scores(file: Path) -> list[Run]:
         raise SealError(f"{file}, line {reader.line_num}: not CSV ({error}); quote text that holds commas or line breaks") from error
     if not records:
         raise SealError(f"{file} holds no scores; write one line for each sample of each method")
+    _tell_shared(file, [record for found in records.values() for record in found.values()])
     content = {file.name: fingerprint(file)}
     return [scored_run(file.parent, content, *subject, tuple(found.values())) for subject, found in records.items()]
+
+
+def _tell_shared(file: Path, records: Iterable[Record]) -> None:
+    """Say which documents several tasks name: they count as one, and somebody may have numbered them anew in each task."""
+    tasks: dict[str, set[str]] = defaultdict(set)
+    for record in records:
+        tasks[record.cluster].add(record.task)
+    if shared := [name for name, of in tasks.items() if len(of) > 1]:
+        more = f" and {len(shared) - 3} more" if len(shared) > 3 else ""
+        warn(f"{file}: cluster {', '.join(shared[:3])}{more}: one document in several tasks; if each has another, put the task in front")
 
 
 def _check_header(file: Path, header: list[str]) -> None:
@@ -102,14 +115,15 @@ def _number(where: str, row: dict[Any, Any], key: str) -> float | None:
     except ValueError:
         value = math.nan
     if not 0 <= value <= 1:
-        remedy = "write decimals with a point" if "," in text else "divide others by their largest value"
+        remedy = "leave it empty where there is none" if value != value else "divide others by the largest that they can be"
+        remedy = "write decimals with a point" if "," in text else remedy
         raise SealError(f"{where}: {key} is {text[:40]!r}, must be a number from 0 to 1, or empty; {remedy}")
     return value
 
 
 def scored_run_id(model: str, method: str) -> str:
-    """The id of a run of which only scores are known."""
-    return f"{safe(model)}__{safe(method)}"
+    """The id of a run of which only scores are known. No two have one: commas of the model are doubled, so a single one ends it."""
+    return f"{model.replace(',', ',,')}, {method}"
 
 
 def scored_run(folder: Path, files: dict[str, str], model: str, method: str, records: tuple[Record, ...]) -> Run:

@@ -3,8 +3,9 @@
 Each line is one sample of one model. A run of `seal-eval export` reads back with its methods, lengths, depths and documents.
 """
 
+import hashlib
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from pydantic import Field
@@ -39,6 +40,7 @@ class _Answer(Part):
 
 class _Evaluation(Part):
     score: Fraction
+    is_correct: bool | None = None
 
 
 class _Row(Part):
@@ -60,13 +62,17 @@ def read_instances(folder: Path) -> list[Run]:
 
     Method, length, depth and document are read from the metadata where `seal-eval export` has written them. Raises SealError naming file
     and line for what is no row of the schema, a score outside 0 to 1, and a sample that a method has twice. Evaluations whose aggregate
-    file, X.json beside X_samples.jsonl, says that lower scores are better are left out, with a remark on stderr.
+    file, X.json beside X_samples.jsonl, says that lower scores are better are left out, with a remark on stderr; so are those of the same
+    name in files without an aggregate.
     """
     records: dict[tuple[str, str], dict[str, Record]] = defaultdict(dict)
     files = sorted(shown_files(folder, PATTERN))
     lower: set[str] = set()
+    odd: Counter[str] = Counter()  # evaluation → samples whose score says the contrary of is_correct
+    told = {file: _lower_is_better(file) for file in files}
+    everywhere: set[str] = set().union(*(names for names in told.values() if names))
     for file in files:
-        errors = _lower_is_better(file)
+        errors = everywhere if (own := told[file]) is None else own
         for number, line in numbered_lines(file):
             row = _Row.model_validate(checked_row(file, number, line, _Row, "an instance of Every Eval Ever with a score in 0 to 1"))
             where = f"{file}, line {number}"
@@ -82,22 +88,27 @@ def read_instances(folder: Path) -> list[Run]:
                     "keep one metric and one run of each"
                 )
             records[subject][record.sample_id] = record
+            if row.evaluation.is_correct is not None:
+                odd[row.evaluation_name] += row.evaluation.score == float(not row.evaluation.is_correct)
     if lower and not records:
         raise SealError(f"{folder}: lower scores are better in {', '.join(sorted(lower))}; compare needs scores of which higher are better")
     if lower:
         warn(f"left out: {', '.join(sorted(lower))}; lower scores are better there")
+    for name, n in odd.items():
+        if n:
+            warn(f"{folder}: {name}: {n} samples have score 0 and are correct, or 1 and are not; are lower scores better there?")
     content = {file.name: fingerprint(file) for file in files}
     return [scored_run(folder, content, *subject, tuple(found.values())) for subject, found in records.items()]
 
 
-def _lower_is_better(samples: Path) -> set[str]:
-    """Names and ids of a sample file's evaluations in which lower scores are better, from the aggregate file beside it, if it is there.
+def _lower_is_better(samples: Path) -> set[str] | None:
+    """Names and ids of a sample file's evaluations in which lower scores are better, from the aggregate file beside it; None without one.
 
     An evaluation's name counts only if that holds for all results of the name.
     """
     file = samples.with_name(f"{samples.name.removesuffix(SUFFIX)}.json")
     if not file.is_file():
-        return set()
+        return None
     with reading(file):
         results = read_object(file).get("evaluation_results") or []
         lower = [one for one in results if one["metric_config"]["lower_is_better"]]
@@ -119,7 +130,7 @@ def _record(where: str, row: _Row) -> tuple[Record, tuple[str, str]]:
         depth=place, cluster=told.get("document") or name, targets=tuple(row.input.reference), reply=replies[0] if replies else "",
         answer=row.answer_attribution[-1].extracted_value if row.answer_attribution else None,
         score=None if told.get("unscored") == "true" else row.evaluation.score, reason=told.get("reason") or SCORED,
-        prompt_hash=row.sample_hash or "",
+        prompt_hash=row.sample_hash or hashlib.sha256((row.input.raw + "".join(row.input.reference)).encode()).hexdigest(),  # as exported
     ), subject  # fmt: skip
 
 

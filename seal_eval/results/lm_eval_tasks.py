@@ -36,9 +36,9 @@ def read_foreign(
     many samples the file holds: more than Records where the metric is that of one length.
 
     metric: 'NAME' or 'NAME,FILTER' as lm-eval prints them. The default filter is the file's first. The default metric is the first whose
-    values are all in 0 to 1, and of which more is better. Where metrics are named by lengths, as in lm-eval's RULER, the default is the
-    one of each sample's own length; those of other lengths are −1 or not there. cluster: the field of a sample's doc that identifies its
-    document, see `documents`; without it a guess. lower: the metrics of which less is better.
+    values are all in 0 to 1 or null, and of which more is better. Where metrics are named by lengths, as in lm-eval's RULER, the default is
+    the one of each sample's own length; those of other lengths are −1 or not there. cluster: the field of a sample's doc that identifies
+    its document, see `documents`; without it a guess. lower: the metrics of which less is better.
 
     Raises NoMetric, and NoScore for a metric outside 0 to 1 or of which less is better; both name the file, and the line if there is one.
     """
@@ -63,8 +63,11 @@ def read_foreign(
             raise NoScore(f"{file}: no metric in 0 to 1 of which more is better, only {', '.join(_scores(rows))}; leave the task out")
         if not wanted:
             name = names[0] if names else "metric"
-            line, value = next(((line, row.get(name)) for line, row in rows if not _is_share(row.get(name))), (rows[0][0], None))
-            raise _outside(file, line, name, value)
+            outside = [(line, row.get(name)) for line, row in rows if not _is_share(row.get(name))] or [(rows[0][0], None)]
+            raise _outside(file, name, *min(outside, key=lambda found: found[1] is None))
+        for line, row in rows:
+            if isinstance(value := row[wanted], float) and math.isnan(value):  # passed over, it would hide the metric
+                raise _outside(file, wanted, line, value)
     called = f"{wanted or 'RULER'}" + (f",{chosen_filter}" if chosen_filter != "none" else "")
     names_of_documents, guess = documents(file, task, rows, cluster)
     records, seen = [], dict[str, int]()
@@ -79,7 +82,7 @@ def read_foreign(
             value, length = row[scored[0]], int(scored[0])
         number = _number(value)
         if (value is not None and number is None) or (number is not None and not 0 <= number <= 1):
-            raise _outside(file, line, wanted or str(length), value)
+            raise _outside(file, wanted or str(length), line, value)
         ident = sample_id(row, task)
         if ident in seen:
             several = "" if row["metrics"] else "; lm-eval's version does not say which filter a row is of: run again with a newer one"
@@ -101,7 +104,7 @@ def lower_is_better(data: dict[str, Any], task: str) -> set[str]:
 
 
 def usable_metrics(file: Path, lower: Collection[str] = ()) -> list[str]:
-    """'NAME,FILTER' of every metric of a samples_*.jsonl file whose values are all in 0 to 1, in the file's order, but those of `lower`."""
+    """'NAME,FILTER' of every metric of a samples_*.jsonl file whose values are scores, in the file's order, see `_scores`."""
     by_filter: dict[str, list[tuple[int, dict[str, Any]]]] = {}
     for line, row in _rows(file):
         by_filter.setdefault(row["filter"], []).append((line, row))
@@ -120,14 +123,17 @@ def _metrics(row: dict[str, Any]) -> list[str]:
     """The names of a row's metrics: those that it lists, else its numbers that are not lm-eval's own."""
     listed = row["metrics"]
     if listed is None:
-        return [key for key, value in row.items() if key not in OWN_KEYS and _number(value) is not None]
+        return [key for key, value in row.items() if key not in OWN_KEYS and (value is None or _number(value) is not None)]
     return list(map(str, listed))
 
 
 def _scores(rows: Rows, lower: Collection[str] = ()) -> Iterator[str]:
-    """Names of the metrics that every sample has with a value in 0 to 1, but those of `lower`."""
+    """Names of the metrics that every sample has, with a value in 0 to 1, null (unscored) or NaN (an error, if chosen), but those of
+    `lower`."""
     for name in _metrics(rows[0][1]):
-        if name not in lower and all(_is_share(row.get(name)) for _, row in rows):
+        values = [row.get(name, "") for _, row in rows]
+        known = [value for value in values if value is not None and not (isinstance(value, float) and math.isnan(value))]
+        if name not in lower and known and all(map(_is_share, known)):
             yield name
 
 
@@ -147,7 +153,7 @@ def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, (bool, int, float)) and math.isfinite(value) else None
 
 
-def _outside(file: Path, line: int, metric: str, value: Any) -> NoScore:
+def _outside(file: Path, metric: str, line: int, value: Any) -> NoScore:
     return NoScore(
         f"{file}, line {line}: {metric} is {short(value)}, must be a score in 0 to 1; choose another metric with --metric NAME,FILTER"
     )

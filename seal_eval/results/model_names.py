@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from seal_eval.core.types import Run
-from seal_eval.results.run_files import model_args_of
+from seal_eval.results.run_files import named_model
 
 Parts = tuple[str, ...]  # of a path, as a run recorded it
 
@@ -14,7 +14,7 @@ def told_apart(runs: list[Run]) -> list[Run]:
     """Return the runs; models of one name whose recorded paths differ get as many of their folders before the name as it takes.
 
     A path that is the end of another (`final` and `a/final`) may be the same folder and counts as such. So do folders in which
-    `seal-eval run` found the same files.
+    `seal-eval run` found the same files. The hub's `a/final` and a folder `a--final` are named as they are written.
     """
     of_name: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
@@ -26,12 +26,15 @@ def told_apart(runs: list[Run]) -> list[Run]:
             # names may also be alike only where letters are replaced that no file name should have: then all of a path is shown
             longest = max(map(len, places))
             k = next((n for n in range(2, longest) if len({place[-n:] for place in places}) == len(places)), longest)
-            named |= {(name, part): "--".join(place[-k:]) for place, same in places.items() for part in same}
+            labels = {place: "--".join(place[-k:]) for place in places}
+            if len(set(labels.values())) < len(labels):
+                labels = {place: "/".join(place) for place in places}
+            named |= {(name, part): labels[place] for place, same in places.items() for part in same}
     return [replace(run, model=named.get((run.model, _path(run)), run.model)) for run in runs]
 
 
 def _path(run: Run) -> Parts:
-    return tuple(part for part in PurePath(str(model_args_of(run.config).get("pretrained") or "")).parts if part not in ("/", "."))
+    return tuple(part for part in PurePath(named_model(run.config)).parts if part not in ("/", "."))
 
 
 def _places(runs: list[Run]) -> dict[Parts, set[Parts]]:

@@ -117,7 +117,7 @@ def _run_of(file: Path, foreign: bool, metric_of: Callable[[str], str], cluster:
     check_printable(method, file, "config", "model_args", "peft")
     return Run(
         run_id=run_id,
-        model=recorded(str(seal.get("model") or model_args.get("pretrained") or model_args.get("model") or config.get("model"))),
+        model=recorded(str(seal.get("model") or named_model(config) or config.get("model"))),
         method=method,
         settings=settings,
         about=_told(seal.get("about")),
@@ -150,12 +150,14 @@ def _read_foreign(
 
 
 def _budgets(data: dict[str, Any]) -> dict[str, int]:
-    """Task of this project → tokens that a reply may take, thinking included."""
+    """Task → tokens that a reply may take, thinking included; without tasks from outside whose configuration does not say it."""
     found = {}
     for name, setup in (data.get("configs") or {}).items():
         if base := base_task(name):
             said = setup.get("metadata") or {}
             found[base] = int(said.get("answer_tokens") or get_task(base).answer_tokens) + int(said.get("thinking_tokens") or 0)
+        elif isinstance(options := setup.get("generation_kwargs"), dict) and isinstance(most := options.get("max_gen_toks"), int):
+            found[name] = most
     return found
 
 
@@ -168,6 +170,12 @@ def model_args_of(config: dict[str, Any]) -> dict[str, Any]:
     """lm-eval's model_args as key → value; stock engines of some versions write them as text."""
     model_args = config.get("model_args") or {}
     return model_args if isinstance(model_args, dict) else dict(part.split("=", 1) for part in str(model_args).split(",") if "=" in part)
+
+
+def named_model(config: dict[str, Any]) -> str:
+    """The evaluated model as the user wrote it, a checkpoint or a served model; '' where the engine takes none."""
+    args = model_args_of(config)
+    return str(args.get("pretrained") or args.get("model") or "")
 
 
 def utc_of(date: float | None, stamp: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from seal_eval.tasks import base_task, get_task
 
 NOT_GIVEN = ("version", "config_source")  # keys of a task's metadata that its YAML file says
+SEEDS, DEFAULT_SEEDS = ("random", "numpy", "torch", "fewshot"), (0, 1234, 1234, 1234)  # in the order of --seed
 
 
 def stock_command(config: Mapping[str, Any], model_args: Mapping[str, Any], data: Mapping[str, Any]) -> str:
@@ -18,8 +19,13 @@ def stock_command(config: Mapping[str, Any], model_args: Mapping[str, Any], data
         words += ["--metadata", json.dumps(metadata)]
     if config.get("limit"):
         words += ["--limit", str(config["limit"])]
-    if isinstance(config.get("gen_kwargs"), dict) and config["gen_kwargs"]:
-        words += ["--gen_kwargs", json.dumps(config["gen_kwargs"])]
+    if options := config.get("gen_kwargs"):  # text in files of some versions
+        words += ["--gen_kwargs", options if isinstance(options, str) else json.dumps(options)]
+    examples = {(data.get("n-shot") or {}).get(task) for task in data["results"] if not (data.get("group_subtasks") or {}).get(task)}
+    if len(examples) == 1 and any(examples) and not any(map(base_task, data["results"])):  # ours have none
+        words += ["--num_fewshot", str(examples.pop())]
+    if tuple(seeds := [config.get(f"{name}_seed") for name in SEEDS]) != DEFAULT_SEEDS and None not in seeds:
+        words += ["--seed", ",".join(map(str, seeds))]
     if data.get("chat_template"):
         words += ["--apply_chat_template"]
     if data.get("system_instruction"):

@@ -17,7 +17,7 @@ from seal_eval.harness.task_files import named_tasks, task_files
 from seal_eval.models import hub
 from seal_eval.suite.cells import Cell
 from seal_eval.suite.other_tasks import is_other
-from seal_eval.tasks import VERSION
+from seal_eval.tasks import VERSION, files_read
 
 APART = ("pretrained", "model", "template", "out")  # the model's content counts, and where the files go does not
 
@@ -86,7 +86,7 @@ def _files(arguments: str, out: Path) -> tuple[tuple[str, str], ...]:
     on = settings.get("spec", {}).get("on") or ""
     if "," in on:  # a method with settings of its own, such as 'seal,adapter=FOLDER'
         settings["on"] = key_values("on", f"method={on}")
-    return tuple(sorted(named_files(settings, but=out).items()))
+    return tuple(sorted(named_files(settings, but=out, read=files_read()).items()))
 
 
 def _method(work: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from seal_eval.core.errors import SealError, first_line
 
 LARGEST = 1 << 20  # bytes
 DEEPEST = 20  # levels
+OCTAL = re.compile(r"[-+]?0[0-9_]+")  # YAML 1.1 reads 0512 as 330, YAML 1.2 as 512
 PLAIN = ("null", "bool", "int", "float", "str", "seq", "map")
 # part of one of PyYAML's messages → what to do
 REMEDIES = {
@@ -75,4 +76,12 @@ def _value(node: Any, path: tuple[str | int, ...], lines: LineNumbers, file: Pat
         return mapping
     if isinstance(node, yaml.SequenceNode):
         return [_value(item, (*path, i), lines, file) for i, item in enumerate(node.value)]
+    if node.style is None and node.tag.endswith((":int", ":float")):
+        if ":" in node.value:  # 1:30 is 90 in YAML 1.1, and text in 1.2
+            return node.value
+        if OCTAL.fullmatch(node.value):
+            raise SealError(
+                f"{file}, line {node.start_mark.line + 1}: {node.value} begins with 0, which some readers take for an octal number; "
+                "write it without the zero, or in quotes if it is text"
+            )
     return Loader("").construct_object(node)

@@ -9,6 +9,7 @@ import pytest
 from seal_eval.core import content
 from seal_eval.core.content import cached_sha256, fingerprint, named_files
 from seal_eval.core.files import sha256
+from seal_eval.tasks import files_read
 
 
 @pytest.fixture
@@ -149,3 +150,22 @@ def test_settings_that_name_files(tmp_path):
         "w": "a\0b", "v": "", "u": None,
     }  # fmt: skip
     assert named_files(settings, but=tmp_path / "out").keys() == {"x/y/0", "method"}
+
+
+@pytest.mark.parametrize(("key", "name"), [
+    ("texts", "sub/a.TXT"), ("haystack", "a.txt"), ("squad", "dev-v1.1.json"), ("hotpot", "hotpotqa.json"),
+    ("longeval_data", "t/9_lines.jsonl"),
+])  # fmt: skip
+def test_only_the_files_that_are_read_make_another_run(tmp_path, key, name):
+    """A list of sources, a PDF or the other task's file may come and go; another text may not."""
+    file = tmp_path / "f" / name
+    file.parent.mkdir(parents=True)
+    file.write_text("one")
+    settings = {"metadata": {key: str(tmp_path / "f")}}
+    before = named_files(settings, read=files_read())
+    assert before == named_files(settings)  # as runs before this rule recorded it
+    (tmp_path / "f" / "SOURCES.md").write_text("from the library")
+    (tmp_path / "f" / "other.json").write_text("{}")
+    assert named_files(settings, read=files_read()) == before
+    (file.parent / f"more-{file.name}" if key in ("texts", "haystack") else file).write_text("two")
+    assert named_files(settings, read=files_read()) != before

@@ -123,6 +123,7 @@ def test_every_task_of_ours_passes():
         ({"sizes": [1, 2]}, "sizes is [1, 2], must be a tuple of int"),
         ({"score": Task.score}, "score is"),
         ({"file_settings": {"text": ()}}, "file_settings names 'text', which is no setting"),
+        ({"files_read": {"text": ("*.txt",)}}, "files_read names 'text', which is no key of file_settings"),
         ({"__annotations__": {"source": str}, "source": "a"}, "setting 'source' is free text; list it in file_settings"),
         ({"__annotations__": {"source": str}, "source": field(default="")}, "setting 'source' is free text"),
     ],

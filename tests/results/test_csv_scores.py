@@ -61,7 +61,7 @@ def test_models_methods_and_gaps(tmp_path):
     ("", "", "no column 'sample'"), ("sample,method,score", "1,a,1\n1,a,0", "line 3: sample 1 of a is there twice"),
     ("sample,method,score", "1,a,3", "line 2: score is '3', must be a number from 0"), ("sample,method,score", "1,a,nan", "score is 'nan'"),
     ("sample,method,score", "1,a", "line 2: fewer values than columns"), ("sample,method,score", "1,a,1,2", "more values than columns"),
-    ("sample,method,score", "1, ,1", "line 2: method is ' '"), ("sample,method,score,length", "1,a,1,x", "line 2: length is 'x'"),
+    ("sample,method,score", "1, ,1", "line 2: method is ''"), ("sample,method,score,length", "1,a,1,x", "line 2: length is 'x'"),
     ("sample,method,score,length", f"1,a,1,{'1' * 5000}", "line 2: length is '1111"),
     ("sample,method,score,depth", "1,a,1,2", "line 2: depth is '2'"), ("sample,method,score", '1,"a,1', "not CSV"),
 ])  # fmt: skip
@@ -110,10 +110,32 @@ def test_spaces_and_composed_letters_make_no_other_names(tmp_path):
     ("sample;method;score\n1;a;0,5\n", "line 1: ';' separates the columns; separate them by commas"),
     ("sample\tmethod\tscore\n1\ta\t1\n", "separates the columns; separate them by commas"),
     ('sample,method,score\n1,a,"0,5"\n', "line 2: score is '0,5', must be .*; write decimals with a point"),
+    ("sample,method,score\n1,a,NA\n", "line 2: score is 'NA', must be .*; leave it empty where there is none"),
+    ("sample,method,score\n1,a,85\n", "line 2: score is '85', must be .*; divide others by the largest that they can be"),
 ])  # fmt: skip
 def test_files_of_spreadsheets(tmp_path, text, problem):
     with pytest.raises(SealError, match=problem):
         scores_of(tmp_path, text)
+
+
+def test_quotes_behind_a_space_are_no_part_of_a_name(tmp_path):
+    (run,) = scores_of(tmp_path, 'sample, method, score\n1, "a, b", 1\n2,"a, b", 0\n')
+    assert run.method == "a, b" and len(run.records) == 2
+
+
+def test_documents_of_several_tasks_are_told(tmp_path, capsys):
+    """They may have been numbered anew in each task."""
+    lines = [f"{i},{m},1,{task},{i % 5}" for i in range(10) for m in "ab" for task in ("t", "u")]
+    scores_of(tmp_path, "\n".join(["sample,method,score,task,cluster", *lines]))
+    assert "s.csv: cluster 0, 1, 2 and 2 more: one document in several tasks; if each has another" in capsys.readouterr().err
+    scores_of(tmp_path, "\n".join(["sample,method,score,task,cluster", *(line for line in lines if ",t," in line)]))
+    scores_of(tmp_path, "\n".join(["sample,method,score,task", *(line.rpartition(",")[0] for line in lines)]))
+    assert not capsys.readouterr().err
+
+
+def test_no_two_subjects_are_one_run(tmp_path):
+    runs = scores_of(tmp_path, 'sample,method,score,model\n1,b,1,org/a\n1,b,1,org--a\n1,"c, d",1,b\n1,d,1,"b, c"\n')
+    assert len({run.run_id for run in runs}) == 4
 
 
 def test_tasks_named_like_ours_have_no_reasons(tmp_path):

@@ -163,3 +163,27 @@ def test_instances_whose_lower_scores_are_better_are_left_out(tmp_path, capsys):
     assert capsys.readouterr().err == "left out: wer; lower scores are better there\n"
     with pytest.raises(SealError, match="lower scores are better in wer; compare needs scores"):
         _instances(tmp_path, {"wer": True})
+
+
+def test_a_file_without_an_aggregate_has_what_others_say_of_the_name(tmp_path, capsys):
+    """The error rate of x alone was taken for an accuracy, beside nothing of plain."""
+    _instances(tmp_path, {"qa": False, "wer": True})
+    (tmp_path / "x.json").unlink()
+    assert {record.task for run in load_runs(tmp_path, foreign=True) for record in run.records} == {"qa"}
+
+
+def test_instances_of_another_prompt_are_not_paired(tmp_path):
+    """Without `sample_hash` the prompt itself tells them apart."""
+    _instances(tmp_path, {"qa": False})
+    file = tmp_path / "x_samples.jsonl"
+    file.write_text(file.read_text(encoding="utf-8").replace('"raw": ""', '"raw": "another prompt"'), encoding="utf-8")
+    with pytest.raises(SealError, match="has another prompt or target in x"):
+        paired_scores(load_runs(tmp_path, foreign=True))
+
+
+def test_scores_that_contradict_what_is_correct_are_said(tmp_path, capsys):
+    _instances(tmp_path, {"qa": False})
+    file = tmp_path / "x_samples.jsonl"
+    file.write_text(file.read_text(encoding="utf-8").replace("true", "false"), encoding="utf-8")
+    load_runs(tmp_path, foreign=True)
+    assert "qa: 2 samples have score 0 and are correct, or 1 and are not; are lower scores better there?" in capsys.readouterr().err

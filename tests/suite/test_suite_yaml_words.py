@@ -15,6 +15,8 @@ GOOD = "name: n\nmodels: [m]\nmethods: [plain]\ntasks:\n  - {task: seal_lines, s
     ("[m]", "m", r"line 2: models: must be a list, such as \[m\]"),
     ("[1024]", '["1024"]', r"line 5: tasks/0/sizes/0: must be a whole number, without quotes and point \(it is '1024'\)"),
     ("num_samples: 4", "num_samples: 1e1", r"tasks/0/num_samples: must be a whole number, without quotes and point \(it is 10\.0\)"),
+    ("[1024]", "[0512]", "line 5: 0512 begins with 0, which some readers take for an octal number; write it without the zero"),
+    ("num_samples: 4", "num_samples: 1:30", r"must be a whole number, without quotes and point \(it is '1:30'\)"),
     ("methods: [plain]", "methods:", "line 3: methods: has no value; write one, or leave it out"),
     ("[m]", "[]", "line 2: models: must have at least 1 item"),
     ("[m]", '[{pretrained: m, apply_chat_template: "yes"}]', "models/0/apply_chat_template: must be true or false, without quotes"),

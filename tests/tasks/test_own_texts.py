@@ -77,6 +77,45 @@ def test_lines_with_one_id_are_one_document(texts, tokenizer):
     assert len({s.sample_id for s in samples}) == len({s.input for s in samples}) == 3
 
 
+def test_questions_on_one_passage_are_one_document(texts, tokenizer):
+    """Without ids: several questions on one file are not independent."""
+    rows = [LIFT, LIFT | {"passage": "Another keeper.", "answer": "another"}, LIFT | {"question": "Who mends the lift?"}]
+    samples = asking(texts, *rows).build(PromptFormat(tokenizer), 700, 3, 0)
+    assert [s.cluster for s in samples] == ["seal_own-line-1", "seal_own-line-2", "seal_own-line-1"]
+
+
+@pytest.mark.parametrize(("name", "content"), [
+    ("a.txt", SHELVES.encode("utf-16-le")), ("a.txt", b"%PDF-1.7\n" + SHELVES.encode()), ("a.txt", b"{\\rtf1 " + SHELVES.encode()),
+])  # fmt: skip
+def test_what_only_looks_like_a_text(texts, tokenizer, name, content):
+    """All of these are valid UTF-8."""
+    (texts / name).write_bytes(content)
+    with pytest.raises(SealError, match=r"texts file .*a\.txt is no plain UTF-8 text, whatever its name; save the text itself in it"):
+        asking(texts, LIFT).build(PromptFormat(tokenizer), 700, 1, 0)
+
+
+def test_files_that_are_not_read_are_named(texts, tokenizer, capsys):
+    for name in ("report.pdf", "notes.docx", ".DS_Store"):
+        (texts / name).write_bytes(b"PK")
+    task = asking(texts, LIFT)
+    for length in (700, 800):
+        task.build(PromptFormat(tokenizer), length, 1, 0)
+    assert capsys.readouterr().err == f"texts={texts}: notes.docx, report.pdf not read; only .txt files are\n"
+
+
+def test_a_linked_folder_of_texts_is_no_silent_loss(texts, tokenizer):
+    (texts.parent / "more").mkdir()
+    (texts / "more").symlink_to(texts.parent / "more")
+    with pytest.raises(SealError, match="more is a link to a folder, whose files are not read; copy them there, or remove it"):
+        asking(texts, LIFT).build(PromptFormat(tokenizer), 700, 1, 0)
+
+
+@pytest.mark.parametrize("changed", [{"question": " \n"}, {"passage": "The caretaker\0 repairs the lift."}, {"question": "Who\0?"}])
+def test_questions_that_are_no_text(texts, tokenizer, changed):
+    with pytest.raises(SealError, match="line 1: the question is empty, or it or the passage holds a zero byte; write plain text"):
+        asking(texts, LIFT | changed).build(PromptFormat(tokenizer), 700, 1, 0)
+
+
 def test_answers_that_no_passage_holds(texts, tokenizer, capsys):
     """They are named, once for all sizes; they may be right, so that they are asked."""
     held = {"question": "What is 3 + 4?", "answer": "7", "passage": "Three and four are seven."}

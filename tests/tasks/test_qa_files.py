@@ -115,4 +115,4 @@ def test_each_task_of_the_group_takes_its_own_file(files, tokenizer):
 
 def test_the_files_are_the_users_own(files):
     task: Task = replace(get_task("seal_qa"), squad=str(files))
-    assert task.own_files() == [("squad", str(files))] and task.own_paths() == [files]
+    assert task.own_files() == [("squad", str(files))] and task.own_paths() == [(files, task.files_read["squad"])]
