@@ -167,6 +167,7 @@ def other_ends(text: str, asked: Collection[str]) -> str:
     for key in asked:
         quoted, arrow = rf"[\"' ]*{key}\b[\"' ]*", f"(?:{ARROW.pattern})"
         text = re.sub(rf"(?i)(?<=[\w)}}\]])[\"' ]*{arrow}{quoted}|\b{key}[\"' ]*{arrow}(?=\W*\w)", " ", text)
+        text = re.sub(rf'(?i)"[^"\n]{{1,40}}"\s*:\s*"{key}"', " ", text)  # a field that names the question's node
         text = re.sub(rf"(?i)(?: (?:points?|leads?|goes|links?|connects?))? (?:in)?to (?:the )?(?:node )?[\"']?{key}\b", " ", text)
     return text
 

@@ -17,7 +17,7 @@ DECLARED = "\ue000"  # stands for the words that declare an answer, which may be
 FILLER = re.compile(
     r"(?:[\s,;:|/&+\"'()\[\]{}<>=\-#.!0-9$\u2022\u25aa\u25e6\u25cf\u00ab\u00bb\u300c\u300d\u300e\u300f]|\b(?:and|also|as well as|plus|x"
     r"|times?|time each|each|appears?|appeared|occurs?|occurred|occurrences?|instances?|mal|counts?|with|finally|lastly|words?|numbers?"
-    r"|frequency|then|followed by|next|und|et|y|e|ed|en|och|og|и"
+    r"|frequency|then|followed by|next|und|et|y|e|ed|en|och|og|ve|và|dan|oraz|i|и"
     rf"|(?:{TENS}[- ]?)?(?:{UNITS})?|{TEENS}|hundred)\b|和|与|與|及|以及|と|や|및|와|과)*",
     re.IGNORECASE,
 )
@@ -25,8 +25,8 @@ FILLER = re.compile(
 NOTE = re.compile(r"(?<=\w)[*_\"' ]{0,3}\(([^()\n]{1,60})\)")
 # words of a sentence that its list, or one more item of it, follows
 BEFORE = frozenset({
-    "also", "and", "are", "be", "been", "but", "by", "e", "ed", "en", "et", "is", "och", "og", "plus", "then", "und", "was", "were",
-    "y",
+    "also", "and", "are", "be", "been", "but", "by", "dan", "e", "ed", "en", "et", "i", "is", "och", "og", "oraz", "plus", "then", "und",
+    "ve", "was", "were", "y",
 })  # fmt: skip
 # words with which a sentence goes on behind its list
 AFTER = frozenset({
@@ -45,6 +45,7 @@ TAG = re.compile(
     r"<(/?)([a-z][\w:-]{0,30})[^<>\n]{0,200}>|<[^<>\n]{1,60}>|\[\|[^\[\]\n]{1,40}\|\]|\\(?:begin|end)\s*\{[^{}\n]{1,40}\}",
     re.IGNORECASE,
 )
+FIELD_OF_LIST = re.compile(rf"({FIELD_NAME.pattern})(?=\s*\[)")  # a list of its own
 CALLED = re.compile(r"\b([a-z]\w{0,30})\((?=[^\s\d])", re.IGNORECASE)  # a function in code: print(
 SEPARATES = re.compile(r"[^\s'\-]|\n|\s-+\s")  # between two words of a list; spaces separate those of running text
 HEADS = re.compile(r"['\")\]]*[^\S\n]*(?:#?\d{1,3}[^\S\n]*)?(?::|=(?!\s*\d))[\s\[({\"'<]*")  # between a heading and what follows it
@@ -83,7 +84,8 @@ def without_marks(text: str, listed: Collection[str], n: int) -> str:
         return m[0] if _names_one(m[0], listed) else " "
 
     text = CALLED.sub(lambda m: m[0] if m[1].lower() in listed else "(", text)
-    text = FIELD_NAME.sub(lambda m: m[0] if m[0].strip('": ').lower() in listed else ":", TAG.sub(tag, text))
+    text = FIELD_OF_LIST.sub(lambda m: f"\n\n{re.sub(r'[^a-zA-Z]+', ' ', m[1]).strip()}: ", TAG.sub(tag, text))
+    text = FIELD_NAME.sub(lambda m: m[0] if m[0].strip('": ').lower() in listed else ":", text)
     if n > 1:
         text = NOTE.sub(lambda m: m[0] if _names_one(m[1], listed) else " " * len(m[0]), text)
     return LETTERED.sub(lambda m: " " * len(m[0]), text)

@@ -11,7 +11,7 @@ from seal_eval.prompts.wordings import CLAUSE_END, LISTED, SENTENCE_END
 
 IN_BRACKETS = re.compile(r"\([^()\n]{1,300}\)")
 JOINS = re.compile(r"\b(?:and|but|while|whereas|und|et|y|e)\s", re.IGNORECASE)  # two statements
-OBJECT = re.compile(r"\{[^{}]{1,500}\}")  # of JSON: what stands in it belongs together
+OBJECT = re.compile(r"\{[^{}]{1,500}\}|<([\w-]{1,60})>[^<>]{1,200}</\1>")  # of JSON or XML: what stands in it belongs together
 Key = tuple[int, int, str]  # a key in the text: start, end, the key
 
 

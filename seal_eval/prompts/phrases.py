@@ -1,24 +1,26 @@
 """Finds an accepted answer in a reply where the answers are anybody's: names, numbers, dates, phrases, yes and no."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from seal_eval.prompts import other_languages as other
+from seal_eval.prompts.cjk_numerals import mixed
 from seal_eval.prompts.denials import denied
 from seal_eval.prompts.mentions import Mention
 from seal_eval.prompts.numerals import TEENS, TENS, UNITS, in_words
 from seal_eval.prompts.plain_text import plain_text
-from seal_eval.prompts.short_forms import DATE, ORDINAL_WORDS, in_any_form
+from seal_eval.prompts.quantities import CURRENCIES, SCALE, in_one_notation, written_out
+from seal_eval.prompts.short_forms import DATE, MEASURE, ORDINAL_WORDS, in_any_form
 from seal_eval.prompts.wordings import STRONG
 
-# a number with separators of thousands, which is no part of another one (3.12,500), of a range (1945-1950), a time (10:30) or a date
-NUMBER = re.compile(r"(?<!\w)(?<!\d[-–/:.,' ])\d{1,3}([,.'’ ])\d{3}(?:\1\d{3})*(?![-–/:.,'’ ]?\d)", re.ASCII)
 # where a reply says yes or no: as a sentence, or a part of one that marks set off, or behind "is"; not in "no idea", "no-one"
 SAYS_SO = re.compile(
-    r"(?:^|[^\w\s/&-]|\n|(?<!\w)-\s|\b(?:is|be|say|says|so|therefore|thus|hence))[\s\"'(\[{]*\b(yes|no)\b"
-    r"(?=\s*(?:[^\w\s/&-]|\n|$|-\s|\b(?:it|they|he|she|this|that|there|because|since|indeed|both|neither|all|the|we|i|you)\b)|\s-|-(?:it|they|he|she|there)\b)",
+    r"(?:^|[^\w\s/&-]|\n|(?<!\w)-\s|\b(?:is|be|say|says|so|therefore|thus|hence))[\s\"'(\[{]*\b(yes|yep|yeah|yup|no|nope|nah)\b"
+    r"(?=\s*(?:[^\w\s/&-]|\n|$|-\s|\b(?:it|they|he|she|this|that|there|because|since|indeed|both|neither|all|the|we|i|you)\b)|\s-|-(?:it|they|he|she|there)\b)"
+    r"|(?:^\W*|\"answer\"\s*:\s*)(true|false)(?=\W*$|\s*[,}])",
     re.IGNORECASE,
 )
+AGREES = {"yes": ("yes", "yep", "yeah", "yup", "true"), "no": ("no", "nope", "nah", "false")}
 # parts of an English number: "four" is no answer in "twenty-four"
 PART = f"(?:{TENS}|{UNITS}|{TEENS}|hundred|thousand|million|billion)"
 ORDINALS = r"(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|\w+teenth|tenth|eleventh|twelfth|\w+tieth|\w+dth|\w+nth)"
@@ -29,15 +31,15 @@ WHOLE = r"(?![-–/:.,'’]\d|\s(?:thousand|million|billion|trillion)\b)"  # beh
 # behind an answer that the reply takes back for another: 'February. No, March.'
 TAKEN_BACK = re.compile(
     r"[\s.,;!?…\"')-]*(?:(?:well|oh|hmm+|actually),? )?"
-    r"(?:(?:wait|no|nope|sorry|oops|correction|scratch that|my bad|i meant?)[,.:!;–-]\s*)+(?=\w)"
+    r"(?:(?:(?:wait|no|nope|sorry|oops|correction|scratch that|my bad|i meant?)[,.:!;–-]\s*)+|or rather,? )(?=\w)"
     rf"|[\s.,;!?…\"')-]*(?:{other.CORRECTS})[,.:!–-]?\s*(?=\w)",
     re.IGNORECASE,
 )
 # between an answer and its alternative
-OR = rf"(?:,|;|\s-)?\s(?:and/or|(?:or )?(?:alternatively|possibly|maybe|perhaps)|or|{other.OR}|이?거나|か)\s(?:bien |da )?"
+OR = rf"(?:,|;|\s-|[.?])?\s\(?(?:and/or|(?:or )?(?:alternatively|possibly|maybe|perhaps)|or|{other.OR}|이?거나|か)\s(?:bien |da )?"
 # in front of an answer and of one that 'and' or a comma joins to it
 SEVERAL = re.compile(
-    r"\b(?:between|both|candidates|options|guesses|possibilities|choices"
+    r"\b(?:between|both|which of|either of|candidates|options|guesses|possibilities|choices"
     r"|zwischen|entre|tra|fra|между|między)\b[^.;!?\n]{0,30}?[\s:(\"']+(?:the |an? )?$",
     re.IGNORECASE,
 )
@@ -45,13 +47,22 @@ MAYBE = re.compile(rf"\b(?:maybe|perhaps|possibly|(?:could|might|may) be)\b(?! n
 # behind an answer: another one may be right as well
 ALSO = re.compile(
     r"\b(?:(?:could|might|may) (?:also|equally|just as well|well) be|könnte auch|pourrait (?:aussi|également)|también podría|podría también"
-    r"|potrebbe anche|também pode|может быть)\b|也可能",
+    r"|potrebbe anche|também pode|может быть|would (?:also|equally|just as well) (?:work|do|fit)"
+    r"|(?:is|are) (?:also|equally) (?:correct|right|possible|acceptable|valid))\b|也可能",
     re.IGNORECASE,
 )
+# where a reply declares its answer, and where that ends: in a box, a tag, a field of JSON, or a line of a few words
+DECLARED = re.compile(
+    r"\\boxed\s*\{([^{}\n]{1,300})\}|<(?:final_)?answer>([^<>]{1,300})</"
+    r"|\"(?:final|correct)?[ _-]?answer\"\s*:\s*(\"[^\"\n]{1,300}\"|[^\s\",}]{1,40})"
+    r"|(?:^|\n|[.!?]\s)[\W_]{0,20}(?:the )?(?:(?:final|correct|corrected|revised|updated|right|short|my) )?answer(?: is)?\s*:\s*"
+    r"([^\s:]+(?: [^\s:]+){0,7})[ \t]*(?=\n|$)",
+    re.IGNORECASE,
+)
+DECLARED_NAME = re.compile(r"\banswer is (?:the )?[A-Z][^.\n]*")
 MOST = 100  # mentions that are looked at
 NEAR = 15  # characters between an answer and the word that doubts it
 NO_ANSWER = ("so", "more", "less", "longer", "later", "earlier", "above", "below", "thereabouts", "similar", "rather", "not", "otherwise")
-CURRENCIES = {"$": "(?:us )?dollars?|usd|us\\$", "€": "euros?|eur", "£": "pounds?|gbp"}
 
 
 def find_answers(text: str, accepted: Sequence[str], target: str) -> list[Mention]:
@@ -68,22 +79,44 @@ def read_answers(text: str, accepted: Sequence[str], target: str) -> tuple[str, 
     """
     found: list[Mention] = []
     text = re.sub(r"\b(\d{1,2})(?:st|nd|rd|th)\b", lambda m: ORDINAL_WORDS[int(m[1]) - 1] if 0 < int(m[1]) <= 12 else m[0], text)
-    in_digits = re.sub(r"\b(\d+) \(\1\)", r"\1", in_words(text, "en"))  # four (4) crowns
-    for read in dict.fromkeys((_plain_numbers(text), _plain_numbers(in_digits))):
+    in_digits = re.sub(r"\b(\d+) \(\1\)", r"\1", in_words(mixed(text), "en"))  # four (4) crowns
+    plain = dict.fromkeys((in_one_notation(text), in_one_notation(in_digits)))
+    readings: list[tuple[str, Callable[[str], str]]] = [(read, str) for read in plain]
+    if any(map(SCALE.search, (*plain, *accepted))):  # 1.2 million and 1,200,000
+        readings += [(written_out(read), written_out) for read in plain]
+    for read, scaled in readings:
+        patterns = list[re.Pattern[str]]()
         for answer in sorted(accepted, key=len, reverse=True):
             if answer.lower() in ("yes", "no"):
-                found += [Mention(target if m[1].lower() == answer.lower() else m[1], *m.span(1)) for m in SAYS_SO.finditer(read)]
+                for match in SAYS_SO.finditer(read):
+                    word = match[group := match.lastindex or 0]
+                    found.append(Mention(target if word.lower() in AGREES[answer.lower()] else word, *match.span(group)))
                 continue
             for form in _with_numbers(answer):
-                known = _plain_numbers(plain_text(form))
-                found += [Mention(target, *m.span()) for m in _pattern(known).finditer(read) if not _part_of_number(read, m)]
+                patterns.append(_pattern(scaled(in_one_notation(plain_text(form)))))
+                found += [Mention(target, *m.span()) for m in patterns[-1].finditer(read) if not _part_of_number(read, m)]
         if found:
+            if _declares_another(read, found, patterns):
+                return read, []
             found = _longest(found)[:MOST]
             last = max(m.end for m in found)
             found = [m for m in found if not denied(read, m) and not (TAKEN_BACK.match(read, m.end) and m.end == last)]
             others = [o for m in found for o in _alternatives(read, m) if not any(o.start < m.end and m.start < o.end for m in found)]
             return read, sorted(found + others, key=lambda m: m.start)
     return text, []
+
+
+def _declares_another(text: str, found: Sequence[Mention], patterns: Sequence[re.Pattern[str]]) -> bool:
+    """True when the reply mentions an accepted answer, but declares another one: 'A and B work there. Answer: B'."""
+    declared = next((m for m in reversed(list(DECLARED.finditer(text))) if re.search(r"\w", m[m.lastindex or 0])), None)
+    if declared:
+        begin, end = declared.span(declared.lastindex or 0)
+        within = any(begin <= m.start < end for m in found) or any(p.search(text[begin:end].strip(' "')) for p in patterns)
+    elif name := next(reversed(list(DECLARED_NAME.finditer(text))), None):
+        within = any(m.start >= name.start() for m in found) or not re.match(r"[A-Z]", text[found[0].start :])
+    else:
+        within = True
+    return not within
 
 
 def _longest(mentions: Sequence[Mention]) -> list[Mention]:
@@ -102,23 +135,6 @@ def _with_numbers(answer: str) -> list[str]:
     return list(dict.fromkeys((answer, in_words(answer, "en"), digits, *([words] if answer != "1" else []))))
 
 
-def _plain_numbers(text: str) -> str:
-    """The text with its numbers without separators of thousands, and signs for names: 5 dollars is $5, 5 percent 5%, 5 °C 5 degrees."""
-    text = re.sub(r"(?<![\d.,:])(\d+(?:,\d{3})*)\.0{1,2}(?![.,:]?\d)", r"\1", text)
-    text = NUMBER.sub(lambda m: re.sub(r"\D", "", m[0]), text)
-    for sign, names in CURRENCIES.items():
-        text = re.sub(
-            rf"(?i)(?<![\w$€£])(\d[\d,.]*(?:\s(?:hundred|thousand|million|billion|trillion))?)\s?(?:{names}|{re.escape(sign)})(?!\w)",
-            rf"{sign}\1",
-            text,
-        )
-        text = re.sub(rf"(?i)(?<!\w)(?:{names}|{re.escape(sign)})\s?(?=\d)", sign, text)
-    text = re.sub(r"(?i)(?<=\d)\s?(?:°|degrees?)\s?f(?:ahrenheit)?\b", "°F", text)
-    text = re.sub(r"(?i)(?<=\d)\s?(?:°(?!F)|degrees?\b)(?:\s?c(?:elsius)?\b)?", " degrees", text)
-    text = re.sub(r"(?i)(?<=\d)\s?(?:%|per ?cent\b)", "%", text)
-    return re.sub(r"(?i)(?<=\d)\s?([ap])(?:\.m\.|m\b)", r" \1m", text)
-
-
 def _part_of_number(text: str, match: re.Match[str]) -> bool:
     """True when a match begins or ends in the middle of a number in words."""
     words = re.findall(r"[^\W\d_]+", match[0])
@@ -128,14 +144,23 @@ def _part_of_number(text: str, match: re.Match[str]) -> bool:
 
 
 def _pattern(answer: str) -> re.Pattern[str]:
-    """Matches an answer as whole words. A sum of money is also named by its number where that is the whole reply or is declared."""
+    """Matches an answer as whole words.
+
+    A sum of money and a number with a unit are also named by the number alone where that is the whole reply or is declared.
+    """
     if answer[:1] in CURRENCIES and answer[1:2].isdigit():
-        number = re.escape(answer[1:])
-        return re.compile(rf"(?<!\w){re.escape(answer)}(?!\w){WHOLE}|(?:^|(?i:{STRONG.pattern}))\W*(?<![$€£]){number}(?:</\w+>)?\W*$")
+        return re.compile(rf"(?<!\w){re.escape(answer)}(?!\w){WHOLE}|{_alone(answer[1:])}")
     dates = [m.span() for m in DATE.finditer(answer) if m["unit"] is None]
     before = r"(?<!\w)(?<!\d[-–/:.,'])" if answer[:1].isdigit() or any(not start for start, _ in dates) else r"(?<!\w)"
     after = rf"(?!\w){WHOLE}" if answer[-1:].isdigit() or any(end == len(answer) for _, end in dates) else r"(?!\w)"
-    return re.compile(before + in_any_form(answer) + after, re.IGNORECASE)
+    number = MEASURE.fullmatch(answer)
+    bare = f"|{_alone(number['number'])}" if number else ""
+    return re.compile(before + in_any_form(answer) + after + bare, re.IGNORECASE)
+
+
+def _alone(number: str) -> str:
+    """A pattern of a number that is the whole reply or is declared."""
+    return rf"(?:^|(?i:{STRONG.pattern}))\W*(?<![$€£]){re.escape(number).replace(chr(92) + '.', '[.,]')}(?:</\w+>)?\W*$"
 
 
 def _other_phrase(phrase: str) -> str:

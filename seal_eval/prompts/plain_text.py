@@ -10,12 +10,15 @@ SPACES = "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u20
 INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\ufe0f"
 OTHERS = {"\u00b4": "'", "\u2018": "'", "\u2019": "'", "\u02bc": "'", "\u201c": '"', "\u201d": '"',
           "\u066c": ",", "\u3001": ", ", "\u3002": ". ", "\u2044": "/", "\u00b7": ".",
-          "\u00ba": "\u00b0", "\u2103": "\u00b0C", "\u2109": "\u00b0F",
+          "\u00ba": "\u00b0", "\u02da": "\u00b0", "\u2103": "\u00b0C", "\u2109": "\u00b0F",
           "\u2026": "...", "\u2192": "->", "\u27f6": "->", "\u21d2": "=>"}  # fmt: skip
 LOOK_ALIKES = str.maketrans(
     {**dict.fromkeys(HYPHENS, "-"), **dict.fromkeys(SPACES, " "), **dict.fromkeys(INVISIBLE, None), **OTHERS}
     | {chr(0xFEE0 + code): chr(code) for code in range(0x21, 0x7F)}  # full-width forms
 )
+WIDE_MARK = re.compile("([\uff0c\uff1b\uff01\uff1f])(?:(?<!\\d.)(?!\\s)|(?![\\s\\d]))")  # ends a clause, but not in ２６，０２２
+FOOTNOTE = re.compile("(?<=[^\\W\\d_]{3})[\u00b9\u00b2\u00b3\u2070-\u2079]+(?!\\w)")  # m² is none
+ORNAMENT = re.compile("[\u2b50\U0001f300-\U0001f44d\U0001f44f-\U0001f6aa\U0001f6ac-\U0001faff]")  # but for a thumb down and a no-entry sign
 END_OF_TURN = re.compile(
     r"<[|｜](?:im_end|eot_id|eom_id|eot|end|return|end_of_text|endoftext|END_OF_TURN_TOKEN|end[_▁]of[_▁](?:sentence|turn)|[Uu]ser)[|｜]>"
     r"|\[\|endofturn\|\]|</s>|<end_of_turn>|<turn\|>|<eos>|<pad>|\[INST\]"
@@ -48,7 +51,7 @@ TICKED = re.compile(r"^[ \t]*(?:[-*+•] )?\[[xX✓✔]\]", re.MULTILINE)
 UNTICKED = re.compile(r"^[ \t]*(?:[-*+•] )?\[ ?\][^\n]*$", re.MULTILINE)
 LATEX = (
     (re.compile(r"\\(?:text|textbf|textit|texttt|textrm|mathrm|mathbf|mathit|mathtt|mathsf|emph|underline)\s*\{([^{}]{0,2000})\}"), r"\1"),
-    (re.compile(r"\s?\^\s?(?:\{\s?)?\\circ(?![a-z])(?:\s?\})?"), "\u00b0"),
+    (re.compile(r"[\s~]?\^\s?(?:\{\s?)?\\circ(?![a-z])(?:\s?\})?"), "\u00b0"),
     (re.compile(r"(?<=\d)(?:\{,\}|\{\.\}|\\[,;: ]|~)(?=\d)"), " "),
     (re.compile(r"\\[,;: ]"), " "),
     (re.compile(r"\\!|\\[()\[\]]|\$(?! ?\d[\d,.]*(?![\d,.]*\s*\$))|\\(?:left|right|displaystyle|quad|qquad)\b"), ""),
@@ -57,6 +60,10 @@ LATEX = (
     (re.compile(r"\\boxed(?=\w)"), " "),
     (re.compile(r"\\(?:rightarrow|to|implies|mapsto)\b"), "->"),
 )  # fmt: skip
+# a table with one row below its head
+ROW = re.compile(r"^[ \t]*\|([^\n]{1,500})\|[ \t]*\n[ \t]*\|[-|: \t]*\n[ \t]*\|([^\n]{1,500})\|[ \t]*$(?!\n[ \t]*\|)", re.M)
+
+
 MARKDOWN = (
     (re.compile(r"^[ \t]*```\w*[ \t]*$", re.M), ""),
     # the head of a table; a row that the prompt has begun is none
@@ -78,7 +85,8 @@ def plain_text(answer: str) -> str:
     parts = END_OF_TURN.split(text)
     text = next((part for part in parts if part.strip()), "")
     text = ESCAPED.sub(lambda match: chr(int(match[1], 16)), text).replace("\\\\", "\\")
-    text = DASH.sub(lambda match: " - " if match[1] else "-", html.unescape(TEMPLATE_TOKEN.sub(" ", text))).translate(LOOK_ALIKES)
+    text = DASH.sub(lambda match: " - " if match[1] else "-", html.unescape(TEMPLATE_TOKEN.sub(" ", text)))
+    text = WIDE_MARK.sub(r"\1 ", ORNAMENT.sub(" ", FOOTNOTE.sub("", text))).translate(LOOK_ALIKES)
     text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text) if not text.isascii() else text
     text = NEXT_TO.sub(" ", text)
     text = INLINE_TAG.sub("", BLOCK_TAG.sub("\n", STRUCK.sub(" ", text)))
@@ -89,6 +97,13 @@ def plain_text(answer: str) -> str:
             text = pattern.sub(by, text)
     if TICKED.search(text):
         text = UNTICKED.sub("", text)
+    text = ROW.sub(_as_lines, text)
     for pattern, by in (*MARKDOWN, TITLE):
         text = pattern.sub(by, text)
     return NEXT_TO.sub(" ", text)
+
+
+def _as_lines(row: re.Match[str]) -> str:
+    """A table with one row as lines 'head: cell', so that what is said of a value stands next to it."""
+    head, cells = ([cell.strip() for cell in line.split("|")] for line in row.groups())
+    return "\n".join(map(": ".join, zip(head, cells, strict=True))) if len(head) == len(cells) else row[0]

@@ -8,6 +8,7 @@ from functools import lru_cache
 from seal_eval.prompts.mentions import Mention
 from seal_eval.prompts.plain_text import FIELD_NAME
 from seal_eval.prompts.verdict import HEDGED, TOO_MANY, Reading, decide
+from seal_eval.prompts.wordings import STRONG
 
 WORD = re.compile(r"[^\W_]+")
 # words without a meaning of their own; those of the question are none either
@@ -40,7 +41,8 @@ def read_topic(text: str, topics: Sequence[str]) -> Reading:
         after = any(word not in STOP for word in WORD.findall(text[last.end :].lower())) and OR_AFTER.match(text[last.end :])
         if after or OR_BEFORE.search(text[: last.start]):
             return Reading(reading.values, HEDGED)
-        items = ITEM.findall(FIELD_NAME.sub(":", text))
+        work = max((match.end() for match in STRONG.finditer(text) if match.end() <= last.start), default=0)  # what is declared counts
+        items = ITEM.findall(FIELD_NAME.sub(":", text[text.rfind("\n", 0, work) + 1 :]))
         strangers = [a or b for a, b in items if not find_topics(a or b, topics) and _is_topic(a or b)]
         if strangers and len(strangers) < len(items):
             return Reading(reading.values, TOO_MANY)

@@ -208,7 +208,7 @@ def _of_too_many(
         if len(confirmed) == 1 and not hedged:
             return Reading(confirmed)
         if len(values := _distinct(marks)) == 2 and (which := LATTER.search(text, marks[1].end)):
-            return Reading((values[0] if "former" in which[0].lower() else values[1],))
+            return Reading((values[0] if re.search("(?i)former|first", which[0]) else values[1],))
         for match in reversed(list(CHOOSES.finditer(text))):
             if (
                 len(_distinct(m for m in marks if m.end <= match.end())) > 1

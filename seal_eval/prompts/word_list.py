@@ -29,7 +29,7 @@ RUNNER_UP = re.compile(
 )
 # what a reply may add to its list of other words: "(puzzle, pizza: 3 times each)", ", followed by puzzle"
 OF_OTHERS = re.compile(r"\([^()\n]{1,200}\)|, (?:and )?followed by\b[^.;\n]{1,80}", re.IGNORECASE)
-SAYS_HOW_OFTEN = re.compile(r"\d|\b(?:once|twice|times?|each|less|fewer|followed)\b", re.IGNORECASE)
+SAYS_HOW_OFTEN = re.compile(r"\d|\b(?:once|twice|times?|each|less|fewer|followed)\b|\((?:then|next)\b", re.IGNORECASE)
 JOINS = re.compile(r"\b(?:also|too|as well|tied?)\b", re.IGNORECASE)
 OTHERS = 3  # such places that are looked at
 NONE = Items((), ())

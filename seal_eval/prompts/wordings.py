@@ -37,7 +37,8 @@ HEDGE = re.compile(
     r"|\b(?:could|might|may|can)(?: (?:also|well|even|just|still|equally))* be\b"
     r"(?! (?:ruled out|excluded|ignored|discarded|confused|mistaken))"
     r"|\bnot (?:(?:entirely|quite|fully|completely|totally|100 ?%) )?(?:sure|certain)\b|\banother (?:option|candidate|answer|guess)\b"
-    r"|\b(?:just|equally|also|as) (?:as )?(?:likely|probable|possible)\b"
+    r"|\b(?:just|equally|also|as) (?:as )?(?:likely|probable|possible|right|correct|acceptable|valid)\b"
+    r"|\b(?:would|could|might|may) (?:also|equally|just as well) (?:work|do|fit)\b"
     rf"|{other.MAYBE}",
     re.IGNORECASE,
 )
@@ -53,7 +54,8 @@ NEGATED = re.compile(
     r"|(?:all|any(?:thing|one|body)?|every(?:thing|one|body)?) but|(?<!no )(?<!none )(?<!no one )(?<!nobody )(?<!nothing )other than)"
     r"(?! (?:more|less|fewer|later|longer|earlier|only|until|just)\b)[\s\"'(<:*]+(?:(?!but\b)[^\s.,;:!?]+[\s\"'(<]+){0,2}$"
     r"|\b(?:can't|cannot|couldn't|won't|wouldn't|shouldn't|don't|doesn't|didn't|(?<!no )doubt|(?:do|does|did|can|could) not)\s+"
-    r"(?:(?:actually|really|possibly|even) )?(?:be|think|believe|say|mean|mention|name|list|that|if|whether|it)\b[^.,;:!?\n]{0,30}$"
+    r"(?:(?:actually|really|possibly|even) )?(?:be|think|believe|say|mean|mention|name|list|that|if|whether|it|find|contain|include)\b"
+    r"(?:(?!\b(?:but|than|besides|beyond)\b)[^.,;:!?\n]){0,30}$"
     r"|\bthere(?:'s| is| was| are) no[\s\"'(<]+"
     r"(?:(?:such|line|number|word|value|code|person|variable|topic|mention|of|town|named|called)\s+){0,2}[\"'(<]*$"
     r"|\b(?:confus|mistak|mix)(?:e[ds]?|ing|en|ed)?(?: up)?(?: it| this| that| them)?(?: up)? (?:with|for)[\s\"'(<]+(?:(?:the|a) )?$"
@@ -61,31 +63,34 @@ NEGATED = re.compile(
     r"(?:thought|believed|assumed|guessed|said|wrote|answered|had|misread|mistook|considered)\b"
     r"(?:(?!\bbut\b)[^.;\n]){0,40}$"
     r"|\bmy (?:first|initial) (?:instinct|guess|thought|impression|reaction|reading|answer) was\b(?:(?!\bbut\b)[^.;\n]){0,30}$"
-    r"|\bi would have (?:said|answered|written|picked)\b(?:(?!\bbut\b)[^.;\n]){0,30}$"
-    r"|\bwas (?:about|going|tempted|inclined) to (?:say|answer|write|pick|choose|go with)\b(?:(?!\bbut\b)[^.;\n]){0,30}$"
+    r"|\bi would have (?:said|answered|written|picked|guessed|expected)\b(?:(?!\bbut\b)[^.;\n]){0,30}$"
+    r"|\bwas (?:(?:about|going|tempted|inclined) to (?:say|answer|write|pick|choose|go with)|tempted by)\b(?:(?!\bbut\b)[^.;\n]){0,30}$"
+    r"|\b(?:wrong|mistaken) (?:about|to (?:say|answer|assume|think))[\s\"'(<]+(?:(?:the|an?) )?$"
     r"|\bnothing\b[^.,;:!?\n]{0,30}\b(?:suggests?|supports?|indicates?|points? to|says?|mentions?)[\s\"'(<]+"
     r"(?:(?:that )?(?:it|this) (?:is|was) )?(?:(?:the|an?) )?$"
     r"|\b(?:strike|scratch|disregard|ignore|forget|contrary to|discard(?:ed|ing)?|reject(?:ed|ing)?|dismiss(?:ed|ing)?|eliminat(?:ed?|ing)"
     r"|(?<!not )(?<!cannot )(?<!can't )(?<!without )rul(?:ed?|ing) out)[\s\"'(<]+(?:(?:the|an?) )?$"
     r"|\b(?:almost|nearly) (?:said|wrote|answered|took|picked|chose)\b(?:(?!\bbut\b)[^.;\n]){0,30}$"
     r"|\bat first (?:glance|sight)\b(?:(?!\bbut\b)[^.;\n]){0,40}$"
-    r"|\b(?:one|you|some|people|i|we) (?:might|may|could|would) (?:\w+ )?"
-    r"(?:think|expect|assume|guess|suppose|believe|say)\b(?:(?!\bbut\b)[^.,;\n]){0,40}$"
-    r"|[\n.;,(]\s*(?:wrong|incorrect|false|was|formerly|previously|old)(?: (?:answer|value|one|number|word|name))?\s*[:=][\s\"'(<]*$"
+    r"|\b(?:(?:one|you|some|people) (?:might|may|could|would)|(?:i|we) (?:might|may|could)) (?:\w+ )?"  # "I would say A" answers A
+    r"(?:think|thought|expect|expected|assume|assumed|guess|suppose|believe|pick)\b(?:(?!\bbut\b)[^.,;\n]){0,40}$"
+    r"|\b(?:some|people) (?:might|may|could|would) say\b(?:(?!\bbut\b)[^.,;\n]){0,40}$"
+    r"|[\n.;,(]\s*(?:wrong|incorrect|false|was|formerly|previous(?:ly)?|earlier|old)(?: (?:answer|value|one|number|word|name))?"
+    r"\s*[:=][\s\"'(<]*$"
     r"|\n[\s*#-]*[❌✗✘][\s\"'(<]*(?:[^\s.,;:!?]+[\s\"'(<]+)?$"
     rf"|{other.DENIED}|{other.THOUGHT}",
     re.IGNORECASE,
 )
 SEEMS_BUT = (  # "it looks like A, but it is", with A between the two
     re.compile(
-        r"\b(?:looks? like|seems?(?: like| to be)?|appears? to be"
+        r"\b(?:looks? like|seems?(?: like| to be)?|appears? to be|suggests?"
         r"|(?:thought|assumed|believed|guessed)(?: that)?(?: (?:it|this|that) (?:was|is|were))?)"
         r"[\s\"'(<]+(?:[^\s.,;:!?]+[\s\"'(<]+){0,2}$",
         re.IGNORECASE,
     ),
     re.compile(
         r"[\"')>]*,? but (?:it(?:'s| is| was)|actually|really|in fact"
-        r"|the (?:right|correct|actual|answer|text|record|document|passage|list|table))\b",
+        r"|the (?:right|correct|actual|answer|text|record|document|passage|list|table)|an? (?:careful|closer|second) (?:reading|look))\b",
         re.IGNORECASE,
     ),
 )
@@ -121,8 +126,13 @@ RULED_OUT = re.compile(
     r"|(?:should|must|may) not be used|(?:can|could|should|may|must) be (?:ruled out|excluded|discarded|ignored|dismissed)"
     r"|(?:only )?(?:appears?|occurs?|comes?|is|are|was|were)(?: (?:only|just|merely))? (?:in|from|part of|used in|given in|taken from)"
     r" the (?:example|question|prompt|instructions?)"
-    r"|(?:is|are|was|were) (?:\w+ )?(?:unrelated|irrelevant)|belongs? to (?:another|some other|a different|the other) (?:chain|group|value)"
-    r"|do(?:es)?(?: not|n't)(?=[\"')\s]*(?:[.;!]|$))"
+    r"|(?:is|are|was|were) (?:\w+ )?(?:unrelated|irrelevant)"
+    r"|(?:belongs? to|(?:is|are) (?:in|from|part of)) (?:another|some other|a different|the other) (?:chain|group|value|line|row)"
+    r"|(?:is|was|are|were|belongs?|goes|stands)(?: for| to| with)? (?:(?:something|someone|somewhere) else|elsewhere)"
+    r"|(?:do(?:es)?|is|are|was|were)(?: not|n't)(?=[\"')\s]*(?:[.;!]|$))"
+    r"|(?:is|was|are|were)(?: not|n't) (?:(?:found|mentioned|listed|named|present) )?(?:anywhere )?in the (?:text|list|passage|documents?)"
+    r"|(?:is|was|are|were)(?: not|n't) (?:found|mentioned)(?=[\"')\s]*(?:[.;!]|$))"
+    r"|do(?:es)?(?: not|n't) (?:exist|appear|occur) (?:anywhere )?in the (?:text|list|passage|documents?)"
     r"|(?:may|might|could) (?:seem|look|appear|sound) (?:right|correct|plausible|likely|tempting)"
     r"|(?:also )?(?:occurs?|appears?|is (?:also )?mentioned)[^.;\n]{0,40},? but (?:it|that|this)(?:'s| is| was)? not (?:what|the|it)"
     r"|(?:(?:does|do|did|could)n't|can't|cannot|(?:does|do|did|could|can) not) "
@@ -156,7 +166,9 @@ GIVES_UP = re.compile(
     r"(?:\b(?:so|therefore|thus|hence|and|but),? |;\s)"
     r"(?:i (?:can(?:no|')t|can not|am (?:not able|unable) to) (?:answer|determine|tell|say|know)"
     r"|(?:it|this|that|the (?:answer|question)) (?:can(?:no|')t|can not) be (?:answered|determined))"
-    r"(?: (?:it|this|that|who|which(?: one)?(?: is (?:right|meant|correct))?|the (?:answer|question)|your question))*\s*[.!]?\s*$",
+    r"(?: (?:it|this|that|who|which(?: one)?(?: is (?:right|meant|correct))?|the (?:answer|question)|your question))*\s*[.!]?\s*$"
+    r"|\b(?:so|therefore|thus|hence),? i (?:don't|do not) know\s*[.!]?\s*$"
+    r"|\bi (?:don't|do not) know which(?: one)? is (?:right|meant|correct)\s*[.!]?\s*$",
     re.IGNORECASE,
 )
 MENTIONS_ONLY = re.compile(r"(?<!the )\b(?:only|merely|just)\b", re.IGNORECASE)
@@ -171,7 +183,8 @@ LISTED = re.compile(
 )
 STRONG = re.compile(
     r"\\boxed\s*\{|<answer>|<final_answer>|####"
-    r"|\"?\b(?:final|correct|my|the|short)?[ _-]?(?<!alternative )(?<!possible )answers?\b\"?(?: to (?:your|the) question)?\s*"
+    r"|\"?\b(?:final|correct|my|the|short)?[ _-]?(?<!alternative )(?<!possible )(?<!long )(?<!wrong )(?<!incorrect )(?<!previous )"
+    r"answers?\b\"?(?: to (?:your|the) question)?\s*"
     r"(?:(?:is|are|would be|should be)\b\s*:?|:|=|->|\n)+"
     rf"|{other.ANSWER}"
     r"|\b(?:right|correct|actual|true|real) (?:one|number|value|word|code|key|name|topic|variable)s?\s*(?:(?:is|are)\b\s*:?|:|=)"
@@ -203,12 +216,13 @@ CHOOSES = re.compile(
 # behind one of several values: that it is the answer
 CONFIRMED = re.compile(
     r"^[\"')>\]}]*,? (?:is|was|seems|looks)(?: to be)? (?:the )?(?:right|correct)"
-    r"(?: (?:one|answer|value|number|word|name))?(?=\W*(?:[.,;!]|$))",
+    r"(?: (?:one|answer|value|number|word|name))?(?=\W*(?:[.,;!]|$))|^[\"')>\]}]*\?\s*(?:yes|yep|correct|right)\b",
     re.IGNORECASE,
 )
 LATTER = re.compile(
     r"\b(?:it(?:'s| is| must be)|i(?:'d| would)? (?:choose|pick|say|go with)) the (?:latter|former)\b"
-    r"|\bthe (?:latter|former)(?: \w+)? (?:is|was) (?:the )?(?:correct|right|answer|one)\b",
+    r"|\bthe (?:latter|former|second|first)(?: (?:one|value|number|word|name|person|topic))? (?:is|was) (?:the )?"
+    r"(?:correct|right|answer|one)\b",
     re.IGNORECASE,
 )
 CLAUSE_END = re.compile(r"[.,;!?]\s|\n")
