@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 from seal_eval.core.plugins import Method
 from seal_eval.core.settings import Factor, Index
-from seal_eval.models.modules import text_config
 from seal_eval.models.rope import frequency_names, rotary_dim, rotary_replaced, trained_window
 
 
@@ -49,7 +48,6 @@ class DynamicNtk(Method):
         trained = trained_window(model, self.original)
         block = max(trained // 4, 1)
         with rotary_replaced(model, lambda old: {**old, "rope_type": "default"}) as modules:
-            config = text_config(model)
 
             def set_frequencies(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
                 positions = kwargs["position_ids"] if "position_ids" in kwargs else args[1]
@@ -57,7 +55,7 @@ class DynamicNtk(Method):
                 n = -(-longest // block) * block
                 parameters = module.config.rope_parameters
                 parameters = parameters.get("full_attention", parameters)
-                d = rotary_dim(parameters, config)
+                d = rotary_dim(module)
                 scale = self.factor * n / trained - (self.factor - 1) if longest > trained else 1.0
                 base = parameters["rope_theta"] * scale ** (d / (d - 2))
                 exponents = torch.arange(0, d, 2, dtype=torch.int64).to(torch.float32) / d

@@ -64,11 +64,12 @@ class MsPoe(Method):
         frequencies = Frequencies(model)
         unrotated = unrotated_layers(model, frequencies)
         names = [name.rpartition(".")[0] for name, _ in head_projections(model)]
-        attentions = [model.get_submodule(name) for name in names if layer_index(name) >= self.skip]
-        if not any(not slides(m, {}) and m not in unrotated for m in attentions):
+        can = [layer_index(name) for name in names if not slides(m := model.get_submodule(name), {}) and m not in unrotated]
+        if not can or max(can) < self.skip:
+            remedy = f"set skip to {max(can)} or less, or choose another method" if can else "choose another method"
             raise SealError(
-                f"method 'ms_poe': no layer from {self.skip} on has full attention with rotated keys in {type(model).__name__}, so nothing "
-                f"would change; set skip below {1 + max(map(layer_index, names))}, or choose another method"
+                f"method 'ms_poe': no layer from {self.skip if can else 0} on has full attention with rotated keys in "
+                f"{type(model).__name__}, so nothing would change; {remedy}"
             )
         orders: dict[int, torch.Tensor] = {}  # by layer: [batch, n_heads], the rank of each head
         ends: dict[int, torch.Tensor] = {}  # by layer: [batch, n_kv_heads, head_dim], the text's last key so far

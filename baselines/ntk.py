@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 
 from seal_eval.core.plugins import Method
 from seal_eval.core.settings import Factor
-from seal_eval.models.modules import text_config
-from seal_eval.models.rope import Parameters, rotary_dim, rotary_replaced
+from seal_eval.models.rope import Parameters, rotary_dim, rotary_modules, rotary_replaced
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Ntk(Method):
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
         def change(old: Parameters) -> Parameters:
-            d = rotary_dim(old, text_config(model))
+            d = rotary_dim(rotary_modules(model)[0][2])
             return {**old, "rope_type": "default", "rope_theta": old["rope_theta"] * float(self.factor) ** (d / (d - 2))}
 
         with rotary_replaced(model, change):

@@ -13,6 +13,7 @@ from seal_eval.models.query_scale import scaled_queries
 @dataclass(frozen=True)
 class Temperature(Method):
     """Scores of layers with full attention are multiplied by `factor`, or by factor * ln(n), where n is the number of tokens a query sees.
+    Models that cap their scores (Gemma 2) cap the product.
 
     form: 'constant' for a factor alone. YaRN's temperature for a window extended s times is the factor (0.1 ln(s) + 1)^2, because YaRN
     multiplies queries and keys by the root (Peng et al. 2023, arXiv 2309.00071, equation 22); where only a part of each head is rotated

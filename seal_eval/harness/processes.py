@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from seal_eval.core.types import CLUSTER_KEY
+from seal_eval.core.world import n_processes
 
 Numbered = tuple[int, Any]  # (number of a document, the document)
 
@@ -26,11 +27,6 @@ def sharing_documents(engine: Any) -> Iterator[None]:
     yield
     if joined := getattr(engine, "accelerator", None):
         engine._rank, engine._world_size = joined.process_index, joined.num_processes
-
-
-def n_processes() -> int:
-    """Return how many processes share the run, as their starter says."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 @contextmanager

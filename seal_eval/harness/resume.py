@@ -13,8 +13,8 @@ from seal_eval.core.errors import SealError
 from seal_eval.core.files import read_json, write_json, write_text
 from seal_eval.core.folders import only_writer
 from seal_eval.core.names import SUITE_KEY
+from seal_eval.core.world import n_processes, own_rank
 from seal_eval.harness.planned import SUITE
-from seal_eval.harness.processes import n_processes
 from seal_eval.harness.reply_log import Journal, recording
 
 WHOLE = "whole"  # marker file: all results in the work folder's `out` are on disk
@@ -52,11 +52,11 @@ def complete(
     speed: settings that do not make it another run, which are recorded: a repetition with others says so.
     Return (the results file, a note about an earlier attempt or ''). A run that is already complete is not run again; one that was killed
     reuses the replies in its journal. In a data-parallel run, ranks above 0 only evaluate, and return the work folder as the first item.
-    Raises SealError when another process runs the same, and when lm-eval wrote no results.
+    Raises SealError when another process runs the same, when lm-eval wrote no results, and as `n_processes`.
     """
     ident = spec_id(spec)
     scratch = folder / f".run-{ident}"
-    rank = int(os.environ.get("RANK", "0"))
+    rank = own_rank()
     if rank:  # data-parallel run: rank 0 holds the lock and writes the results
         if (scratch / WHOLE).is_file() or finished(folder, ident):
             return scratch, ""

@@ -13,6 +13,7 @@ from lm_eval.models.openai_completions import LocalChatCompletion, LocalCompleti
 from seal_eval.core.errors import SealError
 from seal_eval.core.progress import progress
 from seal_eval.harness.answers import chat_reply, chat_text, cut_after, prompt_tokens, whole_characters
+from seal_eval.harness.cached import KeptApart
 from seal_eval.harness.reply_log import ACTIVE, lookup
 from seal_eval.harness.served_args import REMEDY, asks_chat, header_with_key
 from seal_eval.harness.server import Refused, Server
@@ -38,7 +39,7 @@ class Expected(NamedTuple):
     doc: Mapping[str, Any]
 
 
-class Served(LocalCompletionsAPI):
+class Served(KeptApart, LocalCompletionsAPI):
     """`--model served --model_args base_url=http://host:8000/v1,model=NAME,tokenizer=FOLDER_OR_HUB_ID`.
 
     chat: ask for chat completions; with base_url=…/chat/completions that is the default. num_concurrent: prompts under way at a time.

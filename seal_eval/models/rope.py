@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from seal_eval.core.errors import SealError
+from seal_eval.core.errors import SealError, first_line
 from seal_eval.models.modules import text_decoder
 from seal_eval.models.window import GIVEN, window_in
 
@@ -30,9 +30,9 @@ def rotary_replaced(model: Any, change: Callable[[Parameters], Parameters]) -> I
         config.rope_parameters = _changed(model, config, change)
         if hasattr(config, ORIGINAL) and ORIGINAL in config.rope_parameters:
             setattr(config, ORIGINAL, config.rope_parameters[ORIGINAL])  # transformers prefers this to what the parameters say (Phi-3)
-        if getattr(config, "head_dim", 0) is None:  # transformers' YaRN code fails on None
+        if one_width(config) and getattr(config, "head_dim", 0) is None:  # transformers' YaRN code fails on None
             config.head_dim = config.hidden_size // config.num_attention_heads
-        new = type(old)(config=config).to(next(old.buffers()).device)
+        new = _made(model, type(old), config).to(next(old.buffers()).device)
         new.train(old.training)
         replacements.append(new)
     try:
@@ -42,6 +42,18 @@ def rotary_replaced(model: Any, change: Callable[[Parameters], Parameters]) -> I
     finally:
         for parent, name, old in rotary:
             setattr(parent, name, old)
+
+
+def _made(model: Any, kind: Any, config: Any) -> nn.Module:
+    """Return a rotary embedding of a class by a configuration. Raises SealError where the class does not know such parameters."""
+    try:
+        module: nn.Module = kind(config=config)
+        return module
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:  # each class has limits of its own
+        raise SealError(
+            f"{type(model).__name__}: its rotary embedding ({kind.__name__}) cannot take this method's parameters "
+            f"({type(error).__name__}: {first_line(error)}); choose another method"
+        ) from error
 
 
 def rotary_modules(model: Any) -> list[tuple[nn.Module, str, Any]]:
@@ -94,10 +106,14 @@ def window_at_hand(model: Any) -> int:
     return getattr(model, GIVEN, None) or trained_window(model, 0)
 
 
-def rotary_dim(parameters: Parameters, config: Any) -> int:
-    """Return the number of channels of a head that are rotated."""
-    head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return int(head_dim * (parameters.get("partial_rotary_factor") or getattr(config, "partial_rotary_factor", None) or 1.0))
+def one_width(config: Any) -> bool:
+    """Whether a configuration has one head_dim for all layers; of another, transformers lets nobody read it (Gemma 4)."""
+    return not getattr(config, "is_heterogeneous", False)
+
+
+def rotary_dim(module: Any) -> int:
+    """Return the number of channels of a head that a rotary embedding rotates in layers with full attention."""
+    return 2 * int(getattr(module, frequency_names(module)[0]).numel())
 
 
 def _changed(model: Any, config: Any, change: Callable[[Parameters], Parameters]) -> Any:

@@ -28,6 +28,7 @@ TOLERANCE = {torch.float32: 1e-3, torch.float16: 2e-2, torch.bfloat16: 6e-2}  # 
 # of an attention output's root mean square: less is rounding, which is up to 0.0004 in fp16 and 0.003 in bf16
 CHANGE = {torch.float32: 1e-4, torch.float16: 1e-3, torch.bfloat16: 8e-3}
 UNLIKE = 0.1  # of the logits' root mean square: no rounding is as large
+NOT_FOUND = "it has no layer with full attention that could be found, so nothing would be extended"
 ABOVE = 3  # times what settings that change nothing change there: less may be rounding, too
 
 
@@ -42,7 +43,7 @@ def check_method(name: str, method: Method, model: Any, tokens: int | None = Non
     parts: Any = getattr(method, "parts", None) or ((name, method),)
     if all(part.neutral == {} for _, part in parts):  # plain: its own settings change nothing
         return
-    trial = _Trial(model)
+    trial = _Trial(model, extends=any(_extends(part) for _, part in parts))
     with trial.stage(name, "the plain model"):
         trial.read_plain()
     for part_name, part in parts:
@@ -50,11 +51,16 @@ def check_method(name: str, method: Method, model: Any, tokens: int | None = Non
         if still is not None:
             with trial.stage(part_name, "settings that change nothing"):
                 trial.neutral(part_name, still)
-        if part.active is not None and part.changes in ("rope", "attention"):
+        if _extends(part):
             with trial.stage(part_name, "settings that change much"):
                 trial.active(part_name, dataclasses.replace(part, **part.active), still)
     with trial.stage(name, "its own settings"):
         trial.own(name, method)
+
+
+def _extends(part: Method) -> bool:
+    """Whether a method is tried with settings that must change what layers with full attention see."""
+    return part.active is not None and part.changes in ("rope", "attention")
 
 
 def trial_tokens(model: Any, n: int) -> torch.Tensor:
@@ -72,7 +78,8 @@ def trial_dtype(model: Any) -> torch.dtype:
 class _Trial:
     """Forward passes over the same few tokens, and comparisons with the plain model's."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, extends: bool) -> None:
+        self.extends = extends  # whether the method is about layers with full attention
         self.model, self.kind = model, f"{type(model).__name__} ({model.config.model_type})"
         self.ids, self.dtype = trial_tokens(model, TOKENS), trial_dtype(model)
         self.attentions = full_attentions(model)
@@ -88,6 +95,8 @@ class _Trial:
         except Exception as error:
             if out_of_memory(error):
                 raise
+            if self.extends and not self.attentions:  # what failed then is no attention
+                raise self.refused(name, NOT_FOUND) from error
             raise self.refused(name, f"{what} cannot be run ({type(error).__name__}: {first_line(error)})") from error
 
     def refused(self, name: str, what: str) -> SealError:
@@ -112,7 +121,7 @@ class _Trial:
     def active(self, name: str, method: Method, still: Method | None) -> None:
         """Refuse a method that changes no more than rounding does. `still`: the method with settings that change nothing."""
         if not self.attentions:
-            raise self.refused(name, "it has no layer with full attention that could be found, so nothing would be extended")
+            raise self.refused(name, NOT_FOUND)
         half = self.dtype in HALVES
         try:
             seen = self.seen(name, method, still, wide=half)

@@ -49,7 +49,10 @@ def _answered(task: Scorer, begun: str, stop: str, doc: Mapping[str, Any]) -> bo
     """True when the text in front of a stop string holds as many values as are asked for.
 
     A value that the text does not hold may be the first part of one ('7.931' of '7.931.233'): it counts when white space follows the stop.
+    Behind a digit, whatever the value, the stop '.' counts when it is known that no further digit follows.
     """
+    if stop[0] == "." and begun[-1:].isdigit() and (len(stop) == 1 or stop[1].isdigit()):
+        return False
     if not begun.strip() or begun.rstrip().endswith(("<", "{", "[", "(", ":", *MARKS)):  # behind thinking the answer follows
         return False
     score = task.score(begun, doc)

@@ -15,7 +15,7 @@ from seal_eval.core.types import Sample
 from seal_eval.models.attention import attention_function, check_attends_fully, plain_attention
 from seal_eval.models.by_head import head_weights
 from seal_eval.models.caches import keep_logits
-from seal_eval.models.modules import device_of, head_projections, n_heads
+from seal_eval.models.modules import attention_layers, device_of, head_projections, n_heads
 from seal_eval.prompts.prompt import PromptFormat
 
 
@@ -63,7 +63,10 @@ def needle_tokens(prompt_format: PromptFormat, sample: Sample, ids: list[int], n
 
 
 def largest_weights(model: Any, ids: list[int], steps: list[int]) -> torch.Tensor:
-    """Return [n_layers, n_heads, n_steps]: the token that each head weighs most when the model reads `ids`, for the queries `steps`."""
+    """Return [n_layers, n_heads, n_steps]: the token that each head weighs most when the model reads `ids`, for the queries `steps`.
+
+    Raises SealError when the weights of a layer cannot be seen.
+    """
     found: dict[int, torch.Tensor] = {}
 
     def attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **kwargs: Any) -> tuple[Any, None]:
@@ -75,7 +78,11 @@ def largest_weights(model: Any, ids: list[int], steps: list[int]) -> torch.Tenso
 
     with attention_function(model, attend):
         model(torch.tensor([ids], device=device_of(model)), use_cache=False, **keep_logits(model, 1))
-    return torch.stack([found[layer] for layer in sorted(found)])
+    if sorted(found) != (layers := attention_layers(model)):
+        raise SealError(
+            f"{type(model).__name__}: attention is computed elsewhere in layers {sorted({*layers} ^ {*found})}; use --by effect"
+        )
+    return torch.stack([found[layer] for layer in layers])
 
 
 def _occurrences(text: str, part: str) -> list[int]:

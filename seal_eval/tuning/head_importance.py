@@ -102,14 +102,20 @@ def head_map(model_name: str, spec: HeadsSpec, out: Path, trust_remote_code: boo
 def by_gradient(model: Any, prompt_format: PromptFormat, samples: list[Sample]) -> torch.Tensor:
     """Return [n_layers, n_heads]: −∂L/∂s at s = 1, mean over samples.
 
-    This is the first-order estimate of how much the loss (nats per token) rises when a head's scale s goes from 1 to 0.
+    This is the first-order estimate of how much the loss (nats per token) rises when a head's scale s goes from 1 to 0. Raises SealError
+    when the loss does not go through a layer's scales: then the model computes its heads elsewhere, and nothing is known of them.
     """
     gains = Gains(model, per_head=True)
     with frozen(model):
         for sample in samples:
             with gains.on():
                 (answer_loss(model, prompt_format, sample) / len(samples)).backward()
-    return -torch.stack([delta.grad.detach().cpu() for delta in gains.delta if delta.grad is not None])
+    rows = []
+    for (name, _), delta in zip(head_projections(model), gains.delta, strict=True):
+        if delta.grad is None:
+            raise SealError(f"{type(model).__name__}: {name} is not called in a forward pass, so its heads have no effect to be measured")
+        rows.append(-delta.grad.detach().cpu())
+    return torch.stack(rows)
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ from seal_eval.models.loading import load_model
 from seal_eval.models.modules import text_config
 from seal_eval.models.placement import check_in_memory
 from seal_eval.models.quantised import quantisation
-from seal_eval.models.rope import ORIGINAL, rotary_modules
+from seal_eval.models.rope import ORIGINAL, one_width, rotary_modules
 from seal_eval.models.selftest import check_method
 from seal_eval.models.tuned_on import on_difference, warning
 from seal_eval.models.whole import whole_model
@@ -148,7 +148,7 @@ def rope_settings(model: Any, method: Method, on: str) -> dict[str, Any]:
         found["model_max_length"] = None  # vLLM takes it times the factor, before all others (Command-R)
     if hasattr(config, ORIGINAL) and ORIGINAL in used.rope_parameters:
         found[ORIGINAL] = used.rope_parameters[ORIGINAL]  # when it is read again, it counts before the one in the parameters
-    if hasattr(config, "head_dim") and config.head_dim is None:
+    if one_width(config) and getattr(config, "head_dim", 0) is None:
         found["head_dim"] = used.head_dim  # transformers' YaRN reads it (Mixtral)
     if "linear" in rope_types(used.rope_parameters) and "gemma3" not in config.model_type:
         # vLLM and SGLang take the smallest length in a configuration times the factor; transformers ignores this field

@@ -11,6 +11,7 @@ import torch
 import torch.distributed as dist
 
 from seal_eval.core.errors import SealError
+from seal_eval.core.world import n_processes
 
 T = TypeVar("T")
 PATIENCE = timedelta(hours=6)  # the first process measures and saves alone while the others wait
@@ -65,13 +66,13 @@ def processes() -> Iterator[Processes]:
     """Context manager: yields the processes that torchrun or accelerate started, or this one alone.
 
     With GPUs, each process takes the one of its number on this machine. At the end, all wait for the first. Raises SealError when there are
-    more processes on a machine than GPUs.
+    more processes on a machine than GPUs, and as `n_processes`.
     """
-    n = int(os.environ.get("WORLD_SIZE", "1"))
+    n = n_processes()
     if n == 1:
         yield Processes()
         return
-    gpus, own = torch.cuda.device_count(), int(os.environ.get("LOCAL_RANK", "0"))
+    gpus, own = torch.cuda.device_count(), int(os.environ.get("LOCAL_RANK") or 0)
     if gpus:
         if own >= gpus:
             raise SealError(f"process {own + 1} on this machine has no GPU; it has {gpus}: start as many processes")

@@ -142,6 +142,7 @@ def check_adapter(folder: Path, model: Any, ids: torch.Tensor, meant: torch.Tens
     try:
         with restored(model, ()), warnings.catch_warnings():
             warnings.filterwarnings("error", "Found missing adapter keys", UserWarning)  # of which peft only warns
+            warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)  # peft asks for it by this name
             if away:
                 PeftModel.from_pretrained(empty_copy(model), str(folder), low_cpu_mem_usage=True)
                 with scaled(model, load_scales(str(folder), model)):

@@ -110,6 +110,15 @@ def test_ms_poe_keeps_the_prompts_order_for_the_reply():
     assert torch.allclose(torch.cat(outs, 1), expected[:, 60:], atol=2e-5)
 
 
+def test_ms_poe_names_the_layers_that_it_could_change():
+    """Of Qwen2's layers, the lower ones have full attention and the others a window."""
+    model = tiny_model("qwen2", use_sliding_window=True, sliding_window=16, max_window_layers=2)
+    with pytest.raises(SealError, match=r"no layer from 2 on has full attention .* set skip to 1 or less"), method("ms_poe").apply(model):
+        pass
+    with method("ms_poe", skip=1).apply(model):
+        pass
+
+
 def test_ms_poe_leaves_the_lowest_layers():
     model = llama()
     plain = [caught(model, layer=layer)[1] for layer in range(3)]

@@ -62,6 +62,22 @@ def test_yarn_takes_the_window_that_it_says(kind, field, setting, original):
     torch.testing.assert_close(used, yarn_frequencies(32, 1e4, 4, original), rtol=1e-4, atol=0)
 
 
+def test_the_base_follows_the_channels_that_are_rotated():
+    """Gemma 4's layers with full attention have wider heads; transformers refuses to say one width for all layers."""
+    rope = {kind: {"rope_type": "default", "rope_theta": 1e4} for kind in ("full_attention", "sliding_attention")}
+    layers = ["sliding_attention", "full_attention"] * 2
+    model = tiny_model(
+        "gemma4_text", num_hidden_layers=4, head_dim=16, global_head_dim=32, layer_types=layers, rope_parameters=rope, sliding_window=32,
+        num_kv_shared_layers=0, vocab_size_per_layer_input=1000, hidden_size_per_layer_input=16,
+    )  # fmt: skip
+    with method_of("ntk,factor=4").apply(model):
+        used = rotary_modules(model)[0][2].full_attention_inv_freq.double()
+    base = 1e4 * 4 ** (32 / 30)
+    torch.testing.assert_close(used, base ** (-torch.arange(0, 32, 2, dtype=torch.float64) / 32), rtol=1e-5, atol=0)
+    for name in ("linear", "ntk", "dynamic_ntk", "yarn"):
+        check_method(name, method_of(name), model)
+
+
 def test_heads_of_layers_with_a_window():
     """Inkling's configuration has another number of heads for them; one number of the others' would make one head of two."""
     with pytest.raises(SealError, match="layers differ in their number of heads; scale channels, not heads"):

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, RecurrentGemmaConfig
 
-from seal_eval.baselines import method_names
+from seal_eval.baselines import method_names, method_of
 from seal_eval.core.errors import SealError
 from seal_eval.core.plugins import Method
 from seal_eval.models.modules import head_projections
@@ -119,6 +119,24 @@ def test_what_a_model_cannot_do_is_said_in_one_line(kind, name, message):
     with pytest.raises(SealError) as error:
         check_method(name, method(name), tiny_model(kind, **({"sliding_window": 64} if kind == "mistral" else {})))
     assert message in str(error.value) and f"({kind})" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["linear", "temperature,factor=2"])
+def test_what_fails_for_want_of_attention_says_so(name):
+    """transformers cannot run Qwen3-Next with linear attention alone: its mask asks the cache for the length of an attention layer."""
+    config = small_config("qwen3_next")
+    config.layer_types = ["linear_attention"] * 4
+    model = AutoModelForCausalLM.from_config(config)
+    with pytest.raises(SealError, match="it has no layer with full attention that could be found, so nothing would be extended; choose"):
+        check_method(name, method_of(name), model)
+
+
+def test_an_embedding_that_knows_no_other_type_is_named():
+    sizes = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4, "num_hidden_layers": 3, "vocab_size": 1000}
+    model = AutoModelForCausalLM.from_config(RecurrentGemmaConfig(**sizes, attention_window_size=32, lru_width=64))
+    cause = r"^RecurrentGemmaForCausalLM: its rotary embedding \(RecurrentGemmaRotaryEmbedding\) cannot take this method's parameters"
+    with pytest.raises(SealError, match=cause), method_of("linear").apply(model):  # as with --no-selftest
+        pass
 
 
 def test_a_composition_names_the_part():

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 
 import pytest
 import torch
@@ -13,9 +14,12 @@ from seal_eval.baselines import method_of
 from seal_eval.core.errors import SealError
 from seal_eval.models.adapters import load_scales, save_adapter, scaled
 from seal_eval.models.base_weights import weights_fingerprint
+from seal_eval.models.loading import load_model
 from seal_eval.tuning.config import TuneSpec
 from seal_eval.tuning.merge import export
 from seal_eval.tuning.parameters import Gains
+from seal_eval.tuning.read_back import check_adapter, probe_ids
+from seal_eval.tuning.read_back import logits as logits_of
 from seal_eval.tuning.tune import tune
 
 from conftest import tiny_model
@@ -205,3 +209,13 @@ def test_a_tuned_adapter_is_read_back_by_peft(tiny_folder, tmp_path, monkeypatch
     with pytest.raises(SealError, match=r"the written adapter, loaded with peft: its logits differ by .*; nothing is kept"):
         tune(str(tiny_folder), spec, tmp_path / "b", progress=False)
     assert not (tmp_path / "b").exists()
+
+
+def test_a_user_is_not_told_of_names_that_peft_uses(tiny_folder, adapter):
+    """peft asks a model for `is_gradient_checkpointing`, which transformers calls otherwise now."""
+    model, _ = load_model(str(tiny_folder))
+    with scaled(model, load_scales(str(adapter), model)):
+        meant = logits_of(model, probe_ids(model.config, 1000))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        check_adapter(adapter, model, probe_ids(model.config, 1000), meant)
