@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ from seal_eval.baselines import method_names, method_settings
 from seal_eval.core.errors import SealError, closest, first_line, nearest
 from seal_eval.core.plugins import Method
 from seal_eval.models.composed import parts_of
+from seal_eval.models.hub import HUB_ID, resolve
+from seal_eval.models.hub_reached import check_reached
+from seal_eval.models.loading import not_loaded
 from seal_eval.models.memory import out_of_memory
 
 UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
@@ -21,6 +24,8 @@ LOADING = (
     "cache_dir", "subfolder", "variant", "use_safetensors", "attn_implementation", "device_map", "max_memory", "offload_folder", "token",
     "local_files_only", "quantization_config", "low_cpu_mem_usage",
 )  # fmt: skip
+
+NAMED = {"pretrained": "model", "tokenizer": "tokenizer", "peft": "adapter", "delta": "model"}  # arguments that may be hub ids
 
 
 def known_arguments() -> set[str]:
@@ -31,6 +36,18 @@ def known_arguments() -> set[str]:
 
     takes = {name for cls in (HFLM, SealLM) for name in inspect.signature(cls.__init__).parameters}
     return (takes | {*LOADING}) - {"self", "kwargs"}
+
+
+def check_names_reached(model_args: Mapping[str, Any]) -> None:
+    """Raise SealError as `check_reached` does for each hub id among the arguments, and as `resolve` does for the model.
+
+    Not with a cache_dir= of the user's own. transformers and peft would wait long.
+    """
+    for key, what in NAMED.items():
+        if (name := str(model_args.get(key) or "")) and not model_args.get("cache_dir"):
+            name = resolve(name) if key == "pretrained" else name
+            if HUB_ID.fullmatch(name) or "/" not in name:
+                check_reached(name, what)
 
 
 def refuse_subfolder(place: str, subfolder: Any) -> None:
@@ -54,7 +71,7 @@ def clearly(model: str, method: str) -> Iterator[None]:
     except (OSError, ValueError, RuntimeError, MemoryError, SafetensorError) as error:
         if out_of_memory(error):
             raise SealError(f"model '{model}' does not fit into memory; try dtype=bfloat16") from error
-        raise SealError(f"model '{model}' could not be loaded: {first_line(error)}") from error
+        raise SealError(f"model '{model}' could not be loaded: {not_loaded(error)}") from error
     except TypeError as error:
         raise unknown_argument(error, method) or error from error
 

@@ -22,6 +22,7 @@ from seal_eval.harness.dataset import material_versions
 from seal_eval.harness.engines import get_engine, register
 from seal_eval.harness.environment import described_quietly
 from seal_eval.harness.logged import replies_logged
+from seal_eval.harness.model_args import check_names_reached
 from seal_eval.harness.processes import records_kept_whole
 from seal_eval.harness.resume import complete, spec_id
 from seal_eval.harness.stock_window import longer_window
@@ -29,7 +30,6 @@ from seal_eval.harness.task_config import check_metadata
 from seal_eval.harness.task_files import named_tasks, task_files
 from seal_eval.harness.task_index import fresh_folder, own_tasks_only
 from seal_eval.models.hub import content, resolve
-from seal_eval.models.hub_reached import check_reached
 from seal_eval.models.placement import LOW_BITS, check_device
 from seal_eval.tasks import VERSION, files_read
 
@@ -88,8 +88,8 @@ def results_of(argv: list[str]) -> Path:
         check_device(str(args.device))
     model_args = dict(args.model_args or {})
     args.model_args = engine.prepare(model_args)
-    if engine.loads_checkpoint and not model_args.get("cache_dir"):
-        check_reached(resolve(model_args["pretrained"]))
+    if engine.loads_checkpoint:
+        check_names_reached(model_args)
     if engine.name == "vllm" and "vllm" not in sys.modules and find_spec("vllm") is None:
         raise SealError("--model vllm needs vLLM: pip install vllm (without a GPU: docs/served.md)")
     args.gen_kwargs = user_budget(args.gen_kwargs)
@@ -106,8 +106,8 @@ def results_of(argv: list[str]) -> Path:
     folder = engine.folder(Path(args.output_path or "results"), model_args)
     args.log_samples = True
     spec = spec_of(args)
-    if args.use_cache:  # lm-eval finds its cached replies by prompt alone, whatever model gave them
-        args.use_cache += f"-{spec_id({key: spec[key] for key in ('model', 'model_args', 'files', 'versions')})}"
+    if args.use_cache:  # lm-eval finds its cached replies by the task's prompt and options, whatever else they depend on
+        args.use_cache += f"-{spec_id({key: value for key, value in spec.items() if key not in ('tasks', 'limit', 'samples')})}"
 
     def evaluate(out: Path) -> None:
         args.output_path = str(out / "results.json")  # lm-eval adds the time to the name, and writes the samples next to it
@@ -185,8 +185,9 @@ def model_files(settings: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     adapters = [key for key in ("peft", "delta", "lora_local_path") if settings.get(key) and not Path(str(settings[key])).is_dir()]
     for key in ("pretrained", "tokenizer", *adapters):
+        config = "config.json" if key in ("pretrained", "tokenizer", "delta") else "adapter_config.json"
         with suppress(SealError):  # a served model, or a name that only the engine knows
-            found[key] = content(str(settings[key]), str(settings.get("revision") or "")) if settings.get(key) else ""
+            found[key] = content(str(settings[key]), str(settings.get("revision") or ""), config) if settings.get(key) else ""
     return {key: value for key, value in found.items() if value}
 
 

@@ -12,9 +12,10 @@ from seal_eval.core.home import from_home
 from seal_eval.core.names import safe
 from seal_eval.core.settings import Count, check_value
 from seal_eval.harness.attention_used import attention_used, implementation
+from seal_eval.harness.cached import KeptApart
 from seal_eval.harness.greedy import keep_penalties, say_penalties
 from seal_eval.harness.likelihood import Likelihoods
-from seal_eval.harness.model_args import clearly, refuse_subfolder
+from seal_eval.harness.model_args import check_names_reached, clearly, refuse_subfolder
 from seal_eval.harness.padding import can_pad
 from seal_eval.harness.processes import sharing_documents
 from seal_eval.harness.record_first import RecordFirst
@@ -39,7 +40,7 @@ AUTO_BATCH = 8  # batch size for --batch_size auto
 PREFILL_CHUNK = 8192  # default of prefill_chunk: most tokens in one forward pass of the prefill, when prefixes are shared
 
 
-class SealLM(Likelihoods, Replies):
+class SealLM(KeptApart, Likelihoods, Replies):
     """`--model seal --model_args pretrained=M,method=NAME,<the method's settings>,<HFLM's arguments>`.
 
     pretrained: short name, folder or hub id. share_prefixes: reuse the KV cache for prompts that begin alike. prefill_chunk: tokens.
@@ -55,6 +56,7 @@ class SealLM(Likelihoods, Replies):
         refuse_ambiguous({"method": method, **kwargs})
         self.method_name, self.method, kwargs = take_method(from_home({"method": method, **kwargs}))
         refuse_subfolder(pretrained, kwargs.get("subfolder"))
+        check_names_reached({"pretrained": pretrained, **kwargs})
         self.model_label, location = safe(pretrained), resolve(pretrained)
         self.prefill_chunk = check_value("model_args", "prefill_chunk", prefill_chunk, Count)
         revision = str(kwargs.get("revision") or "")

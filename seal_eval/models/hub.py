@@ -116,12 +116,12 @@ def flat(whole: dict[str, Any]) -> dict[str, str]:
     return {key[:300]: visible(" ".join(str(value).split()))[:LONGEST] for key, value in simple.items()}
 
 
-def content(model: str, revision: str = "") -> str:
+def content(model: str, revision: str = "", config: str = "config.json") -> str:
     """What a model's files hold, as text to compare: a fingerprint of weights, configuration and tokenizer, or the commit of a hub id.
 
     What runs and tuning write into the model's own folder does not count.
-    revision: of the hub id; '' for the newest. Returns '' for a hub id that is neither on the hub nor in its client's cache. Raises
-    SealError where `resolve` does, and for a folder that cannot be read.
+    revision: of the hub id; '' for the newest. config: a file that the hub id has. Returns '' for a hub id that is neither on the hub nor
+    in its client's cache. Raises SealError where `resolve` does, and for a folder that cannot be read.
     """
     place = model if Path(model).is_dir() else resolve(model)  # a folder may hold a tokenizer alone
     if not Path(place).is_dir():
@@ -129,7 +129,7 @@ def content(model: str, revision: str = "") -> str:
 
         try:
             check_reached(place)
-            return Path(hf_hub_download(place, "config.json", revision=revision or None)).parent.name  # snapshots/COMMIT/config.json
+            return Path(hf_hub_download(place, config, revision=revision or None)).parent.name  # snapshots/COMMIT/config.json
         except (OSError, ValueError, SealError):  # not on the hub, or the hub cannot be reached
             return ""
     try:

@@ -1,32 +1,46 @@
-"""Read a model's configuration; say at once where the Hugging Face hub cannot be reached: its client repeats requests for minutes."""
+"""Read a model's configuration; where the Hugging Face hub cannot be reached, use its cache at once, or say what is not there.
+
+Its client repeats requests for half a minute, and once more for most files, also for those that are in its cache.
+"""
 
 import time
 from pathlib import Path
 from typing import Any
 
 from seal_eval.core.errors import SealError, first_line
+from seal_eval.core.streams import warn
 
 FAILED = {"ConnectError", "ConnectTimeout", "ProxyError"}  # of the client's HTTP package, which is not the same one in all versions
 HOLDS = 60.0  # seconds that an answer holds; the network may come back
 _asked: list[tuple[float, str]] = []  # when the hub was last asked, and why it could not be
+_alone: list[str] = []  # why the client has been told to use its cache alone
 
 
-def check_reached(place: str) -> None:
+def check_reached(place: str, what: str = "model") -> None:
     """Raise SealError for a hub id that is not in the client's cache while no connection to the hub can be made.
 
-    place: what `resolve` returned. Whatever else is wrong is left to those who load the model.
+    For one that is there, the client is told to use its cache alone, and stderr says so; until the hub can be reached again. place: what
+    `resolve` returned. what: its name in the message. Whatever else is wrong is left to those who load the model.
     """
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
 
-    if Path(place).is_dir() or constants.HF_HUB_OFFLINE:  # offline, the client itself says so at once
+    if Path(place).is_dir() or (constants.HF_HUB_OFFLINE and not _alone):  # offline by the user, the client itself says so at once
         return
-    held = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=place, repo_type="model"), "snapshots")
-    if not held.is_dir() and (why := _unreachable(place)):
+    constants.HF_HUB_OFFLINE = False
+    if not (why := _unreachable(place)):
+        _alone.clear()
+        return
+    held = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=place, repo_type="model"), "snapshots").is_dir()
+    constants.HF_HUB_OFFLINE = held or bool(_alone)
+    if not held:
         raise SealError(
-            f"model '{place}' is no folder here and not in the hub's cache, and there is no connection to {constants.ENDPOINT} ({why}); "
+            f"{what} '{place}' is no folder here and not in the hub's cache, and there is no connection to {constants.ENDPOINT} ({why}); "
             "check the name and the network, or name a folder"
         )
+    if not _alone:
+        _alone.append(why)
+        warn(f"no connection to {constants.ENDPOINT} ({why}); what is in the hub's cache is used, which may not be the newest")
 
 
 def config_of(place: str, trust_remote_code: bool = False, revision: str = "") -> Any:

@@ -97,12 +97,23 @@ def loading(name: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, RuntimeError, ImportError, AttributeError, TypeError, KeyError, SafetensorError) as error:
-        why = first_line(error)
+        why = not_loaded(error)
         if "Unrecognized configuration class" in why:
             why = "transformers has no causal language model for its configuration; name a checkpoint of the text model alone"
         elif "trust_remote_code" in str(error):
             why = OWN_CODE
         raise SealError(f"model '{name}' could not be loaded: {why}") from error
+
+
+def not_loaded(error: Exception) -> str:
+    """Return why a model could not be loaded, in one line: transformers' reason, or that its weights are a pickle."""
+    why = first_line(error)
+    if "no file named model.safetensors" not in why:
+        return why
+    return (
+        "it has no model.safetensors, and a pickle (pytorch_model.bin) may run any code, so it is not loaded; if you trust it, write it "
+        "anew with transformers: AutoModelForCausalLM.from_pretrained(FOLDER).save_pretrained(NEW)"
+    )
 
 
 def check_finite(model: Any, name: str) -> None:
