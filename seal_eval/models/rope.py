@@ -1,6 +1,7 @@
 """Rotary position embeddings (RoPE) of a loaded model: find them, and replace them for a while by ones with other parameters."""
 
 import copy
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -111,9 +112,17 @@ def one_width(config: Any) -> bool:
     return not getattr(config, "is_heterogeneous", False)
 
 
-def rotary_dim(module: Any) -> int:
-    """Return the number of channels of a head that a rotary embedding rotates in layers with full attention."""
-    return 2 * int(getattr(module, frequency_names(module)[0]).numel())
+def rotary_dim(module: Any, theta: float) -> int:
+    """Return the number d of channels of a head that an unscaled rotary embedding rotates in layers with full attention.
+
+    Frequency i is theta ** (-2i / d). A model whose share of a head is an odd number has (d + 1) / 2 of them (MiMo-V2-Flash).
+    """
+    frequencies = getattr(module, frequency_names(module)[0]).double()
+    even = 2 * frequencies.numel()
+    if even < 4:
+        return even
+    measured = -2 * math.log(theta) / math.log(float(frequencies[1]))
+    return min(even, even - 1, key=lambda d: abs(d - measured))
 
 
 def _changed(model: Any, config: Any, change: Callable[[Parameters], Parameters]) -> Any:
