@@ -17,7 +17,7 @@ DECLARED = "\ue000"  # stands for the words that declare an answer, which may be
 FILLER = re.compile(
     r"(?:[\s,;:|/&+\"'()\[\]{}<>=\-#.!0-9$\u2022\u25aa\u25e6\u25cf\u00ab\u00bb\u300c\u300d\u300e\u300f]|\b(?:and|also|as well as|plus|x"
     r"|times?|time each|each|appears?|appeared|occurs?|occurred|occurrences?|instances?|mal|counts?|with|finally|lastly|words?|numbers?"
-    r"|frequency|then|followed by|next|und|et|y|e|ed|en|och|og|ve|và|dan|oraz|i|и"
+    r"|frequency|then|followed by|next|und|et|y|e|ed|en|och|og|ve|và|dan|oraz|и"
     rf"|(?:{TENS}[- ]?)?(?:{UNITS})?|{TEENS}|hundred)\b|和|与|與|及|以及|と|や|및|와|과)*",
     re.IGNORECASE,
 )
@@ -25,7 +25,7 @@ FILLER = re.compile(
 NOTE = re.compile(r"(?<=\w)[*_\"' ]{0,3}\(([^()\n]{1,60})\)")
 # words of a sentence that its list, or one more item of it, follows
 BEFORE = frozenset({
-    "also", "and", "are", "be", "been", "but", "by", "dan", "e", "ed", "en", "et", "i", "is", "och", "og", "oraz", "plus", "then", "und",
+    "also", "and", "are", "be", "been", "but", "by", "dan", "e", "ed", "en", "et", "is", "och", "og", "oraz", "plus", "then", "und",
     "ve", "was", "were", "y",
 })  # fmt: skip
 # words with which a sentence goes on behind its list

@@ -46,7 +46,7 @@ SINGLE = [
 ("parents", 1, '{"node": "mksneu", "parents": ["vattku", "fdwxrh", "kbydli"]}'), ("parents", 0, '{"nodes": ["vattku", "fdwxrh", "kbydli", "mksneu"]}'),
 ("reach", 1, '{"distance_1": ["pqoedn", "irpqfh"], "distance_2": ["ntpaxt", "zblkop", "tavtcy", "lyurbr"]}'), ("reach", 1, '{"pqoedn": ["ntpaxt", "zblkop"], "irpqfh": ["tavtcy", "lyurbr"]}'),
 ("frequent", 1, '{"top": ["akvdbe", "sigmmt", "bbeofg"], "rest": ["fgabai", "wckvak", "peyvlz"]}'), ("frequent", 1, "akvdbe, sigmmt, bbeofg (then fgabai)"), ("frequent", 0, "akvdbe, sigmmt (then bbeofg, fgabai)"),
-*(("common", 1, f"{', '.join(WORDS[:9])} {joint} squid") for joint in ("ve", "và", "i", "dan", "oraz")), ("common", 0, f"{', '.join(WORDS[:9])} i puzzle"),
+*(("common", 1, f"{', '.join(WORDS[:9])} {joint} squid") for joint in ("ve", "và", "dan", "oraz")), ("common", 0, f"{', '.join(WORDS[:9])} oraz puzzle"),
 ("common", 1, f"🥇 belly\n🥈 talk\n🥉 pie\n{chr(10).join(f'{i}. {w}' for i, w in enumerate(WORDS[3:], 4))}"), ("common", 1, f"| {' | '.join(WORDS)} |\n{'|---' * 10}|\n{'| 6 ' * 10}|"),
 ]  # fmt: skip
 
