@@ -14,7 +14,7 @@ from seal_eval.core.files import read_object, write_json
 from seal_eval.models.adapters import fold, scaled
 from seal_eval.models.lora import merged
 from seal_eval.models.modules import head_projections, in_features, n_heads
-from seal_eval.models.rope import rotary_modules
+from seal_eval.models.rope import rotary_dim, rotary_modules
 from seal_eval.models.selftest import check_method, full_attentions
 from seal_eval.tuning.config import TuneSpec
 from seal_eval.tuning.merge import export
@@ -139,7 +139,7 @@ def test_repeated_layers_are_no_low_rank_change(tmp_path):
 
 
 def test_an_odd_number_of_rotated_channels():
-    """MiMo-V2-Flash rotates a share of each head, here 5 of 16 channels: three frequencies, of which transformers computes 1e4 ** (-2i / 5)."""
+    """MiMo-V2-Flash rotates a share of each head, here 5 of 16 channels by three frequencies 1e4 ** (-2i / 5)."""
     rope = {"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.334}
     model = tiny_model("phi", head_dim=16, num_attention_heads=4, hidden_size=64, rope_parameters=rope)
     assert rotary_dim(rotary_modules(model)[0][2], 1e4) == 5
