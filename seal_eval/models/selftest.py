@@ -78,7 +78,7 @@ def trial_dtype(model: Any) -> torch.dtype:
 class _Trial:
     """Forward passes over the same few tokens, and comparisons with the plain model's."""
 
-    def __init__(self, model: Any, extends: bool) -> None:
+    def __init__(self, model: Any, extends: bool = False) -> None:
         self.extends = extends  # whether the method is about layers with full attention
         self.model, self.kind = model, f"{type(model).__name__} ({model.config.model_type})"
         self.ids, self.dtype = trial_tokens(model, TOKENS), trial_dtype(model)
