@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from seal_eval.core.plugins import Method
 from seal_eval.core.settings import Factor, Index
-from seal_eval.models.rope import Parameters, frequency_names, rotary_dim, rotary_replaced, trained_window
+from seal_eval.models.rope import frequency_names, parameters_of, rotary_dim, rotary_replaced, trained_window
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class DynamicNtk(Method):
         trained = trained_window(model, self.original)
         block = max(trained // 4, 1)
         with rotary_replaced(model, lambda old: {**old, "rope_type": "default"}) as modules:
-            widths = {module: rotary_dim(module, parameters_of(module)["rope_theta"]) for module in modules}
+            widths = {module: rotary_dim(module) for module in modules}
 
             def set_frequencies(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
                 positions = kwargs["position_ids"] if "position_ids" in kwargs else args[1]
@@ -67,9 +67,3 @@ class DynamicNtk(Method):
             finally:
                 for handle in handles:
                     handle.remove()
-
-
-def parameters_of(module: Any) -> Parameters:
-    """The parameters of a rotary embedding in layers with full attention."""
-    found: Parameters = module.config.rope_parameters
-    return found.get("full_attention", found)

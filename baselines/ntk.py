@@ -31,7 +31,7 @@ class Ntk(Method):
     @contextmanager
     def apply(self, model: Any) -> Iterator[Any]:
         def change(old: Parameters) -> Parameters:
-            d = rotary_dim(rotary_modules(model)[0][2], old["rope_theta"])
+            d = rotary_dim(rotary_modules(model)[0][2])
             return {**old, "rope_type": "default", "rope_theta": old["rope_theta"] * float(self.factor) ** (d / (d - 2))}
 
         with rotary_replaced(model, change):

@@ -20,6 +20,7 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Le
 
 from seal_eval.core.errors import SealError
+from seal_eval.core.names import first_of
 from seal_eval.core.plugins import Task
 from seal_eval.core.types import Sample, Score
 from seal_eval.prompts.corpus import Split, split_of
@@ -161,9 +162,8 @@ def _held(asked: Question) -> bool:
 @lru_cache(maxsize=8)  # once per run, not once per size
 def _tell(questions: str, unheld: tuple[str, ...]) -> None:
     """Say on stderr which questions have an answer that their passage does not hold: the passage or the answer may be misspelt."""
-    more = f" and {len(unheld) - 5} more" if len(unheld) > 5 else ""
     print(
-        f"{questions}: the passage of {', '.join(unheld[:5])}{more} holds no accepted answer word for word; right replies must infer it",
+        f"{questions}: the passage of {first_of(unheld, 5)} holds no accepted answer word for word; right replies must infer it",
         file=sys.stderr,
     )
 

@@ -77,3 +77,9 @@ def method_label(engine: str, model_args: dict[str, Any]) -> str:
 def listed(items: Sequence[str]) -> str:
     """'a', 'a and b' or 'a, b and c'."""
     return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1]
+
+
+def first_of(items: Sequence[str], most: int) -> str:
+    """'a, b and 3 more': at most `most` of the items, and how many there are besides."""
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + more

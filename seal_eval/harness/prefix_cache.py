@@ -22,11 +22,12 @@ MIN_SHARED_FRACTION = 8
 # Most tokens per prefill chunk once the cache holds tokens. Small, because with a mask the masked half of a chunk's scores is computed too.
 CHUNK_BEHIND_CACHE = 2048
 REST = 256  # prompts of a batch that shares its prefix may each have this many tokens after it
+NO_TOKEN = -1  # in the place of a token that no prompt has in common with another
 SNAPSHOTS = 8  # most that are kept at a time of layers that let go of tokens; bounds their memory
 
 
 class SharedPrefix:
-    """The KV cache of the previous prompt, and the tokens in it.
+    """The KV cache of the previous prompt, and the tokens in it; NO_TOKEN stands for those from which no other prompt may go on.
 
     `chunk`: most tokens in one forward pass, which bounds the memory of activations; CHUNK_BEHIND_CACHE if that is less and the cache
     holds tokens. `how`: what `caches.sharing` says of the model. `prompts`: the prompts to come, in their order.
@@ -38,7 +39,6 @@ class SharedPrefix:
     def __init__(self, model: Any, chunk: int, how: Sharing | None = None, prompts: Iterable[list[int]] = ()) -> None:
         self.model, self.chunk, self.how = model, chunk, how or Sharing()
         self.tokens: list[int] = []
-        self.reusable = 0  # how many of these tokens other prompts may go on from
         self.cache: Any = None
         self.snapshots: list[tuple[int, list[Any]]] = []  # (n_tokens, layers), None for a layer that is cut back
         self.parts_later = not keeps_all(growing_cache(model.config))  # whether snapshots are needed
@@ -105,7 +105,7 @@ class SharedPrefix:
 
     def _cut_back(self, prefix: list[int]) -> None:
         """Cut the cache back to what it has in common with `prefix`. When that is little, start from scratch."""
-        same = in_common(self.tokens[: self.reusable], prefix)
+        same = in_common(self.tokens, prefix)
         self.snapshots = [(n, layers) for n, layers in self.snapshots if n <= same]
         if self.parts_later and same < len(self.tokens):
             same = self.snapshots[-1][0] if self.snapshots else 0
@@ -120,7 +120,6 @@ class SharedPrefix:
                 else:
                     self.cache.layers[i] = branch_layer(kept)
             self.tokens = self.tokens[:same]
-        self.reusable = len(self.tokens)
 
     def _partings(self, prefix: list[int]) -> list[int]:
         """Return where later prompts part from `prefix`, in tokens, where a snapshot is worth its memory and there is none; ascending."""
@@ -144,11 +143,10 @@ class SharedPrefix:
             with torch.no_grad(), self._attention(1), only_beginning():
                 read_on(self.model, torch.tensor([chunk], device=device_of(self.model)), self.cache, n, last=True)
             self.tokens = self.tokens + chunk
-        self.reusable = len(self.tokens)
 
     def forget(self) -> None:
         """Drop the cache, its tokens and the snapshots."""
-        self.cache, self.tokens, self.reusable, self.snapshots = None, [], 0, []
+        self.cache, self.tokens, self.snapshots = None, [], []
 
     def end(self, out: torch.Tensor) -> None:
         """Note which tokens are in the cache after generation. `out` [batch, n_tokens]: prompts with their replies.
@@ -156,9 +154,9 @@ class SharedPrefix:
         The cache of one prompt has grown by its reply, without the last token. The batch caches of several prompts are not kept.
         """
         if len(out) == 1:
-            self.tokens = out[0].tolist()[: self.cache.get_seq_length()]
-            if self.how.last == 1:  # otherwise the method has treated the prompt's end in another way than its beginning
-                self.reusable = len(self.tokens)
+            n = self.cache.get_seq_length()
+            # a method that reads a prompt's last tokens together treats them in another way: no later prompt may go on from them
+            self.tokens = out[0].tolist()[:n] if self.how.last == 1 else self.tokens + [NO_TOKEN] * (n - len(self.tokens))
 
 
 def growing_cache(config: Any) -> Any:

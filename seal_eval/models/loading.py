@@ -111,8 +111,8 @@ def not_loaded(error: Exception) -> str:
     if "no file named model.safetensors" not in why:
         return why
     return (
-        "it has no model.safetensors, and a pickle (pytorch_model.bin) may run any code, so it is not loaded; if you trust it, write it "
-        "anew with transformers: AutoModelForCausalLM.from_pretrained(FOLDER).save_pretrained(NEW)"
+        "it has no model.safetensors, and a pickle (pytorch_model.bin) may run any code, so it is not loaded; if you trust it, save it "
+        "again with transformers: AutoModelForCausalLM.from_pretrained(FOLDER).save_pretrained(NEW)"
     )
 
 

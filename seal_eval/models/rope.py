@@ -112,16 +112,22 @@ def one_width(config: Any) -> bool:
     return not getattr(config, "is_heterogeneous", False)
 
 
-def rotary_dim(module: Any, theta: float) -> int:
+def parameters_of(module: Any) -> Parameters:
+    """Return the parameters of a rotary embedding in layers with full attention."""
+    found: Parameters = module.config.rope_parameters
+    return found.get("full_attention", found)
+
+
+def rotary_dim(module: Any) -> int:
     """Return the number d of channels of a head that an unscaled rotary embedding rotates in layers with full attention.
 
-    Frequency i is theta ** (-2i / d). A model whose share of a head is an odd number has (d + 1) / 2 of them (MiMo-V2-Flash).
+    Frequency i is rope_theta ** (-2i / d). A model whose share of a head is an odd number has (d + 1) / 2 of them (MiMo-V2-Flash).
     """
     frequencies = getattr(module, frequency_names(module)[0]).double()
     even = 2 * frequencies.numel()
     if even < 4:
         return even
-    measured = -2 * math.log(theta) / math.log(float(frequencies[1]))
+    measured = -2 * math.log(parameters_of(module)["rope_theta"]) / math.log(float(frequencies[1]))
     return min(even, even - 1, key=lambda d: abs(d - measured))
 
 

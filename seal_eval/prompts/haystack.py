@@ -14,6 +14,7 @@ import numpy as np
 from seal_eval.core.content import in_sight
 from seal_eval.core.errors import SealError, first_line
 from seal_eval.core.folders import cache
+from seal_eval.core.names import first_of
 from seal_eval.core.streams import warn
 from seal_eval.prompts.corpus import Document, Split, prose, sentences, split_of
 from seal_eval.prompts.packing import SPARE_PIECES
@@ -184,9 +185,8 @@ def _plain(file: Path, setting: str) -> str:
 
 @lru_cache(maxsize=8)  # once per run, not once per size
 def _tell_unread(folder: str, others: tuple[str, ...]) -> None:
-    """Say on stderr which files of a folder are not read: somebody may think that a PDF is."""
-    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-    warn(f"{folder}: {', '.join(others[:3])}{more} not read; only .txt files are")
+    """Say on stderr which files of a folder are not read: a user may think that a PDF is."""
+    warn(f"{folder}: {first_of(others, 3)} not read; only .txt files are")
 
 
 def _dataset(name: str) -> list[tuple[str, str]]:

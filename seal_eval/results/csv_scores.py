@@ -11,6 +11,7 @@ from typing import Any
 from seal_eval.core.checked import whole_number
 from seal_eval.core.content import fingerprint
 from seal_eval.core.errors import SealError, nearest
+from seal_eval.core.names import first_of
 from seal_eval.core.streams import warn
 from seal_eval.core.types import Record, Run
 
@@ -53,13 +54,12 @@ def read_scores(file: Path) -> list[Run]:
 
 
 def _tell_shared(file: Path, records: Iterable[Record]) -> None:
-    """Say which documents several tasks name: they count as one, and somebody may have numbered them anew in each task."""
+    """Say which documents several tasks name: they count as one, and a user may have numbered them from the start in each task."""
     tasks: dict[str, set[str]] = defaultdict(set)
     for record in records:
         tasks[record.cluster].add(record.task)
     if shared := [name for name, of in tasks.items() if len(of) > 1]:
-        more = f" and {len(shared) - 3} more" if len(shared) > 3 else ""
-        warn(f"{file}: cluster {', '.join(shared[:3])}{more}: one document in several tasks; if each has another, put the task in front")
+        warn(f"{file}: cluster {first_of(shared, 3)}: one document in several tasks; if each has another, put the task in front")
 
 
 def _check_header(file: Path, header: list[str]) -> None:

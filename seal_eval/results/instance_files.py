@@ -62,7 +62,7 @@ def read_instances(folder: Path) -> list[Run]:
 
     Method, length, depth and document are read from the metadata where `seal-eval export` has written them. Raises SealError naming file
     and line for what is no row of the schema, a score outside 0 to 1, and a sample that a method has twice. Evaluations whose aggregate
-    file, X.json beside X_samples.jsonl, says that lower scores are better are left out, with a remark on stderr; so are those of the same
+    file, X.json next to X_samples.jsonl, says that lower scores are better are left out, with a remark on stderr; so are those of the same
     name in files without an aggregate.
     """
     records: dict[tuple[str, str], dict[str, Record]] = defaultdict(dict)
@@ -102,7 +102,7 @@ def read_instances(folder: Path) -> list[Run]:
 
 
 def _lower_is_better(samples: Path) -> set[str] | None:
-    """Names and ids of a sample file's evaluations in which lower scores are better, from the aggregate file beside it; None without one.
+    """Names and ids of a sample file's evaluations in which lower scores are better, from the aggregate file next to it; None without one.
 
     An evaluation's name counts only if that holds for all results of the name.
     """

@@ -8,6 +8,7 @@ from typing import Any
 from seal_eval.core.checked import checked_row, whole_number
 from seal_eval.core.errors import SealError
 from seal_eval.core.files import numbered_lines
+from seal_eval.core.names import first_of
 from seal_eval.core.strict_json import short
 from seal_eval.core.types import Record
 from seal_eval.results.csv_scores import SCORED, UNSCORED
@@ -162,5 +163,4 @@ def _outside(file: Path, metric: str, line: int, value: Any) -> NoScore:
 def scored_by(records: Iterable[Record]) -> str:
     """A sentence on the metrics of tasks from outside this project; '' when there are none, or none is known."""
     found = {record.task: record.reason for record in records if not base_task(record.task) and record.reason not in (SCORED, UNSCORED)}
-    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-    return f"Scores: {', '.join(f'{task} by {metric}' for task, metric in list(found.items())[:5])}{more}." if found else ""
+    return f"Scores: {first_of([f'{task} by {metric}' for task, metric in found.items()], 5)}." if found else ""

@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from seal_eval.core.names import listed
+from seal_eval.core.names import first_of, listed
 from seal_eval.core.types import Absent, Run, TaskLength
 from seal_eval.results.absent import NO_RESULT, suite_of
 from seal_eval.results.numbers import size
@@ -149,5 +149,4 @@ def _listed(cells: Sequence[TaskLength], reasons: Sequence[str]) -> str:
         f"{task} {size(length, task)}".rstrip() + (f" ({reason})" if reason not in ("", NO_RESULT) else "")
         for (task, length), reason in zip(cells, reasons, strict=True)
     ]
-    more = f" and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
-    return ", ".join(texts[:SHOWN]) + more
+    return first_of(texts, SHOWN)

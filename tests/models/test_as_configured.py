@@ -142,5 +142,5 @@ def test_an_odd_number_of_rotated_channels():
     """MiMo-V2-Flash rotates a share of each head, here 5 of 16 channels by three frequencies 1e4 ** (-2i / 5)."""
     rope = {"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.334}
     model = tiny_model("phi", head_dim=16, num_attention_heads=4, hidden_size=64, rope_parameters=rope)
-    assert rotary_dim(rotary_modules(model)[0][2], 1e4) == 5
-    assert rotary_dim(rotary_modules(tiny_model())[0][2], 1e4) == 16
+    assert rotary_dim(rotary_modules(model)[0][2]) == 5
+    assert rotary_dim(rotary_modules(tiny_model())[0][2]) == 16

@@ -124,7 +124,7 @@ def test_quotes_behind_a_space_are_no_part_of_a_name(tmp_path):
 
 
 def test_documents_of_several_tasks_are_told(tmp_path, capsys):
-    """They may have been numbered anew in each task."""
+    """They may have been numbered from the start in each task."""
     lines = [f"{i},{m},1,{task},{i % 5}" for i in range(10) for m in "ab" for task in ("t", "u")]
     scores_of(tmp_path, "\n".join(["sample,method,score,task,cluster", *lines]))
     assert "s.csv: cluster 0, 1, 2 and 2 more: one document in several tasks; if each has another" in capsys.readouterr().err

@@ -166,7 +166,7 @@ def test_instances_whose_lower_scores_are_better_are_left_out(tmp_path, capsys):
 
 
 def test_a_file_without_an_aggregate_has_what_others_say_of_the_name(tmp_path, capsys):
-    """The error rate of x alone was taken for an accuracy, beside nothing of plain."""
+    """The error rate of x alone was taken for an accuracy, and that of plain was left out."""
     _instances(tmp_path, {"qa": False, "wer": True})
     (tmp_path / "x.json").unlink()
     assert {record.task for run in load_runs(tmp_path, foreign=True) for record in run.records} == {"qa"}
